@@ -1,0 +1,1 @@
+"""Speed and quality against peers; what was measured lies in `results/`."""

@@ -1,0 +1,269 @@
+"""Our side: write a suite for a peer, run the peer once, and read the trajectories it left."""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.peers.searches import COUNTS
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces import canonicalise, is_valid, to_index
+from nmjax.spaces.enumeration import ENUMERABLE
+from nmjax.tasks import Suite, load_suite, scores
+
+PEERS = ("optuna_tpe", "optuna_tpe-independent")
+ENVIRONMENTS = Path(__file__).parent / ".venvs"
+RESULTS = Path(__file__).parents[1] / "results" / "peers"
+_CHECKOUT = Path(__file__).parents[2]
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+
+
+@dataclasses.dataclass(frozen=True)
+class PeerRecord:
+    """What is known of a peer's trajectories.
+
+    Attributes:
+      name: of the peer, one of `PEERS`.
+      suite: its name.
+      package: what the suite's data came from, with its version.
+      tasks: T names.
+      seeds: S.
+      budget: B, in distinct rows of the pool.
+      version: of the peer.
+      settings: every setting, by name.
+      settings_from: where they come from.
+      python: version.
+      device: what it ran on.
+      cpu_seconds: of a search without its evaluations, the median over tasks and seeds.
+      suggestions: of all searches together.
+      repeated: suggestions whose row the search had evaluated before; they cost nothing.
+      invalid: suggestions that are not in the pool; they cost nothing.
+      filled: evaluations drawn at random, after 20 suggestions for each evaluation were used up.
+      filled_searches: searches with such evaluations.
+    """
+
+    name: str
+    suite: str
+    package: str
+    tasks: tuple[str, ...]
+    seeds: int
+    budget: int
+    version: str
+    settings: Mapping[str, Any]
+    settings_from: str
+    python: str
+    device: str
+    cpu_seconds: float
+    suggestions: int
+    repeated: int
+    invalid: int
+    filled: int
+    filled_searches: int
+
+
+def export_tasks(suite: Suite, folder: str | Path) -> Path:
+    """Write `<suite>.npz`, which needs no pickle: all that a peer gets to see.
+
+    It holds, for C choices of at most O options, T tasks and N architectures of the pool:
+    `choice_names` [C], `choice_kinds` [C] and `options` [C, O], text ("" is padding); `lookup`
+    int32[O_1, ..., O_C], the pool row of option indices, the same for isomorphic architectures and
+    -1 where there is none; `scores` float32[T, N], higher is better, NaN a failed evaluation.
+
+    Raises:
+      NmjaxError: the space has real-valued choices or more than ten million architectures.
+    """
+    space = suite.space
+    if space.reals or space.size > ENUMERABLE:
+        raise NmjaxError(
+            f"Space {space.name!r} has {len(space.reals)} real-valued choices and {space.size:,} "
+            f"architectures, expected none and at most {ENUMERABLE:,}: a peer looks up all of them."
+        )
+    every = np.stack(np.unravel_index(np.arange(space.size), space.num_options), axis=-1)
+    architecture = jnp.asarray(every, dtype=jnp.int32)
+    row = np.full(space.size, -1, np.int32)
+    row[np.asarray(to_index(space, suite.pool))] = np.arange(len(suite.pool))
+    canonical = row[np.asarray(to_index(space, canonicalise(space, architecture)))]
+    lookup = np.where(np.asarray(is_valid(space, architecture)), canonical, -1)
+    options = np.full((space.num_choices, space.max_options), "", dtype="U64")
+    for place, choice in enumerate(space.choices):
+        options[place, : len(choice.options)] = [str(option) for option in choice.options]
+    path = Path(folder) / f"{suite.name}.npz"
+    np.savez_compressed(
+        path,
+        choice_names=np.array([choice.name for choice in space.choices]),
+        choice_kinds=np.array([choice.kind for choice in space.choices]),
+        options=options,
+        lookup=lookup.reshape(space.num_options),
+        scores=np.asarray(scores(suite)),
+    )
+    return path
+
+
+def run_peer(
+    name: str,
+    suite: Suite,
+    *,
+    seeds: int,
+    budget: int,
+    python: str | Path | None = None,
+    results: str | Path = RESULTS,
+) -> Path:
+    """Run a peer on every task and write its trajectories.
+
+    `<name>_<suite>.npz` holds `indices` int32[T, S, B], rows of the pool in the order of their
+    evaluation, and for each search [T, S] `cpu_seconds`, `suggestions`, `repeated`, `invalid` and
+    `filled`; `<name>_<suite>.json` beside it is the `PeerRecord`.
+
+    Args:
+      name: one of `PEERS`; a variant's name follows "-".
+      suite: T tasks and a pool of N.
+      seeds: S, how many; they are 0 to S - 1.
+      budget: B, in distinct rows of the pool.
+      python: an interpreter that has the peer; by default that of a virtual environment in
+        `.venvs`, made here with what the peer's `REQUIREMENTS` pin.
+      results: the folder to write to.
+
+    Returns:
+      The path of the `.npz`.
+
+    Raises:
+      NmjaxError: an unknown peer, sizes that do not fit, or the peer or its installation failed.
+    """
+    if name not in PEERS:
+        raise unknown_name("peer", name, PEERS)
+    if seeds < 1 or not 1 <= budget <= len(suite.pool):
+        raise NmjaxError(
+            f"{seeds} seeds and budget {budget} came, expected at least one seed and a budget "
+            f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
+        )
+    module, _, variant = name.partition("-")
+    python = make_environment(module) if python is None else python
+    with tempfile.TemporaryDirectory() as folder:
+        tasks, out = export_tasks(suite, folder), Path(folder) / "out.npz"
+        arguments = {"tasks": tasks, "out": out, "seeds": seeds, "budget": budget}
+        command = [str(python), "-m", f"benchmarks.peers.{module}", f"--variant={variant}"]
+        _call([*command, *(f"--{key}={value}" for key, value in arguments.items())])
+        with np.load(out, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    told: dict[str, Any] = {
+        **json.loads(str(arrays.pop("about"))),
+        **{count: int(arrays[count].sum()) for count in COUNTS},
+    }
+    record = PeerRecord(
+        name=name,
+        suite=suite.name,
+        package=suite.package,
+        tasks=suite.tasks,
+        seeds=seeds,
+        budget=budget,
+        cpu_seconds=round(float(np.median(arrays["cpu_seconds"])), 4),
+        filled_searches=int(np.count_nonzero(arrays["filled"])),
+        **told,
+    )
+    _check(arrays["indices"], record, suite)
+    path = Path(results) / f"{name}_{suite.name}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)
+    path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n")
+    return path
+
+
+def read_trajectories(
+    name: str, suite: Suite, *, results: str | Path = RESULTS
+) -> tuple[np.ndarray, PeerRecord]:
+    """The trajectories that `run_peer` wrote: (indices int32[T, S, B], record).
+
+    Raises:
+      NmjaxError: an unknown peer, no trajectories, damaged ones, or ones from other data.
+    """
+    if name not in PEERS:
+        raise unknown_name("peer", name, PEERS)
+    path = Path(results) / f"{name}_{suite.name}.npz"
+    again = f"run `python -m benchmarks.peers.protocol run {name} --suite {suite.name}`"
+    try:
+        told = json.loads(path.with_suffix(".json").read_text())
+        record = PeerRecord(**{**told, "tasks": tuple(told["tasks"])})
+        with np.load(path, allow_pickle=False) as file:
+            indices = file["indices"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NmjaxError(f"{path} holds no trajectories ({error}): {again}.") from error
+    _check(indices, record, suite)
+    return indices, record
+
+
+def make_environment(module: str) -> Path:
+    """The interpreter of the virtual environment of a peer, made and installed where needed.
+
+    Raises:
+      NmjaxError: it cannot be made, or a requirement cannot be installed.
+    """
+    requirements = importlib.import_module(f"benchmarks.peers.{module}").REQUIREMENTS
+    folder = ENVIRONMENTS / module
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        ENVIRONMENTS.mkdir(exist_ok=True)
+        (ENVIRONMENTS / ".gitignore").write_text("*\n")
+        _call([sys.executable, "-m", "venv", str(folder)])
+    _call([str(python), "-m", "pip", "install", "--quiet", *requirements])
+    return python
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a peer from the command line; 2 where what was asked for cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.protocol")
+    run = parser.add_subparsers(required=True).add_parser("run", help="run a peer on a suite")
+    run.add_argument("name", help=f"one of {', '.join(PEERS)}")
+    run.add_argument("--suite", required=True)
+    run.add_argument("--seeds", type=int, default=16)
+    run.add_argument("--budget", type=int, default=100)
+    run.add_argument("--python", type=Path, help="an interpreter that has the peer")
+    asked = parser.parse_args(arguments)
+    try:
+        suite = load_suite(asked.suite)
+        sizes = {"seeds": asked.seeds, "budget": asked.budget}
+        path = run_peer(asked.name, suite, **sizes, python=asked.python)
+    except NmjaxError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(path.with_suffix(".json").read_text(), end="")
+    return 0
+
+
+def _call(command: Sequence[str]) -> None:
+    """Run a program in the checkout, without our Python path and on one thread."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    try:
+        status = subprocess.run(command, cwd=_CHECKOUT, env={**ours, **_ONE_THREAD}).returncode
+    except OSError as error:
+        raise NmjaxError(f"{command[0]} cannot be run ({error}): name another one.") from error
+    if status:
+        raise NmjaxError(f"{' '.join(command[:4])} ended with {status}: see what it said above.")
+
+
+def _check(indices: np.ndarray, record: PeerRecord, suite: Suite) -> None:
+    """The trajectories are of this suite, and within each no row was paid for twice."""
+    what = f"Trajectories of {record.name!r} on {record.suite!r}"
+    came, expected = (record.package, record.tasks), (suite.package, suite.tasks)
+    if came != expected:
+        raise NmjaxError(f"{what} are of {came}, expected {expected}: run the peer again.")
+    shape = (len(suite.tasks), record.seeds, record.budget)
+    if indices.shape != shape or indices.dtype != np.int32:
+        raise NmjaxError(f"{what} are {indices.dtype}{list(indices.shape)}, expected int32{shape}.")
+    if indices.min() < 0 or indices.max() >= len(suite.pool):
+        raise NmjaxError(f"{what} have rows outside the pool of {len(suite.pool)}.")
+    if (np.diff(np.sort(indices, axis=-1), axis=-1) == 0).any():
+        raise NmjaxError(f"{what} evaluate a row twice, expected distinct rows in each search.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""What a trace says: convergence here, pictures in `nmjax.analysis.plots`."""
+
+from nmjax.analysis.convergence import (
+    EvaluationsToReach,
+    NotWorse,
+    PoolSummary,
+    evaluations_to_reach,
+    evaluations_to_reach_interval,
+    format_evaluations,
+    incumbent,
+    normalised_regret,
+    not_worse,
+    pool_quantile,
+    pool_summary,
+)
+
+__all__ = [
+    "EvaluationsToReach",
+    "NotWorse",
+    "PoolSummary",
+    "evaluations_to_reach",
+    "evaluations_to_reach_interval",
+    "format_evaluations",
+    "incumbent",
+    "normalised_regret",
+    "not_worse",
+    "pool_quantile",
+    "pool_summary",
+]

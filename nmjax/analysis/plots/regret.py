@@ -1,0 +1,149 @@
+"""Normalised regret against evaluations, one curve a method."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogFormatterMathtext, NullFormatter
+from numpy.typing import ArrayLike
+
+from nmjax.analysis.plots.style import (
+    COLOURS,
+    DASHES,
+    EMPHASIS,
+    INK,
+    Band,
+    mean_and_band,
+    quiet_axes,
+)
+from nmjax.errors import NmjaxError, unknown_name
+
+_LABEL_GAP = 0.052
+
+
+def plot_regret(
+    curves: Mapping[str, ArrayLike],
+    *,
+    emphasised: str | None = None,
+    band: Band = "95%",
+    floor: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Mean normalised regret by evaluation, with a band over seeds and labels at the curves' ends.
+
+    Args:
+      curves: {method: float[S, B]}; seeds and budgets may differ between methods.
+      emphasised: the method drawn in front and in colour of its own; by default the first.
+      band: "95%" interval of the mean, or "interquartile" range of the seeds.
+      floor: regret at and below which a curve lies on the bottom of the log axis; by default the
+        decade under the smallest positive mean, but no lower than 1e-5.
+      title: drawn above the axes.
+
+    Raises:
+      NmjaxError: if there are no curves, one is not float[S, B], or `emphasised` is not among them.
+    """
+    if not curves:
+        raise NmjaxError("No curves came; expected {method: float[S, B]} with at least one method.")
+    emphasised = next(iter(curves)) if emphasised is None else emphasised
+    if emphasised not in curves:
+        raise unknown_name("method", emphasised, curves)
+    for name, curve in curves.items():
+        if np.ndim(curve) != 2 or 0 in np.shape(curve):
+            raise NmjaxError(
+                f"The curve of {name!r} has shape {np.shape(curve)}; expected [seeds, evaluations]."
+            )
+    drawn = {name: mean_and_band(curve, band) for name, curve in curves.items()}
+    floor = _floor([mean for mean, _, _ in drawn.values()]) if floor is None else floor
+
+    figure = Figure(figsize=(8, 4.8), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    quiet_axes(axes)
+    others = iter(range(len(curves)))
+    ends = []
+    for name, (mean, low, high) in drawn.items():
+        front = name == emphasised
+        style = _style(None if front else next(others))
+        steps = np.arange(1, mean.size + 1)
+        axes.fill_between(
+            steps,
+            np.maximum(low, floor),
+            np.maximum(high, floor),
+            color=style["color"],
+            alpha=0.2 if front else 0.1,
+            linewidth=0,
+        )
+        axes.plot(steps, np.maximum(mean, floor), label=name, **style)
+        ends.append((name, steps[-1], max(mean[-1], floor), style["color"], front))
+
+    axes.set_yscale("log")
+    highest = max(np.nanmax(high) for _, _, high in drawn.values())
+    axes.set_ylim(0.9 * floor, max(1.15 * highest, 10 * floor))
+    axes.set_xlim(1, max(end[1] for end in ends))
+    _label_floor(axes, floor)
+    _label_ends(axes, ends)
+    axes.set_xlabel("Evaluations", fontsize=11, color=INK)
+    axes.set_ylabel("Normalised regret", fontsize=11, color=INK)
+    axes.set_title(title, fontsize=12, color=INK, loc="left")
+    return figure
+
+
+def _style(index: int | None) -> dict:
+    if index is None:
+        return {"color": EMPHASIS, "linewidth": 2.6, "zorder": 4}
+    dashes = DASHES[(index // len(COLOURS)) % len(DASHES)]
+    colour = COLOURS[index % len(COLOURS)]
+    return {"color": colour, "linewidth": 1.5, "linestyle": dashes, "zorder": 3}
+
+
+def _floor(means: Sequence[np.ndarray]) -> float:
+    values = np.concatenate(means)
+    positive = values[values > 0]
+    return 10.0 ** max(np.floor(np.log10(positive.min())), -5) if positive.size else 1e-5
+
+
+def _label_floor(axes: Axes, floor: float) -> None:
+    """Whole decades as ticks, the lowest marked as holding everything below it too."""
+    top = axes.get_ylim()[1]
+    decades = 10.0 ** np.arange(np.ceil(np.log10(floor) - 1e-9), np.floor(np.log10(top)) + 1)
+    ticks = np.union1d(floor, decades[decades > 1.01 * floor])
+    formatter = LogFormatterMathtext()
+    formatter.create_dummy_axis()
+    labels = [formatter(tick) for tick in ticks]
+    whole = np.isclose(np.log10(floor), np.round(np.log10(floor)))
+    labels[0] = rf"$\leq${labels[0] if whole else f'{floor:g}'}"
+    axes.yaxis.set_major_locator(FixedLocator(ticks.tolist()))
+    axes.set_yticklabels(labels)
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _label_ends(axes: Axes, ends: Sequence[tuple]) -> None:
+    """Names beside the curves' ends, moved apart where they would overlap."""
+    bottom, top = np.log10(axes.get_ylim())
+    wanted = np.array([(np.log10(y) - bottom) / (top - bottom) for _, _, y, _, _ in ends])
+    heights = _spread(np.nan_to_num(wanted), _LABEL_GAP)
+    for (name, _, _, colour, front), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            name,
+            xy=(1, height),
+            xycoords="axes fraction",
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=10.5,
+            fontweight="bold" if front else "normal",
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def _spread(wanted: np.ndarray, gap: float) -> np.ndarray:
+    """Heights in [0, 1] at least `gap` apart, in the order wanted, each near where it was."""
+    order = np.argsort(wanted, kind="stable")
+    heights = wanted[order].clip(0, 1)
+    for i in range(1, heights.size):
+        heights[i] = max(heights[i], heights[i - 1] + gap)
+    heights -= max(heights[-1] - 1, 0)
+    for i in range(heights.size - 2, -1, -1):
+        heights[i] = min(heights[i], heights[i + 1] - gap)
+    return heights[np.argsort(order)]

@@ -1,0 +1,44 @@
+"""One look for all pictures: colours, axes and bands."""
+
+import warnings
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+Band = Literal["95%", "interquartile"]
+
+EMPHASIS = "#D55E00"
+INK = "#333333"
+# Okabe and Ito (2008), told apart with any colour vision; vermilion is kept for the emphasised one.
+COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
+
+
+def quiet_axes(axes: Axes) -> None:
+    """Leave only what is read: left and bottom spines, and faint horizontal lines."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#999999")
+    axes.tick_params(colors=INK, labelsize=10)
+    axes.grid(axis="y", which="major", color="#E4E4E4", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def mean_and_band(values: ArrayLike, band: Band) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, low and high, float[B] each, over the seeds of values float[S, B].
+
+    "interquartile" is the middle half of the seeds; "95%" the normal interval of their mean. NaN
+    (no success yet) is left out; where no seed has a value, all three are NaN.
+    """
+    values = np.asarray(values, np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean = np.nanmean(values, axis=0)
+        if band == "interquartile":
+            low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
+            return mean, low, high
+        count = np.sum(~np.isnan(values), axis=0)
+        half = 1.96 * np.nanstd(values, axis=0, ddof=1) / np.sqrt(count)
+    half = np.nan_to_num(half)
+    return mean, mean - half, mean + half

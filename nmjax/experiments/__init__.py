@@ -1,0 +1,30 @@
+"""Long runs and what is kept of them: chunks, checkpoints, progress, result files."""
+
+from nmjax.experiments.checkpoint import (
+    Restored,
+    fingerprint,
+    latest_step,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from nmjax.experiments.origin import provenance
+from nmjax.experiments.progress import Progress, make_progress
+from nmjax.experiments.results import Mark, Result, mark_met, read_result, write_result
+from nmjax.experiments.runner import run_chunked
+
+__all__ = [
+    "Mark",
+    "Progress",
+    "Restored",
+    "Result",
+    "fingerprint",
+    "latest_step",
+    "make_progress",
+    "mark_met",
+    "provenance",
+    "read_result",
+    "restore_checkpoint",
+    "run_chunked",
+    "save_checkpoint",
+    "write_result",
+]

@@ -1,0 +1,286 @@
+"""From a history of past searches to what carries over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.typing import ArrayLike
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge.evidence import fit_kernel, fit_sources
+from nmjax.knowledge.features import (
+    group_index,
+    pool_features,
+    predictor_network,
+    structural_features,
+)
+from nmjax.knowledge.rehearsal import Layout, fit_priors, rehearse
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.meta import (
+    Curves,
+    MAMLHyper,
+    MetaLearner,
+    TrainState,
+    init_training,
+    maml,
+    squared_error,
+    train_chunk,
+)
+from nmjax.predictors import LinearPrior, normal_scores
+from nmjax.spaces import Space, encode, option_mask, sample
+from nmjax.tasks import Episode, history_scores, sample_episode
+from nmjax.types import Array, Categorical, History, Metric, PyTree
+
+EPISODES_A_TASK = 8
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """What learning is built from; static.
+
+    Attributes:
+      num_landmarks: m, structural features.
+      kernel_rows: evaluations of each source that the kernel is fitted on, at the most.
+      kernel_steps: of Adam on the kernel.
+      meta_steps: meta-updates at the most.
+      evaluate_every: meta-updates between looks at meta-validation.
+      patience: looks without improvement before stopping.
+      inner_steps: gradient steps of the inner loop.
+      inner_rate: step size of the inner loop.
+      outer_rate: step size of Adam on the initialisation.
+      support: evaluations that the inner loop adapts to.
+      query: evaluations that an adapted network is judged on.
+      rehearsal_size: evaluations of each rehearsal.
+      prior_steps: of Adam on the head's priors.
+      warp: what the search does to scores, a name of `predictors.normalise`.
+    """
+
+    num_landmarks: int = 192
+    kernel_rows: int = 256
+    kernel_steps: int = 120
+    meta_steps: int = 400
+    evaluate_every: int = 20
+    patience: int = 5
+    inner_steps: int = 5
+    inner_rate: float = 0.1
+    outer_rate: float = 2e-3
+    support: int = 20
+    query: int = 60
+    rehearsal_size: int = 24
+    prior_steps: int = 150
+    warp: str = "standardise"
+
+
+class LearnInfo(NamedTuple):
+    """How learning went.
+
+    Attributes:
+      train_loss: float[meta_steps], of each meta-update; NaN after stopping.
+      validation_loss: float[meta_steps / evaluate_every], on meta-validation; NaN after stopping.
+      best_step: int32[], the meta-update whose parameters were kept.
+      generalisation_gap: float[], meta-validation less meta-train loss there.
+      kernel_evidence: float[kernel_steps], mean log evidence of an observation.
+      prior_evidence: float[2, prior_steps], mean log evidence of a rehearsal, of each prior.
+    """
+
+    train_loss: Array
+    validation_loss: Array
+    best_step: Array
+    generalisation_gap: Array
+    kernel_evidence: Array
+    prior_evidence: Array
+
+
+def learn_from_history(
+    key: Array,
+    history: History,
+    metric: Metric,
+    validation: ArrayLike,
+    *,
+    space: Space,
+    config: LearnConfig | None = None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> tuple[MetaKnowledge, LearnInfo]:
+    """Learns what past tasks have in common and what each is like.
+
+    The kernel of the structure is fitted by evidence, the network is meta-trained by MAML on the
+    sources that are not for validation and stopped early on those that are, every source becomes
+    a predictor, and the head's priors are fitted on rehearsals.
+
+    Args:
+      key: of everything random.
+      history: S past tasks, raw metrics.
+      metric: which metric is the score.
+      validation: bool[S], the meta-validation sources; some, not all.
+      space: of the architectures.
+      config: static choices; the defaults were chosen on HPOBench and TransNAS-Bench-101.
+      on_stage: told the name of each stage as it begins.
+
+    Raises:
+      NmjaxError: fewer than two sources, no source on either side of the split, or a source with
+        fewer successful evaluations than an episode takes.
+    """
+    config = config or LearnConfig()
+    held_out = np.asarray(validation, bool)
+    score = history_scores(history, metric)
+    _check(score, held_out, config)
+    landmark_key, network_key, prior_key = jax.random.split(key, 3)
+
+    on_stage("fit the kernel")
+    y = jax.vmap(normal_scores)(score)
+    encoding = encode(space, history.architecture)
+    groups = group_index(space)
+    landmarks = encode(space, sample(landmark_key, space, (config.num_landmarks,)))
+    location, scale = _location_and_scale(encoding, history.mask, groups)
+    x = (encoding - location[None, None, :]) / scale[None, None, :]
+    kernel, kernel_evidence = fit_kernel(
+        groups,
+        x[:, : config.kernel_rows],
+        y[:, : config.kernel_rows],
+        num_groups=int(groups.max()) + 1,
+        steps=config.kernel_steps,
+    )
+
+    on_stage("meta-train the network")
+    train_x, train_y, train_mask = (leaf[~held_out] for leaf in (x, y, history.mask))
+    held = (x[held_out], y[held_out], history.mask[held_out])
+    state, curves = _meta_train(network_key, (train_x, train_y, train_mask), held, config)
+
+    on_stage("learn the sources")
+    params = FeatureParams(
+        location,
+        scale,
+        jnp.asarray(groups),
+        kernel,
+        (landmarks - location[None, :]) / scale[None, :],
+        state.best_params,
+        *_network_spread(state.best_params, train_x, train_mask),
+    )
+    structure = jax.vmap(partial(structural_features, params))(x)
+    sources = fit_sources(kernel, structure, y)
+
+    on_stage("rehearse searches")
+    layout = Layout(len(held_out), params.network_location.shape[0], config.num_landmarks)
+    sampling, bounds = _best_options(history.architecture, score, option_mask(space))
+    knowledge = MetaKnowledge(params, _no_prior(layout), sources, sampling, bounds, jnp.zeros((2,)))
+    head = jax.vmap(lambda e: pool_features(knowledge, e).head)(encoding)
+    predicted = head[..., 1 : 1 + layout.sources]
+    itself = jnp.eye(layout.sources, dtype=bool)[:, None, :]
+    by_others = jnp.sum(jnp.where(itself, 0, predicted), -1) / (layout.sources - 1)
+    rehearsals = rehearse(
+        prior_key, head, by_others, score, size=config.rehearsal_size, warp=config.warp
+    )
+    prior, confidence, prior_evidence = fit_priors(
+        rehearsals, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
+    )
+    info = LearnInfo(
+        curves.train_loss,
+        curves.validation_loss,
+        state.best_step,
+        state.best_validation_loss - state.best_train_loss,
+        kernel_evidence,
+        prior_evidence,
+    )
+    return knowledge._replace(prior=prior, confidence=confidence), info
+
+
+def _check(score: Array, validation: np.ndarray, config: LearnConfig) -> None:
+    if validation.shape != score.shape[:1]:
+        raise NmjaxError(
+            f"Got a validation mask {list(validation.shape)} for {score.shape[0]} past tasks; "
+            "give one bool each."
+        )
+    if not validation.any() or validation.all():
+        raise NmjaxError(
+            f"Got {int(validation.sum())} of {len(validation)} past tasks for meta-validation; "
+            "give at least one to each side of the split."
+        )
+    needed = max(config.support + config.query, config.rehearsal_size)
+    usable = np.asarray(jnp.sum(~jnp.isnan(score), axis=-1))
+    if usable.min() < needed:
+        raise NmjaxError(
+            f"Past task {int(usable.argmin())} has {int(usable.min())} successful evaluations; "
+            f"learning takes {needed} of each: leave it out, or lower support and query."
+        )
+
+
+def _location_and_scale(encoding: Array, mask: Array, groups: np.ndarray) -> tuple[Array, Array]:
+    weight = mask / jnp.sum(mask)
+    location = jnp.einsum("tm,tmd->d", weight, encoding)
+    centred = encoding - location[None, None, :]
+    variance = jnp.einsum("tm,tmd->d", weight, jnp.square(centred))
+    total = jax.ops.segment_sum(variance, jnp.asarray(groups), int(groups.max()) + 1)
+    return location, jnp.sqrt(jnp.maximum(total, 1e-12))[groups]
+
+
+@lru_cache
+def _learner(config: LearnConfig) -> MetaLearner:
+    loss = squared_error(predictor_network().apply)
+    optimizer = optax.adam(config.outer_rate)
+    return maml(loss, optimizer, inner_steps=config.inner_steps)
+
+
+@lru_cache
+def _sampler(config: LearnConfig) -> Callable[[Array, tuple[Array, Array, Array]], Episode]:
+    def sample_tasks(key: Array, sources: tuple[Array, Array, Array]) -> Episode:
+        return sample_episode(key, *sources, support=config.support, query=config.query)
+
+    return sample_tasks
+
+
+def _meta_train(
+    key: Array,
+    sources: tuple[Array, Array, Array],
+    held: tuple[Array, Array, Array],
+    config: LearnConfig,
+) -> tuple[TrainState, Curves]:
+    train_key, init_key, episode_key = jax.random.split(key, 3)
+    params = predictor_network().init(init_key, sources[0].shape[-1])
+    x, y, mask = (jnp.repeat(leaf, EPISODES_A_TASK, axis=0) for leaf in held)
+    episodes = _sampler(config)(episode_key, (x, y, mask))
+    learner = _learner(config)
+    return train_chunk(
+        init_training(train_key, params, learner=learner),
+        sources,
+        episodes,
+        MAMLHyper(jnp.asarray(config.inner_rate)),
+        learner=learner,
+        sample_tasks=_sampler(config),
+        steps=config.meta_steps,
+        evaluate_every=config.evaluate_every,
+        patience=config.patience,
+    )
+
+
+def _network_spread(network: PyTree, x: Array, mask: Array) -> tuple[Array, Array]:
+    features = predictor_network().features(network, x)
+    weight = mask / jnp.sum(mask)
+    location = jnp.einsum("tm,tmh->h", weight, features)
+    variance = jnp.einsum("tm,tmh->h", weight, jnp.square(features - location[None, None, :]))
+    return location, jnp.sqrt(jnp.maximum(variance * features.shape[-1], 1e-12))
+
+
+def _best_options(
+    architecture: Array, score: Array, exists: Array, *, share: float = 0.1
+) -> tuple[Categorical, Array]:
+    """Options of each source's best evaluations: probabilities as logits [C, O], bounds [C, 2]."""
+    threshold = jnp.nanquantile(score, 1 - share, axis=-1, keepdims=True)
+    best = (score >= threshold).astype(jnp.float32)
+    chosen = jax.nn.one_hot(architecture, exists.shape[-1], dtype=jnp.float32)
+    count = jnp.einsum("tm,tmco->tco", best, chosen)
+    smoothed = (count + 1) * exists[None]
+    probability = jnp.mean(smoothed / jnp.sum(smoothed, axis=-1, keepdims=True), axis=0)
+    present = jnp.sum(count, axis=0) > 0
+    last = present.shape[-1] - 1 - jnp.argmax(present[:, ::-1], axis=-1)
+    bounds = jnp.stack([jnp.argmax(present, axis=-1), last], axis=-1).astype(jnp.int32)
+    return Categorical(jnp.log(probability)), bounds
+
+
+def _no_prior(layout: Layout) -> LinearPrior:
+    zeros = jnp.zeros((2, 1 + sum(layout)))
+    return LinearPrior(zeros, zeros, zeros[:, 0], zeros[:, 0], zeros[:, 0])

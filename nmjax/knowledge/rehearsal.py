@@ -1,0 +1,217 @@
+"""The head's prior, fitted on rehearsals: past tasks played as if they were new.
+
+Each source in turn is the target, the others are its past, and a few of its evaluations are drawn
+the way a search would, the promising more often. The prior under which the warped scores of all
+rehearsals are likeliest is the one that the real search begins with (empirical Bayes). The
+network's features are judged only on sources that it was not meta-trained on.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+
+from nmjax.knowledge.evidence import maximise
+from nmjax.predictors import LinearPrior, get_warp
+from nmjax.types import Array
+
+
+class Layout(NamedTuple):
+    """How many of the head's features there are of each kind, after the constant: S, h and m."""
+
+    sources: int
+    network: int
+    structure: int
+
+
+class PriorParams(NamedTuple):
+    """A head's prior in a few numbers, float[] each, variances as logs.
+
+    Attributes:
+      log_intercept: variance of the constant.
+      source_mean: sum of the mean weights of the sources.
+      log_source: sum of the variances of the sources' weights.
+      log_network: sum of the variances of the network's features.
+      log_structure: variance of each structural feature, the amplitude of their kernel.
+      log_noise: variance of the noise.
+      log_shape: of the inverse gamma of the scale, its rate being the same.
+    """
+
+    log_intercept: Array
+    source_mean: Array
+    log_source: Array
+    log_network: Array
+    log_structure: Array
+    log_noise: Array
+    log_shape: Array
+
+
+class Rehearsals(NamedTuple):
+    """R rehearsals of n evaluations for each of S sources.
+
+    Attributes:
+      features: float[S, R, n, F], of the head.
+      score: float[S, R, n], warped; NaN where failed or padded.
+    """
+
+    features: Array
+    score: Array
+
+
+def default_prior_params() -> PriorParams:
+    """Where fitting begins."""
+    zero = jnp.zeros(())
+    return PriorParams(zero - 1, zero + 1, zero - 1, zero - 3, zero - 1, zero - 1.5, zero + 1)
+
+
+def make_prior(
+    params: PriorParams, layout: Layout, active: Array, with_network: Array
+) -> LinearPrior:
+    """The head's prior float[F].
+
+    Args:
+      params: the few numbers.
+      layout: of the features.
+      active: bool[S], which sources may be used; none make the prior flat.
+      with_network: bool[], whether the network may be.
+    """
+    share = active / jnp.maximum(jnp.sum(active), 1)
+    ones = partial(jnp.ones, dtype=params.log_noise.dtype)
+    network = jnp.where(with_network, jnp.exp(params.log_network), 0)
+    variance = jnp.concatenate(
+        [
+            jnp.exp(params.log_intercept)[None],
+            jnp.exp(params.log_source) * share,
+            network * ones((layout.network,)),
+            jnp.exp(params.log_structure) * ones((layout.structure,)),
+        ]
+    )
+    rest = jnp.zeros((layout.network + layout.structure,), variance.dtype)
+    mean = jnp.concatenate([rest[:1] * 0, params.source_mean * share, rest])
+    shape = jnp.exp(params.log_shape)
+    return LinearPrior(mean, variance, jnp.exp(params.log_noise) + 1e-3, shape, shape)
+
+
+def log_evidence(prior: LinearPrior, features: Array, score: Array) -> Array:
+    """Log marginal likelihood float[] of scores float[n] at features float[n, F]; no NaN counts.
+
+    A multivariate Student-t (Murphy, 2012, equation 7.76).
+    """
+    counts = ~jnp.isnan(score)
+    number = jnp.sum(counts).astype(score.dtype)
+    features = jnp.where(counts[:, None], features, 0)
+    residual = jnp.where(counts, score - features @ prior.mean, 0)
+    covariance = (features * prior.variance[None, :]) @ features.T
+    factor = jnp.linalg.cholesky(covariance + jnp.diag(jnp.where(counts, prior.noise, 1)))
+    white = jax.scipy.linalg.solve_triangular(factor, residual, lower=True)
+    shape = prior.shape + 0.5 * number
+    return (
+        gammaln(shape)
+        - gammaln(prior.shape)
+        + prior.shape * jnp.log(prior.rate)
+        - shape * jnp.log(prior.rate + 0.5 * white @ white)
+        - jnp.sum(jnp.log(jnp.diagonal(factor)))
+        - 0.5 * number * jnp.log(2 * jnp.pi)
+    )
+
+
+@partial(jax.jit, static_argnames=("size", "warp"))
+def rehearse(
+    key: Array, features: Array, predicted: Array, score: Array, *, size: int, warp: str
+) -> Rehearsals:
+    """Draws rehearsals, from uniform to ever more promising evaluations.
+
+    Args:
+      key: of the draws.
+      features: float[S, M, F], of the head, at each source's own evaluations.
+      predicted: float[S, M], what the other sources predict there.
+      score: float[S, M], raw scores, higher is better; NaN does not count.
+      size: n, evaluations a rehearsal.
+      warp: that the search applies, a name of `predictors.normalise`.
+    """
+    greed = jnp.array([0.0, 1.0, 2.0, 4.0])
+
+    def one(key: Array, features: Array, predicted: Array, score: Array, greed: Array):
+        noise = jax.random.gumbel(key, score.shape)
+        _, rows = jax.lax.top_k(
+            jnp.where(jnp.isnan(score), -jnp.inf, greed * predicted + noise), size
+        )
+        return features[rows], get_warp(warp)(score[rows])
+
+    keys = jax.random.split(key, (score.shape[0], greed.shape[0]))
+    over_greed = jax.vmap(one, in_axes=(0, None, None, None, 0))
+    return Rehearsals(
+        *jax.vmap(over_greed, in_axes=(0, 0, 0, 0, None))(keys, features, predicted, score, greed)
+    )
+
+
+def rehearsal_priors(params: PriorParams, layout: Layout, validation: Array) -> LinearPrior:
+    """The transferred prior for each source as the target, leaves [S, ...].
+
+    Args:
+      params: the few numbers.
+      layout: of the features.
+      validation: bool[S], sources that the network was not meta-trained on.
+    """
+    others = ~jnp.eye(layout.sources, dtype=bool)
+    return jax.vmap(lambda active, unseen: make_prior(params, layout, active, unseen))(
+        others, validation
+    )
+
+
+def flat_priors(params: PriorParams, layout: Layout, validation: Array) -> LinearPrior:
+    """The flat prior for each source as the target, leaves [S, ...]; all are the same."""
+    none = jnp.zeros((layout.sources, layout.sources), bool)
+    return jax.vmap(lambda active, unseen: make_prior(params, layout, active, unseen))(
+        none, jnp.zeros_like(validation)
+    )
+
+
+@partial(jax.jit, static_argnames=("layout", "steps"))
+def fit_priors(
+    rehearsals: Rehearsals, validation: Array, *, layout: Layout, steps: int
+) -> tuple[LinearPrior, Array, Array]:
+    """The transferred and the flat prior, and how often each was the better one.
+
+    Args:
+      rehearsals: of S sources.
+      validation: bool[S], sources that the network was not meta-trained on.
+      layout: of the features.
+      steps: of Adam.
+
+    Returns:
+      The priors, leaves [2, ...]; their log-weights float[2]; and the mean log evidence
+      float[2, steps] of a rehearsal.
+    """
+
+    def evidences(priors: LinearPrior) -> Array:
+        over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0))
+        return jax.vmap(over_rehearsals)(priors, *rehearsals)
+
+    def fit(family) -> tuple[PriorParams, Array]:
+        return maximise(
+            lambda params: jnp.mean(evidences(family(params, layout, validation))),
+            default_prior_params(),
+            steps=steps,
+        )
+
+    transferred, transferred_curve = fit(rehearsal_priors)
+    flat, flat_curve = fit(flat_priors)
+    compared = jnp.stack(
+        [
+            evidences(rehearsal_priors(transferred, layout, validation)),
+            evidences(flat_priors(flat, layout, validation)),
+        ]
+    )
+    # The share of sources, of one more each way, that each prior explains better.
+    share = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0), axis=-1), axis=-1)
+    confidence = (share + 1) / (layout.sources + 2)
+    everything = jnp.ones((layout.sources,), bool)
+    priors = jax.tree.map(
+        lambda a, b: jnp.stack([a, b]),
+        make_prior(transferred, layout, everything, jnp.asarray(True)),
+        make_prior(flat, layout, ~everything, jnp.asarray(False)),
+    )
+    return priors, jnp.log(confidence), jnp.stack([transferred_curve, flat_curve])

@@ -1,0 +1,180 @@
+"""The outer loop, scanned: meta-train, meta-validate, stop early."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.meta.learner import MetaLearner
+from nmjax.tasks.episodes import Episode
+from nmjax.types import Array, PyTree
+
+
+class TrainState(NamedTuple):
+    """What meta-training carries; a chunk continues from it exactly.
+
+    Attributes:
+      key: folded with the step, never drawn from.
+      learner: the learner's own state.
+      step: int32[], meta-updates so far; stands still once stopped.
+      stale: int32[], evaluations since the last improvement.
+      best_params: those of the best evaluation so far, the initial ones before any.
+      best_step: int32[], when that was.
+      best_train_loss: float[], mean meta-train loss of the round that led to it.
+      best_validation_loss: float[], infinite before any evaluation.
+    """
+
+    key: Array
+    learner: PyTree
+    step: Array
+    stale: Array
+    best_params: PyTree
+    best_step: Array
+    best_train_loss: Array
+    best_validation_loss: Array
+
+
+class Curves(NamedTuple):
+    """Losses along a chunk; NaN after stopping.
+
+    Attributes:
+      train_loss: float[steps], mean query loss of each meta-update's tasks.
+      validation_loss: float[steps / evaluate_every], mean query loss of the validation tasks.
+    """
+
+    train_loss: Array
+    validation_loss: Array
+
+
+class TrainResult(NamedTuple):
+    """What meta-training ends with.
+
+    Attributes:
+      params: the best parameters on meta-validation.
+      step: int32[], meta-updates made before stopping.
+      generalisation_gap: float[], meta-validation less meta-train loss at the best evaluation.
+      curves: the losses along the way.
+      state: to go on from, with `train_chunk`.
+    """
+
+    params: PyTree
+    step: Array
+    generalisation_gap: Array
+    curves: Curves
+    state: TrainState
+
+
+def init_training(key: Array, params: PyTree, *, learner: MetaLearner) -> TrainState:
+    """The state before the first meta-update."""
+    key, init_key = jax.random.split(key)
+    zero, infinity = jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, jnp.result_type(float))
+    return TrainState(
+        key, learner.init(init_key, params), zero, zero, params, zero, infinity, infinity
+    )
+
+
+@partial(
+    jax.jit,
+    static_argnames=("learner", "sample_tasks", "steps", "evaluate_every", "patience"),
+)
+def train_chunk(
+    state: TrainState,
+    sources: PyTree,
+    validation_tasks: Episode,
+    hyper: PyTree,
+    *,
+    learner: MetaLearner,
+    sample_tasks: Callable[[Array, PyTree], Episode],
+    steps: int,
+    evaluate_every: int,
+    patience: int,
+) -> tuple[TrainState, Curves]:
+    """Up to `steps` meta-updates in one scan; chunks of any length make the same run.
+
+    Args:
+      state: from `init_training` or an earlier chunk.
+      sources: what `sample_tasks` draws from, any pytree.
+      validation_tasks: episodes with a leading task axis, never trained on.
+      hyper: the learner's traced numbers.
+      learner: the meta-learner.
+      sample_tasks: (key, sources) -> episodes with a leading task axis.
+      steps: meta-updates of this chunk, a multiple of `evaluate_every`.
+      evaluate_every: meta-updates between evaluations.
+      patience: stop after this many evaluations in a row without improvement; nothing moves then.
+
+    Raises:
+      NmjaxError: `evaluate_every` or `patience` is not positive, or `steps` not a multiple.
+    """
+    if evaluate_every < 1 or patience < 1 or steps < 1 or steps % evaluate_every:
+        raise NmjaxError(
+            f"Got steps={steps}, evaluate_every={evaluate_every}, patience={patience}, expected "
+            "positive numbers with steps a multiple of evaluate_every: round steps up."
+        )
+
+    def one_update(state: TrainState, _: None) -> tuple[TrainState, Array]:
+        step_key = jax.random.fold_in(state.key, state.step)
+        task_key, update_key = jax.random.split(step_key)
+        tasks = sample_tasks(task_key, sources)
+        inner, info = learner.update(update_key, state.learner, tasks, hyper)
+        loss = info.loss.astype(state.best_train_loss.dtype)
+        return state._replace(learner=inner, step=state.step + 1), loss
+
+    def one_round(state: TrainState) -> tuple[TrainState, Curves]:
+        state, train_loss = jax.lax.scan(one_update, state, None, length=evaluate_every)
+        params = state.learner.params
+        loss = jnp.mean(learner.evaluate(params, validation_tasks, hyper))
+        loss = loss.astype(state.best_validation_loss.dtype)
+        better = loss < state.best_validation_loss
+
+        def keep(new: PyTree, old: PyTree) -> PyTree:
+            return jax.tree.map(partial(jnp.where, better), new, old)
+
+        return state._replace(
+            stale=jnp.where(better, 0, state.stale + 1),
+            best_params=keep(params, state.best_params),
+            best_step=keep(state.step, state.best_step),
+            best_train_loss=keep(jnp.mean(train_loss), state.best_train_loss),
+            best_validation_loss=keep(loss, state.best_validation_loss),
+        ), Curves(train_loss, loss)
+
+    def stand_still(state: TrainState) -> tuple[TrainState, Curves]:
+        nan = jnp.full_like(state.best_validation_loss, jnp.nan)
+        return state, Curves(jnp.broadcast_to(nan, (evaluate_every,)), nan)
+
+    def scanned(state: TrainState, _: None) -> tuple[TrainState, Curves]:
+        return jax.lax.cond(state.stale >= patience, stand_still, one_round, state)
+
+    state, curves = jax.lax.scan(scanned, state, None, length=steps // evaluate_every)
+    return state, Curves(curves.train_loss.reshape(-1), curves.validation_loss)
+
+
+def train(
+    key: Array,
+    params: PyTree,
+    sources: PyTree,
+    validation_tasks: Episode,
+    hyper: PyTree,
+    *,
+    learner: MetaLearner,
+    sample_tasks: Callable[[Array, PyTree], Episode],
+    steps: int,
+    evaluate_every: int,
+    patience: int,
+) -> TrainResult:
+    """Meta-trains from `params` in one chunk; arguments and errors are those of `train_chunk`."""
+    state, curves = train_chunk(
+        init_training(key, params, learner=learner),
+        sources,
+        validation_tasks,
+        hyper,
+        learner=learner,
+        sample_tasks=sample_tasks,
+        steps=steps,
+        evaluate_every=evaluate_every,
+        patience=patience,
+    )
+    gap = state.best_validation_loss - state.best_train_loss
+    return TrainResult(state.best_params, state.step, gap, curves, state)

@@ -1,0 +1,125 @@
+"""A Gaussian process whose Cholesky factor grows by a row an observation."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.predictors.kernel import KernelParams, kernel_noise, matern
+from nmjax.stats import from_covariance
+from nmjax.types import Array, Gaussian
+
+
+class GPState(NamedTuple):
+    """The posterior of a Gaussian process, padded to B observations.
+
+    Attributes:
+      params: hyperparameters.
+      x: float[B, D], where was observed.
+      factor: float[B, B], lower Cholesky factor of the noisy covariance; identity where padded.
+      white: float[B], the scores whitened by the factor; 0 where padded.
+      number: int32[], observations so far.
+      log_evidence: float[], of the observations so far.
+    """
+
+    params: KernelParams
+    x: Array
+    factor: Array
+    white: Array
+    number: Array
+    log_evidence: Array
+
+
+class GaussianProcess(NamedTuple):
+    """The `Surrogate` of a Gaussian process with a Matern kernel and an unknown constant.
+
+    Attributes:
+      groups: int[D], the group of each feature.
+      capacity: B, the largest number of observations.
+    """
+
+    groups: Array
+    capacity: int
+
+    def _kernel(self, params: KernelParams, a: Array, b: Array) -> Array:
+        return matern(params, self.groups, a, b) + jnp.exp(params.log_intercept)
+
+    def _whiten(self, state: GPState, points: Array) -> Array:
+        """Whitened covariances float[B, N] between the observations and points float[N, D]."""
+        observed = jnp.arange(self.capacity) < state.number
+        cross = jnp.where(observed[:, None], self._kernel(state.params, state.x, points), 0)
+        return jax.scipy.linalg.solve_triangular(state.factor, cross, lower=True)
+
+    def init(self, hyper: KernelParams) -> GPState:
+        """The state before any observation."""
+        size, dtype = self.capacity, jnp.result_type(hyper.log_relevance)
+        return GPState(
+            hyper,
+            jnp.zeros((size, len(self.groups)), dtype),
+            jnp.eye(size, dtype=dtype),
+            jnp.zeros((size,), dtype),
+            jnp.zeros((), jnp.int32),
+            jnp.zeros((), dtype),
+        )
+
+    def update(self, state: GPState, x: Array, y: Array) -> GPState:
+        """Condition on one observation: x float[D], y float[]; NaN teaches nothing. O(B^2).
+
+        More than B observations are not kept; a search is given the capacity of its budget.
+        """
+        skipped = jnp.isnan(y) | (state.number >= self.capacity)
+        cross = self._whiten(state, x[None, :])[:, 0]
+        prior = self._kernel(state.params, x[None, :], x[None, :])[0, 0]
+        noise = kernel_noise(state.params)
+        spread = jnp.maximum(prior - cross @ cross, 0) + noise
+        white = (jnp.where(jnp.isnan(y), 0, y) - cross @ state.white) / jnp.sqrt(spread)
+        row = cross.at[state.number].set(jnp.sqrt(spread))
+        updated = state._replace(
+            x=state.x.at[state.number].set(x),
+            factor=state.factor.at[state.number].set(row),
+            white=state.white.at[state.number].set(white),
+            number=state.number + 1,
+            log_evidence=state.log_evidence - 0.5 * (white**2 + jnp.log(2 * jnp.pi * spread)),
+        )
+        return jax.tree.map(lambda old, new: jnp.where(skipped, old, new), state, updated)
+
+    def predict(self, state: GPState, pool: Array) -> Gaussian:
+        """Marginals of the noise-free score at pool float[N, D]. O(N B^2)."""
+        cross = self._whiten(state, pool)
+        prior = jnp.exp(state.params.log_amplitude) + jnp.exp(state.params.log_intercept)
+        variance = prior - jnp.sum(cross * cross, axis=0)
+        return Gaussian(state.white @ cross, jnp.sqrt(jnp.maximum(variance, 0)))
+
+    def sample(self, key: Array, state: GPState, pool: Array) -> Array:
+        """One joint draw of the function, float[N], at pool float[N, D]. O(N^3)."""
+        mean = self.predict(state, pool).mean
+        scale = from_covariance(mean, self._jittered(state, pool)).scale_tril
+        return mean + scale @ jax.random.normal(key, mean.shape, mean.dtype)
+
+    def _jittered(self, state: GPState, pool: Array) -> Array:
+        covariance = self.covariance(state, pool, pool)
+        return covariance + 1e-5 * jnp.eye(pool.shape[0], dtype=covariance.dtype)
+
+    def covariance(self, state: GPState, a: Array, b: Array) -> Array:
+        """Posterior covariance float[A, B] of the function between a float[A, D], b float[B, D]."""
+        return self._kernel(state.params, a, b) - self._whiten(state, a).T @ self._whiten(state, b)
+
+    def log_evidence(self, state: GPState) -> Array:
+        """Log marginal likelihood float[] of all observations."""
+        return state.log_evidence
+
+
+def gaussian_process(groups: Array, *, capacity: int) -> GaussianProcess:
+    """A Gaussian process as a `Surrogate`; its hyperparameters are `KernelParams`.
+
+    Args:
+      groups: int[D], the group of each feature, whose relevance it shares.
+      capacity: the largest number of observations, B; memory is O(B^2).
+
+    Raises:
+      NmjaxError: the capacity is not positive.
+    """
+    if capacity < 1:
+        raise NmjaxError(f"Got capacity={capacity}; give the largest number of observations.")
+    return GaussianProcess(groups, capacity)

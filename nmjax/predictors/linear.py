@@ -1,0 +1,186 @@
+"""The Bayesian linear head: closed-form posterior, rank-one updates, exact evidence.
+
+Scores are y = x.w + e with w ~ N(mean, s2 diag(variance)), e ~ N(0, s2 noise) and an unknown scale
+s2 ~ InverseGamma(shape, rate), so predictives are Student-t. Weights are whitened,
+w = mean + sqrt(variance) u: a feature of prior variance 0 is exactly absent, and the divergence
+of the posterior from the prior needs no inverse. (Bishop, 2006, section 3.3; Murphy, 2012, 7.6.)
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.types import Array, Gaussian, MultivariateGaussian
+
+
+class LinearPrior(NamedTuple):
+    """The prior of a Bayesian linear head, which is its hyperparameters.
+
+    Attributes:
+      mean: float[F], of the weights.
+      variance: float[F], of the weights, in units of s2; 0 bars a feature.
+      noise: float[], variance of the noise, in units of s2.
+      shape: float[], of the inverse gamma of s2; twice it is the degrees of freedom.
+      rate: float[], of the inverse gamma of s2.
+    """
+
+    mean: Array
+    variance: Array
+    noise: Array
+    shape: Array
+    rate: Array
+
+
+class LinearState(NamedTuple):
+    """The posterior of a Bayesian linear head.
+
+    Attributes:
+      prior: what it began with.
+      mean: float[F], of the whitened weights.
+      covariance: float[F, F], of the whitened weights, in units of s2.
+      shape: float[], of the inverse gamma of s2.
+      rate: float[], of the inverse gamma of s2.
+      log_evidence: float[], of the observations so far.
+    """
+
+    prior: LinearPrior
+    mean: Array
+    covariance: Array
+    shape: Array
+    rate: Array
+    log_evidence: Array
+
+
+class RankOne(NamedTuple):
+    """One observation's effect on the whitened covariance.
+
+    Attributes:
+      direction: float[F], covariance times the whitened observation.
+      spread: float[], predictive variance of the noisy observation, in units of s2.
+      covariance: float[F, F], after the observation.
+    """
+
+    direction: Array
+    spread: Array
+    covariance: Array
+
+
+def rank_one(covariance: Array, x: Array, noise: Array, counts: Array) -> RankOne:
+    """Condition the whitened covariance on an observation, or leave it exactly as it is.
+
+    Args:
+      covariance: float[F, F], of the whitened weights.
+      x: float[F], whitened.
+      noise: float[].
+      counts: bool[], False for a failed evaluation, which teaches nothing.
+    """
+    direction = covariance @ x
+    spread = x @ direction + noise
+    gain = jnp.where(counts, direction / spread, 0)
+    return RankOne(direction, spread, covariance - direction[:, None] * gain[None, :])
+
+
+def check_prior(prior: LinearPrior) -> None:
+    """Refuses a prior whose shapes do not fit; the numbers may be traced.
+
+    Raises:
+      NmjaxError: mean and variance are not both float[F], or another leaf is not a scalar.
+    """
+    shapes = {name: jnp.shape(leaf)[-1:] for name, leaf in prior._asdict().items()}
+    if len(shapes["mean"]) != 1 or shapes["mean"] != shapes["variance"]:
+        raise NmjaxError(
+            f"A linear prior has leaves of shapes {shapes}; give mean and variance as float[F]."
+        )
+
+
+class BayesianLinear(NamedTuple):
+    """The `Surrogate` of a Bayesian linear head, over features with an intercept among them."""
+
+    def init(self, hyper: LinearPrior) -> LinearState:
+        """The state before any observation.
+
+        Raises:
+          NmjaxError: the prior's shapes do not fit.
+        """
+        check_prior(hyper)
+        mean = jnp.zeros_like(hyper.mean)
+        covariance = jnp.eye(mean.shape[-1], dtype=mean.dtype)
+        return LinearState(
+            hyper, mean, covariance, hyper.shape, hyper.rate, jnp.zeros((), mean.dtype)
+        )
+
+    def update(self, state: LinearState, x: Array, y: Array) -> LinearState:
+        """Condition on one observation: x float[F], y float[]; NaN teaches nothing. O(F^2)."""
+        prior = state.prior
+        counts = ~jnp.isnan(y)
+        white = x * jnp.sqrt(prior.variance)
+        direction, spread, covariance = rank_one(state.covariance, white, prior.noise, counts)
+        error = jnp.where(counts, y, 0) - x @ prior.mean - white @ state.mean
+        shape = state.shape + 0.5
+        rate = state.rate + 0.5 * error**2 / spread
+        evidence = (
+            jax.scipy.special.gammaln(shape)
+            - jax.scipy.special.gammaln(state.shape)
+            + state.shape * jnp.log(state.rate)
+            - shape * jnp.log(rate)
+            - 0.5 * jnp.log(2 * jnp.pi * spread)
+        )
+        updated = LinearState(
+            prior,
+            state.mean + direction * error / spread,
+            covariance,
+            shape,
+            rate,
+            state.log_evidence + evidence,
+        )
+        return jax.tree.map(lambda new, old: jnp.where(counts, new, old), updated, state)
+
+    def predict(self, state: LinearState, pool: Array) -> Gaussian:
+        """Marginals of the noise-free score at pool float[N, F]. O(N F^2).
+
+        A Student-t of scale `std` and 2 shape degrees of freedom, given as a Gaussian.
+        """
+        white = pool * jnp.sqrt(state.prior.variance)[None, :]
+        mean = pool @ state.prior.mean + white @ state.mean
+        variance = jnp.sum(white * (white @ state.covariance), axis=-1)
+        return Gaussian(mean, jnp.sqrt(jnp.maximum(variance, 0) * state.rate / state.shape))
+
+    def sample(self, key: Array, state: LinearState, pool: Array) -> Array:
+        """One joint draw of the function, float[N], at pool float[N, F]. O(F^3 + N F)."""
+        weights = whitened_posterior(state.mean, state.covariance, state.rate / state.shape)
+        return pool @ draw_weights(key, state.prior, weights)
+
+    def covariance(self, state: LinearState, a: Array, b: Array) -> Array:
+        """Posterior covariance float[A, B] of the function between a float[A, F], b float[B, F]."""
+        root = jnp.sqrt(state.prior.variance)[None, :]
+        return (a * root) @ state.covariance @ (b * root).T * state.rate / state.shape
+
+    def log_evidence(self, state: LinearState) -> Array:
+        """Log marginal likelihood float[] of all observations, a multivariate Student-t."""
+        return state.log_evidence
+
+
+def bayesian_linear() -> BayesianLinear:
+    """The Bayesian linear head as a `Surrogate`; its hyperparameters are a `LinearPrior`."""
+    return BayesianLinear()
+
+
+def whitened_posterior(mean: Array, covariance: Array, scale: Array) -> MultivariateGaussian:
+    """The whitened weights' Gaussian N(mean, scale covariance), mean float[F].
+
+    Args:
+      mean: float[F].
+      covariance: float[F, F], in units of s2.
+      scale: float[], s2.
+    """
+    jitter = jnp.finfo(mean.dtype).eps * 10
+    factor = jnp.linalg.cholesky(covariance + jitter * jnp.eye(mean.shape[-1], dtype=mean.dtype))
+    return MultivariateGaussian(mean, factor * jnp.sqrt(scale))
+
+
+def draw_weights(key: Array, prior: LinearPrior, whitened: MultivariateGaussian) -> Array:
+    """One draw float[F] of the weights from a Gaussian over the whitened ones."""
+    standard = jax.random.normal(key, whitened.mean.shape, whitened.mean.dtype)
+    return prior.mean + jnp.sqrt(prior.variance) * (whitened.mean + whitened.scale_tril @ standard)

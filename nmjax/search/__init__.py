@@ -1,0 +1,55 @@
+"""How the next architecture is found: problems, acquisitions, the loop, baselines."""
+
+from nmjax.search.acquisition import (
+    AcquisitionContext,
+    expected_improvement,
+    get_acquisition,
+    log_expected_improvement,
+    thompson_sampling,
+    upper_confidence_bound,
+)
+from nmjax.search.baselines import past_best_search, random_search, regularised_evolution
+from nmjax.search.loop import (
+    SearchAlgorithm,
+    SearchHyper,
+    SearchState,
+    bayesian_search,
+    default_hyper,
+    run,
+    search_lanes,
+)
+from nmjax.search.problem import Problem, make_problem, pool_neighbours, without_transfer
+from nmjax.search.record import Record, SearchInfo
+from nmjax.search.strategy import sample_from_prior, select_initial_points
+from nmjax.search.study import Study, observe, start_study, suggest
+
+__all__ = [
+    "AcquisitionContext",
+    "Problem",
+    "Record",
+    "SearchAlgorithm",
+    "SearchHyper",
+    "SearchInfo",
+    "SearchState",
+    "Study",
+    "bayesian_search",
+    "default_hyper",
+    "expected_improvement",
+    "get_acquisition",
+    "log_expected_improvement",
+    "make_problem",
+    "observe",
+    "past_best_search",
+    "pool_neighbours",
+    "random_search",
+    "regularised_evolution",
+    "run",
+    "sample_from_prior",
+    "search_lanes",
+    "select_initial_points",
+    "start_study",
+    "suggest",
+    "thompson_sampling",
+    "upper_confidence_bound",
+    "without_transfer",
+]

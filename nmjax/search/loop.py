@@ -1,0 +1,258 @@
+"""The search loop: one state transition, scanned.
+
+predict -> acquire -> evaluate -> update -> information gain -> adapt. `suggest` is the half before
+the evaluation and `observe` the half after it; `step` is both with the evaluation between.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import (
+    expected_information_gain,
+    mixture_log_weights,
+    realised_information_gain,
+)
+from nmjax.predictors import (
+    PoolState,
+    get_warp,
+    init_pool,
+    observe_pool,
+    predict_pool,
+    sample_pool,
+    scale,
+)
+from nmjax.search.acquisition import AcquisitionContext, log_expected_improvement
+from nmjax.search.problem import Problem
+from nmjax.search.record import Record, SearchInfo, append, can_go_on, empty_record
+from nmjax.search.strategy import select_initial_points
+from nmjax.types import Acquisition, Array, Mixture, PyTree
+
+
+class SearchHyper(NamedTuple):
+    """The traced numbers of a search.
+
+    Attributes:
+      budget: int32[], distinct evaluations.
+      floor: float[], the least share of its prior weight that a component keeps, in [0, 1).
+      exploration: float[], of acquisitions that have any.
+      initial_spread: float[], standard deviations of the draws behind the initial points, as a
+        multiple of the prior's.
+    """
+
+    budget: Array
+    floor: Array
+    exploration: Array
+    initial_spread: Array
+
+
+def default_hyper(budget: int = 100) -> SearchHyper:
+    """The numbers that were chosen on HPOBench and TransNAS-Bench-101."""
+    return SearchHyper(
+        jnp.asarray(budget, jnp.int32), jnp.asarray(0.02), jnp.asarray(2.0), jnp.asarray(1.0)
+    )
+
+
+class SearchState(NamedTuple):
+    """What a Bayesian search carries.
+
+    Attributes:
+      key: folded with (step, role), never drawn from.
+      record: the evaluations so far.
+      initial: int32[I], the rows to begin with.
+      model: the components' posteriors, leaves with a leading axis of K.
+      log_weights: float[K], of the components now.
+    """
+
+    key: Array
+    record: Record
+    initial: Array
+    model: PoolState
+    log_weights: Array
+
+
+class SearchAlgorithm(NamedTuple):
+    """A search as pure functions.
+
+    Attributes:
+      init: (key, problem, hyper) -> state.
+      step: (state, problem, hyper) -> (state, SearchInfo), one evaluation out of `problem.score`.
+      suggest: (state, problem, hyper) -> int32[], the row to evaluate next.
+      observe: (state, problem, hyper, index, score) -> (state, SearchInfo).
+    """
+
+    init: Callable[..., Any]
+    step: Callable[..., Any]
+    suggest: Callable[..., Any]
+    observe: Callable[..., Any]
+
+
+def table_lookup(problem: Problem, index: Array) -> Array:
+    """The evaluation of a tabular benchmark: the score float[] of row `index`."""
+    return problem.score[index]
+
+
+def make_algorithm(
+    init: Callable[..., Any],
+    suggest: Callable[..., Any],
+    observe: Callable[..., Any],
+    evaluate: Callable[[Problem, Array], Array] = table_lookup,
+) -> SearchAlgorithm:
+    """An algorithm whose step is `suggest`, `evaluate`, `observe`."""
+
+    def step(state: PyTree, problem: Problem, hyper: SearchHyper) -> tuple[PyTree, SearchInfo]:
+        index = suggest(state, problem, hyper)
+        return observe(state, problem, hyper, index, evaluate(problem, index))
+
+    return SearchAlgorithm(init, step, suggest, observe)
+
+
+def bayesian_search(
+    *,
+    capacity: int = 128,
+    acquisition: Acquisition | None = None,
+    warp: str = "standardise",
+    num_initial: int = 5,
+    evaluate: Callable[[Problem, Array], Array] = table_lookup,
+) -> SearchAlgorithm:
+    """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
+
+    With a problem of K = 1 component it is the search without transfer; with a transferred and a
+    flat one, weighted by evidence, the flat one guards against a past that misleads.
+
+    Args:
+      capacity: B, the largest budget; another budget up to it compiles nothing anew.
+      acquisition: which architecture is worth most; log expected improvement by default.
+      warp: what is done to the scores so far, a name of `predictors.normalise`.
+      num_initial: evaluations drawn from the prior before the acquisition decides.
+      evaluate: (problem, index int32[]) -> float[], traced; NaN is a failed evaluation.
+
+    Raises:
+      NmjaxError: `capacity` or `num_initial` is out of range, or no warp has that name.
+    """
+    if not 1 <= num_initial <= capacity:
+        raise NmjaxError(
+            f"Got num_initial={num_initial} and capacity={capacity}; "
+            "give at least one initial point and no more than the capacity."
+        )
+    apply_warp = get_warp(warp)
+    acquire = acquisition or log_expected_improvement()
+
+    def init(key: Array, problem: Problem, hyper: SearchHyper) -> SearchState:
+        return SearchState(
+            key,
+            empty_record(problem.score, capacity=capacity),
+            select_initial_points(
+                jax.random.fold_in(key, capacity), problem, hyper.initial_spread, number=num_initial
+            ),
+            jax.vmap(init_pool, in_axes=(0, None))(problem.prior, problem.features),
+            problem.log_weights,
+        )
+
+    def suggest(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
+        record, model = state.record, state.model
+        acquire_key, sample_key = jax.random.split(jax.random.fold_in(state.key, record.step))
+
+        def sample(key: Array) -> Array:
+            which_key, draw_key = jax.random.split(key)
+            which = jax.random.categorical(which_key, state.log_weights)
+            chosen, prior = jax.tree.map(lambda leaf: leaf[which], (model, problem.prior))
+            return sample_pool(draw_key, chosen, prior, problem.features)
+
+        best = jnp.max(jnp.nan_to_num(apply_warp(record.score), nan=-jnp.inf))
+        posterior = Mixture(state.log_weights, jax.vmap(predict_pool)(model))
+        context = AcquisitionContext(best, hyper.exploration, lambda _: sample(sample_key))
+        value = acquire(acquire_key, posterior, context)
+        value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
+        planned = state.initial[jnp.minimum(record.step, num_initial - 1)]
+        follows_plan = (record.step < num_initial) & ~record.evaluated[planned]
+        return jnp.where(follows_plan, planned, jnp.argmax(value)).astype(jnp.int32)
+
+    def observe(
+        state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[SearchState, SearchInfo]:
+        active = can_go_on(state.record, hyper.budget)
+        record = append(state.record, index, score, active)
+        warped = apply_warp(record.score)
+        newest = jnp.where(active, record.step - 1, -1)
+        model = jax.vmap(observe_pool, in_axes=(0, 0, None, None, None, None))(
+            state.model, problem.prior, problem.features, record.row, warped, newest
+        )
+        log_weights = mixture_log_weights(problem.log_weights, model.log_evidence, hyper.floor)
+        info = _information(state, problem, index, score, warped[newest], active)
+        return SearchState(state.key, record, state.initial, model, log_weights), info
+
+    return make_algorithm(init, suggest, observe, evaluate)
+
+
+def _information(
+    state: SearchState,
+    problem: Problem,
+    index: Array,
+    score: Array,
+    warped: Array,
+    active: Array,
+) -> SearchInfo:
+    """What an observation teaches, averaged over the components by their weight before it."""
+    weights = jnp.exp(state.log_weights)
+    units = jax.vmap(scale)(state.model)
+    variance = state.model.variance[:, index] * units
+    noise = problem.prior.noise * units
+    error = warped - state.model.mean[:, index]
+    expected = weights @ expected_information_gain(variance, noise)
+    realised = weights @ realised_information_gain(variance, noise, error)
+    transferred = weights[0] if weights.shape[0] > 1 else jnp.full_like(weights[0], jnp.nan)
+    nan = jnp.full_like(expected, jnp.nan)
+    return SearchInfo(
+        jnp.where(active, index, -1),
+        jnp.where(active, score, nan),
+        active,
+        jnp.where(active, expected, nan),
+        jnp.where(active, realised, nan),
+        jnp.where(active, transferred, nan),
+    )
+
+
+@partial(jax.jit, static_argnames=("algorithm", "length"))
+def run(
+    state: PyTree,
+    problem: Problem,
+    hyper: SearchHyper,
+    *,
+    algorithm: SearchAlgorithm,
+    length: int,
+) -> tuple[PyTree, SearchInfo]:
+    """`length` steps in one scan; steps past the budget change nothing.
+
+    Returns:
+      The state, and the trace: `SearchInfo` with leaves of leading axis `length`.
+    """
+    return jax.lax.scan(
+        lambda carried, _: algorithm.step(carried, problem, hyper), state, None, length=length
+    )
+
+
+@partial(jax.jit, static_argnames=("algorithm", "length"))
+def search_lanes(
+    keys: Array,
+    problem: Problem,
+    hyper: SearchHyper,
+    *,
+    algorithm: SearchAlgorithm,
+    length: int,
+) -> tuple[PyTree, SearchInfo]:
+    """A search for each key[S], all at once.
+
+    Returns:
+      The states and the trace, with leaves of leading axes [S] and [S, length].
+    """
+
+    def lane(key: Array) -> tuple[PyTree, SearchInfo]:
+        state = algorithm.init(key, problem, hyper)
+        return run(state, problem, hyper, algorithm=algorithm, length=length)
+
+    return jax.vmap(lane)(keys)

@@ -1,0 +1,95 @@
+"""What a search reads and never changes."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import MetaKnowledge, pool_features
+from nmjax.predictors import LinearPrior
+from nmjax.spaces import Space, canonicalise, encode, neighbours, to_index
+from nmjax.types import Array
+
+
+class Problem(NamedTuple):
+    """A pool to search, the scores it would be paid for, and what is known beforehand.
+
+    Attributes:
+      score: float[N], what an evaluation returns; NaN fails. Searches read an entry by paying for
+        it; where the scores are not known yet, as in a `Study`, all are NaN.
+      features: float[N, F], of each architecture.
+      prior: of the features' weights, leaves with a leading axis of K components.
+      log_weights: float[K], prior log-probabilities of the components.
+      past_mean: float[N], mean over sources of their predicted scores.
+      neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer.
+    """
+
+    score: Array
+    features: Array
+    prior: LinearPrior
+    log_weights: Array
+    past_mean: Array
+    neighbours: Array
+
+
+def make_problem(
+    space: Space,
+    pool: Array,
+    score: Array | None,
+    knowledge: MetaKnowledge,
+) -> Problem:
+    """The problem of finding the best of a pool with what is known from past tasks.
+
+    Args:
+      space: what the architectures are.
+      pool: int32[N, C], canonical and distinct.
+      score: float[N], higher is better, NaN for failures; None where none is known.
+      knowledge: learned on the same space.
+
+    Raises:
+      NmjaxError: shapes do not fit, the pool is empty, or no score is a number.
+    """
+    pool = jnp.asarray(pool)
+    if pool.ndim != 2 or pool.shape[0] == 0 or pool.shape[1] != space.num_choices:
+        raise NmjaxError(
+            f"Got a pool {list(pool.shape)} for space {space.name!r}; "
+            f"give one or more architectures as int32[N, {space.num_choices}]."
+        )
+    if score is None:
+        score = jnp.full(pool.shape[:1], jnp.nan)
+    elif np.shape(score) != (len(pool),) or np.isnan(np.asarray(score)).all():
+        raise NmjaxError(
+            f"Got scores {list(np.shape(score))} for {len(pool)} architectures; "
+            "give one number each, NaN for failures, not all NaN."
+        )
+    features = pool_features(knowledge, encode(space, pool))
+    return Problem(
+        score=jnp.asarray(score),
+        features=features.head,
+        prior=knowledge.prior,
+        log_weights=knowledge.confidence,
+        past_mean=features.past_mean,
+        neighbours=pool_neighbours(space, pool),
+    )
+
+
+def without_transfer(problem: Problem) -> Problem:
+    """The same problem under the flat prior alone, the last component."""
+    last = jnp.asarray([-1])
+    prior = LinearPrior(*(leaf[last] for leaf in problem.prior))
+    return problem._replace(prior=prior, log_weights=jnp.zeros_like(problem.log_weights[last]))
+
+
+def pool_neighbours(space: Space, pool: Array) -> Array:
+    """Rows of the pool one choice away, int32[N, J]; a row's own index where there is none.
+
+    An architecture that is isomorphic to a member of the pool counts as that member.
+    """
+    pool = jnp.asarray(pool)
+    row_of = np.full(space.size, -1, np.int32)
+    row_of[np.asarray(to_index(space, canonicalise(space, pool)))] = np.arange(len(pool))
+    changed, valid = neighbours(space, pool)
+    row = jnp.asarray(row_of)[to_index(space, canonicalise(space, changed))]
+    itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
+    return jnp.where(valid & (row >= 0), row, itself)

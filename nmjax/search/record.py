@@ -1,0 +1,78 @@
+"""What every search keeps of its evaluations, and what each step tells."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from nmjax.types import Array
+
+
+class Record(NamedTuple):
+    """The evaluations of a search so far, padded to its capacity of B.
+
+    Attributes:
+      row: int32[B], rows of the pool in the order of evaluation; 0 where padded.
+      score: float[B], what they returned; NaN where failed or padded.
+      evaluated: bool[N], which rows of the pool have been.
+      step: int32[], how many evaluations have been paid for, failed ones included.
+    """
+
+    row: Array
+    score: Array
+    evaluated: Array
+    step: Array
+
+
+class SearchInfo(NamedTuple):
+    """What one step did; stacked by a scan it is the trace.
+
+    Attributes:
+      row: int32[], the evaluated row of the pool; -1 once the budget is spent.
+      score: float[], what it returned; NaN where it failed or the budget is spent.
+      counted: bool[], False once the budget is spent.
+      expected_gain: float[], expected information gain in nats; NaN without a model.
+      realised_gain: float[], realised information gain in nats; NaN without a model.
+      confidence: float[], weight of the transferred prior at the choice; NaN without one.
+    """
+
+    row: Array
+    score: Array
+    counted: Array
+    expected_gain: Array
+    realised_gain: Array
+    confidence: Array
+
+
+def empty_record(score: Array, *, capacity: int) -> Record:
+    """No evaluations yet, of a pool with scores float[N]."""
+    return Record(
+        row=jnp.zeros((capacity,), jnp.int32),
+        score=jnp.full((capacity,), jnp.nan, score.dtype),
+        evaluated=jnp.zeros(score.shape, bool),
+        step=jnp.zeros((), jnp.int32),
+    )
+
+
+def append(record: Record, index: Array, score: Array, active: Array) -> Record:
+    """The record with one more evaluation; the very same where `active` is False."""
+    position = jnp.minimum(record.step, record.row.shape[0] - 1)
+    return Record(
+        row=record.row.at[position].set(jnp.where(active, index, record.row[position])),
+        score=record.score.at[position].set(jnp.where(active, score, record.score[position])),
+        evaluated=record.evaluated.at[index].set(record.evaluated[index] | active),
+        step=record.step + active.astype(jnp.int32),
+    )
+
+
+def can_go_on(record: Record, budget: Array) -> Array:
+    """Whether bool[] there is budget, capacity and an architecture left to evaluate."""
+    capacity, size = record.row.shape[0], record.evaluated.shape[0]
+    return record.step < jnp.minimum(budget, min(capacity, size))
+
+
+def model_free_info(index: Array, score: Array, active: Array) -> SearchInfo:
+    """The `SearchInfo` of a search without a model."""
+    nan = jnp.full_like(score, jnp.nan)
+    return SearchInfo(
+        jnp.where(active, index, -1), jnp.where(active, score, nan), active, nan, nan, nan
+    )

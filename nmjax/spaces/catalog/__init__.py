@@ -1,0 +1,40 @@
+"""Ready spaces of public benchmarks, by name."""
+
+from nmjax.errors import unknown_name
+from nmjax.spaces.catalog.hpobench import HPOBENCH
+from nmjax.spaces.catalog.hpolib import HPOLIB
+from nmjax.spaces.catalog.nas_bench_201 import NAS_BENCH_201
+from nmjax.spaces.catalog.nas_bench_graph import NAS_BENCH_GRAPH, NAS_BENCH_GRAPH_PROTEINS
+from nmjax.spaces.catalog.transnas101_micro import TRANSNAS101_MICRO
+from nmjax.spaces.space import Space
+
+_SPACES = {
+    space.name: space
+    for space in (
+        HPOBENCH,
+        HPOLIB,
+        NAS_BENCH_201,
+        NAS_BENCH_GRAPH,
+        NAS_BENCH_GRAPH_PROTEINS,
+        TRANSNAS101_MICRO,
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that `get_space` knows."""
+    return tuple(_SPACES)
+
+
+def get_space(name: str) -> Space:
+    """The space of that name.
+
+    Raises:
+      NmjaxError: for an unknown name, with the nearest known ones.
+    """
+    if name not in _SPACES:
+        raise unknown_name("space", name, _SPACES)
+    return _SPACES[name]
+
+
+__all__ = ["get_space", "names"]

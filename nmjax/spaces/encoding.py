@@ -1,0 +1,130 @@
+"""Architectures as vectors that say what the structure says, multilinear in soft choices.
+
+An encoding is, in this order: the one-hot of each choice; each ordinal choice's value and each
+real-valued choice on its scale in [-1, 1]; and for cells the counts of `nmjax.spaces.structure`.
+For independent soft choices it is the exact expectation over hard ones.
+"""
+
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces.space import Space
+from nmjax.spaces.structure import count_kinds, count_names, counts
+from nmjax.types import Array
+
+
+@partial(jax.jit, static_argnames="space")
+def encode(space: Space, architecture: Array, reals: Array | None = None) -> Array:
+    """The encoding float32[..., D] of architecture int32[..., C] and reals float32[..., R].
+
+    Raises:
+      NmjaxError: if the space has real-valued choices and `reals` does not fit.
+    """
+    probabilities = jax.nn.one_hot(jnp.asarray(architecture), space.max_options, dtype=jnp.float32)
+    return encode_soft(space, probabilities, reals)
+
+
+@partial(jax.jit, static_argnames="space")
+def encode_soft(space: Space, probabilities: Array, reals: Array | None = None) -> Array:
+    """The expected encoding float32[..., D] of independent choices, float[..., C, O].
+
+    Raises:
+      NmjaxError: if the probabilities, or the reals float32[..., R], do not fit the space.
+    """
+    expected = (space.num_choices, space.max_options)
+    if jnp.shape(probabilities)[-2:] != expected:
+        raise NmjaxError(
+            f"Got probabilities {list(jnp.shape(probabilities))} for space {space.name!r}; "
+            f"give them as [..., {expected[0]}, {expected[1]}], zero for options that do not exist."
+        )
+    probabilities = jnp.asarray(probabilities, jnp.float32)
+    choice_of, option_of = _option_positions(space.num_options)
+    ordinal = jnp.einsum(
+        "...co,cov->...v",
+        probabilities,
+        _ordinal_values(space),
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    parts = [probabilities[..., choice_of, option_of], ordinal, _encode_reals(space, reals)]
+    if space.cell is not None:
+        parts.append(counts(space, probabilities))
+    return jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)
+
+
+def encoding_names(space: Space) -> tuple[str, ...]:
+    """What each of the D features is, such as "op1=gat", "count gat" or "gat>output"."""
+    return (
+        *(f"{choice.name}={option}" for choice in space.choices for option in choice.options),
+        *(choice.name for choice in space.choices if choice.kind == "ordinal"),
+        *(real.name for real in space.reals),
+        *(count_names(space) if space.cell is not None else ()),
+    )
+
+
+def encoding_groups(space: Space) -> tuple[str, ...]:
+    """The group of each of the D features, for models that weigh groups and not single features.
+
+    "options" are the one-hots of all choices; an ordinal or real-valued choice is a group of its
+    own name; the counts of a cell are "operations", "depths", "pairs" and "paths".
+    """
+    return (
+        *("options" for choice in space.choices for _ in choice.options),
+        *(choice.name for choice in space.choices if choice.kind == "ordinal"),
+        *(real.name for real in space.reals),
+        *(count_kinds(space) if space.cell is not None else ()),
+    )
+
+
+def encoding_size(space: Space) -> int:
+    """D, the length of an encoding."""
+    return len(encoding_names(space))
+
+
+@partial(jax.jit, static_argnames="space")
+def decode(space: Space, encoding: Array) -> Array:
+    """The architecture int32[..., C] whose encoding float32[..., D] is; a soft one's likeliest."""
+    num_options = np.array(space.num_options, np.int32)[:, None]
+    option = np.arange(space.max_options)[None, :]
+    first = np.cumsum(num_options, axis=0) - num_options
+    padded = jnp.asarray(encoding)[..., first + np.minimum(option, num_options - 1)]
+    exists = jnp.broadcast_to(option < num_options, padded.shape)
+    return jnp.argmax(jnp.where(exists, padded, -jnp.inf), axis=-1).astype(jnp.int32)
+
+
+def _encode_reals(space: Space, reals: Array | None) -> Array:
+    shape = (0,) if reals is None else jnp.shape(reals)
+    if shape[-1:] != (space.num_reals,):
+        raise NmjaxError(
+            f"Got reals {list(shape)} for space {space.name!r}; "
+            f"give [..., {space.num_reals}], one for each of {[r.name for r in space.reals]}."
+        )
+    if reals is None:
+        return jnp.zeros((0,), jnp.float32)
+    columns = []
+    for index, real in enumerate(space.reals):
+        value, low, high = jnp.asarray(reals, jnp.float32)[..., index], real.low, real.high
+        if real.scale == "log":
+            value, low, high = jnp.log(value), np.log(low), np.log(high)
+        columns.append(2 * (value - low) / (high - low) - 1)
+    return jnp.stack(columns, axis=-1) if columns else jnp.zeros((0,), jnp.float32)
+
+
+def _option_positions(num_options: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The choice and the option of every one-hot feature: int[sum(O_i)] each."""
+    choice_of = np.repeat(np.arange(len(num_options)), num_options)
+    first = np.cumsum(num_options) - num_options
+    return choice_of, np.arange(len(choice_of)) - first.astype(int)[choice_of]
+
+
+@lru_cache
+def _ordinal_values(space: Space) -> np.ndarray:
+    """float32[C, O, V]: the scaled value of each option for each of V ordinal choices."""
+    ordinal = [index for index, choice in enumerate(space.choices) if choice.kind == "ordinal"]
+    values = np.zeros((space.num_choices, space.max_options, len(ordinal)), np.float32)
+    for column, index in enumerate(ordinal):
+        values[index, : space.num_options[index], column] = space.choices[index].values
+    return values

@@ -1,0 +1,92 @@
+"""Moves in a space: draw an architecture, change one choice, list all one-choice changes."""
+
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.spaces.enumeration import is_valid
+from nmjax.spaces.space import Space
+from nmjax.types import Array
+
+
+@partial(jax.jit, static_argnames=("space", "shape"))
+def sample(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
+    """Architectures int32[*shape, C], uniform over the valid ones (isomorphic ones count each)."""
+    size = (*shape, space.num_choices)
+    num_options = jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), size)
+
+    def draw(key):
+        return jax.random.randint(key, size, 0, num_options, jnp.int32)
+
+    def redraw(carry):
+        key, architecture, done = carry
+        key, draw_key = jax.random.split(key)
+        architecture = jnp.where(done[..., None], architecture, draw(draw_key))
+        return key, architecture, is_valid(space, architecture)
+
+    if space.valid is None:
+        return draw(key)
+    first = (key, jnp.zeros(size, jnp.int32), jnp.zeros(shape, bool))
+    return jax.lax.while_loop(lambda carry: ~jnp.all(carry[2]), redraw, first)[1]
+
+
+@partial(jax.jit, static_argnames=("space", "shape"))
+def sample_reals(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
+    """Real-valued choices float32[*shape, R], uniform on each one's scale."""
+    uniform = jax.random.uniform(key, (*shape, space.num_reals), jnp.float32)
+    columns = []
+    for index, real in enumerate(space.reals):
+        if real.scale == "log":
+            low, high = np.log(real.low), np.log(real.high)
+            value = jnp.exp(low + (high - low) * uniform[..., index])
+        else:
+            value = real.low + (real.high - real.low) * uniform[..., index]
+        columns.append(jnp.clip(value, real.low, real.high))
+    return jnp.stack(columns, axis=-1) if columns else uniform
+
+
+@partial(jax.jit, static_argnames="space")
+def neighbours(space: Space, architecture: Array) -> tuple[Array, Array]:
+    """All changes of one choice: (int32[..., K, C], bool[..., K] valid), K = sum(O_i - 1).
+
+    They come by choice, then by how many options (cyclically) each is ahead of the present one.
+    """
+    steps, _ = _steps(space.num_options)
+    architecture = jnp.asarray(architecture, jnp.int32)
+    shape = (*architecture.shape[:-1], *steps.shape)
+    moved = jnp.broadcast_to(architecture[..., None, :], shape) + jnp.broadcast_to(steps, shape)
+    changed = moved % jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), shape)
+    return changed, is_valid(space, changed)
+
+
+@partial(jax.jit, static_argnames="space")
+def mutate(key: Array, space: Space, architecture: Array) -> Array:
+    """Change one choice of each architecture int32[..., C]; the result is valid.
+
+    The choice is uniform among those with a valid change, its new option uniform among the valid
+    others. An architecture without any valid change comes back as it is.
+    """
+    architecture = jnp.asarray(architecture, jnp.int32)
+    steps, choice_of = _steps(space.num_options)
+    if not len(steps):
+        return architecture
+    changed, valid = neighbours(space, architecture)
+    member = jax.nn.one_hot(choice_of, space.num_choices)
+    per_choice = jnp.einsum("...k,kc->...c", valid.astype(jnp.float32), member)
+    per_change = jnp.einsum("...c,kc->...k", per_choice, member)
+    logits = jnp.where(valid, -jnp.log(jnp.maximum(per_change, 1)), -jnp.inf)
+    taken = jax.random.categorical(key, logits, axis=-1)
+    picked = jnp.take_along_axis(changed, taken[..., None, None], axis=-2)[..., 0, :]
+    return jnp.where(jnp.any(valid, axis=-1, keepdims=True), picked, architecture)
+
+
+@lru_cache
+def _steps(num_options: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """What each one-choice change adds, int32[K, C], and to which choice, int[K]."""
+    choice_of = np.repeat(np.arange(len(num_options)), np.array(num_options, int) - 1)
+    ahead = np.concatenate([np.arange(0), *(np.arange(1, count) for count in num_options)])
+    steps = np.zeros((len(choice_of), len(num_options)), np.int32)
+    steps[np.arange(len(choice_of)), choice_of] = ahead
+    return steps, choice_of

@@ -1,0 +1,37 @@
+"""Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
+
+from nmjax.stats.bootstrap import Interval, bootstrap_interval, mean_interval, paired_bootstrap
+from nmjax.stats.calibration import calibration_error, interval_coverage
+from nmjax.stats.gaussian import (
+    from_covariance,
+    gaussian_log_prob,
+    mixture_moments,
+    multivariate_gaussian_log_prob,
+    student_t_log_prob,
+    to_covariance,
+    to_multivariate,
+)
+from nmjax.stats.kl import kullback_leibler_divergence
+from nmjax.stats.ranking import kendall, rank, spearman
+from nmjax.stats.tfp import import_tfp
+
+__all__ = [
+    "Interval",
+    "bootstrap_interval",
+    "calibration_error",
+    "from_covariance",
+    "gaussian_log_prob",
+    "import_tfp",
+    "interval_coverage",
+    "kendall",
+    "kullback_leibler_divergence",
+    "mean_interval",
+    "mixture_moments",
+    "multivariate_gaussian_log_prob",
+    "paired_bootstrap",
+    "rank",
+    "spearman",
+    "student_t_log_prob",
+    "to_covariance",
+    "to_multivariate",
+]

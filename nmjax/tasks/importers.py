@@ -1,0 +1,227 @@
+"""Past evaluations from and to CSV and Parquet files, one row an evaluation."""
+
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces import Space, canonicalise, is_valid
+from nmjax.spaces.space import Choice
+from nmjax.tasks.history import stack_tasks
+from nmjax.types import History
+
+
+def read_history(
+    path: str | Path,
+    space: Space,
+    *,
+    metrics: Sequence[str],
+    task: str = "task",
+    context: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+) -> tuple[History, tuple[str, ...]]:
+    """A `History` and its T task names from a `.csv` or `.parquet` file.
+
+    Choices hold options by name or value, as in `space`; metrics hold numbers, an empty one or
+    "nan" being a failed evaluation. Architectures come back canonical. Tasks keep the order in
+    which they appear, and so do the rows of each.
+
+    Args:
+      path: the file.
+      space: what the choice columns describe; without real-valued choices.
+      metrics: names of the metrics to read.
+      task: the column that names the task.
+      context: columns of what is known of a task, one value throughout it.
+      columns: {choice or metric: column}, where a column is not named as its choice or metric.
+
+    Raises:
+      NmjaxError: a column is missing, or a value is not what its column holds; rows count from 1,
+        the header left out.
+    """
+    path = Path(path)
+    _check_discrete(space)
+    named = dict(columns or {})
+    names = [choice.name for choice in space.choices]
+    for name in named:
+        if name not in (*names, *metrics):
+            raise unknown_name("choice or metric", name, (*names, *metrics))
+    wanted = [task, *(named.get(name, name) for name in (*names, *metrics)), *context]
+    table = _read_columns(path, list(dict.fromkeys(wanted)))
+    label, place = _task_rows(table[task], task)
+    choices = [_options(table[named.get(c.name, c.name)], c) for c in space.choices]
+    found = jnp.asarray(np.stack(choices, axis=-1), dtype=jnp.int32)
+    invalid = np.flatnonzero(~np.asarray(is_valid(space, found)))
+    if len(invalid):
+        raise NmjaxError(f"Row {invalid[0] + 1} is no valid architecture of {space.name!r}.")
+    rows = np.asarray(canonicalise(space, found))
+    values = {name: _numbers(table[named.get(name, name)], name) for name in metrics}
+    told = np.stack([_numbers(table[c], c) for c in context], -1) if context else None
+    members = [np.flatnonzero(place == index) for index in range(len(label))]
+    history = stack_tasks(
+        [rows[member] for member in members],
+        [{name: column[member] for name, column in values.items()} for member in members],
+        None if told is None else _one_each(told, members, label),
+    )
+    return history, label
+
+
+def write_history(
+    path: str | Path,
+    history: History,
+    space: Space,
+    *,
+    tasks: Sequence[str],
+    task: str = "task",
+    context: Sequence[str] = (),
+) -> None:
+    """Write `history` to a `.csv` or `.parquet` file, as `read_history` reads it.
+
+    Args:
+      path: the file.
+      history: padding is left out.
+      space: of its architectures; without real-valued choices.
+      tasks: T names.
+      task: the column that names the task.
+      context: K names of columns for the context.
+
+    Raises:
+      NmjaxError: the number of names does not fit, or two columns would share a name.
+    """
+    path = Path(path)
+    _check_discrete(space)
+    mask = np.asarray(history.mask)
+    rows, told = np.asarray(history.architecture), np.asarray(history.context)
+    if (len(tasks), len(context)) != told.shape or rows.shape[-1] != space.num_choices:
+        raise NmjaxError(
+            f"{len(tasks)} task names, {len(context)} context names and {space.num_choices} "
+            f"choices came, expected {len(mask)}, {told.shape[1]} and {rows.shape[-1]}."
+        )
+    names = [task, *(c.name for c in space.choices), *history.metrics, *context]
+    if len(set(names)) < len(names):
+        raise NmjaxError(f"Columns {names} repeat a name: give task and context other ones.")
+    index = np.nonzero(mask)[0]
+    kept = rows[mask]
+    table: dict[str, Any] = {task: [tasks[i] for i in index.tolist()]}
+    for place, choice in enumerate(space.choices):
+        table[choice.name] = [choice.options[option] for option in kept[:, place]]
+    for name, values in history.metrics.items():
+        table[name] = np.asarray(values)[mask]
+    for place, name in enumerate(context):
+        table[name] = told[index, place]
+    _write_columns(path, table)
+
+
+def _read_columns(path: Path, wanted: list[str]) -> dict[str, list[Any]]:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    _check_suffix(path)
+    try:
+        if path.suffix == ".csv":
+            convert = csv.ConvertOptions(
+                column_types={name: pa.string() for name in wanted}, strings_can_be_null=False
+            )
+            table = csv.read_csv(path, convert_options=convert)
+        else:
+            table = parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise NmjaxError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+    for name in wanted:
+        if name not in table.column_names:
+            raise unknown_name(f"column of {path.name}", name, table.column_names)
+        if table.column_names.count(name) > 1:
+            raise NmjaxError(f"{path} has {name!r} more than once, expected one such column.")
+    if not table.num_rows:
+        raise NmjaxError(f"{path} has no rows, expected one an evaluation.")
+    return {name: table.column(name).to_pylist() for name in wanted}
+
+
+def _write_columns(path: Path, table: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    _check_suffix(path)
+    if path.suffix == ".csv":
+        csv.write_csv(pa.table(table), path)
+    else:
+        parquet.write_table(pa.table(table), path)
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix not in (".csv", ".parquet"):
+        raise NmjaxError(f"{path} ends in {path.suffix!r}, expected '.csv' or '.parquet'.")
+
+
+def _check_discrete(space: Space) -> None:
+    if space.reals:
+        raise NmjaxError(
+            f"Space {space.name!r} has real-valued choices, and a History holds options only: "
+            "make them choices with numeric options."
+        )
+
+
+def _task_rows(column: list[Any], name: str) -> tuple[tuple[str, ...], np.ndarray]:
+    texts = ["" if value is None else str(value) for value in column]
+    if "" in texts:
+        raise NmjaxError(f"Row {texts.index('') + 1} has no {name!r}, expected the task's name.")
+    label = tuple(dict.fromkeys(texts))
+    place = {text: index for index, text in enumerate(label)}
+    return label, np.array([place[text] for text in texts])
+
+
+def _options(column: list[Any], choice: Choice) -> np.ndarray:
+    found = {value: _option(value, choice) for value in dict.fromkeys(column)}
+    for row, value in enumerate(column):
+        if found[value] < 0:
+            options = ", ".join(map(str, choice.options))
+            raise NmjaxError(
+                f"Row {row + 1}: {choice.name} is {value!r}, expected one of {options}."
+            )
+    return np.array([found[value] for value in column])
+
+
+def _option(value: Any, choice: Choice) -> int:
+    names = [str(option) for option in choice.options]
+    if str(value) in names:
+        return names.index(str(value))
+    number = _parsed(value)
+    same = [
+        not isinstance(option, str) and bool(np.isclose(number, option, rtol=1e-6, atol=0))
+        for option in choice.options
+    ]
+    return next(compress(range(len(same)), same), -1)
+
+
+def _numbers(column: list[Any], name: str) -> np.ndarray:
+    values = np.array([_parsed(value) for value in column])
+    for row in np.flatnonzero(~np.isfinite(values)):
+        if not _is_missing(column[row]):
+            raise NmjaxError(f"Row {row + 1}: {name} is {column[row]!r}, expected a finite number.")
+    return values
+
+
+def _parsed(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or str(value).strip().lower() in ("", "nan")
+
+
+def _one_each(told: np.ndarray, members: list[np.ndarray], label: Sequence[str]) -> np.ndarray:
+    for member, name in zip(members, label, strict=True):
+        differs = (told[member] != told[member[0]]).any(axis=-1)
+        if differs.any():
+            raise NmjaxError(
+                f"Row {member[differs.argmax()] + 1}: the context of task {name!r} is "
+                f"{told[member[differs.argmax()]].tolist()}, expected "
+                f"{told[member[0]].tolist()} as in row {member[0] + 1}."
+            )
+    return told[[member[0] for member in members]]

@@ -1,0 +1,113 @@
+"""Every suite by its name: what there is, what is installed, and loading one."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import metadata, util
+from pathlib import Path
+
+import numpy as np
+
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces.catalog import get_space
+from nmjax.tasks.store import cached_arrays
+from nmjax.tasks.suites import hpobench, hpolib, nas_bench_201, nas_bench_graph, transnas101
+from nmjax.tasks.suites.suite import Reader, Suite, SuiteInfo, pool_arrays
+from nmjax.version import __version__
+
+_FORMAT = 1
+
+_SUITES: Mapping[str, tuple[SuiteInfo, Reader]] = {
+    info.name: (info, read)
+    for info, read in (
+        (nas_bench_graph.INFO, nas_bench_graph.read),
+        (nas_bench_graph.PROTEINS, nas_bench_graph.read),
+        (nas_bench_201.INFO, nas_bench_201.read),
+        (hpobench.INFO, hpobench.read),
+        (hpolib.INFO, hpolib.read),
+        (transnas101.INFO, transnas101.read),
+    )
+}
+
+
+def list_suites(*, data: str | Path | None = None) -> tuple[SuiteInfo, ...]:
+    """All suites, each with its version and whether its data are installed; reads none of them.
+
+    Args:
+      data: a folder with data that no package ships; `NMJAX_DATA` by default.
+    """
+    return tuple(_found(info, _folder(info, data)) for info, _ in _SUITES.values())
+
+
+def load_suite(name: str, *, data: str | Path | None = None) -> Suite:
+    """The suite `name`, read from its package or from `data`.
+
+    A package's data are converted once and kept (`nmjax.tasks.store`); nothing of the package is
+    imported or run.
+
+    Args:
+      name: one of `list_suites`.
+      data: a folder with data that no package ships; `NMJAX_DATA` by default.
+
+    Raises:
+      NmjaxError: no such suite, its data are not installed, or a file is damaged.
+    """
+    if name not in _SUITES:
+        raise unknown_name("suite", name, _SUITES)
+    described, read = _SUITES[name]
+    folder = _folder(described, data)
+    info = _found(described, folder)
+    if folder is None or not info.installed:
+        raise NmjaxError(
+            f"Suite {name!r} needs {info.package or info.file}, which was not found: "
+            f"{info.install}."
+        )
+    space = get_space(info.space)
+
+    def build() -> dict[str, np.ndarray]:
+        paths = (folder / info.file.format(task=task) for task in info.tasks)
+        tables = [read(path, task, space) for path, task in zip(paths, info.tasks, strict=True)]
+        return pool_arrays(space, tables)
+
+    if info.package:
+        key = f"{name}-{info.package}-{info.version}-nmjax-{__version__}-{_FORMAT}"
+        table = (len(info.tasks), info.size)
+        shapes = {metric.name: table for metric in info.metrics}
+        arrays = cached_arrays(key, {"pool": (info.size, space.num_choices), **shapes}, build)
+    else:
+        arrays = build()
+    for array in arrays.values():
+        array.setflags(write=False)
+    return Suite(
+        name=name,
+        space=space,
+        tasks=info.tasks,
+        families=info.families,
+        pool=arrays.pop("pool"),
+        metrics=arrays,
+        metric_info={metric.name: metric for metric in info.metrics},
+        score_metric=info.score_metric,
+        test_metric=info.test_metric,
+        licence=info.licence,
+        citation=info.citation,
+        package=f"{info.package} {info.version}" if info.package else info.file,
+    )
+
+
+def _folder(info: SuiteInfo, data: str | Path | None) -> Path | None:
+    if not info.module:
+        named = data or os.environ.get("NMJAX_DATA")
+        return Path(named) if named else None
+    spec = util.find_spec(info.module)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _found(info: SuiteInfo, folder: Path | None) -> SuiteInfo:
+    if folder is None:
+        return info
+    files = {folder / info.file.format(task=task) for task in info.tasks}
+    try:
+        version = metadata.version(info.package) if info.package else ""
+    except metadata.PackageNotFoundError:
+        version = ""
+    return replace(info, version=version, installed=all(file.is_file() for file in files))

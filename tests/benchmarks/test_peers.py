@@ -1,0 +1,248 @@
+"""The protocol of the peers, with a stand-in for Optuna that draws at random."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks.peers import optuna_tpe, protocol
+from benchmarks.peers.searches import Search, read_tasks, run_searches
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Choice, Real, Space
+from nmjax.tasks import Suite, scores
+from nmjax.types import Metric
+
+OPTUNA = """
+import random
+import sys
+from types import SimpleNamespace
+
+assert "nmjax" not in sys.modules and "jax" not in sys.modules
+__version__ = "0"
+logging = SimpleNamespace(set_verbosity=print, WARNING=0)
+trial = SimpleNamespace(TrialState=SimpleNamespace(PRUNED="pruned"))
+
+
+class TPESampler:
+    def __init__(self, *, multivariate=None, seed=None):
+        self.random = random.Random(seed)
+
+
+class Trial:
+    def __init__(self, random):
+        self.suggest_int = lambda name, low, high: random.randint(low, high)
+        self.suggest_categorical = lambda name, options: random.choice(options)
+
+
+class Study:
+    def __init__(self, direction, sampler):
+        self.ask = lambda: Trial(sampler.random)
+
+    def tell(self, trial, value=None, state=None):
+        assert (state == "pruned") if value is None else value == value
+
+
+samplers = SimpleNamespace(TPESampler=TPESampler)
+create_study = Study
+"""
+
+
+@pytest.fixture
+def suite():
+    """Ends of an edge can be swapped, (0, 0) is no architecture, and one evaluation failed."""
+    space = Space(
+        "edge",
+        (
+            Choice("from", ("a", "b", "c")),
+            Choice("to", ("a", "b", "c")),
+            Choice("width", (4, 16), kind="ordinal", scale="log"),
+        ),
+        valid=lambda x: (x[..., 0] > 0) | (x[..., 1] > 0),
+        canonical=lambda x: x.at[..., :2].set(x[..., :2].sort(axis=-1)),
+    )
+    ends = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    pool = np.array([(*end, width) for end in ends for width in (0, 1)], np.int32)
+    loss = np.exp(np.random.default_rng(0).normal(size=(2, len(pool)))).astype(np.float32)
+    loss[1, 3] = np.nan
+    return Suite(
+        name="edges",
+        space=space,
+        tasks=("a", "b"),
+        families=(("a",), ("b",)),
+        pool=pool,
+        metrics={"loss": loss},
+        metric_info={"loss": Metric("loss", "loss", "min", "log")},
+        score_metric="loss",
+        test_metric=None,
+        licence="none",
+        citation="none",
+        package="edges 1",
+    )
+
+
+@pytest.fixture
+def python(tmp_path):
+    """An interpreter that finds the stand-in."""
+    (tmp_path / "optuna.py").write_text(OPTUNA)
+    path = tmp_path / "python"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_what_a_peer_sees(suite, tmp_path):
+    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    assert [choice.kind for choice in tasks.choices] == ["categorical", "categorical", "ordinal"]
+    assert tasks.choices[2] == ("width", "ordinal", ("4", "16"))
+    for row, (one, other, width) in enumerate(suite.pool):
+        assert tasks.lookup[one, other, width] == tasks.lookup[other, one, width] == row
+    assert tasks.lookup[0, 0].tolist() == [-1, -1]
+    assert tasks.lookup.shape == (3, 3, 2)
+    assert np.array_equal(tasks.scores, np.asarray(scores(suite)), equal_nan=True)
+    finite = tasks.scores[0]
+    assert np.array_equal(np.argsort(finite), np.argsort(-suite.metrics["loss"][0]))
+
+
+def test_a_row_is_paid_for_once(suite, tmp_path):
+    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    search = Search(tasks.lookup, tasks.scores[1], budget=3)
+    assert search.evaluate((0, 1, 0)) == search.evaluate((1, 0, 0)) == tasks.scores[1, 0]
+    assert np.isnan(search.evaluate((0, 0, 1)))
+    assert np.isnan(search.evaluate((2, 0, 1)))
+    assert not search.finished
+    search.evaluate((2, 2, 0))
+    assert search.finished
+    assert search.rows == [0, 3, 8]
+    assert (search.suggestions, search.repeated, search.invalid) == (5, 1, 1)
+    with pytest.raises(RuntimeError, match="finished"):
+        search.evaluate((2, 2, 1))
+
+
+def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
+    def optimise(search, choices, seed):
+        while not search.finished:
+            search.evaluate((2, 1, 1))
+
+    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    arrays = run_searches(optimise, tasks, seeds=8, budget=4)
+    assert arrays["indices"].shape == (2, 8, 4)
+    assert (arrays["indices"][..., 0] == 7).all()
+    assert all(len(set(row)) == 4 for row in arrays["indices"].reshape(-1, 4).tolist())
+    assert len(np.unique(arrays["indices"].reshape(-1, 4), axis=0)) > 8
+    assert (arrays["suggestions"] == 80).all()
+    assert (arrays["repeated"] == 79).all()
+    assert (arrays["filled"] == 3).all()
+
+
+def test_seeds_differ_and_more_of_them_change_none(suite, tmp_path):
+    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    given = []
+
+    def optimise(search, choices, seed):
+        given.append(seed)
+
+    few = run_searches(optimise, tasks, seeds=2, budget=4)["indices"]
+    many = run_searches(optimise, tasks, seeds=5, budget=4)["indices"]
+    assert np.array_equal(many[:, :2], few)
+    assert len(set(given)) == 10
+
+
+def test_a_run_is_read_back_and_is_the_same_again(suite, python, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    sizes = {"seeds": 3, "budget": 6, "python": python, "results": tmp_path / "results"}
+    path = protocol.run_peer("optuna_tpe", suite, **sizes)
+    indices, record = protocol.read_trajectories("optuna_tpe", suite, results=path.parent)
+    assert (indices.dtype, indices.shape) == (np.int32, (2, 3, 6))
+    assert all(len(set(row)) == 6 for row in indices.reshape(-1, 6).tolist())
+    assert len(np.unique(indices.reshape(-1, 6), axis=0)) == 6
+    assert record.version == "optuna 0"
+    assert record.settings == {"sampler": "TPESampler", "multivariate": None}
+    assert record.suggestions == 36 + record.repeated + record.invalid - record.filled
+    assert record.repeated > 0
+    assert record.cpu_seconds >= 0
+    assert str(tmp_path) not in path.with_suffix(".json").read_text()
+    again = protocol.run_peer("optuna_tpe", suite, **sizes)
+    assert np.array_equal(protocol.read_trajectories("optuna_tpe", suite, results=again.parent)[0],
+                          indices)  # fmt: skip
+
+
+def test_a_variant_is_a_row_of_its_own(suite, python, tmp_path):
+    path = protocol.run_peer(
+        "optuna_tpe-independent", suite, seeds=1, budget=2, python=python, results=tmp_path
+    )
+    assert path.name == "optuna_tpe-independent_edges.npz"
+    assert json.loads(path.with_suffix(".json").read_text())["settings"]["multivariate"] is False
+
+
+def test_every_peer_has_its_variant_and_pins_what_it_needs():
+    assert {name.partition("-")[2] for name in protocol.PEERS} == set(optuna_tpe.VARIANTS)
+    assert all("==" in requirement for requirement in optuna_tpe.REQUIREMENTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"package": "edges 2"}, "edges 2"),
+        ({"tasks": ("a", "c")}, "run the peer again"),
+        ({"pool": np.zeros((3, 3), np.int32)}, "outside the pool of 3"),
+    ],
+)
+def test_trajectories_of_other_data_are_refused(suite, python, tmp_path, change, match):
+    protocol.run_peer("optuna_tpe", suite, seeds=1, budget=9, python=python, results=tmp_path)
+    other = Suite(**{**vars(suite), **change})
+    with pytest.raises(NmjaxError, match=match):
+        protocol.read_trajectories("optuna_tpe", other, results=tmp_path)
+
+
+@pytest.mark.parametrize("indices", [np.zeros((2, 1, 3), np.int32), np.zeros((2, 1, 2), int)])
+def test_damaged_trajectories_are_refused(suite, python, tmp_path, indices):
+    path = protocol.run_peer(
+        "optuna_tpe", suite, seeds=1, budget=3, python=python, results=tmp_path
+    )
+    np.savez(path, indices=indices)
+    with pytest.raises(NmjaxError, match="expected"):
+        protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
+    path.write_bytes(b"")
+    with pytest.raises(NmjaxError, match="no trajectories"):
+        protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
+
+
+def test_what_cannot_be_run_is_told(suite, tmp_path, capfd):
+    sizes = {"seeds": 1, "budget": 2, "results": tmp_path}
+    with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
+        protocol.run_peer("optuna", suite, **sizes)
+    with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
+        protocol.read_trajectories("optuna", suite, results=tmp_path)
+    with pytest.raises(NmjaxError, match="optuna_tpe --suite edges"):
+        protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
+    with pytest.raises(NmjaxError, match="budget 11"):
+        protocol.run_peer("optuna_tpe", suite, seeds=1, budget=11)
+    with pytest.raises(NmjaxError, match="cannot be run"):
+        protocol.run_peer("optuna_tpe", suite, **sizes, python=tmp_path / "none")
+    with pytest.raises(NmjaxError, match="ended with 1"):
+        (tmp_path / "optuna.py").write_text("raise RuntimeError('broken')")
+        broken = tmp_path / "python"
+        broken.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+        broken.chmod(0o755)
+        protocol.run_peer("optuna_tpe", suite, **sizes, python=broken)
+    assert "broken" in capfd.readouterr().err
+    real = Space("real", suite.space.choices, (Real("rate", 0.0, 1.0),))
+    with pytest.raises(NmjaxError, match="1 real-valued"):
+        protocol.export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path)
+
+
+def test_the_command_line_tells_what_is_wrong(capsys):
+    assert protocol.main(["run", "optuna_tpe", "--suite", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", protocol.PEERS)
+@pytest.mark.parametrize("suite_name", ["nas-bench-graph", "hpobench"])
+def test_kept_trajectories_are_small_and_of_100_distinct_rows(name, suite_name):
+    path = protocol.RESULTS / f"{name}_{suite_name}.npz"
+    assert path.stat().st_size + path.with_suffix(".json").stat().st_size < 300_000
+    with np.load(path, allow_pickle=False) as file:
+        rows = np.sort(file["indices"], axis=-1)
+    assert rows.shape == (8, 16, 100)
+    assert (np.diff(rows, axis=-1) > 0).all()

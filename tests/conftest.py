@@ -1,0 +1,16 @@
+"""Strict JAX for every test: what would only warn elsewhere is an error here."""
+
+import jax
+import pytest
+
+jax.config.update("jax_legacy_prng_key", "error")
+jax.config.update("jax_debug_key_reuse", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+@pytest.fixture
+def float64():
+    """Double precision within one test."""
+    with jax.enable_x64(True):
+        yield

@@ -1,0 +1,131 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.experiments import latest_step, run_chunked
+
+STEPS = 4
+
+
+def chunk(state, index):
+    """A random walk whose noise depends on the step only through the carried key and index."""
+
+    def step(carry, t):
+        key, x = carry
+        noise = jax.random.normal(jax.random.fold_in(key, index * STEPS + t), x.shape)
+        x = x * 0.9 + noise
+        return (key, x), {"x": x, "best": x.max()}
+
+    return jax.lax.scan(step, state, jnp.arange(STEPS))
+
+
+def start(seed=0):
+    return jax.random.key(seed), jnp.zeros(3)
+
+
+def assert_same_run(a, b):
+    (state_a, infos_a), (state_b, infos_b) = a, b
+    chex.assert_trees_all_equal(jax.random.key_data(state_a[0]), jax.random.key_data(state_b[0]))
+    chex.assert_trees_all_equal(state_a[1], state_b[1])
+    chex.assert_trees_all_equal(infos_a, infos_b)
+
+
+class Recorder:
+    def __init__(self, break_at=None):
+        self.seen = []
+        self.break_at = break_at
+
+    def update(self, stage, done, total):
+        self.seen.append((stage, done, total))
+        if done == self.break_at:
+            raise KeyboardInterrupt
+
+
+def test_chunks_are_one_long_scan():
+    def step(carry, t):
+        key, x = carry
+        x = x * 0.9 + jax.random.normal(jax.random.fold_in(key, t), x.shape)
+        return (key, x), {"x": x, "best": x.max()}
+
+    state, infos = run_chunked(jax.jit(chunk), start(), num_chunks=3)
+    (_, x), expected = jax.jit(lambda s: jax.lax.scan(step, s, jnp.arange(3 * STEPS)))(start())
+    np.testing.assert_allclose(state[1], x, rtol=1e-6)
+    chex.assert_trees_all_close(infos, expected, rtol=1e-6)
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(infos))
+
+
+def test_the_step_axis_of_a_vmapped_chunk_is_the_second():
+    lanes = (jax.random.split(jax.random.key(0), 5), jnp.zeros((5, 3)))
+    vmapped = jax.jit(jax.vmap(chunk, in_axes=(0, None)))
+    _, infos = run_chunked(vmapped, lanes, num_chunks=2, axis=1)
+    chex.assert_shape(infos["x"], (5, 2 * STEPS, 3))
+    _, alone = run_chunked(jax.jit(chunk), (lanes[0][3], lanes[1][3]), num_chunks=2)
+    np.testing.assert_allclose(infos["x"][3], alone["x"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("breaks_before_save", [False, True])
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, breaks_before_save):
+    compiled = jax.jit(chunk)
+    ran = []
+
+    def breaking(state, index):
+        if breaks_before_save and index == 2:
+            raise KeyboardInterrupt
+        ran.append(index)
+        return compiled(state, index)
+
+    whole = run_chunked(compiled, start(), num_chunks=5)
+    recorder = Recorder(break_at=None if breaks_before_save else 2)
+    with pytest.raises(KeyboardInterrupt):
+        run_chunked(breaking, start(), num_chunks=5, folder=tmp_path, progress=recorder)
+    assert ran == [0, 1]
+    assert latest_step(tmp_path) == 2
+    recorder = Recorder()
+    resumed = run_chunked(compiled, start(9), num_chunks=5, folder=tmp_path, progress=recorder)
+    assert recorder.seen == [("search", done, 5) for done in (2, 3, 4, 5)]
+    assert_same_run(whole, resumed)
+
+
+def test_a_finished_run_is_read_back_and_can_be_extended(tmp_path):
+    compiled = jax.jit(chunk)
+    ran = []
+
+    def counted(state, index):
+        ran.extend([index] if isinstance(index, int) else [])
+        return compiled(state, index)
+
+    first = run_chunked(compiled, start(), num_chunks=2, folder=tmp_path)
+    again = run_chunked(counted, start(9), num_chunks=2, folder=tmp_path)
+    assert ran == []
+    assert_same_run(first, again)
+    longer = run_chunked(counted, start(9), num_chunks=4, folder=tmp_path)
+    assert ran == [2, 3]
+    assert_same_run(run_chunked(compiled, start(), num_chunks=4), longer)
+
+
+def test_lanes_resume_along_their_step_axis(tmp_path):
+    lanes = (jax.random.split(jax.random.key(0), 2), jnp.zeros((2, 3)))
+    vmapped = jax.jit(jax.vmap(chunk, in_axes=(0, None)))
+    run_chunked(vmapped, lanes, num_chunks=2, axis=1, folder=tmp_path)
+    resumed = run_chunked(vmapped, lanes, num_chunks=3, axis=1, folder=tmp_path)
+    assert_same_run(run_chunked(vmapped, lanes, num_chunks=3, axis=1), resumed)
+
+
+def test_a_chunk_is_traced_once_resumed_or_not(tmp_path):
+    traced = jax.jit(chex.assert_max_traces(chunk, n=1))
+    run_chunked(traced, start(), num_chunks=3, folder=tmp_path)
+    run_chunked(traced, start(), num_chunks=5, folder=tmp_path)
+
+
+def test_another_run_is_refused(tmp_path):
+    compiled = jax.jit(chunk)
+    run_chunked(compiled, start(), num_chunks=2, folder=tmp_path, config={"rate": 1})
+    with pytest.raises(NmjaxError, match="another configuration"):
+        run_chunked(compiled, start(), num_chunks=3, folder=tmp_path, config={"rate": 2})
+    with pytest.raises(NmjaxError, match="holds 2 chunks, more than num_chunks=1"):
+        run_chunked(compiled, start(), num_chunks=1, folder=tmp_path, config={"rate": 1})
+    with pytest.raises(NmjaxError, match="expected at least 1"):
+        run_chunked(compiled, start(), num_chunks=0)

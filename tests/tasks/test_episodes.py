@@ -1,0 +1,177 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nmjax.errors import NmjaxError
+from nmjax.tasks import (
+    leave_family_out,
+    leave_one_out,
+    make_split,
+    sample_episode,
+    split_meta_validation,
+    support_query_masks,
+)
+
+FAMILIES = (("a", "b"), ("c", "d"), ("e",))
+
+
+def test_leaving_one_task_out(suite):
+    split = leave_one_out(suite, "c")
+    assert (split.sources, split.target) == (("a", "b", "d", "e"), "c")
+    assert (split.source_indices.tolist(), split.target_index) == ([0, 1, 3, 4], 2)
+
+
+def test_leaving_a_family_out(suite):
+    split = leave_family_out(suite, "c")
+    assert (split.sources, split.target) == (("a", "b", "e"), "c")
+    assert split.source_indices.tolist() == [0, 1, 4]
+
+
+@pytest.mark.parametrize("leave", [leave_one_out, leave_family_out])
+def test_unknown_targets_are_refused(suite, leave):
+    with pytest.raises(NmjaxError, match="Unknown task"):
+        leave(suite, "cc")
+
+
+@pytest.mark.parametrize(
+    ("sources", "target", "says"),
+    [
+        (("a", "c"), "c", "'c' is named twice"),
+        (("a", "a"), "c", "'a' is named twice"),
+        ((), "c", "no sources"),
+        (("z",), "c", "Unknown task"),
+    ],
+)
+def test_splits_that_leak_are_refused(suite, sources, target, says):
+    with pytest.raises(NmjaxError, match=says):
+        make_split(suite, sources, target)
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(1, 2))
+@settings(max_examples=25, deadline=None)
+def test_meta_validation_holds_whole_families_out(seed, num_families):
+    sources = ("e", "d", "a", "c", "b")
+    train, validation = split_meta_validation(
+        jax.random.key(seed), sources, FAMILIES, num_families=num_families
+    )
+    assert sorted(train + validation) == sorted(sources)
+    sides = [{task in validation for task in family} for family in FAMILIES]
+    assert all(len(side) == 1 for side in sides)
+    assert sum(side == {True} for side in sides) == num_families
+
+
+def test_meta_validation_is_decided_by_the_key():
+    def held(seed):
+        return split_meta_validation(jax.random.key(seed), ("a", "c", "e"), FAMILIES)[1]
+
+    assert held(5) == held(5)
+    assert {held(seed) for seed in range(20)} == {("a",), ("c",), ("e",)}
+
+
+@pytest.mark.parametrize(
+    ("sources", "families", "num_families", "says"),
+    [
+        (("a", "a", "c"), FAMILIES, 1, "'a' is named twice"),
+        (("a", "z"), FAMILIES, 1, "'z' is in 0 families"),
+        (("a", "c"), (("a",), ("a", "c")), 1, "'a' is in 2 families"),
+        (("a", "b"), FAMILIES, 1, "num_families is 1"),
+        (("a", "c"), FAMILIES, 2, "num_families is 2"),
+        (("a", "c"), FAMILIES, 0, "num_families is 0"),
+    ],
+)
+def test_meta_validation_that_leaks_is_refused(sources, families, num_families, says):
+    with pytest.raises(NmjaxError, match=says):
+        split_meta_validation(jax.random.key(0), sources, families, num_families=num_families)
+
+
+def rows(*lengths, of=9):
+    return np.arange(of) < np.array(lengths)[:, None]
+
+
+def numbered(mask):
+    """Data whose every row tells its own task and place."""
+    index = np.arange(mask.size, dtype=np.float32).reshape(mask.shape)
+    return np.stack([index, -index], axis=-1), index
+
+
+draw = jax.jit(sample_episode, static_argnames=("support", "query"))
+draw_masks = jax.jit(support_query_masks)
+
+
+@given(st.integers(0, 2**31 - 1), st.lists(st.integers(0, 9), min_size=3, max_size=3))
+@settings(max_examples=30, deadline=None)
+def test_episodes_are_disjoint_real_rows(seed, lengths):
+    mask = rows(*lengths)
+    x, y = numbered(mask)
+    y[:, 0] = np.nan
+    drawn = draw(jax.random.key(seed), x, y, mask, support=3, query=4)
+    episode = jax.tree.map(np.asarray, drawn)
+    for task, length in enumerate(lengths):
+        usable = set((9 * task + np.arange(1, length)).tolist())
+        support = episode.support_y[task][episode.support_mask[task]].tolist()
+        query = episode.query_y[task][episode.query_mask[task]].tolist()
+        assert len(support) == min(3, len(usable))
+        assert len(query) == min(4, len(usable) - len(support))
+        assert len(set(support + query)) == len(support + query)
+        assert set(support + query) <= usable
+    np.testing.assert_array_equal(episode.support_x[..., 0], episode.support_y)
+    np.testing.assert_array_equal(episode.query_x[..., 1], -episode.query_y)
+    assert not episode.query_x[~episode.query_mask].any()
+
+
+def test_episodes_agree_under_jit_and_vmap_and_are_traced_once():
+    mask = rows(8, 6, 9)
+    data = (*numbered(mask), mask)
+    keys = jax.random.split(jax.random.key(0), 3)
+    sizes = {"support": 3, "query": 4}
+    drawn = [draw(key, *data, **sizes) for key in keys]
+    traces = draw._cache_size()
+    plain = sample_episode(keys[2], *map(jnp.asarray, data), **sizes)
+    jax.tree.map(np.testing.assert_array_equal, plain, drawn[2])
+    mapped = jax.jit(jax.vmap(lambda key: sample_episode(key, *data, **sizes)))(keys)
+    together = jax.tree.map(lambda *leaves: np.stack(leaves), *drawn)
+    jax.tree.map(np.testing.assert_array_equal, mapped, together)
+    draw(keys[0], *(leaf[::-1] for leaf in data), **sizes)
+    assert draw._cache_size() == traces
+
+
+def test_every_row_is_as_likely_to_support():
+    mask = rows(*[7] * 400)
+    support, query = map(np.asarray, draw_masks(jax.random.key(4), mask, 3))
+    assert stats.chisquare(support.sum(0)[:7]).pvalue > 0.01
+    np.testing.assert_array_equal(support.sum(1), np.full(400, 3))
+    np.testing.assert_array_equal(support ^ query, mask)
+
+
+def test_support_sizes_are_traced():
+    mask = rows(6, 4, 1)
+    before = draw_masks._cache_size()
+    for size in (0, 2, 5):
+        support, query = map(np.asarray, draw_masks(jax.random.key(0), mask, size))
+        np.testing.assert_array_equal(support.sum(1), np.minimum(size, [6, 4, 1]))
+        assert not (support & query).any()
+    assert draw_masks._cache_size() == before + 1
+
+
+def test_gradients_pass_only_through_drawn_rows_and_are_finite():
+    mask = rows(3)[0]
+    y = np.arange(9.0, dtype=np.float32)
+    y[[1, 5]] = np.nan
+
+    def total(x, y):
+        episode = sample_episode(jax.random.key(0), x, y, mask, support=1, query=2)
+        return sum(leaf.sum() for leaf in episode[:4])
+
+    grad = np.asarray(jax.jit(jax.grad(total))(np.ones((9, 2)), y))
+    np.testing.assert_array_equal(grad[:, 0], [1, 0, 1, 0, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(("support", "query"), [(0, 2), (2, 0), (3, 2)])
+def test_episodes_that_do_not_fit_are_refused(support, query):
+    mask = rows(4, 4, of=4)
+    with pytest.raises(NmjaxError, match="fit together"):
+        sample_episode(jax.random.key(0), *numbered(mask), mask, support=support, query=query)

@@ -1,0 +1,115 @@
+import jax
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Real, Space, get_space, parse, sample
+from nmjax.tasks import read_history, sample_history, stack_tasks, write_history
+
+HEADER = "task,link,op,width,rate,acc\n"
+ROW = "t,0012,gat,16,1e-8,0.5\n"
+
+
+@pytest.fixture(params=["csv", "parquet"])
+def path(request, tmp_path):
+    return tmp_path / f"past.{request.param}"
+
+
+def test_histories_come_back_from_files(path, space, suite):
+    drawn = sample_history(jax.random.key(0), suite, ("b", "e"), 36)
+    history = stack_tasks(
+        [drawn.architecture[0], drawn.architecture[1, :20]],
+        [{n: v[i, :m] for n, v in drawn.metrics.items()} for i, m in ((0, 36), (1, 20))],
+        context=[[1.5, -2.0], [0.25, 3e-9]],
+    )
+    options = {"task": "data set", "context": ("rows", "columns")}
+    write_history(path, history, space, tasks=("b", "e"), **options)
+    found, tasks = read_history(path, space, metrics=("acc", "time"), **options)
+    assert tasks == ("b", "e")
+    assert np.isnan(found.metrics["acc"][0]).any()
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+
+
+def test_isomorphic_architectures_come_back_as_one(path):
+    space = get_space("nas-bench-graph")
+    rows = [
+        parse(space, f"link=0000 op1={a} op2={b} op3=gat op4=gat")
+        for a, b in (("gcn", "sage"), ("sage", "gcn"))
+    ]
+    history = stack_tasks([np.stack(rows)], [{"acc": [0.1, 0.2]}])
+    write_history(path, history, space, tasks=("t",))
+    found, _ = read_history(path, space, metrics=("acc",))
+    np.testing.assert_array_equal(found.architecture[0, 0], found.architecture[0, 1])
+
+
+def test_tasks_may_alternate_and_columns_have_other_names(tmp_path, space):
+    path = tmp_path / "past.csv"
+    path.write_text(
+        "d,link,operation,width,rate,top1,unused\n"
+        "x,0123,skip,64.0,1e-8,0.5,zz\n"
+        "y,0012,none,256,0.00000001,,\n"
+        "x,0012,gat,16,7.742637e-08,nan,\n"
+    )
+    history, tasks = read_history(
+        path, space, metrics=("acc",), task="d", columns={"op": "operation", "acc": "top1"}
+    )
+    assert tasks == ("x", "y")
+    np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(history.architecture[1, 0], [0, 2, 2, 0])
+    np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(history.mask, [[True, True], [True, False]])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEADER, "no rows"),
+        (HEADER + ROW + ROW.replace("gat", "gaat"), "Row 2: op is 'gaat', expected one of gat"),
+        (HEADER + ROW.replace("0012", "12"), "Row 1: link is '12'"),
+        (HEADER + ROW + ROW.replace("16", "17"), "Row 2: width is '17'"),
+        (HEADER + ROW.replace("1e-8", "nan"), "Row 1: rate is 'nan'"),
+        (HEADER + ROW + ROW.replace("0.5", "good"), "Row 2: acc is 'good'"),
+        (HEADER + ROW + ROW.replace("0.5", "inf"), "Row 2: acc is 'inf'"),
+        (HEADER + ROW + ROW[1:], "Row 2 has no 'task'"),
+        (HEADER.replace("width", "widht") + ROW, "Unknown column of past.csv 'width'"),
+        (HEADER.replace("width", "op") + ROW, "more than once|Unknown column"),
+        (HEADER + "t,0012\n", "cannot be read as csv"),
+        ("", "cannot be read as csv"),
+    ],
+)
+def test_wrong_files_are_refused_with_the_row(tmp_path, space, text, says):
+    path = tmp_path / "past.csv"
+    path.write_text(text)
+    with pytest.raises(NmjaxError, match=says):
+        read_history(path, space, metrics=("acc",))
+
+
+def test_invalid_architectures_are_refused_with_the_row(path):
+    space = get_space("nas-bench-graph")
+    rows = np.stack([np.asarray(sample(jax.random.key(0), space)), np.array([0, 8, 8, 8, 8])])
+    write_history(path, stack_tasks([rows], [{"acc": [0.1, 0.2]}]), space, tasks=("t",))
+    with pytest.raises(NmjaxError, match="Row 2 is no valid architecture"):
+        read_history(path, space, metrics=("acc",))
+
+
+def test_a_context_that_changes_within_a_task_is_refused(tmp_path, space):
+    path = tmp_path / "past.csv"
+    path.write_text(HEADER[:-1] + ",rows\n" + ROW[:-1] + ",3\n" + ROW[:-1] + ",4\n")
+    with pytest.raises(NmjaxError, match="Row 2: the context of task 't'"):
+        read_history(path, space, metrics=("acc",), context=("rows",))
+
+
+def test_other_files_columns_and_spaces_are_refused(tmp_path, space, suite):
+    with pytest.raises(NmjaxError, match=r"'\.pkl', expected '\.csv' or '\.parquet'"):
+        read_history(tmp_path / "past.pkl", space, metrics=("acc",))
+    with pytest.raises(NmjaxError, match="cannot be read"):
+        read_history(tmp_path / "absent.parquet", space, metrics=("acc",))
+    with pytest.raises(NmjaxError, match="Unknown choice or metric 'opp'"):
+        read_history(tmp_path / "past.csv", space, metrics=("acc",), columns={"opp": "x"})
+    mixed = Space("mixed", space.choices, (Real("momentum", 0.0, 1.0),))
+    with pytest.raises(NmjaxError, match="real-valued"):
+        read_history(tmp_path / "past.csv", mixed, metrics=("acc",))
+    history = sample_history(jax.random.key(0), suite, ("a",), 2)
+    for names in ({"tasks": ("a", "b")}, {"tasks": ("a",), "task": "op"}):
+        with pytest.raises(NmjaxError, match=r"expected|repeat"):
+            write_history(tmp_path / "past.csv", history, space, **names)

@@ -1,0 +1,64 @@
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax.test_util import check_grads
+
+from nmjax.tasks import raw_to_score, score_to_raw
+from nmjax.tasks.metrics import ERROR_RESOLUTION
+from nmjax.types import Metric
+
+KINDS = list(product(("max", "min"), ("identity", "log", "log_error")))
+REFERENCE = {"identity": lambda v: v, "log": np.log, "log_error": lambda v: -np.log1p(-v)}
+
+
+@pytest.mark.parametrize(("direction", "transform"), KINDS)
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+def test_scores_are_the_closed_form(direction, transform, wrap):
+    metric = Metric("m", "u", direction, transform)
+    values = np.array([[0.05, 0.3], [0.9, 0.998]])
+    expected = REFERENCE[transform](values) * (1 if direction == "max" else -1)
+    score = wrap(lambda v: raw_to_score(metric, v))(values)
+    np.testing.assert_allclose(score, expected, rtol=1e-4)
+    np.testing.assert_allclose(score_to_raw(metric, score), values, rtol=1e-5)
+    assert score.dtype == jnp.float32
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(KINDS),
+    st.integers(1, 999).map(lambda n: n / 1000),
+    st.integers(1, 999).map(lambda n: n / 1000),
+)
+def test_the_better_value_never_has_the_lower_score(kind, a, b):
+    metric = Metric("m", "u", *kind)
+    better, worse = (max(a, b), min(a, b)) if kind[0] == "max" else (min(a, b), max(a, b))
+    assert raw_to_score(metric, better) >= raw_to_score(metric, worse)
+
+
+@pytest.mark.parametrize(("direction", "transform"), KINDS)
+def test_failed_evaluations_stay_nan(direction, transform):
+    metric = Metric("m", "u", direction, transform)
+    assert np.isnan(raw_to_score(metric, np.nan))
+    assert np.isnan(score_to_raw(metric, np.nan))
+
+
+def test_perfect_accuracy_has_a_finite_score_at_the_floor():
+    score = raw_to_score(Metric("m", "u", "max", "log_error"), [1.0, 1 - ERROR_RESOLUTION / 2])
+    np.testing.assert_allclose(score, -np.log(ERROR_RESOLUTION), rtol=1e-6)
+
+
+def test_log_of_what_is_not_positive_is_a_failure():
+    assert np.isnan(raw_to_score(Metric("m", "u", "min", "log"), [0.0, -1.0])).all()
+
+
+@pytest.mark.parametrize("kind", [("max", "identity"), ("min", "log"), ("max", "log_error")])
+def test_gradients(kind):
+    metric = Metric("m", "u", *kind)
+    values = jnp.array([0.2, 0.5, 0.8])
+    check_grads(lambda v: raw_to_score(metric, v), (values,), order=1, rtol=1e-2)
+    check_grads(lambda s: score_to_raw(metric, s), (values,), order=1, rtol=1e-2)
