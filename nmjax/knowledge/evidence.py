@@ -17,7 +17,7 @@ from nmjax.types import Array, PyTree
 
 
 def maximise(
-    objective: Callable[[PyTree], Array], params: PyTree, *, steps: int, rate: float = 0.05
+    objective: Callable[[PyTree], Array], params: PyTree, *, steps: int, rate: float = 0.1
 ) -> tuple[PyTree, Array]:
     """Adam on a smooth objective, in one scan.
 

@@ -25,7 +25,7 @@ class PoolFeatures(NamedTuple):
 
 def predictor_network() -> Network:
     """The network whose initialisation is meta-trained: two hidden layers of 64."""
-    return make_network((64, 64))
+    return make_network((64, 64), activation="tanh")
 
 
 def group_index(space: Space) -> np.ndarray:

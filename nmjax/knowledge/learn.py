@@ -61,9 +61,9 @@ class LearnConfig:
     """
 
     num_landmarks: int = 192
-    kernel_rows: int = 256
-    kernel_steps: int = 120
-    meta_steps: int = 400
+    kernel_rows: int = 128
+    kernel_steps: int = 60
+    meta_steps: int = 300
     evaluate_every: int = 20
     patience: int = 5
     inner_steps: int = 5
@@ -72,7 +72,7 @@ class LearnConfig:
     support: int = 20
     query: int = 60
     rehearsal_size: int = 24
-    prior_steps: int = 150
+    prior_steps: int = 100
     warp: str = "standardise"
 
 

@@ -114,8 +114,12 @@ def train_chunk(
             "positive numbers with steps a multiple of evaluate_every: round steps up."
         )
 
+    # The scan carries the key's bits: under vmap `cond` selects between each operand and itself,
+    # which for a key counts as using it twice.
+    key, impl = state.key, jax.random.key_impl(state.key)
+
     def one_update(state: TrainState, _: None) -> tuple[TrainState, Array]:
-        step_key = jax.random.fold_in(state.key, state.step)
+        step_key = jax.random.fold_in(jax.random.wrap_key_data(state.key, impl=impl), state.step)
         task_key, update_key = jax.random.split(step_key)
         tasks = sample_tasks(task_key, sources)
         inner, info = learner.update(update_key, state.learner, tasks, hyper)
@@ -147,8 +151,9 @@ def train_chunk(
     def scanned(state: TrainState, _: None) -> tuple[TrainState, Curves]:
         return jax.lax.cond(state.stale >= patience, stand_still, one_round, state)
 
+    state = state._replace(key=jax.random.key_data(key))
     state, curves = jax.lax.scan(scanned, state, None, length=steps // evaluate_every)
-    return state, Curves(curves.train_loss.reshape(-1), curves.validation_loss)
+    return state._replace(key=key), Curves(curves.train_loss.reshape(-1), curves.validation_loss)
 
 
 def train(

@@ -79,9 +79,9 @@ def noise(key, sources):
     return sources * jax.random.uniform(key)
 
 
-def walk(key=0, start=0.0, fails_at=-1.0, sample_tasks=no_noise, **options):
+def walk(key=None, start=0.0, fails_at=-1.0, sample_tasks=no_noise, **options):
     return train(
-        jax.random.key(key),
+        jax.random.key(0) if key is None else key,
         jnp.asarray(start),
         jnp.asarray(0.0 if sample_tasks is no_noise else 1.0),
         jnp.asarray(fails_at),
@@ -114,6 +114,19 @@ def test_each_lane_stops_by_itself():
     np.testing.assert_array_equal(result.params, [6, 6, 102])
 
 
+def test_vmapped_keys_are_looped_keys():
+    def losses(key, start):
+        return walk(key, start, sample_tasks=noise).curves.train_loss
+
+    starts = jnp.array([0.0, 4.0])
+    many = jax.vmap(losses)(jax.random.split(jax.random.key(0), 2), starts)
+    looped = [
+        losses(key, start)
+        for key, start in zip(jax.random.split(jax.random.key(0), 2), starts, strict=True)
+    ]
+    np.testing.assert_allclose(many, looped, rtol=1e-6)
+
+
 def test_a_failed_evaluation_is_never_the_best():
     result = walk(fails_at=6.0, patience=9)
     assert result.params == 4
@@ -121,7 +134,9 @@ def test_a_failed_evaluation_is_never_the_best():
 
 
 def test_the_key_decides():
-    one, same, other = (walk(key, sample_tasks=noise, patience=9) for key in (3, 3, 4))
+    one, same, other = (
+        walk(jax.random.key(seed), sample_tasks=noise, patience=9) for seed in (3, 3, 4)
+    )
     np.testing.assert_array_equal(one.curves.train_loss, same.curves.train_loss)
     assert (one.curves.train_loss != other.curves.train_loss).all()
     assert len(np.unique(one.curves.train_loss % 1)) == 20
@@ -148,7 +163,7 @@ def test_chunks_make_the_same_run_and_trace_once():
             patience=9,
         )
         losses.extend(curves.train_loss)
-    whole = walk(3, sample_tasks=noise, patience=9)
+    whole = walk(jax.random.key(3), sample_tasks=noise, patience=9)
     np.testing.assert_allclose(losses, whole.curves.train_loss, rtol=1e-6)
     np.testing.assert_array_equal(state.best_params, whole.params)
     assert state.step == whole.step == 20
