@@ -21,6 +21,7 @@ from nmjax.search import (
 )
 from nmjax.spaces import Choice, Space, get_space
 from nmjax.tasks import (
+    Suite,
     leave_family_out,
     leave_one_out,
     list_suites,
@@ -44,6 +45,7 @@ __all__ = [
     "NmjaxError",
     "Problem",
     "Space",
+    "Suite",
     "__version__",
     "bayesian_search",
     "compute_information_gain",

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from benchmarks.peers.searches import COUNTS
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import canonicalise, is_valid, to_index
+from nmjax.spaces import canonicalise, to_index
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.tasks import Suite, load_suite, scores
 
@@ -25,6 +26,7 @@ PEERS = ("optuna_tpe", "optuna_tpe-independent")
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
 RESULTS = Path(__file__).parents[1] / "results" / "peers"
 _CHECKOUT = Path(__file__).parents[2]
+_DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
 
@@ -92,8 +94,7 @@ def export_tasks(suite: Suite, folder: str | Path) -> Path:
     architecture = jnp.asarray(every, dtype=jnp.int32)
     row = np.full(space.size, -1, np.int32)
     row[np.asarray(to_index(space, suite.pool))] = np.arange(len(suite.pool))
-    canonical = row[np.asarray(to_index(space, canonicalise(space, architecture)))]
-    lookup = np.where(np.asarray(is_valid(space, architecture)), canonical, -1)
+    lookup = row[np.asarray(to_index(space, canonicalise(space, architecture)))]
     options = np.full((space.num_choices, space.max_options), "", dtype="U64")
     for place, choice in enumerate(space.choices):
         options[place, : len(choice.options)] = [str(option) for option in choice.options]
@@ -195,10 +196,15 @@ def read_trajectories(
         record = PeerRecord(**{**told, "tasks": tuple(told["tasks"])})
         with np.load(path, allow_pickle=False) as file:
             indices = file["indices"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _DAMAGED as error:
         raise NmjaxError(f"{path} holds no trajectories ({error}): {again}.") from error
     _check(indices, record, suite)
     return indices, record
+
+
+def stored_peers(suite: Suite, *, results: str | Path = RESULTS) -> tuple[str, ...]:
+    """The peers whose trajectories on the suite are stored."""
+    return tuple(name for name in PEERS if (Path(results) / f"{name}_{suite.name}.npz").exists())
 
 
 def make_environment(module: str) -> Path:

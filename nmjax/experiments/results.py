@@ -63,7 +63,7 @@ class Result:
       split: which tasks were sources and which targets.
       seeds: of all runs behind the rows.
       config: every setting, by name.
-      seconds: wall-clock time of the whole run.
+      seconds: wall-clock time of the whole run, or of each stage by name.
       rows: the measurements, one mapping each.
       marks: numbers held against targets.
     """
@@ -76,7 +76,7 @@ class Result:
     split: str
     seeds: tuple[int, ...]
     config: Mapping[str, Any]
-    seconds: float
+    seconds: float | Mapping[str, float]
     rows: tuple[Mapping[str, Any], ...]
     marks: tuple[Mark, ...] = ()
 

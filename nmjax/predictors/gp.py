@@ -47,7 +47,7 @@ class GaussianProcess(NamedTuple):
 
     def _whiten(self, state: GPState, points: Array) -> Array:
         """Whitened covariances float[B, N] between the observations and points float[N, D]."""
-        observed = jnp.arange(self.capacity) < state.number
+        observed = jnp.arange(self.capacity, dtype=jnp.int32) < state.number
         cross = jnp.where(observed[:, None], self._kernel(state.params, state.x, points), 0)
         return jax.scipy.linalg.solve_triangular(state.factor, cross, lower=True)
 

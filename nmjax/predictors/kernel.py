@@ -65,7 +65,7 @@ def log_marginal_likelihood(params: KernelParams, groups: Array, x: Array, y: Ar
     diagonal = jnp.where(counts, kernel_noise(params), 1)
     factor = jnp.linalg.cholesky(kernel + jnp.diag(diagonal))
     white = jax.scipy.linalg.solve_triangular(factor, jnp.where(counts, y, 0), lower=True)
-    normaliser = 0.5 * jnp.sum(counts) * jnp.log(2 * jnp.pi)
+    normaliser = 0.5 * jnp.sum(counts).astype(x.dtype) * jnp.log(2 * jnp.pi)
     return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor))) - normaliser
 
 

@@ -21,7 +21,7 @@ def normal_scores(score: Array) -> Array:
     Ties share their mean rank. NaN, a failed evaluation, stays NaN and takes no rank.
     """
     counts = ~jnp.isnan(score)
-    number = jnp.sum(counts)
+    number = jnp.sum(counts).astype(score.dtype)
     ranks = rank(score, counts)
     quantile = (ranks - 0.5) / jnp.maximum(number, 1)
     return jnp.where(counts, ndtri(jnp.where(counts, quantile, 0.5)), jnp.nan)
@@ -38,7 +38,7 @@ def standardise(score: Array) -> Array:
     Where all are equal, as where there is one, they become 0.
     """
     counts = ~jnp.isnan(score)
-    number = jnp.maximum(jnp.sum(counts), 1)
+    number = jnp.maximum(jnp.sum(counts), 1).astype(score.dtype)
     centred = jnp.where(counts, score - jnp.sum(jnp.where(counts, score, 0)) / number, 0)
     spread = jnp.sqrt(jnp.sum(jnp.square(centred)) / number)
     unit = jnp.where(spread > 0, centred / jnp.where(spread > 0, spread, 1), 0)
@@ -55,8 +55,9 @@ def compress(score: Array) -> Array:
     median = jnp.nan_to_num(jnp.nanmedian(score))
     best = jnp.max(jnp.where(counts, score, -jnp.inf), initial=-jnp.inf)
     span = jnp.where(best > median, best - median, 1)
-    unit = (score - median) / span
-    return standardise(jnp.where(unit < 0, -jnp.log1p(-jnp.minimum(unit, 0)), unit))
+    unit = jnp.where(counts, score - median, 0) / span
+    compressed = jnp.where(unit < 0, -jnp.log1p(-jnp.minimum(unit, 0)), unit)
+    return standardise(jnp.where(counts, compressed, jnp.nan))
 
 
 WARPS = {

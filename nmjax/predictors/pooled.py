@@ -128,6 +128,15 @@ def predict_pool(state: PoolState) -> Gaussian:
     return Gaussian(state.mean, jnp.sqrt(state.variance * scale(state)))
 
 
+def predict_evaluation(state: PoolState, prior: LinearPrior) -> Gaussian:
+    """Marginals float[N] of the score that an evaluation would return, noise included.
+
+    Where an evaluation's noise is the architecture's own, as in a table or a finished training,
+    it is part of what is gained, so improvement over the best evaluation is judged on this.
+    """
+    return Gaussian(state.mean, jnp.sqrt((state.variance + prior.noise) * scale(state)))
+
+
 def scale(state: PoolState) -> Array:
     """The estimate float[] of s2, the unit of all variances."""
     return state.rate / state.shape

@@ -61,7 +61,7 @@ def log_expected_improvement() -> Acquisition:
 def log_standard_improvement(u: Array) -> Array:
     """log E[max(u + e, 0)], float[...], for a standard normal e.
 
-    log(pdf(u) + u cdf(u)), by the asymptotic series of the Mills ratio below -30, where float32
+    log(pdf(u) + u cdf(u)), by the asymptotic series of the Mills ratio below -10, where float32
     would cancel.
     """
     safe = jnp.where(u > -5, u, 0)

@@ -22,7 +22,7 @@ from nmjax.predictors import (
     get_warp,
     init_pool,
     observe_pool,
-    predict_pool,
+    predict_evaluation,
     sample_pool,
     scale,
 )
@@ -53,7 +53,7 @@ class SearchHyper(NamedTuple):
 def default_hyper(budget: int = 100) -> SearchHyper:
     """The numbers that were chosen on HPOBench and TransNAS-Bench-101."""
     return SearchHyper(
-        jnp.asarray(budget, jnp.int32), jnp.asarray(0.02), jnp.asarray(2.0), jnp.asarray(1.0)
+        jnp.asarray(budget, jnp.int32), jnp.asarray(0.02), jnp.asarray(2.0), jnp.asarray(0.3)
     )
 
 
@@ -116,7 +116,7 @@ def bayesian_search(
     capacity: int = 128,
     acquisition: Acquisition | None = None,
     warp: str = "standardise",
-    num_initial: int = 5,
+    num_initial: int = 3,
     evaluate: Callable[[Problem, Array], Array] = table_lookup,
 ) -> SearchAlgorithm:
     """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
@@ -164,7 +164,7 @@ def bayesian_search(
             return sample_pool(draw_key, chosen, prior, problem.features)
 
         best = jnp.max(jnp.nan_to_num(apply_warp(record.score), nan=-jnp.inf))
-        posterior = Mixture(state.log_weights, jax.vmap(predict_pool)(model))
+        posterior = Mixture(state.log_weights, jax.vmap(predict_evaluation)(model, problem.prior))
         context = AcquisitionContext(best, hyper.exploration, lambda _: sample(sample_key))
         value = acquire(acquire_key, posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))

@@ -10,16 +10,19 @@ from nmjax.types import Array
 def sample_from_prior(key: Array, problem: Problem, spread: Array, *, number: int) -> Array:
     """Joint draws of the score over the pool from the mixture of priors, float[number, N].
 
+    Components take their share of the draws by systematic sampling, the first component first.
+
     Args:
       key: of the draws.
       problem: with priors of K components and their weights.
       spread: float[], standard deviations of the draws as a multiple of the prior's.
       number: how many draws.
     """
-    which_key, draw_key = jax.random.split(key)
-    which = jax.random.categorical(which_key, problem.log_weights, shape=(number,))
+    share = jnp.cumsum(jnp.exp(problem.log_weights))
+    middle = (jnp.arange(number, dtype=share.dtype) + 0.5) / number
+    which = jnp.searchsorted(share / share[-1], middle)
     prior = jax.tree.map(lambda leaf: leaf[which], problem.prior)
-    standard = jax.random.normal(draw_key, prior.mean.shape, prior.mean.dtype)
+    standard = jax.random.normal(key, prior.mean.shape, prior.mean.dtype)
     weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
     return weights @ problem.features.T
 

@@ -1,6 +1,7 @@
 """The protocol of the peers, with a stand-in for Optuna that draws at random."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -48,7 +49,7 @@ create_study = Study
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def suite():
     """Ends of an edge can be swapped, (0, 0) is no architecture, and one evaluation failed."""
     space = Space(
@@ -81,14 +82,28 @@ def suite():
     )
 
 
-@pytest.fixture
-def python(tmp_path):
+def make_python(folder):
     """An interpreter that finds the stand-in."""
-    (tmp_path / "optuna.py").write_text(OPTUNA)
-    path = tmp_path / "python"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
+    (folder / "optuna.py").write_text(OPTUNA)
+    path = folder / "python"
+    call = f'PYTHONPATH="$PYTHONPATH:{folder}" exec "{sys.executable}" "$@"'
+    path.write_text(f"#!/bin/sh\n{call}\n")
     path.chmod(0o755)
     return path
+
+
+@pytest.fixture
+def python(tmp_path):
+    return make_python(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept(suite, tmp_path_factory):
+    """A folder with the trajectories of one seed and budget 9."""
+    folder = tmp_path_factory.mktemp("kept")
+    sizes = {"seeds": 1, "budget": 9, "python": make_python(folder)}
+    protocol.run_peer("optuna_tpe", suite, **sizes, results=folder)
+    return folder
 
 
 def test_what_a_peer_sees(suite, tmp_path):
@@ -149,22 +164,25 @@ def test_seeds_differ_and_more_of_them_change_none(suite, tmp_path):
 
 
 def test_a_run_is_read_back_and_is_the_same_again(suite, python, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "elsewhere")
-    sizes = {"seeds": 3, "budget": 6, "python": python, "results": tmp_path / "results"}
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "optuna.py").write_text("raise RuntimeError('ours')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "ours"))
+    sizes = {"seeds": 3, "budget": 10, "python": python, "results": tmp_path / "results"}
     path = protocol.run_peer("optuna_tpe", suite, **sizes)
     indices, record = protocol.read_trajectories("optuna_tpe", suite, results=path.parent)
-    assert (indices.dtype, indices.shape) == (np.int32, (2, 3, 6))
-    assert all(len(set(row)) == 6 for row in indices.reshape(-1, 6).tolist())
-    assert len(np.unique(indices.reshape(-1, 6), axis=0)) == 6
+    assert (indices.dtype, indices.shape) == (np.int32, (2, 3, 10))
+    assert all(len(set(row)) == 10 for row in indices.reshape(-1, 10).tolist())
+    assert len(np.unique(indices.reshape(-1, 10), axis=0)) == 6
     assert record.version == "optuna 0"
     assert record.settings == {"sampler": "TPESampler", "multivariate": None}
-    assert record.suggestions == 36 + record.repeated + record.invalid - record.filled
+    assert record.suggestions == 60 + record.repeated + record.invalid
     assert record.repeated > 0
+    assert record.filled == record.filled_searches == 0
     assert record.cpu_seconds >= 0
     assert str(tmp_path) not in path.with_suffix(".json").read_text()
-    again = protocol.run_peer("optuna_tpe", suite, **sizes)
-    assert np.array_equal(protocol.read_trajectories("optuna_tpe", suite, results=again.parent)[0],
-                          indices)  # fmt: skip
+    protocol.run_peer("optuna_tpe", suite, **sizes)
+    again, _ = protocol.read_trajectories("optuna_tpe", suite, results=path.parent)
+    assert np.array_equal(again, indices)
 
 
 def test_a_variant_is_a_row_of_its_own(suite, python, tmp_path):
@@ -188,27 +206,38 @@ def test_every_peer_has_its_variant_and_pins_what_it_needs():
         ({"pool": np.zeros((3, 3), np.int32)}, "outside the pool of 3"),
     ],
 )
-def test_trajectories_of_other_data_are_refused(suite, python, tmp_path, change, match):
-    protocol.run_peer("optuna_tpe", suite, seeds=1, budget=9, python=python, results=tmp_path)
+def test_trajectories_of_other_data_are_refused(suite, kept, change, match):
     other = Suite(**{**vars(suite), **change})
     with pytest.raises(NmjaxError, match=match):
-        protocol.read_trajectories("optuna_tpe", other, results=tmp_path)
+        protocol.read_trajectories("optuna_tpe", other, results=kept)
 
 
-@pytest.mark.parametrize("indices", [np.zeros((2, 1, 3), np.int32), np.zeros((2, 1, 2), int)])
-def test_damaged_trajectories_are_refused(suite, python, tmp_path, indices):
-    path = protocol.run_peer(
-        "optuna_tpe", suite, seeds=1, budget=3, python=python, results=tmp_path
-    )
-    np.savez(path, indices=indices)
+@pytest.mark.parametrize(
+    "indices",
+    [
+        np.arange(8, dtype=np.int32).reshape(1, 1, 8).repeat(2, 0),
+        np.arange(9).reshape(1, 1, 9).repeat(2, 0),
+        np.zeros((2, 1, 9), np.int32),
+        np.full((2, 1, 9), b"x"),
+    ],
+)
+def test_damaged_trajectories_are_refused(suite, kept, tmp_path, indices):
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    np.savez(tmp_path / "optuna_tpe_edges.npz", indices=indices)
     with pytest.raises(NmjaxError, match="expected"):
         protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
-    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("name", ["optuna_tpe_edges.npz", "optuna_tpe_edges.json"])
+@pytest.mark.parametrize("keep", [0, 100])
+def test_truncated_trajectories_are_refused(suite, kept, tmp_path, name, keep):
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).write_bytes((kept / name).read_bytes()[:keep])
     with pytest.raises(NmjaxError, match="no trajectories"):
         protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
 
 
-def test_what_cannot_be_run_is_told(suite, tmp_path, capfd):
+def test_what_cannot_be_run_is_told(suite, tmp_path):
     sizes = {"seeds": 1, "budget": 2, "results": tmp_path}
     with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
         protocol.run_peer("optuna", suite, **sizes)
@@ -220,16 +249,19 @@ def test_what_cannot_be_run_is_told(suite, tmp_path, capfd):
         protocol.run_peer("optuna_tpe", suite, seeds=1, budget=11)
     with pytest.raises(NmjaxError, match="cannot be run"):
         protocol.run_peer("optuna_tpe", suite, **sizes, python=tmp_path / "none")
-    with pytest.raises(NmjaxError, match="ended with 1"):
-        (tmp_path / "optuna.py").write_text("raise RuntimeError('broken')")
-        broken = tmp_path / "python"
-        broken.write_text(f'#!/bin/sh\nPYTHONPATH="{tmp_path}" exec "{sys.executable}" "$@"\n')
-        broken.chmod(0o755)
-        protocol.run_peer("optuna_tpe", suite, **sizes, python=broken)
-    assert "broken" in capfd.readouterr().err
     real = Space("real", suite.space.choices, (Real("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="1 real-valued"):
         protocol.export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path)
+
+
+def test_a_peer_that_breaks_says_so_and_leaves_nothing(suite, python, tmp_path, capfd):
+    (tmp_path / "optuna.py").write_text("raise RuntimeError('broken')")
+    with pytest.raises(NmjaxError, match="ended with 1"):
+        protocol.run_peer(
+            "optuna_tpe", suite, seeds=1, budget=2, python=python, results=tmp_path / "results"
+        )
+    assert "broken" in capfd.readouterr().err
+    assert not (tmp_path / "results").exists()
 
 
 def test_the_command_line_tells_what_is_wrong(capsys):
@@ -237,12 +269,16 @@ def test_the_command_line_tells_what_is_wrong(capsys):
     assert "nowhere" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", protocol.PEERS)
-@pytest.mark.parametrize("suite_name", ["nas-bench-graph", "hpobench"])
-def test_kept_trajectories_are_small_and_of_100_distinct_rows(name, suite_name):
-    path = protocol.RESULTS / f"{name}_{suite_name}.npz"
-    assert path.stat().st_size + path.with_suffix(".json").stat().st_size < 300_000
-    with np.load(path, allow_pickle=False) as file:
-        rows = np.sort(file["indices"], axis=-1)
-    assert rows.shape == (8, 16, 100)
-    assert (np.diff(rows, axis=-1) > 0).all()
+def test_what_is_kept_is_small_distinct_and_complete():
+    paths = sorted(protocol.RESULTS.glob("*.npz"))
+    assert "optuna_tpe_nas-bench-graph" in [path.stem for path in paths]
+    for path in paths:
+        record = json.loads(path.with_suffix(".json").read_text())
+        assert path.stem == f"{record['name']}_{record['suite']}"
+        assert record["name"] in protocol.PEERS
+        assert path.stat().st_size < 300_000
+        with np.load(path, allow_pickle=False) as file:
+            rows, counts = np.sort(file["indices"], axis=-1), file["filled"]
+        assert rows.shape == (len(record["tasks"]), record["seeds"], record["budget"])
+        assert (np.diff(rows, axis=-1) > 0).all()
+        assert counts.sum() == record["filled"]

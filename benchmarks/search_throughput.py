@@ -1,0 +1,186 @@
+"""How fast a search decides: every task and seed in one compiled call.
+
+    python -m benchmarks.search_throughput [--tasks 8] [--seeds 16]
+
+Writes benchmarks/results/search_throughput.json.
+"""
+
+import argparse
+import resource
+import time
+from pathlib import Path
+from statistics import median
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nmjax
+from benchmarks.peers.protocol import read_trajectories
+from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.search import Problem, SearchAlgorithm, SearchHyper
+
+BUDGET = 100
+RESULT = Path(__file__).parent / "results" / "search_throughput.json"
+
+
+def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
+    """One problem a task, with knowledge of the others; leaves have a leading axis of tasks."""
+    metric = suite.metric_info[suite.score_metric]
+    score = nmjax.scores(suite)
+    made = []
+    for task in tasks:
+        split = nmjax.leave_one_out(suite, task)
+        split_key, history_key, learn_key = jax.random.split(jax.random.key(0), 3)
+        _, held_out = nmjax.split_meta_validation(split_key, split.sources, suite.families)
+        history = nmjax.sample_history(history_key, suite, split.sources, 300)
+        validation = [source in held_out for source in split.sources]
+        knowledge, _ = nmjax.learn_from_history(
+            learn_key, history, metric, validation, space=suite.space
+        )
+        made.append(
+            nmjax.make_problem(suite.space, suite.pool, score[split.target_index], knowledge)
+        )
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
+
+
+def counting(algorithm: SearchAlgorithm, traces: list[int]) -> SearchAlgorithm:
+    """The algorithm, noting each time that its step is traced."""
+
+    def step(state, problem, hyper):
+        traces.append(1)
+        return algorithm.step(state, problem, hyper)
+
+    return algorithm._replace(step=step)
+
+
+def all_lanes(algorithm: SearchAlgorithm):
+    """(keys [T, S], problems [T, ...], hyper) -> traces [T, S, B], compiled as one call."""
+
+    @jax.jit
+    def search(keys: jax.Array, problem: Problem, hyper: SearchHyper):
+        def of_task(keys, problem):
+            return nmjax.search_lanes(keys, problem, hyper, algorithm=algorithm, length=BUDGET)[1]
+
+        return jax.vmap(of_task)(keys, problem)
+
+    return search
+
+
+def timed(function, *arguments, repeats: int) -> float:
+    """Median wall seconds of a compiled call."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        seconds.append(time.perf_counter() - start)
+    return median(seconds)
+
+
+def ceilings() -> dict[str, float]:
+    """This machine's best over a few shapes: flop/s of a matrix product, byte/s of a copy."""
+    flops = 0.0
+    for size in (1024, 2048):
+        a = jnp.ones((size, size))
+        product = jax.jit(jnp.matmul).lower(a, a).compile()
+        flops = max(flops, 2 * size**3 / timed(product, a, a, repeats=5))
+    a = jnp.ones((1 << 26,))
+    copy = jax.jit(lambda x: x + 1).lower(a).compile()
+    return {"flop_s": flops, "byte_s": 2 * a.nbytes / timed(copy, a, repeats=5)}
+
+
+def counted_work(problem: Problem, seeds: int) -> dict[str, float]:
+    """Operations and bytes of all searches, by formula, as a scan's body is counted once.
+
+    A step of a lane multiplies the pool by two columns for each of K components, and updates a
+    covariance of F x F. Bytes are the least that must move: the pool's features once a step for
+    all lanes of a task, each lane's mean and variance over the pool written and read once, each
+    covariance read and written once.
+    """
+    tasks, pool, features = problem.features.shape
+    components = problem.log_weights.shape[-1]
+    lanes = tasks * seeds
+    item = problem.features.dtype.itemsize
+    flops = BUDGET * lanes * components * (4 * pool * features + 6 * features**2)
+    moved = BUDGET * (
+        tasks * pool * features * item + lanes * components * (4 * pool + 2 * features**2) * item
+    )
+    return {"flops": float(flops), "bytes": float(moved)}
+
+
+def main() -> None:
+    """Measures and writes the result file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    begun = time.perf_counter()
+
+    suite = nmjax.load_suite("nas-bench-graph")
+    tasks = suite.tasks[: arguments.tasks]
+    problem = problems(suite, tasks)
+    hyper = nmjax.default_hyper(BUDGET)
+    keys = jax.random.split(jax.random.key(1), (len(tasks), arguments.seeds))
+    traces: list[int] = []
+    search = all_lanes(counting(nmjax.bayesian_search(), traces))
+
+    start = time.perf_counter()
+    compiled = search.lower(keys, problem, hyper).compile()
+    compile_seconds = time.perf_counter() - start
+    memory = compiled.memory_analysis()
+    xla_bytes = (
+        memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+    )
+    lanes = keys.size
+    together = timed(compiled, keys, problem, hyper, repeats=arguments.repeats) / lanes
+
+    first = jax.tree.map(lambda leaf: leaf[:1], (keys[:, :1], problem))
+    alone = timed(search.lower(*first, hyper).compile(), *first, hyper, repeats=arguments.repeats)
+    limits = ceilings()
+    work = counted_work(problem, arguments.seeds)
+    floor = max(work["flops"] / limits["flop_s"], work["bytes"] / limits["byte_s"]) / lanes
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    _, tpe = read_trajectories("optuna_tpe", suite)
+
+    row = {
+        "benchmark": suite.name,
+        "pool": int(problem.features.shape[1]),
+        "features": int(problem.features.shape[2]),
+        "components": int(problem.log_weights.shape[-1]),
+        "tasks": len(tasks),
+        "seeds": arguments.seeds,
+        "seconds_a_search": together,
+        "seconds_a_search_alone": alone,
+        "ratio_alone_to_together": alone / together,
+        "compile_seconds": compile_seconds,
+        "traces": len(traces),
+        "xla_bytes": xla_bytes,
+        "peak_process_bytes": peak,
+        "optuna_tpe_cpu_seconds_a_search": tpe.cpu_seconds,
+        "floor_seconds_a_search": floor,
+        "share_of_floor": floor / together,
+        **limits,
+        **work,
+    }
+    traced = len(traces)
+    result = Result(
+        **provenance(),
+        split="leave one task out",
+        seeds=tuple(range(arguments.seeds)),
+        config={"budget": BUDGET, "history_size": 300, "repeats": arguments.repeats},
+        seconds=time.perf_counter() - begun,
+        rows=(row,),
+        marks=(
+            Mark("traces of the step, one by one included", traced, "traces", "at most", 2, 1),
+            Mark("peak memory of the process", peak / 2**30, "GiB", "at most", 4.0, 1),
+        ),
+    )
+    write_result(RESULT, result)
+    width = max(map(len, row))
+    for name, value in row.items():
+        print(f"{name:{width}}  {value:.4g}" if np.isreal(value) else f"{name:{width}}  {value}")
+
+
+if __name__ == "__main__":
+    main()

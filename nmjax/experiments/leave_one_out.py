@@ -1,0 +1,263 @@
+"""The main job: learn from the past of all tasks but one, then search that one by each method."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.experiments.methods import get_algorithm, get_method
+from nmjax.experiments.progress import Progress, SilentProgress
+from nmjax.experiments.runner import run_chunked
+from nmjax.experiments.stages import StageClock
+from nmjax.knowledge import (
+    LearnConfig,
+    LearnInfo,
+    MetaKnowledge,
+    compute_information_gain,
+    learn_from_history,
+)
+from nmjax.predictors import PoolState, pool_weights, scale
+from nmjax.search import (
+    Problem,
+    SearchAlgorithm,
+    SearchHyper,
+    SearchInfo,
+    SearchState,
+    default_hyper,
+    make_problem,
+    run,
+)
+from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
+from nmjax.types import Array, MultivariateGaussian
+
+CHUNK = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A new task, and what past tasks taught of it.
+
+    Attributes:
+      suite: that all tasks are of.
+      split: its sources and its target.
+      meta_validation: the sources that early stopping looked at.
+      knowledge: learned from the sources alone.
+      info: how learning went.
+      problem: the target's pool, to be searched.
+    """
+
+    suite: Suite
+    split: Split
+    meta_validation: tuple[str, ...]
+    knowledge: MetaKnowledge
+    info: LearnInfo
+    problem: Problem
+
+
+class MethodRun(NamedTuple):
+    """The searches of one method, S seeds of B evaluations, on the host.
+
+    Attributes:
+      trace: leaves [S, B].
+      information_gain: float[S], nats, divergence of the final from the initial posterior; NaN
+        without a model.
+      seconds: {"compile", "run"}, wall-clock.
+    """
+
+    trace: SearchInfo
+    information_gain: np.ndarray
+    seconds: Mapping[str, float]
+
+
+def prepare(
+    key: Array,
+    suite: Suite,
+    split: Split,
+    *,
+    history_size: int = 300,
+    config: LearnConfig | None = None,
+    stages: StageClock | None = None,
+) -> Prepared:
+    """Draws a past of random evaluations of the sources, learns from it, and sets the target up.
+
+    Args:
+      key: of the past, of the meta-validation split and of learning.
+      suite: a benchmark.
+      split: as made by `leave_one_out` or `leave_family_out`.
+      history_size: past evaluations of each source.
+      config: of learning.
+      stages: told of each stage.
+
+    Raises:
+      NmjaxError: fewer than two sources, or a past too small to learn from.
+    """
+    stages = StageClock() if stages is None else stages
+    validation_key, history_key, learn_key = jax.random.split(key, 3)
+    meta_validation = _meta_validation(validation_key, suite, split)
+    stages.begin("sample the past")
+    history = sample_history(history_key, suite, split.sources, history_size)
+    knowledge, info = learn_from_history(
+        learn_key,
+        history,
+        suite.metric_info[suite.score_metric],
+        np.isin(split.sources, meta_validation),
+        space=suite.space,
+        config=config,
+        on_stage=stages.begin,
+    )
+    jax.block_until_ready(knowledge)
+    stages.begin("build the problem")
+    target = scores(suite)[split.target_index]
+    problem = make_problem(suite.space, jnp.asarray(suite.pool), target, knowledge)
+    jax.block_until_ready(problem)
+    stages.end()
+    return Prepared(suite, split, meta_validation, knowledge, info, problem)
+
+
+def run_methods(
+    keys: Array,
+    prepared: Prepared,
+    *,
+    methods: Sequence[str],
+    budget: int = 100,
+    stages: StageClock | None = None,
+) -> dict[str, MethodRun]:
+    """The searches of each method, one a key[S], all at once.
+
+    Searches go in chunks of `CHUNK` evaluations; another budget of the same capacity, and another
+    target of the same suite, compile nothing anew.
+
+    Args:
+      keys: of the seeds, the same ones for each method.
+      prepared: the task to search.
+      methods: names, as in `METHODS`.
+      budget: B, evaluations of each search.
+      stages: told of each method and chunk.
+
+    Raises:
+      NmjaxError: those of `check_run`.
+    """
+    check_run(prepared.suite, methods=methods, budget=budget)
+    stages = StageClock() if stages is None else stages
+    shown = _Evaluations(stages.progress, budget)
+    runs = {}
+    for name in methods:
+        runs[name] = _run_method(keys, prepared.problem, name=name, budget=budget, progress=shown)
+        stages.seconds[f"search: {name}"] = sum(runs[name].seconds.values())
+    return runs
+
+
+def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
+    """Refuses what cannot be run.
+
+    Raises:
+      NmjaxError: an unknown or repeated method, none at all, or a budget outside 1..N.
+    """
+    for name in methods:
+        get_method(name)
+    if not 1 <= budget <= len(suite.pool):
+        raise NmjaxError(
+            f"Got a budget of {budget}; expected 1 to {len(suite.pool)}, the pool of "
+            f"{suite.name!r}."
+        )
+    if not methods or len(set(methods)) < len(methods):
+        raise NmjaxError(f"Got the methods {list(methods)}; name at least one, and each once.")
+
+
+def seed_keys(key: Array, seeds: int) -> Array:
+    """A key for each of `seeds` searches; those of the first do not depend on how many."""
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(seeds))
+
+
+def _meta_validation(key: Array, suite: Suite, split: Split) -> tuple[str, ...]:
+    """A random family of the sources; where there is but one family, a random task of it."""
+    sources = split.sources
+    if len(sources) < 2:
+        raise NmjaxError(
+            f"Got {len(sources)} past task for target {split.target!r} of {suite.name!r}; "
+            "at least two past tasks are needed, one of them to validate on."
+        )
+    families = [family for family in suite.families if set(family) & set(sources)]
+    if len(families) < 2:
+        families = [(task,) for task in sources]
+    return split_meta_validation(key, sources, families)[1]
+
+
+def _run_method(
+    keys: Array, problem: Problem, *, name: str, budget: int, progress: Progress
+) -> MethodRun:
+    problem, hyper = get_method(name).view(problem), default_hyper(budget)
+    begun = time.perf_counter()
+    start, advance = _compile(get_algorithm(name, budget), keys, problem, hyper)
+    compiled = time.perf_counter()
+    state, trace = run_chunked(
+        lambda state, _: advance(state, problem, hyper),
+        start(keys, problem, hyper),
+        num_chunks=-(-budget // CHUNK),
+        axis=1,
+        progress=progress,
+        stage=f"search: {name}",
+    )
+    seconds = {"compile": compiled - begun, "run": time.perf_counter() - compiled}
+    trace = jax.tree.map(lambda leaf: leaf[:, :budget], trace)
+    gain = np.full(keys.shape, np.nan, np.float32)
+    if isinstance(state, SearchState):
+        gain = np.asarray(_information_gain(state.model, state.log_weights))
+    return MethodRun(trace, gain, seconds)
+
+
+def _compile(
+    algorithm: SearchAlgorithm, keys: Array, problem: Problem, hyper: SearchHyper
+) -> tuple[Any, Any]:
+    """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace."""
+    leaves, structure = jax.tree.flatten((keys, problem, hyper))
+    return _compile_for(algorithm, structure, tuple(jax.typeof(leaf) for leaf in leaves))
+
+
+@lru_cache
+def _compile_for(
+    algorithm: SearchAlgorithm, structure: Any, types: tuple[Any, ...]
+) -> tuple[Any, Any]:
+    leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
+    keys, problem, hyper = jax.tree.unflatten(structure, leaves)
+    start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))
+    states = jax.eval_shape(start, keys, problem, hyper)
+    advance = jax.jit(
+        jax.vmap(partial(run, algorithm=algorithm, length=CHUNK), in_axes=(0, None, None))
+    )
+    return (
+        start.lower(keys, problem, hyper).compile(),
+        advance.lower(states, problem, hyper).compile(),
+    )
+
+
+@jax.jit
+def _information_gain(model: PoolState, log_weights: Array) -> Array:
+    """Nats float[S] between the weights' posterior and prior, over components by their weight."""
+
+    def component(state: PoolState) -> Array:
+        posterior = pool_weights(state)
+        identity = jnp.eye(posterior.mean.shape[-1], dtype=posterior.mean.dtype)
+        prior = MultivariateGaussian(
+            jnp.zeros_like(posterior.mean), jnp.sqrt(scale(state)) * identity
+        )
+        return compute_information_gain(prior, posterior)
+
+    return jnp.sum(jnp.exp(log_weights) * jax.vmap(jax.vmap(component))(model), axis=-1)
+
+
+class _Evaluations(SilentProgress):
+    """Tells a display of evaluations where it is told of chunks."""
+
+    def __init__(self, shown: Progress, budget: int):
+        self._shown, self._budget = shown, budget
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        del total
+        self._shown.update(stage, min(done * CHUNK, self._budget), self._budget)

@@ -1,0 +1,68 @@
+"""The searches that are compared, by name."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from nmjax.errors import unknown_name
+from nmjax.search import (
+    Problem,
+    SearchAlgorithm,
+    bayesian_search,
+    past_best_search,
+    random_search,
+    regularised_evolution,
+    without_transfer,
+)
+
+CAPACITY_STEP = 128
+
+
+class Method(NamedTuple):
+    """A search to compare.
+
+    Attributes:
+      make: keyword `capacity` -> algorithm.
+      view: what of a problem it is given.
+    """
+
+    make: Callable[..., SearchAlgorithm]
+    view: Callable[[Problem], Problem]
+
+
+def _whole(problem: Problem) -> Problem:
+    return problem
+
+
+METHODS = {
+    "transfer": Method(bayesian_search, _whole),
+    "no-transfer": Method(bayesian_search, without_transfer),
+    "evolution": Method(regularised_evolution, _whole),
+    "random": Method(random_search, _whole),
+    "past-best": Method(past_best_search, _whole),
+}
+
+
+def get_method(name: str) -> Method:
+    """The method `name`.
+
+    Raises:
+      NmjaxError: no method has that name.
+    """
+    if name not in METHODS:
+        raise unknown_name("method", name, METHODS)
+    return METHODS[name]
+
+
+def get_algorithm(name: str, budget: int) -> SearchAlgorithm:
+    """The algorithm of a method, the very same for all budgets of one capacity.
+
+    Raises:
+      NmjaxError: no method has that name.
+    """
+    return _algorithm(get_method(name).make, -(-budget // CAPACITY_STEP) * CAPACITY_STEP)
+
+
+@lru_cache
+def _algorithm(make: Callable[..., SearchAlgorithm], capacity: int) -> SearchAlgorithm:
+    return make(capacity=capacity)

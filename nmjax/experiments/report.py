@@ -1,0 +1,247 @@
+"""The main job for people: a table, and a folder with results, trace, settings and pictures."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nmjax.analysis import format_evaluations
+from nmjax.errors import NmjaxError
+from nmjax.experiments.leave_one_out import MethodRun, Prepared
+from nmjax.experiments.origin import provenance
+from nmjax.experiments.results import Result, json_ready
+from nmjax.experiments.summary import regret_curves
+from nmjax.spaces import to_text
+
+if TYPE_CHECKING:
+    import pyarrow
+    from rich.console import Group
+    from rich.table import Table
+
+TABLE_POINTS = (10, 20, 50, 100)
+
+
+def check_run_folder(folder: Path | None) -> None:
+    """Refuses a folder in which something would be overwritten.
+
+    Raises:
+      NmjaxError: the folder has something in it, or is a file.
+    """
+    if folder is not None and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise NmjaxError(f"{folder} is not empty: give --out a new folder, or an empty one.")
+
+
+def make_run_folder(folder: Path | None, *, benchmark: str, target: str) -> Path:
+    """The given folder, or the next free one of `runs/BENCHMARK-TARGET-NUMBER`.
+
+    Raises:
+      NmjaxError: as `check_run_folder`, or the folder cannot be made.
+    """
+    check_run_folder(folder)
+    try:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        for number in itertools.count(1):
+            free = Path("runs") / f"{benchmark}-{target}-{number}"
+            if not free.exists():
+                free.mkdir(parents=True)
+                break
+        return free
+    except OSError as error:
+        raise NmjaxError(
+            f"No run folder could be made ({error}): name another by --out."
+        ) from error
+
+
+def describe_split(prepared: Prepared) -> str:
+    """Which task is new, which are past, and which of those early stopping looked at."""
+    split = prepared.split
+    return (
+        f"target {split.target}; sources {', '.join(split.sources)}; "
+        f"meta-validation {', '.join(prepared.meta_validation)}; one past for all seeds"
+    )
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Write settings as JSON."""
+    path.write_text(json.dumps(json_ready(config, "config"), indent=1) + "\n")
+
+
+def make_result(
+    prepared: Prepared,
+    rows: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    *,
+    seeds: int,
+) -> Result:
+    """The content of results.json, `seconds` by stage among it."""
+    return Result(
+        **provenance(),
+        split=describe_split(prepared),
+        seeds=tuple(range(seeds)),
+        config=config,
+        seconds=seconds,
+        rows=tuple(rows),
+    )
+
+
+def write_trace(path: Path, prepared: Prepared, runs: Mapping[str, MethodRun]) -> None:
+    """Write `trace_table` as Parquet."""
+    from pyarrow import parquet
+
+    parquet.write_table(trace_table(prepared, runs), path)
+
+
+def trace_table(prepared: Prepared, runs: Mapping[str, MethodRun]) -> "pyarrow.Table":
+    """One row an evaluation: method, seed, step (from 1), row of the pool, architecture as text,
+    score, every raw metric, information gains in nats, and confidence in the transferred prior.
+    """
+    import pyarrow
+
+    return pyarrow.concat_tables(_trace_of(name, prepared, run) for name, run in runs.items())
+
+
+def write_pictures(folder: Path, prepared: Prepared, runs: Mapping[str, MethodRun]) -> None:
+    """Write regret.png and, of the first method with a model, information.png."""
+    from nmjax.analysis.plots import plot_information, plot_regret
+
+    suite, target = prepared.suite, prepared.split.target
+    seeds = _seeds(runs)
+    title = f"{target} of {suite.name}: mean and 95% interval over {seeds} seeds"
+    plot_regret(regret_curves(prepared, runs), title=title).savefig(folder / "regret.png")
+    for name, run in runs.items():
+        trace = run.trace
+        if not np.isnan(trace.expected_gain).all():
+            plot_information(
+                trace.expected_gain,
+                trace.realised_gain,
+                trace.confidence,
+                title=f"{target} of {suite.name}, {name}: mean and middle half of {seeds} seeds",
+            ).savefig(folder / "information.png")
+            return
+
+
+def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Group":
+    """What a person reads: how good each method was, how soon, and what its model did.
+
+    Args:
+      prepared: the task that was searched.
+      rows: as made by `summarise`.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    suite, split = prepared.suite, prepared.split
+    heading = Text(f"\n{split.target} of {suite.name}", style="bold")
+    caption = Text(
+        f"Learned from {', '.join(split.sources)}.\n"
+        "Means over seeds, with 95% intervals of regret below. All seeds share one past, so the "
+        "spread is over searches, not over pasts.\n",
+        style="dim",
+    )
+    return Group(heading, caption, _regret_table(prepared, rows), "", _reach_table(rows))
+
+
+def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Table":
+    suite = prepared.suite
+    budget = max(int(point) for point in rows[0]["regret"])
+    points = [str(p) for p in TABLE_POINTS if p < budget] + [str(budget)]
+    sign = "" if suite.metric_info[suite.score_metric].direction == "max" else "-"
+    table = _table(f"Normalised regret after so many evaluations, and the incumbent after {budget}")
+    table.add_column("method", no_wrap=True)
+    for point in points:
+        table.add_column(point, justify="right", no_wrap=True)
+    table.add_column(f"best\n{sign}{suite.score_metric}", justify="right", no_wrap=True)
+    table.add_column(f"test\n{suite.test_metric or ''}", justify="right", no_wrap=True)
+    for row in rows:
+        cells = [row["regret"][point] for point in points]
+        table.add_row(
+            row["method"],
+            *(_with_interval(cell["mean"], cell["ci"]) for cell in cells),
+            _number(row["best"], ".4g"),
+            _number(row["test"], ".4g"),
+        )
+    return table
+
+
+def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    names = [row["method"] for row in rows]
+    budget = max(int(point) for point in rows[0]["regret"])
+    table = _table(
+        f"Evaluations to reach what the other has after {budget}, and what the model learnt"
+    )
+    table.add_column("method", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("-", "\n"), justify="right", no_wrap=True)
+    table.add_column("expected\ngain, nats", justify="right", no_wrap=True)
+    table.add_column("trust in past\nfirst → last", justify="right", no_wrap=True)
+    for row in rows:
+        reach = {n: budget + 1 if e is None else e for n, e in row["reach"].items()}
+        first, last = row["confidence"]["first"], row["confidence"]["last"]
+        trust = "-" if first is None or np.isnan(first) else f"{first:.2f} → {last:.2f}"
+        table.add_row(
+            row["method"],
+            *(format_evaluations(reach[n], budget) if n in reach else "·" for n in names),
+            _number(row["expected_information_gain"], ".1f"),
+            trust,
+        )
+    return table
+
+
+def _table(title: str) -> "Table":
+    from rich.table import Table
+
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="",
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 1),
+    )
+
+
+def _with_interval(mean: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{_number(mean, '.4f')}\n[dim]{_number(low, '.3f')}\u2013{_number(high, '.3f')}[/dim]"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None or np.isnan(value) else format(float(value), form)
+
+
+def _seeds(runs: Mapping[str, MethodRun]) -> int:
+    return next(iter(runs.values())).trace.row.shape[0]
+
+
+def _trace_of(name: str, prepared: Prepared, run: MethodRun) -> "pyarrow.Table":
+    import pyarrow
+
+    suite, trace = prepared.suite, run.trace
+    seed, step = np.nonzero(trace.counted)
+    row = trace.row[seed, step]
+    unique, inverse = np.unique(row, return_inverse=True)
+    texts = pyarrow.array([to_text(suite.space, suite.pool[i]) for i in unique])
+    measured = {
+        metric: table[prepared.split.target_index] for metric, table in suite.metrics.items()
+    }
+    return pyarrow.table(
+        {
+            "method": pyarrow.array([name] * len(row)),
+            "seed": seed.astype(np.int32),
+            "step": (step + 1).astype(np.int32),
+            "row": row,
+            "architecture": texts.take(pyarrow.array(inverse)),
+            "score": trace.score[seed, step],
+            **{metric: values[row] for metric, values in measured.items()},
+            "expected_gain": trace.expected_gain[seed, step],
+            "realised_gain": trace.realised_gain[seed, step],
+            "confidence": trace.confidence[seed, step],
+        }
+    )

@@ -1,0 +1,126 @@
+"""What the searches of a target came to: regret curves, and one row a method."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.analysis import (
+    evaluations_to_reach,
+    normalised_regret,
+    pool_quantile,
+    pool_summary,
+)
+from nmjax.experiments.leave_one_out import MethodRun, Prepared
+from nmjax.search import SearchInfo
+from nmjax.stats import mean_interval
+from nmjax.types import Array
+
+REPORTED = (1, 5, 10, 20, 50, 100)
+
+
+def oriented_metric(prepared: Prepared, name: str) -> np.ndarray:
+    """float32[N] of the target: a raw metric, negated where lower is better."""
+    raw = prepared.suite.metrics[name][prepared.split.target_index]
+    return raw if prepared.suite.metric_info[name].direction == "max" else -raw
+
+
+def incumbent_rows(trace: SearchInfo) -> np.ndarray:
+    """int[S, B], the first row that had the best score so far; -1 before any success."""
+    score = np.where(np.isnan(trace.score), -np.inf, trace.score)
+    best = np.maximum.accumulate(score, axis=1)
+    before = np.concatenate([np.full_like(best[:, :1], -np.inf), best[:, :-1]], axis=1)
+    position = np.maximum.accumulate(
+        np.where(score > before, np.arange(score.shape[1])[None, :], -1), axis=1
+    )
+    rows = np.take_along_axis(np.asarray(trace.row), np.maximum(position, 0), axis=1)
+    return np.where(position < 0, -1, rows)
+
+
+def incumbent_values(trace: SearchInfo, metric: np.ndarray) -> np.ndarray:
+    """float[S, B], the incumbents' values of a metric[N] of the pool; NaN before any success."""
+    rows = incumbent_rows(trace)
+    return np.where(rows < 0, np.nan, metric[rows])
+
+
+def regret_curves(prepared: Prepared, runs: Mapping[str, MethodRun]) -> dict[str, np.ndarray]:
+    """{method: float[S, B]} normalised regret, in the raw metric that the score is made from."""
+    metric = oriented_metric(prepared, prepared.suite.score_metric)
+    best, median = pool_summary(jnp.asarray(metric))
+    return {
+        name: np.asarray(
+            normalised_regret(jnp.asarray(incumbent_values(run.trace, metric)), best, median)
+        )
+        for name, run in runs.items()
+    }
+
+
+def summarise(
+    key: Array, prepared: Prepared, runs: Mapping[str, MethodRun]
+) -> tuple[dict[str, Any], ...]:
+    """One row a method, as `results.json` holds them.
+
+    A row has, as means over seeds: `regret` {evaluations: {mean, ci}} with a bootstrap 95% interval
+    of the mean; at the end of the budget `best`, `quantile` and `test`, the incumbent's score
+    metric (negated where lower is better), pool quantile and test metric; `reach` {other method:
+    evaluations until the mean regret is what the other's is at the end, None for never};
+    `expected_information_gain` (sum) and `information_gain` (divergence of the final from the
+    initial posterior), nats; `confidence` {first, last} in the transferred prior; `seconds`. What
+    a method has none of is NaN or None.
+
+    Args:
+      key: of the bootstrap, over seeds.
+      prepared: the task that was searched.
+      runs: of methods with the same seeds and budget.
+    """
+    curves = regret_curves(prepared, runs)
+    budget = next(iter(curves.values())).shape[1]
+    points = [point for point in REPORTED if point < budget] + [budget]
+    at_points = np.stack([curve[:, [p - 1 for p in points]] for curve in curves.values()], axis=1)
+    mean, low, high = (np.asarray(x) for x in mean_interval(key, jnp.asarray(at_points)[None]))
+    final = {name: curve[:, -1].mean() for name, curve in curves.items()}
+    reach = jax.jit(jax.vmap(evaluations_to_reach, in_axes=(None, 0)))
+    rows = []
+    for i, (name, run) in enumerate(runs.items()):
+        reached = np.asarray(reach(curves[name].mean(0), np.array(list(final.values()))))
+        rows.append(
+            {
+                "method": name,
+                "regret": {
+                    str(point): {"mean": mean[i, j], "ci": (low[i, j], high[i, j])}
+                    for j, point in enumerate(points)
+                },
+                **_ends(prepared, run),
+                "reach": {
+                    other: int(first) if first <= budget else None
+                    for other, first in zip(final, reached, strict=True)
+                    if other != name
+                },
+                "expected_information_gain": _mean_sum(run.trace.expected_gain),
+                "information_gain": np.mean(run.information_gain),
+                "confidence": {
+                    "first": np.mean(run.trace.confidence[:, 0]),
+                    "last": np.mean(run.trace.confidence[:, -1]),
+                },
+                "seconds": dict(run.seconds),
+            }
+        )
+    return tuple(rows)
+
+
+def _ends(prepared: Prepared, run: MethodRun) -> dict[str, Any]:
+    metric = oriented_metric(prepared, prepared.suite.score_metric)
+    best = incumbent_values(run.trace, metric)[:, -1]
+    test_metric = prepared.suite.test_metric
+    test = None
+    if test_metric is not None:
+        values = incumbent_values(run.trace, oriented_metric(prepared, test_metric))
+        test = np.mean(values[:, -1])
+    quantile = pool_quantile(jnp.asarray(metric), jnp.asarray(best))
+    return {"best": np.mean(best), "quantile": np.mean(quantile), "test": test}
+
+
+def _mean_sum(gain: Array) -> float:
+    return np.nan if np.isnan(gain).all() else float(np.nansum(gain, axis=1).mean())

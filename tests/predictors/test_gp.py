@@ -1,0 +1,81 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+from nmjax.errors import NmjaxError
+from nmjax.predictors import KernelParams, gaussian_process, kernel_noise
+
+RNG = np.random.default_rng(0)
+X, POOL = RNG.normal(size=(10, 3)), RNG.normal(size=(6, 3))
+Y = np.sin(2 * X[:, 0]) + 0.5 * X[:, 1] + 0.1 * RNG.normal(size=10)
+GROUPS = jnp.array([0, 1, 1])
+RELEVANCE, AMPLITUDE, INTERCEPT, NOISE = np.array([0.4, -0.9]), 0.7, -0.3, -2.0
+
+
+def params():
+    return KernelParams(*map(jnp.asarray, (RELEVANCE, AMPLITUDE, INTERCEPT, NOISE)))
+
+
+def fit(hyper, x, y, *, capacity=12):
+    surrogate = gaussian_process(GROUPS, capacity=capacity)
+
+    def body(state, observation):
+        return surrogate.update(state, *observation), None
+
+    return jax.lax.scan(body, surrogate.init(hyper), (jnp.asarray(x), jnp.asarray(y)))[0]
+
+
+def reference(x, y):
+    lengths = np.exp(-0.5 * RELEVANCE)[np.asarray(GROUPS)]
+    kernel = ConstantKernel(np.exp(AMPLITUDE)) * Matern(length_scale=lengths, nu=2.5)
+    kernel += ConstantKernel(np.exp(INTERCEPT))
+    noise = float(kernel_noise(params()))
+    return GaussianProcessRegressor(kernel, alpha=noise, optimizer=None).fit(x, y)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+def test_scikit_learn(float64, wrap):
+    surrogate = gaussian_process(GROUPS, capacity=12)
+    state, theirs = wrap(fit)(params(), X, Y), reference(X, Y)
+    mean, std = surrogate.predict(state, jnp.asarray(POOL))
+    their_mean, their_covariance = theirs.predict(POOL, return_cov=True)
+    np.testing.assert_allclose(mean, their_mean, rtol=1e-6)
+    np.testing.assert_allclose(std**2, np.diag(their_covariance), rtol=1e-6)
+    covariance = surrogate.covariance(state, jnp.asarray(POOL), jnp.asarray(POOL))
+    np.testing.assert_allclose(covariance, their_covariance, atol=1e-7)
+    evidence = theirs.log_marginal_likelihood_value_
+    np.testing.assert_allclose(surrogate.log_evidence(state), evidence, rtol=1e-7)
+
+
+def test_failures_are_left_out(float64):
+    y = np.where(np.arange(10) % 3 == 1, np.nan, Y)
+    kept = ~np.isnan(y)
+    state, theirs = fit(params(), X, y), reference(X[kept], Y[kept])
+    assert int(state.number) == kept.sum()
+    mean, std = gaussian_process(GROUPS, capacity=12).predict(state, jnp.asarray(POOL))
+    their_mean, their_std = theirs.predict(POOL, return_std=True)
+    np.testing.assert_allclose(mean, their_mean, rtol=1e-6)
+    np.testing.assert_allclose(std, their_std, rtol=1e-6)
+
+
+def test_the_same_point_again_and_again_stays_finite():
+    x = np.repeat(X[:1], 12, axis=0).astype(np.float32)
+    quiet = params()._replace(log_noise=jnp.asarray(-20.0))
+    state = fit(jax.tree.map(jnp.float32, quiet), x, np.full(12, 1.5, np.float32))
+    mean, std = gaussian_process(GROUPS, capacity=12).predict(state, jnp.asarray(x[:1]))
+    np.testing.assert_allclose(mean, 1.5, atol=1e-2)
+    assert np.isfinite(state.log_evidence)
+    assert 0 <= std[0] < 0.05
+
+
+def test_evidence_has_gradients(float64):
+    check_grads(lambda p: fit(p, X, Y).log_evidence, (params(),), order=1, modes=["rev"])
+
+
+def test_capacity_is_checked():
+    with pytest.raises(NmjaxError, match="capacity=0"):
+        gaussian_process(GROUPS, capacity=0)

@@ -1,0 +1,90 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from scipy import stats
+from sklearn.gaussian_process.kernels import Matern
+
+from nmjax.predictors import (
+    KernelParams,
+    default_kernel,
+    kernel_noise,
+    log_marginal_likelihood,
+    matern,
+    nystrom_features,
+)
+
+RNG = np.random.default_rng(0)
+A, B = RNG.normal(size=(7, 3)), RNG.normal(size=(5, 3))
+GROUPS = jnp.array([0, 1, 1])
+RELEVANCE = np.array([0.4, -0.9])
+PARAMS = (0.7, -0.3, -1.2)
+
+
+def params(dtype=None):
+    return KernelParams(jnp.asarray(RELEVANCE, dtype), *(jnp.asarray(p, dtype) for p in PARAMS))
+
+
+def reference(a, b):
+    lengths = np.exp(-0.5 * RELEVANCE)[np.asarray(GROUPS)]
+    return np.exp(PARAMS[0]) * Matern(length_scale=lengths, nu=2.5)(a, b)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+def test_scikit_learn(float64, wrap):
+    ours = wrap(matern)(params(), GROUPS, jnp.asarray(A), jnp.asarray(B))
+    np.testing.assert_allclose(ours, reference(A, B), rtol=1e-8)
+
+
+def test_single_precision_is_near():
+    ours = matern(params(), GROUPS, jnp.asarray(A, jnp.float32), jnp.asarray(A, jnp.float32))
+    np.testing.assert_allclose(ours, reference(A, A), atol=2e-5)
+
+
+def test_default_kernel_has_unit_variance():
+    kernel = default_kernel(2)
+    unit = matern(kernel, GROUPS, jnp.zeros((1, 3)), jnp.zeros((1, 3)))
+    np.testing.assert_allclose(unit, 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("failed", [(), (1, 4)])
+def test_marginal_likelihood(float64, failed):
+    y = RNG.normal(size=7)
+    y[list(failed)] = np.nan
+    kept = ~np.isnan(y)
+    covariance = reference(A[kept], A[kept]) + np.exp(PARAMS[1])
+    covariance += float(kernel_noise(params())) * np.eye(kept.sum())
+    theirs = stats.multivariate_normal(np.zeros(kept.sum()), covariance).logpdf(y[kept])
+    ours = log_marginal_likelihood(params(), GROUPS, jnp.asarray(A), jnp.asarray(y))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-7)
+
+
+@pytest.mark.parametrize("failed", [(), (1, 4)])
+def test_marginal_likelihood_has_gradients(float64, failed):
+    y = np.sin(A[:, 0])
+    y[list(failed)] = np.nan
+    check_grads(
+        lambda p: log_marginal_likelihood(p, GROUPS, jnp.asarray(A), jnp.asarray(y)),
+        (params(),),
+        order=1,
+        modes=["rev"],
+    )
+
+
+def test_nystrom_is_exact_at_the_landmarks(float64):
+    features = nystrom_features(params(), GROUPS, jnp.asarray(A), jnp.asarray(A), jitter=1e-10)
+    unit = reference(A, A) / np.exp(PARAMS[0])
+    np.testing.assert_allclose(features @ features.T, unit, atol=1e-8)
+
+
+def test_nystrom_elsewhere_is_the_projection(float64):
+    landmarks = A[:4]
+    features = nystrom_features(params(), GROUPS, jnp.asarray(landmarks), jnp.asarray(B), jitter=0)
+    cross, inner, full = (
+        reference(a, b) / np.exp(PARAMS[0])
+        for a, b in ((B, landmarks), (landmarks, landmarks), (B, B))
+    )
+    approximate = cross @ np.linalg.solve(inner, cross.T)
+    np.testing.assert_allclose(features @ features.T, approximate, atol=1e-7)
+    assert np.all(np.diagonal(full) - np.sum(np.square(features), -1) > 0)

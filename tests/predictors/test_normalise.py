@@ -1,0 +1,87 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from nmjax.errors import NmjaxError
+from nmjax.predictors import get_warp, normal_scores, standardise
+
+NAMES = ("identity", "standardise", "compress", "normal_scores")
+SIZE = 9
+WARPS = {name: jax.jit(get_warp(name)) for name in NAMES}
+FINITE = st.integers(-50, 50).map(lambda i: i / 8)
+SCORES = arrays(np.float32, SIZE, elements=FINITE)
+FAILURES = arrays(bool, SIZE)
+
+
+def with_failures(scores, failed):
+    return jnp.where(failed, jnp.nan, scores)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(deadline=None, max_examples=40, database=None, derandomize=True)
+@given(scores=SCORES, failed=FAILURES)
+def test_order_and_failures_are_kept(name, scores, failed):
+    warped = np.asarray(WARPS[name](with_failures(scores, failed)))
+    np.testing.assert_array_equal(np.isnan(warped), failed)
+    order = np.argsort(scores[~failed], kind="stable")
+    steps = np.diff(warped[~failed][order])
+    assert np.all(steps >= -1e-6)
+    gaps = np.diff(scores[~failed][order])
+    assert np.all(np.abs(steps[gaps == 0]) < 1e-5)
+    assert np.all(steps[gaps > 0] > 0)
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+@settings(deadline=None, max_examples=40, database=None, derandomize=True)
+@given(scores=SCORES, failed=FAILURES, factor=st.sampled_from([0.25, 2.0, 8.0]), shift=FINITE)
+def test_location_and_scale_do_not_matter(name, scores, failed, factor, shift):
+    """Powers of two and eighths, so that no order is lost by rounding."""
+    base = WARPS[name](with_failures(scores, failed))
+    moved = WARPS[name](with_failures(np.float32(factor) * scores + np.float32(shift), failed))
+    np.testing.assert_allclose(moved, base, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scores", [np.full(SIZE, np.nan), np.full(SIZE, 3.0), [np.nan, 2.0]])
+def test_nothing_to_compare_stays_finite(name, scores):
+    warped = WARPS[name](jnp.asarray(scores, jnp.float32))
+    np.testing.assert_array_equal(np.isfinite(warped), np.isfinite(scores))
+    if name != "identity":
+        np.testing.assert_allclose(warped[~np.isnan(warped)], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_gradients_are_finite(name):
+    scores = jnp.array([1.0, jnp.nan, -2.0, 0.5])
+    slope = jax.grad(lambda s: jnp.nansum(get_warp(name)(s) ** 2))(scores)
+    assert np.isfinite(slope).all()
+
+
+def test_normal_scores_are_van_der_waerdens():
+    scores = np.array([0.3, 0.1, 0.3, np.nan, 7.0, -1.0], np.float32)
+    kept = ~np.isnan(scores)
+    expected = stats.norm.ppf((stats.rankdata(scores[kept]) - 0.5) / kept.sum())
+    np.testing.assert_allclose(normal_scores(jnp.asarray(scores))[kept], expected, rtol=1e-5)
+
+
+def test_standardise_is_the_z_score():
+    scores = np.array([0.3, 0.1, np.nan, 7.0, -1.0], np.float32)
+    expected = stats.zscore(scores, nan_policy="omit")
+    np.testing.assert_allclose(standardise(jnp.asarray(scores)), expected, rtol=1e-5)
+
+
+def test_compress_tames_a_failure_alone():
+    scores = jnp.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    worse = scores.at[0].set(-1e4)
+    gap = {name: np.diff(get_warp(name)(worse))[-1] for name in ("standardise", "compress")}
+    assert gap["compress"] > 100 * gap["standardise"]
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(NmjaxError, match="standardise"):
+        get_warp("standardize")
