@@ -59,8 +59,8 @@ def init_pool(prior: LinearPrior, pool: Array) -> PoolState:
         weights=jnp.zeros_like(prior.mean),
         covariance=jnp.eye(pool.shape[-1], dtype=pool.dtype),
         log_determinant=zero,
-        shape=prior.shape,
-        rate=prior.rate,
+        shape=jnp.asarray(prior.shape, pool.dtype),
+        rate=jnp.asarray(prior.rate, pool.dtype),
         log_evidence=zero,
     )
 

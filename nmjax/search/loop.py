@@ -63,7 +63,7 @@ class SearchState(NamedTuple):
     Attributes:
       key: folded with (step, role), never drawn from.
       record: the evaluations so far.
-      initial: int32[I], the rows to begin with.
+      initial: int32[K], the rows to begin with.
       model: the components' posteriors, leaves with a leading axis of K.
       log_weights: float[K], of the components now.
     """
@@ -116,7 +116,6 @@ def bayesian_search(
     capacity: int = 128,
     acquisition: Acquisition | None = None,
     warp: str = "standardise",
-    num_initial: int = 3,
     evaluate: Callable[[Problem, Array], Array] = table_lookup,
 ) -> SearchAlgorithm:
     """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
@@ -128,17 +127,13 @@ def bayesian_search(
       capacity: B, the largest budget; another budget up to it compiles nothing anew.
       acquisition: which architecture is worth most; log expected improvement by default.
       warp: what is done to the scores so far, a name of `predictors.normalise`.
-      num_initial: evaluations drawn from the prior before the acquisition decides.
       evaluate: (problem, index int32[]) -> float[], traced; NaN is a failed evaluation.
 
     Raises:
-      NmjaxError: `capacity` or `num_initial` is out of range, or no warp has that name.
+      NmjaxError: the capacity is not positive, or no warp has that name.
     """
-    if not 1 <= num_initial <= capacity:
-        raise NmjaxError(
-            f"Got num_initial={num_initial} and capacity={capacity}; "
-            "give at least one initial point and no more than the capacity."
-        )
+    if capacity < 1:
+        raise NmjaxError(f"Got capacity={capacity}; give the largest budget, 1 or more.")
     apply_warp = get_warp(warp)
     acquire = acquisition or log_expected_improvement()
 
@@ -147,7 +142,7 @@ def bayesian_search(
             key,
             empty_record(problem.score, capacity=capacity),
             select_initial_points(
-                jax.random.fold_in(key, capacity), problem, hyper.initial_spread, number=num_initial
+                jax.random.fold_in(key, capacity), problem, hyper.initial_spread
             ),
             jax.vmap(init_pool, in_axes=(0, None))(problem.prior, problem.features),
             problem.log_weights,
@@ -168,8 +163,9 @@ def bayesian_search(
         context = AcquisitionContext(best, hyper.exploration, lambda _: sample(sample_key))
         value = acquire(acquire_key, posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
-        planned = state.initial[jnp.minimum(record.step, num_initial - 1)]
-        follows_plan = (record.step < num_initial) & ~record.evaluated[planned]
+        number = state.initial.shape[0]
+        planned = state.initial[jnp.minimum(record.step, number - 1)]
+        follows_plan = (record.step < number) & ~record.evaluated[planned]
         return jnp.where(follows_plan, planned, jnp.argmax(value)).astype(jnp.int32)
 
     def observe(

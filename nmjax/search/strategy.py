@@ -1,4 +1,4 @@
-"""Where a search begins: few points, promising and diverse."""
+"""Where a search begins: one point of each component's choosing, the most cautious first."""
 
 import jax
 import jax.numpy as jnp
@@ -7,43 +7,43 @@ from nmjax.search.problem import Problem
 from nmjax.types import Array
 
 
-def sample_from_prior(key: Array, problem: Problem, spread: Array, *, number: int) -> Array:
-    """Joint draws of the score over the pool from the mixture of priors, float[number, N].
-
-    Components take their share of the draws by systematic sampling, the first component first.
+def sample_from_prior(key: Array, problem: Problem, spread: Array) -> Array:
+    """A joint draw of the score over the pool from each component's prior, float[K, N].
 
     Args:
       key: of the draws.
-      problem: with priors of K components and their weights.
+      problem: with priors of K components.
       spread: float[], standard deviations of the draws as a multiple of the prior's.
-      number: how many draws.
     """
-    share = jnp.cumsum(jnp.exp(problem.log_weights))
-    middle = (jnp.arange(number, dtype=share.dtype) + 0.5) / number
-    which = jnp.searchsorted(share / share[-1], middle)
-    prior = jax.tree.map(lambda leaf: leaf[which], problem.prior)
+    prior = problem.prior
     standard = jax.random.normal(key, prior.mean.shape, prior.mean.dtype)
     weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
     return weights @ problem.features.T
 
 
-def select_initial_points(key: Array, problem: Problem, spread: Array, *, number: int) -> Array:
-    """Distinct rows int32[number], each the best of a draw from the mixture of priors.
+def select_initial_points(key: Array, problem: Problem, spread: Array) -> Array:
+    """Distinct rows int32[K], one of each component's choosing, the last component first.
 
-    Draws differ where the prior is unsure, so the points are as diverse as it is (Thompson, 1933).
+    A component that expects more of some rows than of others chooses the best of a draw from its
+    prior (Thompson, 1933). One that does not, as a flat one, chooses uniformly: the best of its
+    draws would be the oddest architectures. The flat one goes first, so that a past that misleads
+    costs one evaluation after a fair one, and not the only one there is.
 
     Args:
       key: of the draws.
-      problem: to search.
+      problem: with priors of K components.
       spread: float[], standard deviations of the draws as a multiple of the prior's; 0 takes the
         rows of largest prior mean.
-      number: how many rows.
     """
-    draws = sample_from_prior(key, problem, spread, number=number)
+    draw_key, uniform_key = jax.random.split(key)
+    draws = sample_from_prior(draw_key, problem, spread)
+    uniform = jax.random.uniform(uniform_key, draws.shape, draws.dtype)
+    prefers = jnp.any(problem.prior.mean != 0, axis=-1, keepdims=True)
+    value = jnp.where(jnp.broadcast_to(prefers, draws.shape), draws, uniform)
 
-    def pick(taken: Array, draw: Array) -> tuple[Array, Array]:
-        index = jnp.argmax(jnp.where(taken, -jnp.inf, draw)).astype(jnp.int32)
-        return taken.at[index].set(True), index
+    def pick(taken: Array, value: Array) -> tuple[Array, Array]:
+        row = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)
+        return taken.at[row].set(True), row
 
-    _, indices = jax.lax.scan(pick, jnp.zeros(problem.features.shape[:1], bool), draws)
-    return indices
+    nothing = jnp.zeros(problem.features.shape[:1], bool)
+    return jax.lax.scan(pick, nothing, value[::-1])[1]
