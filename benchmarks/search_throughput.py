@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    begun = time.perf_counter()
+    begun, origin = time.perf_counter(), provenance()
 
     suite = nmjax.load_suite("nas-bench-graph")
     tasks = suite.tasks[: arguments.tasks]
@@ -165,7 +165,7 @@ def main() -> None:
     }
     traced = len(traces)
     result = Result(
-        **provenance(),
+        **origin,
         split="leave one task out",
         seeds=tuple(range(arguments.seeds)),
         config={"budget": BUDGET, "history_size": 300, "repeats": arguments.repeats},

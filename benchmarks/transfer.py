@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--history-size", type=int, default=300)
     parser.add_argument("--data", type=Path, default=None)
     arguments = parser.parse_args()
-    begun = time.perf_counter()
+    begun, origin = time.perf_counter(), provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     rows, confidence, gap = trajectories(
@@ -214,7 +214,7 @@ def main() -> None:
     by_method = {name: measures(suite, found) for name, found in rows.items()}
     made = marks(suite, by_method)
     result = Result(
-        **provenance(),
+        **origin,
         split=f"leave one {arguments.leave} out; each seed has a past of its own",
         seeds=tuple(range(arguments.seeds)),
         config={

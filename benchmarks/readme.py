@@ -1,0 +1,115 @@
+"""Writes the tables of README.md out of the result files; a test checks that they agree.
+
+python -m benchmarks.readme
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from nmjax.experiments import Result, mark_met, read_result
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+
+
+def transfer_table() -> str:
+    """Mean regret, rank and test score by method, and the evaluations that transfer takes."""
+    result = read_result(RESULTS / "transfer_nas-bench-graph.json")
+    overall = [row for row in result.rows if row.get("task") == "all"]
+    reach = {row["reach"]: row for row in result.rows if "reach" in row}
+    steps = overall[0]["steps"]
+    shown = [steps.index(step) for step in (10, 20, 50, 100)]
+    lines = [
+        "| method | regret at 10 | 20 | 50 | 100 | log10 rank at 100 | test score at 100 "
+        "| transfer reaches its 100 at |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(overall, key=lambda row: row["regret"][shown[-1]]):
+        regrets = [_spread(row["regret"][i], row["regret_ci"][i]) for i in shown]
+        at = reach.get(row["method"])
+        reached = "" if at is None else _evaluations(at["evaluations"])
+        if at is not None:
+            reached += f" [{_evaluations(at['ci'][0])}, {_evaluations(at['ci'][1])}]"
+        last = shown[-1]
+        cells = [*regrets, f"{row['log10_rank'][last]:.2f}", f"{row['test'][last]:.4f}", reached]
+        lines.append(f"| {row['method']} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _provenance(result)])
+
+
+def throughput_table() -> str:
+    """What a search costs."""
+    result = read_result(RESULTS / "search_throughput.json")
+    row = result.rows[0]
+    measured = [
+        ("seconds a search, all in one call", f"{row['seconds_a_search']:.3f}"),
+        ("seconds a search, one by one", f"{row['seconds_a_search_alone']:.3f}"),
+        ("CPU seconds a search, Optuna's TPE", f"{row['optuna_tpe_cpu_seconds_a_search']:.2f}"),
+        ("seconds to compile", f"{row['compile_seconds']:.1f}"),
+        ("traces", str(row["traces"])),
+        ("peak memory of the process", f"{row['peak_process_bytes'] / 2**30:.1f} GiB"),
+        ("share of the machine's measured floor", f"{100 * row['share_of_floor']:.0f}%"),
+    ]
+    lines = [
+        f"| {row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in measured),
+    ]
+    return "\n".join([*lines, "", _provenance(result)])
+
+
+def marks_table() -> str:
+    """Every mark of the result files above, met or not."""
+    lines = ["| mark | measured | target | |", "|---|---|---|---|"]
+    for name in ("transfer_nas-bench-graph.json", "search_throughput.json"):
+        for mark in read_result(RESULTS / name).marks:
+            ci = "" if mark.ci is None else f" [{mark.ci[0]:.3g}, {mark.ci[1]:.3g}]"
+            verdict = "met" if mark_met(mark) else "**missed**"
+            lines.append(
+                f"| {mark.name} | {mark.value:.3g}{ci} {mark.unit} "
+                f"| {mark.direction} {mark.target:g} | {verdict} |"
+            )
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "transfer": transfer_table,
+    "throughput": throughput_table,
+    "marks": marks_table,
+}
+
+
+def render(text: str) -> str:
+    """The text with each block between `<!-- NAME -->` and `<!-- /NAME -->` written anew."""
+    for name, table in TABLES.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        filled = table()
+        text = re.sub(pattern, lambda m, t=filled: m[1] + t + "\n" + m[2], text, flags=re.DOTALL)
+    return text
+
+
+def _spread(value: float, interval: list[float]) -> str:
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _evaluations(value: float) -> str:
+    return ">100" if value > 100 else f"{value:.0f}"
+
+
+def _provenance(result: Result) -> str:
+    device = f"{result.device.get('cpus', '')} CPU cores".strip()
+    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    return (
+        f"{result.split}; {len(result.seeds)} seeds; {device}; {versions}; "
+        f"commit {str(result.commit)[:9]}."
+    )
+
+
+def main() -> None:
+    """Rewrites README.md."""
+    readme = ROOT / "README.md"
+    readme.write_text(render(readme.read_text()))
+
+
+if __name__ == "__main__":
+    main()
