@@ -19,6 +19,7 @@ from nmjax.knowledge.features import (
     predictor_network,
     structural_features,
 )
+from nmjax.knowledge.past import Past, best_options, standardise_past
 from nmjax.knowledge.rehearsal import Layout, fit_priors, rehearse
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
 from nmjax.meta import (
@@ -31,10 +32,10 @@ from nmjax.meta import (
     squared_error,
     train_chunk,
 )
-from nmjax.predictors import LinearPrior, normal_scores
-from nmjax.spaces import Space, encode, option_mask, sample
-from nmjax.tasks import Episode, history_scores, sample_episode
-from nmjax.types import Array, Categorical, History, Metric, PyTree
+from nmjax.predictors import LinearPrior
+from nmjax.spaces import Space, encode, sample
+from nmjax.tasks import Episode, sample_episode
+from nmjax.types import Array, History, Metric, PyTree
 
 EPISODES_A_TASK = 8
 
@@ -73,7 +74,7 @@ class LearnConfig:
     query: int = 60
     rehearsal_size: int = 24
     prior_steps: int = 100
-    warp: str = "standardise"
+    warp: str = "compress"
 
 
 class LearnInfo(NamedTuple):
@@ -127,53 +128,42 @@ def learn_from_history(
     """
     config = config or LearnConfig()
     held_out = np.asarray(validation, bool)
-    score = history_scores(history, metric)
-    _check(score, held_out, config)
-    landmark_key, network_key, prior_key = jax.random.split(key, 3)
+    past = standardise_past(history, space=space, metric=metric)
+    _check(past.score, held_out, config)
+    landmark_key, network_key, rehearsal_key = jax.random.split(key, 3)
 
     on_stage("fit the kernel")
-    y = jax.vmap(normal_scores)(score)
-    encoding = encode(space, history.architecture)
     groups = group_index(space)
-    landmarks = encode(space, sample(landmark_key, space, (config.num_landmarks,)))
-    location, scale = _location_and_scale(encoding, history.mask, groups)
-    x = (encoding - location[None, None, :]) / scale[None, None, :]
     kernel, kernel_evidence = fit_kernel(
         groups,
-        x[:, : config.kernel_rows],
-        y[:, : config.kernel_rows],
+        past.x[:, : config.kernel_rows],
+        past.y[:, : config.kernel_rows],
         num_groups=int(groups.max()) + 1,
         steps=config.kernel_steps,
     )
 
     on_stage("meta-train the network")
-    train_x, train_y, train_mask = (leaf[~held_out] for leaf in (x, y, history.mask))
-    held = (x[held_out], y[held_out], history.mask[held_out])
-    state, curves = _meta_train(network_key, (train_x, train_y, train_mask), held, config)
+    state, curves = _meta_train(network_key, past, held_out, config)
 
     on_stage("learn the sources")
     params = FeatureParams(
-        location,
-        scale,
+        past.location,
+        past.scale,
         jnp.asarray(groups),
         kernel,
-        (landmarks - location[None, :]) / scale[None, :],
+        _landmarks(landmark_key, past, space=space, number=config.num_landmarks),
         state.best_params,
-        *_network_spread(state.best_params, train_x, train_mask),
+        *_network_spread(state.best_params, past, ~held_out),
     )
-    structure = jax.vmap(partial(structural_features, params))(x)
-    sources = fit_sources(kernel, structure, y)
+    sources = _learn_sources(params, past)
 
     on_stage("rehearse searches")
     layout = Layout(len(held_out), params.network_location.shape[0], config.num_landmarks)
-    sampling, bounds = _best_options(history.architecture, score, option_mask(space))
+    sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(params, _no_prior(layout), sources, sampling, bounds, jnp.zeros((2,)))
-    head = jax.vmap(lambda e: pool_features(knowledge, e).head)(encoding)
-    predicted = head[..., 1 : 1 + layout.sources]
-    itself = jnp.eye(layout.sources, dtype=bool)[:, None, :]
-    by_others = jnp.sum(jnp.where(itself, 0, predicted), -1) / (layout.sources - 1)
+    head, by_others = _features_of_past(knowledge, past)
     rehearsals = rehearse(
-        prior_key, head, by_others, score, size=config.rehearsal_size, warp=config.warp
+        rehearsal_key, head, by_others, past.score, size=config.rehearsal_size, warp=config.warp
     )
     prior, confidence, prior_evidence = fit_priors(
         rehearsals, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
@@ -209,15 +199,6 @@ def _check(score: Array, validation: np.ndarray, config: LearnConfig) -> None:
         )
 
 
-def _location_and_scale(encoding: Array, mask: Array, groups: np.ndarray) -> tuple[Array, Array]:
-    weight = mask / jnp.sum(mask)
-    location = jnp.einsum("tm,tmd->d", weight, encoding)
-    centred = encoding - location[None, None, :]
-    variance = jnp.einsum("tm,tmd->d", weight, jnp.square(centred))
-    total = jax.ops.segment_sum(variance, jnp.asarray(groups), int(groups.max()) + 1)
-    return location, jnp.sqrt(jnp.maximum(total, 1e-12))[groups]
-
-
 @lru_cache
 def _learner(config: LearnConfig) -> MetaLearner:
     loss = squared_error(predictor_network().apply)
@@ -234,51 +215,58 @@ def _sampler(config: LearnConfig) -> Callable[[Array, tuple[Array, Array, Array]
 
 
 def _meta_train(
-    key: Array,
-    sources: tuple[Array, Array, Array],
-    held: tuple[Array, Array, Array],
-    config: LearnConfig,
+    key: Array, past: Past, held_out: np.ndarray, config: LearnConfig
 ) -> tuple[TrainState, Curves]:
     train_key, init_key, episode_key = jax.random.split(key, 3)
-    params = predictor_network().init(init_key, sources[0].shape[-1])
-    x, y, mask = (jnp.repeat(leaf, EPISODES_A_TASK, axis=0) for leaf in held)
-    episodes = _sampler(config)(episode_key, (x, y, mask))
-    learner = _learner(config)
+    data = (past.x, past.y, past.mask)
+    sources = tuple(leaf[~held_out] for leaf in data)
+    x, y, mask = (jnp.repeat(leaf[held_out], EPISODES_A_TASK, axis=0) for leaf in data)
+    sample_tasks, learner = _sampler(config), _learner(config)
+    params = predictor_network().init(init_key, past.x.shape[-1])
     return train_chunk(
         init_training(train_key, params, learner=learner),
         sources,
-        episodes,
+        sample_tasks(episode_key, (x, y, mask)),
         MAMLHyper(jnp.asarray(config.inner_rate)),
         learner=learner,
-        sample_tasks=_sampler(config),
+        sample_tasks=sample_tasks,
         steps=config.meta_steps,
         evaluate_every=config.evaluate_every,
         patience=config.patience,
     )
 
 
-def _network_spread(network: PyTree, x: Array, mask: Array) -> tuple[Array, Array]:
-    features = predictor_network().features(network, x)
-    weight = mask / jnp.sum(mask)
+@partial(jax.jit, static_argnames=("space", "number"))
+def _landmarks(key: Array, past: Past, *, space: Space, number: int) -> Array:
+    encoding = encode(space, sample(key, space, (number,)))
+    return (encoding - past.location[None, :]) / past.scale[None, :]
+
+
+@jax.jit
+def _network_spread(network: PyTree, past: Past, trained_on: Array) -> tuple[Array, Array]:
+    """Mean float[h] and scale float[h] of the network's features over what it was trained on."""
+    features = predictor_network().features(network, past.x)
+    counts = past.mask & trained_on[:, None]
+    weight = counts / jnp.sum(counts)
     location = jnp.einsum("tm,tmh->h", weight, features)
     variance = jnp.einsum("tm,tmh->h", weight, jnp.square(features - location[None, None, :]))
     return location, jnp.sqrt(jnp.maximum(variance * features.shape[-1], 1e-12))
 
 
-def _best_options(
-    architecture: Array, score: Array, exists: Array, *, share: float = 0.1
-) -> tuple[Categorical, Array]:
-    """Options of each source's best evaluations: probabilities as logits [C, O], bounds [C, 2]."""
-    threshold = jnp.nanquantile(score, 1 - share, axis=-1, keepdims=True)
-    best = (score >= threshold).astype(jnp.float32)
-    chosen = jax.nn.one_hot(architecture, exists.shape[-1], dtype=jnp.float32)
-    count = jnp.einsum("tm,tmco->tco", best, chosen)
-    smoothed = (count + 1) * exists[None]
-    probability = jnp.mean(smoothed / jnp.sum(smoothed, axis=-1, keepdims=True), axis=0)
-    present = jnp.sum(count, axis=0) > 0
-    last = present.shape[-1] - 1 - jnp.argmax(present[:, ::-1], axis=-1)
-    bounds = jnp.stack([jnp.argmax(present, axis=-1), last], axis=-1).astype(jnp.int32)
-    return Categorical(jnp.log(probability)), bounds
+@jax.jit
+def _learn_sources(params: FeatureParams, past: Past) -> Array:
+    structure = jax.vmap(partial(structural_features, params))(past.x)
+    return fit_sources(params.kernel, structure, past.y)
+
+
+@jax.jit
+def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Array, Array]:
+    """The head's features float[S, M, F], and what other sources predict, float[S, M]."""
+    head = jax.vmap(lambda encoding: pool_features(knowledge, encoding).head)(past.encoding)
+    number = past.y.shape[0]
+    predicted = head[..., 1 : 1 + number]
+    itself = jnp.eye(number, dtype=bool)[:, None, :]
+    return head, jnp.sum(jnp.where(itself, 0, predicted), -1) / (number - 1)
 
 
 def _no_prior(layout: Layout) -> LinearPrior:

@@ -115,7 +115,7 @@ def bayesian_search(
     *,
     capacity: int = 128,
     acquisition: Acquisition | None = None,
-    warp: str = "standardise",
+    warp: str = "compress",
     evaluate: Callable[[Problem, Array], Array] = table_lookup,
 ) -> SearchAlgorithm:
     """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
@@ -141,9 +141,7 @@ def bayesian_search(
         return SearchState(
             key,
             empty_record(problem.score, capacity=capacity),
-            select_initial_points(
-                jax.random.fold_in(key, capacity), problem, hyper.initial_spread
-            ),
+            select_initial_points(jax.random.fold_in(key, capacity), problem, hyper.initial_spread),
             jax.vmap(init_pool, in_axes=(0, None))(problem.prior, problem.features),
             problem.log_weights,
         )
@@ -166,7 +164,7 @@ def bayesian_search(
         number = state.initial.shape[0]
         planned = state.initial[jnp.minimum(record.step, number - 1)]
         follows_plan = (record.step < number) & ~record.evaluated[planned]
-        return jnp.where(follows_plan, planned, jnp.argmax(value)).astype(jnp.int32)
+        return jnp.where(follows_plan, planned, jnp.argmax(value).astype(jnp.int32))
 
     def observe(
         state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array

@@ -1,12 +1,14 @@
 """What a search reads and never changes."""
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, pool_features
+from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features
 from nmjax.predictors import LinearPrior
 from nmjax.spaces import Space, canonicalise, encode, neighbours, to_index
 from nmjax.types import Array
@@ -63,7 +65,7 @@ def make_problem(
             f"Got scores {list(np.shape(score))} for {len(pool)} architectures; "
             "give one number each, NaN for failures, not all NaN."
         )
-    features = pool_features(knowledge, encode(space, pool))
+    features = _features(knowledge, pool, space=space)
     return Problem(
         score=jnp.asarray(score),
         features=features.head,
@@ -72,6 +74,11 @@ def make_problem(
         past_mean=features.past_mean,
         neighbours=pool_neighbours(space, pool),
     )
+
+
+@partial(jax.jit, static_argnames="space")
+def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFeatures:
+    return pool_features(knowledge, encode(space, pool))
 
 
 def without_transfer(problem: Problem) -> Problem:
@@ -89,7 +96,12 @@ def pool_neighbours(space: Space, pool: Array) -> Array:
     pool = jnp.asarray(pool)
     row_of = np.full(space.size, -1, np.int32)
     row_of[np.asarray(to_index(space, canonicalise(space, pool)))] = np.arange(len(pool))
+    return _rows_of_neighbours(pool, jnp.asarray(row_of), space=space)
+
+
+@partial(jax.jit, static_argnames="space")
+def _rows_of_neighbours(pool: Array, row_of: Array, *, space: Space) -> Array:
     changed, valid = neighbours(space, pool)
-    row = jnp.asarray(row_of)[to_index(space, canonicalise(space, changed))]
+    row = row_of[to_index(space, canonicalise(space, changed))]
     itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
     return jnp.where(valid & (row >= 0), row, itself)
