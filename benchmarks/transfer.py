@@ -19,6 +19,7 @@ from benchmarks.peers.protocol import read_trajectories, stored_peers
 from nmjax.analysis import (
     evaluations_to_reach_interval,
     incumbent,
+    incumbent_position,
     normalised_regret,
     not_worse,
     pool_summary,
@@ -85,20 +86,10 @@ def measures(suite: nmjax.Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
         "quantile": 1 - (rank - 1) / table.shape[1],
     }
     if suite.test_metric is not None:
-        position = best_position(table[tasks, rows])
-        at_best = np.take_along_axis(rows, position, axis=-1)
+        position = np.asarray(incumbent_position(jnp.asarray(table[tasks, rows])))
+        at_best = np.take_along_axis(rows, np.maximum(position, 0), axis=-1)
         found["test"] = suite.metrics[suite.test_metric][tasks, at_best]
     return found
-
-
-def best_position(score: np.ndarray) -> np.ndarray:
-    """int[..., B]: where the first of the best scores so far is."""
-    score = np.nan_to_num(score, nan=-np.inf)
-    running = np.maximum.accumulate(score, axis=-1)
-    is_new = np.concatenate(
-        [np.ones_like(score[..., :1], bool), running[..., 1:] > running[..., :-1]], axis=-1
-    )
-    return np.maximum.accumulate(np.where(is_new, np.arange(score.shape[-1]), 0), axis=-1)
 
 
 def summary_rows(

@@ -61,6 +61,20 @@ def pool_summary(pool_scores: Array) -> PoolSummary:
     return PoolSummary(jnp.nanmax(pool_scores, -1), jnp.nanmedian(pool_scores, -1))
 
 
+def incumbent_position(scores: Array) -> Array:
+    """Where the first of the best scores so far is, int32[..., B]; -1 before any success.
+
+    Args:
+      scores: float[..., B] in the order of evaluation; NaN is a failed evaluation.
+    """
+    scores = jnp.where(jnp.isnan(scores), -jnp.inf, scores)
+    best = jax.lax.cummax(scores, axis=scores.ndim - 1)
+    lowest = jnp.full_like(best[..., :1], -jnp.inf)
+    improves = scores > jnp.concatenate([lowest, best[..., :-1]], axis=-1)
+    position = jnp.broadcast_to(jnp.arange(scores.shape[-1], dtype=jnp.int32), scores.shape)
+    return jax.lax.cummax(jnp.where(improves, position, -1), axis=scores.ndim - 1)
+
+
 def incumbent(scores: Array) -> Array:
     """The best score so far, float[..., B], for scores float[..., B] in order of evaluation.
 

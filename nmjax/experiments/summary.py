@@ -9,6 +9,7 @@ import numpy as np
 
 from nmjax.analysis import (
     evaluations_to_reach,
+    incumbent_position,
     normalised_regret,
     pool_quantile,
     pool_summary,
@@ -29,12 +30,7 @@ def oriented_metric(prepared: Prepared, name: str) -> np.ndarray:
 
 def incumbent_rows(trace: SearchInfo) -> np.ndarray:
     """int[S, B], the first row that had the best score so far; -1 before any success."""
-    score = np.where(np.isnan(trace.score), -np.inf, trace.score)
-    best = np.maximum.accumulate(score, axis=1)
-    before = np.concatenate([np.full_like(best[:, :1], -np.inf), best[:, :-1]], axis=1)
-    position = np.maximum.accumulate(
-        np.where(score > before, np.arange(score.shape[1])[None, :], -1), axis=1
-    )
+    position = np.asarray(incumbent_position(jnp.asarray(trace.score)))
     rows = np.take_along_axis(np.asarray(trace.row), np.maximum(position, 0), axis=1)
     return np.where(position < 0, -1, rows)
 

@@ -63,7 +63,7 @@ def fit_kernel(
 
     def objective(params: KernelParams) -> Array:
         evidence = jax.vmap(partial(log_marginal_likelihood, params, groups))(x, y)
-        return jnp.sum(evidence) / jnp.sum(~jnp.isnan(y))
+        return jnp.sum(evidence) / jnp.sum(~jnp.isnan(y)).astype(y.dtype)
 
     return maximise(objective, default_kernel(num_groups), steps=steps)
 

@@ -246,7 +246,7 @@ def _landmarks(key: Array, past: Past, *, space: Space, number: int) -> Array:
 def _network_spread(network: PyTree, past: Past, trained_on: Array) -> tuple[Array, Array]:
     """Mean float[h] and scale float[h] of the network's features over what it was trained on."""
     features = predictor_network().features(network, past.x)
-    counts = past.mask & trained_on[:, None]
+    counts = (past.mask & trained_on[:, None]).astype(features.dtype)
     weight = counts / jnp.sum(counts)
     location = jnp.einsum("tm,tmh->h", weight, features)
     variance = jnp.einsum("tm,tmh->h", weight, jnp.square(features - location[None, None, :]))

@@ -40,7 +40,8 @@ def standardise_past(history: History, *, space: Space, metric: Metric) -> Past:
     """The past of a history with raw metrics, one of which is the score."""
     score = history_scores(history, metric)
     encoding = encode(space, history.architecture)
-    weight = history.mask / jnp.sum(history.mask)
+    mask = history.mask.astype(encoding.dtype)
+    weight = mask / jnp.sum(mask)
     location = jnp.einsum("tm,tmd->d", weight, encoding)
     centred = encoding - location[None, None, :]
     variance = jnp.einsum("tm,tmd->d", weight, jnp.square(centred))
@@ -79,7 +80,7 @@ def best_options(
     best = (score >= threshold).astype(jnp.float32)
     chosen = jax.nn.one_hot(architecture, space.max_options, dtype=jnp.float32)
     count = jnp.einsum("tm,tmco->tco", best, chosen)
-    smoothed = (count + 1) * exists[None]
+    smoothed = jnp.where(exists[None], count + 1, 0)
     probability = jnp.mean(smoothed / jnp.sum(smoothed, axis=-1, keepdims=True), axis=0)
     present = jnp.sum(count, axis=0) > 0
     last = present.shape[-1] - 1 - jnp.argmax(present[:, ::-1], axis=-1)

@@ -77,7 +77,8 @@ def make_prior(
       active: bool[S], which sources may be used; none make the prior flat.
       with_network: bool[], whether the network may be.
     """
-    share = active / jnp.maximum(jnp.sum(active), 1)
+    used = active.astype(params.log_noise.dtype)
+    share = used / jnp.maximum(jnp.sum(used), 1)
     ones = partial(jnp.ones, dtype=params.log_noise.dtype)
     network = jnp.where(with_network, jnp.exp(params.log_network), 0)
     variance = jnp.concatenate(
@@ -205,9 +206,12 @@ def fit_priors(
             evidences(flat_priors(flat, layout, validation)),
         ]
     )
-    # The share of sources, of one more each way, that each prior explains better.
-    share = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0), axis=-1), axis=-1)
-    confidence = (share + 1) / (layout.sources + 2)
+    # The share of sources, of one more each way, that the transferred prior explains better. However
+    # alike the past, it is given no more than the benefit of the doubt: a head start costs little
+    # to earn, and much where the new task is unlike all of them.
+    wins = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0)[0], axis=-1))
+    transferred_share = jnp.minimum((wins + 1) / (layout.sources + 2), 0.5)
+    confidence = jnp.stack([transferred_share, 1 - transferred_share])
     everything = jnp.ones((layout.sources,), bool)
     priors = jax.tree.map(
         lambda a, b: jnp.stack([a, b]),

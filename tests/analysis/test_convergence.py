@@ -14,6 +14,7 @@ from nmjax.analysis import (
     evaluations_to_reach_interval,
     format_evaluations,
     incumbent,
+    incumbent_position,
     normalised_regret,
     not_worse,
     pool_quantile,
@@ -41,6 +42,17 @@ def test_incumbent_is_the_best_success_so_far(scores):
     np.testing.assert_array_equal(incumbent(scores), expected)
     np.testing.assert_array_equal(incumbent_jitted(scores), expected)
     np.testing.assert_array_equal(jax.vmap(incumbent)(scores), expected)
+
+
+@quickly
+@hypothesis.given(SCORES)
+def test_incumbent_position_is_that_of_the_first_best(scores):
+    expected = np.full(scores.shape, -1)
+    for lane, step in np.ndindex(scores.shape):
+        so_far = scores[lane, : step + 1]
+        if not np.isnan(so_far).all():
+            expected[lane, step] = np.nanargmax(so_far)
+    np.testing.assert_array_equal(incumbent_position(scores), expected)
 
 
 def test_incumbent_of_minus_infinity_is_a_success():

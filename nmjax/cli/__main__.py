@@ -1,0 +1,53 @@
+"""`nmjax COMMAND`, also `python -m nmjax.cli COMMAND`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import tyro
+
+from nmjax.cli import benchmarks, search
+from nmjax.cli.benchmarks import BenchmarksConfig
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.experiments.config import SearchConfig
+
+_COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
+    "search": (SearchConfig, search.run),
+    "benchmarks": (BenchmarksConfig, benchmarks.run),
+}
+_Command = (
+    Annotated[SearchConfig, tyro.conf.subcommand("search")]
+    | Annotated[BenchmarksConfig, tyro.conf.subcommand("benchmarks")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 where it went well, 2 where the user can mend what went wrong.
+
+    Args:
+      arguments: without the program's name; those of this process by default.
+
+    Raises:
+      SystemExit: after help (0), and for a wrong flag (2).
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        if not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
+            raise unknown_name("command", arguments[0], _COMMANDS)
+        config: Any = tyro.cli(
+            _Command,
+            prog="nmjax",
+            description="Learn from past architecture searches, make the next one faster.",
+            args=arguments,
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+        )
+        command = next(run for kind, run in _COMMANDS.values() if isinstance(config, kind))
+        command(config)
+    except NmjaxError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""`nmjax search`: the main job, from past searches to a table and a run folder."""
+
+import os
+import sys
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+from nmjax.errors import NmjaxError
+from nmjax.experiments.config import DEFAULT_TARGETS, SearchConfig
+
+
+def run(config: SearchConfig) -> None:
+    """Run the main job, print its table or JSON, and write its folder.
+
+    Raises:
+      NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
+        folder is taken.
+    """
+    import jax
+    from rich.console import Console
+
+    from nmjax.experiments import make_progress, report, write_result
+    from nmjax.experiments.leave_one_out import check_run, prepare, run_methods, seed_keys
+    from nmjax.experiments.stages import StageClock
+    from nmjax.experiments.summary import summarise
+    from nmjax.tasks import leave_one_out, load_suite
+
+    begun = time.perf_counter()
+    _keep_compiled()
+    suite = load_suite(config.benchmark, data=config.data)
+    target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
+    config = replace(config, target=target)
+    split = leave_one_out(suite, target)
+    _check_numbers(config)
+    check_run(suite, methods=config.methods, budget=config.budget)
+    report.check_run_folder(config.out)
+
+    past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
+    with make_progress() as progress:
+        stages = StageClock(progress)
+        prepared = prepare(past_key, suite, split, history_size=config.history_size, stages=stages)
+        runs = run_methods(
+            seed_keys(search_key, config.seeds),
+            prepared,
+            methods=config.methods,
+            budget=config.budget,
+            stages=stages,
+        )
+        stages.begin("summarise")
+        rows = summarise(bootstrap_key, prepared, runs)
+        folder = report.make_run_folder(config.out, benchmark=suite.name, target=target)
+        report.write_config(folder / "config.json", _settings(config))
+        report.write_trace(folder / "trace.parquet", prepared, runs)
+        report.write_pictures(folder, prepared, runs)
+        stages.end()
+    seconds = stages.seconds | {"total": time.perf_counter() - begun}
+    result = report.make_result(prepared, rows, _settings(config), seconds, seeds=config.seeds)
+    write_result(folder / "results.json", result)
+    if config.json:
+        print((folder / "results.json").read_text(), end="")
+    else:
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+        console.print(report.summary_table(prepared, rows))
+        console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
+
+
+def _keep_compiled() -> None:
+    """Keep compiled programs between runs, where the user has not chosen a folder for them."""
+    import jax
+
+    from nmjax.tasks.store import cache_folder
+
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _check_numbers(config: SearchConfig) -> None:
+    if config.seeds < 1 or config.seed < 0:
+        raise NmjaxError(
+            f"Got --seeds {config.seeds} and --seed {config.seed}; give at least 1 and 0."
+        )
+
+
+def _settings(config: SearchConfig) -> dict[str, Any]:
+    """What decides the results: all but where data lie and where output goes."""
+    from nmjax.knowledge import LearnConfig
+    from nmjax.search import default_hyper
+
+    chosen = {k: v for k, v in asdict(config).items() if k not in ("out", "json", "data")}
+    hyper = default_hyper(config.budget)._asdict()
+    return chosen | {"learn": asdict(LearnConfig()), "hyper": hyper}

@@ -1,0 +1,69 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.experiments.leave_one_out import Prepared
+from nmjax.predictors import LinearPrior
+from nmjax.search import Problem, pool_neighbours
+from nmjax.spaces import Choice, Space
+from nmjax.tasks import Suite, leave_one_out, scores
+from nmjax.types import Metric
+
+SIZE = 64
+FEATURES = 4
+
+
+@pytest.fixture(scope="session")
+def suite():
+    space = Space("toy", tuple(Choice(name, (1, 2, 3, 4), kind="ordinal") for name in "abc"))
+    pool = np.stack(np.unravel_index(np.arange(SIZE), space.num_options), -1).astype(np.int32)
+    generator = np.random.default_rng(0)
+    trend = 0.5 + 0.04 * (pool @ np.array([1.0, 2.0, -1.0]))
+    accuracy = (trend + 0.01 * generator.normal(size=(3, SIZE))).astype(np.float32)
+    return Suite(
+        name="toy",
+        space=space,
+        tasks=("one", "two", "three"),
+        families=(("one", "two"), ("three",)),
+        pool=pool,
+        metrics={
+            "acc": accuracy,
+            "test": accuracy[:, ::-1].copy(),
+            "time": generator.uniform(1, 2, (3, SIZE)).astype(np.float32),
+        },
+        metric_info={
+            "acc": Metric("acc", "accuracy", "max", "log_error"),
+            "test": Metric("test", "accuracy", "max", "log_error"),
+            "time": Metric("time", "s", "min", "log"),
+        },
+        score_metric="acc",
+        test_metric="test",
+        licence="none",
+        citation="none",
+        package="toy 0",
+    )
+
+
+@pytest.fixture(scope="session")
+def prepared(suite):
+    """Set up by hand: what was learned is not from the past but made up."""
+    split = leave_one_out(suite, "three")
+    generator = np.random.default_rng(1)
+    features = generator.normal(size=(SIZE, FEATURES)).astype(np.float32)
+    ones = jnp.ones((2,))
+    prior = LinearPrior(
+        jnp.asarray(generator.normal(size=(2, FEATURES)), jnp.float32),
+        jnp.asarray(generator.uniform(0.5, 2, (2, FEATURES)), jnp.float32),
+        0.1 * ones,
+        3 * ones,
+        2 * ones,
+    )
+    problem = Problem(
+        score=scores(suite)[split.target_index],
+        features=jnp.asarray(features),
+        prior=prior,
+        log_weights=jnp.log(jnp.array([0.7, 0.3])),
+        past_mean=jnp.asarray(features[:, 0]),
+        neighbours=pool_neighbours(suite.space, jnp.asarray(suite.pool)),
+    )
+    return Prepared(suite, split, ("two",), knowledge=None, info=None, problem=problem)

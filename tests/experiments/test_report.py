@@ -1,0 +1,114 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+from rich.console import Console
+
+from nmjax.errors import NmjaxError
+from nmjax.experiments import read_result, report, write_result
+from nmjax.experiments.leave_one_out import MethodRun
+from nmjax.experiments.summary import summarise
+from nmjax.search import SearchInfo
+from nmjax.spaces import parse
+
+SEEDS = 2
+BUDGET = 12
+
+
+@pytest.fixture(scope="module")
+def runs(prepared):
+    """Random orders; the first method has a model, and one of its lanes ended early."""
+    generator = np.random.default_rng(0)
+
+    def run(model):
+        row = generator.permuted(np.tile(np.arange(64), (SEEDS, 1)), axis=1)[:, :BUDGET]
+        number = generator.uniform(0.1, 0.9, row.shape).astype(np.float32)
+        number = number if model else np.full_like(number, np.nan)
+        counted = np.ones(row.shape, bool)
+        counted[1, -1] = not model
+        score = np.where(counted, np.asarray(prepared.problem.score)[row], np.nan)
+        trace = SearchInfo(row.astype(np.int32), score, counted, number, number, number)
+        return MethodRun(trace, number[:, 0], {"compile": 1.0, "run": 0.5})
+
+    return {"transfer": run(True), "random": run(False)}
+
+
+@pytest.fixture(scope="module")
+def rows(prepared, runs):
+    return summarise(jax.random.key(0), prepared, runs)
+
+
+def test_the_trace_has_a_row_for_each_evaluation(prepared, runs):
+    table = report.trace_table(prepared, runs)
+    suite = prepared.suite
+    assert table.num_rows == 2 * SEEDS * BUDGET - 1
+    assert table.column_names == [
+        *("method", "seed", "step", "row", "architecture", "score"),
+        *suite.metrics,
+        *("expected_gain", "realised_gain", "confidence"),
+    ]
+    records = table.to_pylist()
+    assert (records[0]["method"], records[0]["seed"], records[0]["step"]) == ("transfer", 0, 1)
+    for record in records:
+        architecture = parse(suite.space, record["architecture"])
+        np.testing.assert_array_equal(architecture, suite.pool[record["row"]])
+        for name, values in suite.metrics.items():
+            assert record[name] == values[2, record["row"]]
+
+
+def test_a_run_folder_is_the_next_free_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = [report.make_run_folder(None, benchmark="b", target="t").as_posix() for _ in range(3)]
+    assert names == ["runs/b-t-1", "runs/b-t-2", "runs/b-t-3"]
+    assert report.make_run_folder(tmp_path / "x" / "y", benchmark="b", target="t").is_dir()
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    report.check_run_folder(None)
+    report.check_run_folder(tmp_path)
+    (tmp_path / "results.json").touch()
+    for taken in (tmp_path, tmp_path / "results.json"):
+        with pytest.raises(NmjaxError, match="is not empty: give --out"):
+            report.make_run_folder(taken, benchmark="b", target="t")
+    with pytest.raises(NmjaxError, match="No run folder could be made"):
+        report.make_run_folder(tmp_path / "results.json" / "x", benchmark="b", target="t")
+
+
+def test_the_result_is_read_back_with_seconds_of_each_stage(tmp_path, prepared, rows):
+    seconds = {"learn": 2.0, "total": 3.0}
+    made = report.make_result(prepared, rows, {"budget": BUDGET}, seconds, seeds=SEEDS)
+    write_result(tmp_path / "results.json", made)
+    read = read_result(tmp_path / "results.json")
+    assert read.seconds == seconds
+    assert read.seeds == (0, 1)
+    assert [row["method"] for row in read.rows] == ["transfer", "random"]
+    assert read.rows[1]["confidence"] == {"first": None, "last": None}
+    assert "target three; sources one, two; meta-validation two; one past" in read.split
+
+
+def test_pictures_and_settings_are_written(tmp_path, prepared, runs):
+    report.write_pictures(tmp_path, prepared, runs)
+    report.write_config(tmp_path / "config.json", {"rate": np.float32(0.5)})
+    assert json.loads((tmp_path / "config.json").read_text()) == {"rate": 0.5}
+    for name in ("regret.png", "information.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    report.write_pictures(alone, prepared, {"random": runs["random"]})
+    assert [path.name for path in alone.iterdir()] == ["regret.png"]
+
+
+def test_the_table_says_what_a_person_asks(prepared, rows):
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(report.summary_table(prepared, rows))
+    text = console.export_text()
+    assert "three of toy" in text
+    assert "Learned from one, two." in text
+    assert "one past" in text
+    regret = rows[0]["regret"]["10"]
+    assert f"{regret['mean']:.4f}" in text
+    assert f"{regret['ci'][0]:.3f}\u2013{regret['ci'][1]:.3f}" in text
+    assert "acc" in text
+    assert "→" in text
+    assert max(map(len, text.splitlines())) <= 80

@@ -1,0 +1,167 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from scipy import optimize, stats
+from sklearn.gaussian_process.kernels import Matern
+
+from nmjax.knowledge.evidence import fit_kernel, fit_sources, maximise
+from nmjax.knowledge.rehearsal import (
+    Layout,
+    Rehearsals,
+    default_prior_params,
+    fit_priors,
+    log_evidence,
+    make_prior,
+    rehearse,
+)
+from nmjax.predictors import KernelParams, LinearPrior, default_kernel, kernel_noise, standardise
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(7, 4)), RNG.normal(size=7)
+MEAN, VARIANCE, NOISE, SHAPE, RATE = np.ones(4), np.array([1.0, 0.5, 2.0, 0.0]), 0.3, 2.0, 1.5
+
+
+def prior():
+    return LinearPrior(*map(jnp.asarray, (MEAN, VARIANCE, NOISE, SHAPE, RATE)))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+@pytest.mark.parametrize("failed", [(), (0, 4)])
+def test_evidence_is_a_multivariate_student_t(float64, wrap, failed):
+    y = Y.copy()
+    y[list(failed)] = np.nan
+    kept = ~np.isnan(y)
+    covariance = (X[kept] * VARIANCE) @ X[kept].T + NOISE * np.eye(kept.sum())
+    theirs = stats.multivariate_t(X[kept] @ MEAN, covariance * RATE / SHAPE, df=2 * SHAPE)
+    ours = wrap(log_evidence)(prior(), jnp.asarray(X), jnp.asarray(y))
+    np.testing.assert_allclose(ours, theirs.logpdf(y[kept]), rtol=1e-10)
+
+
+def test_evidence_has_gradients(float64):
+    y = jnp.asarray(np.where(np.arange(7) == 3, np.nan, Y))
+    given = prior()._replace(variance=jnp.asarray(VARIANCE) + 0.1)
+    check_grads(lambda p: log_evidence(p, jnp.asarray(X), y), (given,), order=1, modes=["rev"])
+
+
+def test_sources_are_ridge_regressions(float64):
+    kernel = KernelParams(jnp.zeros(1), *map(jnp.asarray, (0.5, -0.7, -1.0)))
+    structure = np.concatenate([np.ones((2, 30, 1)), RNG.normal(size=(2, 30, 5))], -1)
+    y = RNG.normal(size=(2, 30))
+    y[1, 20:] = np.nan
+    ours = fit_sources(kernel, jnp.asarray(structure), jnp.asarray(y))
+    precision = np.diag(np.exp(-np.array([-0.7, *[0.5] * 5])))
+    noise = float(kernel_noise(kernel))
+    for weights, features, score in zip(ours, structure, y, strict=True):
+        kept = ~np.isnan(score)
+        x, t = features[kept], score[kept]
+        theirs = np.linalg.solve(x.T @ x / noise + precision, x.T @ t / noise)
+        np.testing.assert_allclose(weights, theirs, rtol=1e-8)
+
+
+def test_maximise_finds_the_top_and_keeps_the_best():
+    top = jnp.array([1.0, -0.5])
+    best, values = maximise(
+        lambda p: -jnp.sum(jnp.square(p - top)), jnp.zeros(2), steps=300, rate=0.1
+    )
+    np.testing.assert_allclose(best, top, atol=1e-2)
+    assert values.shape == (300,)
+    np.testing.assert_allclose(values[0], -1.25)
+    wild, history = maximise(lambda p: -jnp.square(p - 1), jnp.zeros(()), steps=3, rate=10.0)
+    np.testing.assert_allclose(-jnp.square(wild - 1), jnp.max(history))
+
+
+def test_the_kernel_is_the_likeliest():
+    """Against a search by SciPy, on draws from a process with one relevant group of two."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(6, 30, 2))
+    covariance = [Matern([1.0, 1e3], nu=2.5)(rows) + 0.1 * np.eye(30) for rows in x]
+    y = np.stack([rng.multivariate_normal(np.zeros(30), k) for k in covariance])
+    kernel, values = fit_kernel(
+        jnp.array([0, 1]), jnp.float32(x), jnp.float32(y), num_groups=2, steps=150
+    )
+
+    def negative(log):
+        lengths, amplitude, intercept, noise = np.exp(-0.5 * log[:2]), *np.exp(log[2:])
+        total = 0
+        for rows, score in zip(x, y, strict=True):
+            joint = amplitude * Matern(lengths, nu=2.5)(rows) + intercept
+            joint += (noise + 1e-4) * np.eye(30)
+            total -= stats.multivariate_normal(np.zeros(30), joint).logpdf(score)
+        return total / y.size
+
+    found = optimize.minimize(negative, np.r_[kernel.log_relevance, kernel[1:]], method="BFGS")
+    assert found.fun > -jnp.max(values) - 0.02
+    np.testing.assert_allclose(
+        -negative(np.r_[kernel.log_relevance, kernel[1:]]), max(values), atol=1e-3
+    )
+    assert kernel.log_relevance[0] > kernel.log_relevance[1] + 1
+    assert values[0] < values[-1]
+
+
+LAYOUT = Layout(sources=3, network=2, structure=4)
+
+
+def test_a_prior_is_what_its_numbers_say():
+    params = default_prior_params()
+    active = jnp.array([True, False, True])
+    ours = make_prior(params, LAYOUT, active, jnp.asarray(True))
+    np.testing.assert_array_equal(ours.mean, [0, 0.5, 0, 0.5, *[0] * 6])
+    e = np.exp(np.float32([-1, -1, -3, -1]))
+    expected = [e[0], e[1] / 2, 0, e[1] / 2, e[2], e[2], *[e[3]] * 4]
+    np.testing.assert_allclose(ours.variance, expected, rtol=1e-5)
+    flat = make_prior(params, LAYOUT, jnp.zeros(3, bool), jnp.asarray(False))
+    np.testing.assert_array_equal(flat.mean, 0)
+    np.testing.assert_array_equal(flat.variance[1:6], 0)
+
+
+def test_rehearsals_are_of_the_promising():
+    score = jnp.asarray(RNG.normal(size=(2, 40)), jnp.float32).at[0, :5].set(jnp.nan)
+    predicted = jnp.nan_to_num(score) * 3
+    features = jnp.broadcast_to(jnp.arange(40.0)[None, :, None], (2, 40, 1))
+    drawn = rehearse(jax.random.key(0), features, predicted, score, size=10, warp="identity")
+    assert drawn.score.shape == (2, 4, 10)
+    rows = np.asarray(drawn.features[..., 0], int)
+    for source in range(2):
+        for which in range(4):
+            assert len(set(rows[source, which].tolist())) == 10
+            np.testing.assert_array_equal(
+                drawn.score[source, which], score[source, rows[source, which]]
+            )
+    assert not np.isnan(drawn.score).any()
+    means = np.asarray(drawn.score).mean((0, 2))
+    assert means[3] > means[0] + 0.5
+    warped = rehearse(jax.random.key(0), features, predicted, score, size=10, warp="standardise")
+    np.testing.assert_allclose(warped.score[0, 1], standardise(drawn.score[0, 1]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("truth", "winner"), [(1.0, 0), (0.0, 1)])
+def test_confidence_follows_what_sources_were_worth(truth, winner):
+    """Targets that are the mean of their sources, or that have nothing to do with them."""
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(3, 4, 12, 10)).astype(np.float32)
+    features[..., 0] = 1
+    others = 1 - np.eye(3)[:, None, None, :]
+    score = truth * np.sum(features[..., 1:4] * others, -1)
+    score = score + features[..., 6:] @ np.full(4, 0.5) * (1.2 - truth)
+    score = score + 0.1 * rng.normal(size=score.shape)
+    rehearsals = Rehearsals(jnp.asarray(features), jnp.asarray(score, jnp.float32))
+    priors, confidence, curves = fit_priors(
+        rehearsals, jnp.array([True, False, False]), layout=LAYOUT, steps=80
+    )
+    np.testing.assert_allclose(np.exp(confidence).sum(), 1, rtol=1e-5)
+    assert int(np.argmax(confidence)) == winner or np.ptp(confidence) < 0.5
+    assert curves.shape == (2, 80)
+    assert np.all(curves[:, -1] > curves[:, 0])
+    assert priors.mean.shape == (2, 10)
+    np.testing.assert_array_equal(priors.variance[1, 1:6], 0)
+    if truth:
+        assert float(jnp.sum(priors.mean[0, 1:4])) > 1
+
+
+def test_default_kernel_begins_the_fit():
+    kernel, _ = fit_kernel(
+        jnp.array([0, 1]), jnp.zeros((1, 3, 2)), jnp.full((1, 3), jnp.nan), num_groups=2, steps=1
+    )
+    assert kernel.log_relevance.shape == default_kernel(2).log_relevance.shape

@@ -1,0 +1,154 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import learn_from_history, pool_features
+from nmjax.knowledge.rehearsal import log_evidence
+from nmjax.predictors import bayesian_linear, standardise
+from nmjax.spaces import encode
+from nmjax.tasks import select_tasks
+from tests.related import (
+    CONFIG,
+    METRIC,
+    ROWS,
+    SOURCES,
+    SPACE,
+    learn_related,
+    related_history,
+    related_tasks,
+)
+
+VALIDATION = np.arange(SOURCES) < 2
+
+
+def learn(history, validation=VALIDATION, key=0, **kwargs):
+    return learn_from_history(
+        jax.random.key(key), history, METRIC, validation, space=SPACE, config=CONFIG, **kwargs
+    )
+
+
+def sources(**kwargs):
+    return select_tasks(related_history(**kwargs), np.arange(SOURCES))
+
+
+@pytest.mark.slow
+def test_shapes_are_the_documented_ones():
+    knowledge, info = learn_related()
+    features = 1 + SOURCES + 64 + CONFIG.num_landmarks
+    assert knowledge.prior.mean.shape == knowledge.prior.variance.shape == (2, features)
+    assert knowledge.sources.shape == (SOURCES, 1 + CONFIG.num_landmarks)
+    assert knowledge.sampling.logits.shape == (5, 3)
+    assert knowledge.bounds.shape == (5, 2)
+    np.testing.assert_allclose(np.exp(knowledge.confidence).sum(), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(knowledge.sampling.logits).sum(-1), 1, rtol=1e-5)
+    barred = slice(1, 1 + SOURCES + 64)
+    np.testing.assert_array_equal(knowledge.prior.variance[1, barred], 0)
+    assert info.prior_evidence.shape == (2, CONFIG.prior_steps)
+    assert np.all(info.prior_evidence[:, -1] > info.prior_evidence[:, 0])
+    assert info.kernel_evidence[-1] > info.kernel_evidence[0]
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(knowledge))
+    head = pool_features(knowledge, encode(SPACE, related_tasks().pool)).head
+    assert head.shape == (3**5, features)
+
+
+@pytest.mark.slow
+def test_only_the_key_and_the_sources_decide():
+    """The same from the same key; the target's scores are never read; another key differs."""
+    learned, _ = learn_related()
+    again, _ = learn(sources(target_score=1e6))
+    jax.tree.map(np.testing.assert_array_equal, again, learned)
+    other, _ = learn(sources(), key=1)
+    assert np.any(other.prior.mean != learned.prior.mean)
+
+
+@pytest.mark.slow
+def test_each_source_is_learned():
+    knowledge, _ = learn_related()
+    tasks = related_tasks()
+    head = pool_features(knowledge, encode(SPACE, tasks.pool)).head
+    for source in range(SOURCES):
+        assert spearmanr(head[:, 1 + source], tasks.scores[source]).statistic > 0.7
+
+
+@pytest.mark.slow
+def test_the_past_makes_a_related_task_easier():
+    knowledge, _ = learn_related()
+    tasks, surrogate = related_tasks(), bayesian_linear()
+    head = pool_features(knowledge, encode(SPACE, tasks.pool)).head
+    target = jnp.asarray(tasks.scores[-1])
+
+    @jax.jit
+    @jax.vmap
+    def judge(key):
+        rows = jax.random.permutation(key, len(tasks.pool))[:10]
+        y = standardise(target[rows])
+
+        def fit(prior):
+            observations = (head[rows], y)
+            state = surrogate.init(prior)
+            state, _ = jax.lax.scan(
+                lambda s, xy: (surrogate.update(s, *xy), None), state, observations
+            )
+            return surrogate.predict(state, head).mean, log_evidence(prior, *observations)
+
+        return jax.vmap(fit)(knowledge.prior)
+
+    mean, evidence = judge(jax.random.split(jax.random.key(0), 16))
+    correlation = np.array([[spearmanr(m, target).statistic for m in lane] for lane in mean])
+    transferred, flat = correlation.mean(0)
+    assert transferred > flat + 0.1
+    assert np.mean(evidence[:, 0]) > np.mean(evidence[:, 1])
+
+
+@pytest.mark.slow
+def test_confidence_knows_a_past_without_agreement():
+    honest, _ = learn_related()
+    permuted, _ = learn_related("permuted")
+    assert honest.confidence[0] > np.log(0.6) > permuted.confidence[0]
+
+
+@pytest.mark.slow
+def test_the_best_options_are_the_likeliest():
+    knowledge, _ = learn_related()
+    tasks = related_tasks()
+    average = tasks.scores[:-1].mean(0)
+    for choice in range(5):
+        means = [average[tasks.pool[:, choice] == option].mean() for option in range(3)]
+        if np.ptp(means) > 0.8:
+            logits = knowledge.sampling.logits[choice]
+            assert int(np.argmax(logits)) == int(np.argmax(means))
+    low, high = np.asarray(knowledge.bounds).T
+    assert np.all((low >= 0) & (low <= high) & (high < 3))
+
+
+@pytest.mark.slow
+def test_stages_are_told():
+    stages = []
+    learn(sources(), on_stage=stages.append)
+    assert len(stages) == len(set(stages)) == 4
+
+
+def few_scores():
+    history = sources()
+    score = history.metrics["score"].at[2, 20:].set(jnp.nan)
+    return history._replace(metrics={"score": score})
+
+
+@pytest.mark.parametrize(
+    ("history", "validation", "message"),
+    [
+        (sources(), np.zeros(SOURCES, bool), "at least one to each side"),
+        (sources(), np.ones(SOURCES, bool), "at least one to each side"),
+        (sources(), np.ones(3, bool), "one bool each"),
+        (select_tasks(sources(), np.arange(1)), np.ones(1, bool), "past task"),
+        (few_scores(), VALIDATION, "Past task 2 has 20 successful evaluations"),
+    ],
+    ids=["none", "all", "length", "one source", "few scores"],
+)
+def test_what_cannot_be_learned_from_is_refused(history, validation, message):
+    assert CONFIG.support + CONFIG.query < ROWS
+    with pytest.raises(NmjaxError, match=message):
+        learn(history, validation)

@@ -1,0 +1,92 @@
+"""Small tasks that are related, and what is learned from their past, honest or corrupted."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from nmjax.knowledge import LearnConfig, LearnInfo, MetaKnowledge, learn_from_history
+from nmjax.spaces import Choice, Space, encode
+from nmjax.tasks import make_history
+from nmjax.types import History, Metric
+
+SPACE = Space("related", tuple(Choice(f"c{i}", ("a", "b", "c")) for i in range(5)))
+METRIC = Metric("score", "1")
+SOURCES, ROWS = 5, 60
+CONFIG = LearnConfig(
+    num_landmarks=48,
+    kernel_rows=60,
+    kernel_steps=60,
+    meta_steps=40,
+    evaluate_every=20,
+    patience=2,
+    support=8,
+    query=24,
+    rehearsal_size=24,
+    prior_steps=100,
+)
+
+
+class Related(NamedTuple):
+    """Tasks of one space.
+
+    Attributes:
+      pool: int32[N, C], the whole space.
+      scores: float[S + 1, N], of the sources and, last, the target.
+      rows: int[S + 1, M], what was evaluated of each.
+    """
+
+    pool: np.ndarray
+    scores: np.ndarray
+    rows: np.ndarray
+
+
+@lru_cache
+def related_tasks() -> Related:
+    """Smooth functions of the encodings that have most of their variance in common."""
+    rng = np.random.default_rng(0)
+    pool = np.stack(np.unravel_index(np.arange(3**5), SPACE.num_options), -1).astype(np.int32)
+    encoding = np.asarray(encode(SPACE, pool), float)
+    encoding -= encoding.mean(0)
+
+    def smooth():
+        hidden = np.tanh(encoding @ rng.normal(size=(encoding.shape[1], 8)))
+        values = hidden @ rng.normal(size=8)
+        return (values - values.mean()) / values.std()
+
+    shared = smooth()
+    scores = np.stack([shared + 0.6 * smooth() for _ in range(SOURCES + 1)])
+    rows = np.stack([rng.permutation(len(pool))[:ROWS] for _ in range(SOURCES + 1)])
+    return Related(pool, scores.astype(np.float32), rows)
+
+
+def corrupt(scores: np.ndarray, how: str) -> np.ndarray:
+    """Scores [S, M] of sources that mislead: all or every other one negated or permuted."""
+    rng, scores = np.random.default_rng(1), scores.copy()
+    wrong = slice(None, None, 2 if how.startswith("half") else 1)
+    if how.endswith("negated"):
+        scores[wrong] *= -1
+    elif how.endswith("permuted"):
+        scores[wrong] = rng.permuted(scores[wrong], axis=1)
+    return scores
+
+
+def related_history(how: str = "honest", target_score: float | None = None) -> History:
+    """The past of all tasks, the target's last; its scores can be overwritten."""
+    tasks = related_tasks()
+    scores = np.take_along_axis(tasks.scores, tasks.rows, axis=1)
+    scores[:-1] = corrupt(scores[:-1], how)
+    if target_score is not None:
+        scores[-1] = target_score
+    return make_history(tasks.pool[tasks.rows], {"score": scores}, space=SPACE)
+
+
+@lru_cache
+def learn_related(how: str = "honest") -> tuple[MetaKnowledge, LearnInfo]:
+    """What the sources teach."""
+    sources = jax.tree.map(lambda leaf: leaf[:-1], related_history(how))
+    validation = np.arange(SOURCES) < 2
+    return learn_from_history(
+        jax.random.key(0), sources, METRIC, validation, space=SPACE, config=CONFIG
+    )

@@ -1,0 +1,40 @@
+import jax
+import jax.numpy as jnp
+import pytest
+
+from nmjax.predictors import LinearPrior
+from nmjax.search import Problem, default_hyper
+
+SIZE, FEATURES = 64, 8
+
+
+@pytest.fixture
+def problem():
+    """A pool of which a transferred prior knows roughly what is good, and a flat one nothing."""
+    keys = jax.random.split(jax.random.key(7), 3)
+    features = jax.random.normal(keys[0], (SIZE, FEATURES)).at[:, 0].set(1)
+    weights = jax.random.normal(keys[1], (FEATURES,)) / FEATURES**0.5
+    score = features @ weights + 0.1 * jnp.sin(3 * features[:, 1])
+    believed = weights + 0.1 * jax.random.normal(keys[2], (FEATURES,))
+    prior = LinearPrior(
+        mean=jnp.stack([believed, jnp.zeros(FEATURES)]),
+        variance=jnp.stack([jnp.full(FEATURES, 0.02), jnp.full(FEATURES, 0.2)]),
+        noise=jnp.full(2, 0.05),
+        shape=jnp.full(2, 2.0),
+        rate=jnp.full(2, 2.0),
+    )
+    row = jnp.arange(SIZE, dtype=jnp.int32)
+    neighbours = jnp.stack([row ^ (1 << bit) for bit in range(6)], axis=-1)
+    return Problem(
+        score=score,
+        features=features,
+        prior=prior,
+        log_weights=jnp.log(jnp.array([0.7, 0.3])),
+        past_mean=features @ believed,
+        neighbours=neighbours,
+    )
+
+
+@pytest.fixture
+def hyper():
+    return default_hyper(10)

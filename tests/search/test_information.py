@@ -1,0 +1,83 @@
+"""What a trace says was learned, against the divergence of the posterior from the prior."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.knowledge import compute_information_gain
+from nmjax.predictors import pool_weights
+from nmjax.search import bayesian_search, default_hyper, run, without_transfer
+from nmjax.stats import import_tfp
+from nmjax.types import MultivariateGaussian
+
+ALGORITHM = bayesian_search(capacity=12, warp="identity")
+
+
+def search(problem, budget=12):
+    hyper = default_hyper(budget)
+    start = ALGORITHM.init(jax.random.key(0), problem, hyper)
+    return start, *run(start, problem, hyper, algorithm=ALGORITHM, length=12)
+
+
+def certain_scale(problem):
+    """The flat problem with a known scale s2 = 1, as fixed hyperparameters are meant."""
+    flat = without_transfer(problem)
+    known = jnp.full(1, 1e7)
+    return flat._replace(prior=flat.prior._replace(shape=known, rate=known))
+
+
+def test_expected_gains_add_up_to_the_mutual_information(problem):
+    problem = certain_scale(problem)
+    _, final, trace = search(problem)
+    prior = jax.tree.map(lambda leaf: np.asarray(leaf[0], float), problem.prior)
+    rows = np.asarray(problem.features, float)[np.asarray(final.record.row)]
+    gram = (rows * prior.variance) @ rows.T / prior.noise
+    mutual_information = 0.5 * np.linalg.slogdet(np.eye(12) + gram)[1]
+    np.testing.assert_allclose(np.sum(trace.expected_gain), mutual_information, rtol=1e-3)
+
+
+def test_a_smaller_budget_gains_less(problem):
+    problem = certain_scale(problem)
+    gains = [np.asarray(search(problem, budget)[2].expected_gain) for budget in (6, 12)]
+    np.testing.assert_allclose(gains[0][:6], gains[1][:6], rtol=1e-5)
+    assert np.isnan(gains[0][6:]).all()
+    assert np.nansum(gains[0]) < np.nansum(gains[1])
+
+
+def test_final_against_initial_posterior(problem):
+    problem = certain_scale(problem)
+    start, final, trace = search(problem)
+    before, after = (
+        pool_weights(jax.tree.map(lambda leaf: leaf[0], state.model)) for state in (start, final)
+    )
+    prior = jax.tree.map(lambda leaf: np.asarray(leaf[0], float), problem.prior)
+    rows = np.asarray(problem.features, float)[np.asarray(final.record.row)]
+    precision = np.diag(1 / prior.variance) + rows.T @ rows / prior.noise
+    covariance = np.linalg.inv(precision)
+    mean = covariance @ rows.T @ np.asarray(final.record.score, float) / prior.noise
+    tfd = import_tfp().distributions
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        theirs = tfd.kl_divergence(
+            tfd.MultivariateNormalTriL(
+                jnp.float32(mean), jnp.float32(np.linalg.cholesky(covariance))
+            ),
+            tfd.MultivariateNormalDiag(jnp.zeros(8), jnp.float32(np.sqrt(prior.variance))),
+        )
+    ours = compute_information_gain(MultivariateGaussian(*before), MultivariateGaussian(*after))
+    np.testing.assert_allclose(ours, theirs, rtol=2e-3)
+    assert not np.isclose(np.sum(trace.realised_gain), theirs, rtol=2e-3)
+
+
+def test_gains_are_averaged_over_the_components(problem):
+    _, _, trace = search(problem)
+    alone = problem._replace(log_weights=jnp.log(jnp.array([1.0, 1e-30])))
+    _, _, sure = search(alone, 1)
+    flat = problem._replace(log_weights=jnp.log(jnp.array([1e-30, 1.0])))
+    row = int(trace.row[0])
+    noise, shape = problem.prior.noise, problem.features[row]
+    variance = jnp.square(shape)[None, :] * problem.prior.variance
+    each = 0.5 * np.log1p(np.sum(variance, -1) / noise)
+    np.testing.assert_allclose(trace.expected_gain[0], np.array([0.7, 0.3]) @ each, rtol=1e-5)
+    np.testing.assert_allclose(sure.confidence[0], 1, rtol=1e-5)
+    np.testing.assert_allclose(search(flat, 1)[2].confidence[0], 0, atol=1e-5)
+    assert np.isnan(search(without_transfer(problem), 1)[2].confidence).all()

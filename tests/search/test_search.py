@@ -1,0 +1,141 @@
+"""One conformance test over all searches, and what each is known by."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.search import (
+    bayesian_search,
+    default_hyper,
+    get_acquisition,
+    past_best_search,
+    random_search,
+    regularised_evolution,
+    run,
+    search_lanes,
+    without_transfer,
+)
+from nmjax.search.loop import SearchAlgorithm
+from nmjax.testing import check_search
+
+SEARCHES = {
+    "bayesian": bayesian_search(capacity=12),
+    "thompson": bayesian_search(capacity=12, acquisition=get_acquisition("thompson_sampling")),
+    "random": random_search(capacity=12),
+    "past best": past_best_search(capacity=12),
+    "evolution": regularised_evolution(capacity=12, population_size=4, tournament_size=2),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_conformance(name, problem, hyper):
+    check_search(SEARCHES[name], problem, hyper)
+
+
+def test_conformance_without_transfer(problem, hyper):
+    check_search(SEARCHES["bayesian"], without_transfer(problem), hyper)
+
+
+def broken_search(promise):
+    """A random search that breaks a promise."""
+    base = random_search(capacity=12)
+
+    def suggest(state, problem, hyper):
+        if promise == "no peeking":
+            return jnp.argmax(jnp.where(state.record.evaluated, -jnp.inf, problem.score))
+        return state.order[0] if promise == "no row twice" else base.suggest(state, problem, hyper)
+
+    def observe(state, problem, hyper, index, score):
+        more = int(promise == "budget")
+        return base.observe(
+            state, problem, hyper._replace(budget=hyper.budget + more), index, score
+        )
+
+    def step(state, problem, hyper):
+        index = suggest(state, problem, hyper).astype(jnp.int32)
+        return observe(state, problem, hyper, index, problem.score[index])
+
+    return SearchAlgorithm(base.init, step, suggest, observe)
+
+
+@pytest.mark.parametrize(
+    ("promise", "message"),
+    [("no peeking", "not paid for"), ("no row twice", "repeat"), ("budget", "counted")],
+)
+def test_a_broken_promise_is_found(promise, message, problem, hyper):
+    with pytest.raises(AssertionError, match=message):
+        check_search(broken_search(promise), problem, hyper)
+
+
+def test_the_whole_pool_can_be_evaluated(problem):
+    algorithm = bayesian_search(capacity=80)
+    hyper = default_hyper(80)
+    start = algorithm.init(jax.random.key(0), problem, hyper)
+    final, trace = run(start, problem, hyper, algorithm=algorithm, length=66)
+    assert final.record.step == 64
+    np.testing.assert_array_equal(np.sort(trace.row), np.r_[-1, -1, np.arange(64)])
+
+
+def test_knowing_the_past_helps(problem):
+    keys, hyper = jax.random.split(jax.random.key(0), 16), default_hyper(6)
+    algorithm = SEARCHES["bayesian"]
+    known = search_lanes(keys, problem, hyper, algorithm=algorithm, length=6)[1]
+    unknown = search_lanes(keys, without_transfer(problem), hyper, algorithm=algorithm, length=6)[1]
+    chance = search_lanes(keys, problem, hyper, algorithm=SEARCHES["random"], length=6)[1]
+    means = [float(jnp.mean(jnp.max(t.score, axis=-1))) for t in (known, unknown, chance)]
+    assert means[0] > means[1] > means[2]
+
+
+def test_evidence_moves_the_weights(problem):
+    hyper = default_hyper(12)
+    algorithm = bayesian_search(capacity=12, warp="identity")
+    final = {}
+    for name, believed in (("right", problem), ("wrong", reversed_belief(problem))):
+        start = algorithm.init(jax.random.key(0), believed, hyper)
+        state, trace = run(start, believed, hyper, algorithm=algorithm, length=12)
+        np.testing.assert_allclose(trace.confidence[0], 0.7, rtol=1e-5)
+        np.testing.assert_allclose(np.exp(state.log_weights).sum(), 1, rtol=1e-5)
+        final[name] = float(jnp.exp(state.log_weights[0]))
+    assert final["right"] > 0.7 > 0.2 > final["wrong"]
+    assert final["wrong"] >= 0.99 * float(hyper.floor) * 0.7
+
+
+def reversed_belief(problem):
+    prior = problem.prior._replace(mean=-problem.prior.mean)
+    return problem._replace(prior=prior)
+
+
+def test_failures_leave_the_model_finite(problem, hyper):
+    algorithm = SEARCHES["bayesian"]
+    failing = problem._replace(score=jnp.where(problem.score > 0, problem.score, jnp.nan))
+    start = algorithm.init(jax.random.key(3), failing, hyper)
+    final, trace = run(start, failing, hyper, algorithm=algorithm, length=10)
+    assert np.isnan(trace.score).any()
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(final.model))
+    assert np.isfinite(final.log_weights).all()
+
+
+def test_past_best_goes_down_the_list(problem, hyper):
+    algorithm = SEARCHES["past best"]
+    start = algorithm.init(jax.random.key(0), problem, hyper)
+    _, trace = run(start, problem, hyper, algorithm=algorithm, length=10)
+    np.testing.assert_array_equal(trace.row, np.argsort(-np.asarray(problem.past_mean))[:10])
+
+
+def test_random_search_is_uniform(problem, hyper):
+    keys = jax.random.split(jax.random.key(0), 400)
+    _, trace = search_lanes(keys, problem, hyper, algorithm=SEARCHES["random"], length=10)
+    counts = np.bincount(np.asarray(trace.row).ravel(), minlength=64)
+    np.testing.assert_allclose(counts, 62.5, atol=5 * 62.5**0.5)
+
+
+def test_capacity_is_checked():
+    with pytest.raises(NmjaxError, match="capacity=0"):
+        bayesian_search(capacity=0)
+
+
+def test_unknown_warps_are_refused():
+    with pytest.raises(NmjaxError, match="warp"):
+        bayesian_search(warp="standardize")
