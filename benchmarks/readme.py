@@ -58,10 +58,20 @@ def throughput_table() -> str:
     return "\n".join([*lines, "", _provenance(result)])
 
 
+def startup_table() -> str:
+    """How long the main job takes."""
+    result = read_result(RESULTS / "startup.json")
+    lines = ["| `nmjax search`, without installation | seconds | CPU seconds |", "|---|---|---|"]
+    runs = [
+        f"| {row['run']} | {row['seconds']:.0f} | {row['cpu_seconds']:.0f} |" for row in result.rows
+    ]
+    return "\n".join([*lines, *runs, "", _provenance(result)])
+
+
 def marks_table() -> str:
     """Every mark of the result files above, met or not."""
     lines = ["| mark | measured | target | |", "|---|---|---|---|"]
-    for name in ("transfer_nas-bench-graph.json", "search_throughput.json"):
+    for name in ("transfer_nas-bench-graph.json", "search_throughput.json", "startup.json"):
         for mark in read_result(RESULTS / name).marks:
             ci = "" if mark.ci is None else f" [{mark.ci[0]:.3g}, {mark.ci[1]:.3g}]"
             verdict = "met" if mark_met(mark) else "**missed**"
@@ -75,6 +85,7 @@ def marks_table() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "transfer": transfer_table,
     "throughput": throughput_table,
+    "startup": startup_table,
     "marks": marks_table,
 }
 

@@ -206,9 +206,9 @@ def fit_priors(
             evidences(flat_priors(flat, layout, validation)),
         ]
     )
-    # The share of sources, of one more each way, that the transferred prior explains better. However
-    # alike the past, it is given no more than the benefit of the doubt: a head start costs little
-    # to earn, and much where the new task is unlike all of them.
+    # The share of sources, one more each way, that the transferred prior explains better. However
+    # alike the past, it gets no more than the benefit of the doubt: evidence is soon there for it,
+    # and a head start is costly where the new task is unlike all of them.
     wins = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0)[0], axis=-1))
     transferred_share = jnp.minimum((wins + 1) / (layout.sources + 2), 0.5)
     confidence = jnp.stack([transferred_share, 1 - transferred_share])

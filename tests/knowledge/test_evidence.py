@@ -72,6 +72,7 @@ def test_maximise_finds_the_top_and_keeps_the_best():
     np.testing.assert_allclose(-jnp.square(wild - 1), jnp.max(history))
 
 
+@pytest.mark.slow
 def test_the_kernel_is_the_likeliest():
     """Against a search by SciPy, on draws from a process with one relevant group of two."""
     rng = np.random.default_rng(2)

@@ -29,7 +29,12 @@ SEARCHES = {
 }
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+SLOW = {"thompson"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in SEARCHES]
+)
 def test_conformance(name, problem, hyper):
     check_search(SEARCHES[name], problem, hyper)
 
@@ -78,6 +83,7 @@ def test_the_whole_pool_can_be_evaluated(problem):
     np.testing.assert_array_equal(np.sort(trace.row), np.r_[-1, -1, np.arange(64)])
 
 
+@pytest.mark.slow
 def test_knowing_the_past_helps(problem):
     keys, hyper = jax.random.split(jax.random.key(0), 16), default_hyper(6)
     algorithm = SEARCHES["bayesian"]

@@ -27,7 +27,9 @@ def double(tree):
     )
 
 
-@pytest.mark.parametrize("algorithm", SEARCHES, ids=["bayesian", "random", "evolution"])
+@pytest.mark.parametrize(
+    "algorithm", [*SEARCHES[:2], pytest.param(SEARCHES[2], marks=pytest.mark.slow)]
+)
 def test_a_study_is_the_scan(float64, algorithm, problem):
     problem, hyper = double(problem), double(default_hyper(8))
     state = algorithm.init(jax.random.key(0), problem, hyper)

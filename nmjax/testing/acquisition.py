@@ -1,0 +1,65 @@
+"""Conformance of an `Acquisition`."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.search import AcquisitionContext
+from nmjax.testing.compare import (
+    Counted,
+    assert_close,
+    assert_equal,
+    assert_finite,
+    assert_shape,
+)
+from nmjax.types import Acquisition, Array, Mixture
+
+
+def check_acquisition(
+    acquire: Acquisition,
+    posterior: Mixture,
+    context: AcquisitionContext,
+    *,
+    tolerance: float = 1e-4,
+) -> None:
+    """Checks an `Acquisition`.
+
+    Shapes; agreement with `jit` and `vmap`; one trace a shape; the same value from the same key;
+    finite values and gradients, also before any evaluation; two equal components are one.
+
+    Args:
+      acquire: to check.
+      posterior: K components over a pool of N.
+      context: with a finite best score.
+      tolerance: absolute and relative, of what should be equal.
+
+    Raises:
+      AssertionError: a promise is broken.
+    """
+    close = partial(assert_close, tolerance=tolerance)
+
+    def of(key: Array, posterior: Mixture, best: Array, exploration: Array) -> Array:
+        return acquire(key, posterior, AcquisitionContext(best, exploration, context.sample))
+
+    compiled = Counted(of)
+    numbers = (jnp.asarray(context.best), jnp.asarray(context.exploration))
+    value = compiled(jax.random.key(0), posterior, *numbers)
+    assert_shape("values", value, posterior.components.mean.shape[-1:])
+    assert_finite("values", value)
+    assert_equal("values of the same key", compiled(jax.random.key(0), posterior, *numbers), value)
+    close("values with and without jit", of(jax.random.key(0), posterior, *numbers), value)
+    start = compiled(jax.random.key(0), posterior, jnp.full_like(numbers[0], -jnp.inf), numbers[1])
+    assert_finite("values before any evaluation", start)
+    compiled.check_once("acquisition")
+
+    lanes = jax.vmap(of, in_axes=(None, 0, None, None))
+    doubled = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), posterior)
+    close("values in lanes and alone", lanes(jax.random.key(0), doubled, *numbers)[1], value)
+    halves = Mixture(
+        jnp.concatenate([posterior.log_weights, posterior.log_weights]) - jnp.log(2),
+        jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), posterior.components),
+    )
+    close("values of components cut in halves", of(jax.random.key(0), halves, *numbers), value)
+    slope = jax.grad(lambda p: jnp.sum(of(jax.random.key(0), p, *numbers)))(posterior)
+    assert_finite("gradients", slope)

@@ -1,0 +1,120 @@
+"""Conformance of a `Surrogate`."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.testing.compare import (
+    Counted,
+    assert_close,
+    assert_equal,
+    assert_finite,
+    assert_same_shapes,
+    assert_shape,
+)
+from nmjax.types import Array, Gaussian, PyTree, Surrogate
+
+
+def check_surrogate(
+    surrogate: Surrogate,
+    hyper: PyTree,
+    x: Array,
+    y: Array,
+    *,
+    log_density: Callable[[PyTree, Array, Array], Array],
+    unit: Callable[[PyTree], Array] = lambda _: jnp.ones(()),
+    tolerance: float = 1e-3,
+    draws: int = 2000,
+) -> None:
+    """Checks a `Surrogate`.
+
+    Shapes; agreement with `jit` and `vmap`; one trace a shape; a failed evaluation teaches nothing;
+    data never make it less sure; its covariance, marginals and draws agree; its evidence is the sum
+    of its one-step-ahead predictions.
+
+    Args:
+      surrogate: to check, of capacity M at the least.
+      hyper: its hyperparameters.
+      x: float[M, F], distinct.
+      y: float[M], none NaN.
+      log_density: (state, x float[F], y float[]) -> float[], of a noisy observation to come.
+      unit: state -> float[], the unit of all variances, which data may change where it is inferred.
+      tolerance: absolute and relative, of what should be equal.
+      draws: joint draws whose moments are compared, within five standard errors.
+
+    Raises:
+      AssertionError: a promise is broken.
+    """
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    close = partial(assert_close, tolerance=tolerance)
+    update, ahead = Counted(surrogate.update), jax.jit(log_density)
+    relative = Counted(lambda state: surrogate.predict(state, x).std / jnp.sqrt(unit(state)))
+    state, chain = surrogate.init(hyper), jnp.zeros(())
+    assert_equal("evidence before any observation", surrogate.log_evidence(state), 0)
+    failed = update(state, x[0], jnp.full_like(y[0], jnp.nan))
+    close("state after a failed evaluation", failed, state)
+    close(
+        "update with and without jit",
+        update(state, x[0], y[0]),
+        surrogate.update(state, x[0], y[0]),
+    )
+    std = relative(state)
+    for row, score in zip(x, y, strict=True):
+        chain = chain + ahead(state, row, score)
+        before, state, less_sure = state, update(state, row, score), std
+        assert_same_shapes("state after an update", state, before)
+        std = relative(state)
+        grown = jnp.max(std - less_sure)
+        assert grown <= tolerance, f"An observation made the marginals less sure, by {grown}."
+    close("evidence and the sum of log predictive densities", surrogate.log_evidence(state), chain)
+    update.check_once("update")
+    relative.check_once("predict")
+    _check_marginals(surrogate, state, x, tolerance)
+    _check_draws(surrogate, state, x, draws)
+
+    def fit(y: Array) -> Gaussian:
+        state, _ = jax.lax.scan(
+            lambda s, xy: (surrogate.update(s, *xy), None), surrogate.init(hyper), (x, y)
+        )
+        return surrogate.predict(state, x)
+
+    both = jax.vmap(fit)(jnp.stack([y, -y]))
+    close("predict in lanes and alone", jax.tree.map(lambda leaf: leaf[1], both), fit(-y))
+
+
+def _check_marginals(surrogate: Surrogate, state: PyTree, x: Array, tolerance: float) -> None:
+    marginals = surrogate.predict(state, x)
+    assert_shape("mean", marginals.mean, x.shape[:1])
+    assert_shape("std", marginals.std, x.shape[:1])
+    assert_finite("marginals", marginals)
+    close = partial(assert_close, tolerance=tolerance)
+    covariance = surrogate.covariance(state, x, x)
+    close("covariance's diagonal and squared std", jnp.diagonal(covariance), marginals.std**2)
+    close("covariance and its transpose", covariance, covariance.T)
+    part = surrogate.covariance(state, x[:1], x[1:])
+    close("covariance of some rows", part, covariance[:1, 1:])
+    lowest = jnp.min(jnp.linalg.eigvalsh(covariance))
+    assert lowest > -tolerance, f"The covariance has the eigenvalue {lowest}."
+
+
+def _check_draws(surrogate: Surrogate, state: PyTree, x: Array, draws: int) -> None:
+    sample = jax.jit(jax.vmap(lambda key: surrogate.sample(key, state, x)))
+    drawn = sample(jax.random.split(jax.random.key(0), draws))
+    assert_shape("draws", drawn, (draws, x.shape[0]))
+    assert_finite("draws", drawn)
+    assert_equal(
+        "draws of the same keys", sample(jax.random.split(jax.random.key(0), draws)), drawn
+    )
+    assert jnp.any(drawn[0] != drawn[1]), "Two keys gave the same draw."
+    mean, covariance = surrogate.predict(state, x).mean, surrogate.covariance(state, x, x)
+    variance = jnp.diagonal(covariance)
+    error = 5 * jnp.sqrt(variance / draws) + 1e-3
+    off = jnp.max(jnp.abs(jnp.mean(drawn, axis=0) - mean) - error)
+    assert off <= 0, f"The mean of draws is off by {off} more than five standard errors."
+    centred = drawn - mean[None, :]
+    spread = variance[:, None] * variance[None, :] + covariance**2
+    error = 5 * jnp.sqrt(spread / draws) + 1e-3
+    off = jnp.max(jnp.abs(centred.T @ centred / draws - covariance) - error)
+    assert off <= 0, f"The covariance of draws is off by {off} more than five standard errors."
