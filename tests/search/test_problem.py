@@ -6,7 +6,8 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
 from nmjax.search import make_problem, pool_neighbours, without_transfer
 from nmjax.spaces import Choice, Space, encode
-from tests.related import learn_related
+from tests.related import SOURCES, learn_related, related_tasks
+from tests.related import SPACE as RELATED
 
 SPACE = Space("grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2))))
 
@@ -70,19 +71,20 @@ def test_an_isomorphic_architecture_counts_as_the_member():
 
 @pytest.mark.slow
 def test_a_problem_is_what_knowledge_makes_of_a_pool():
-    related = learn_related()
-    problem = make_problem(related.space, related.pool, related.target, related.knowledge)
-    features = pool_features(related.knowledge, encode(related.space, related.pool))
-    np.testing.assert_array_equal(problem.score, related.target)
-    np.testing.assert_array_equal(problem.features, features.head)
-    np.testing.assert_allclose(
-        problem.past_mean, np.mean(features.head[:, 1 : 1 + related.num_sources], -1), rtol=1e-5
-    )
+    knowledge, tasks = learn_related()[0], related_tasks()
+    target = tasks.scores[-1]
+    problem = make_problem(RELATED, tasks.pool, target, knowledge)
+    features = pool_features(knowledge, encode(RELATED, tasks.pool))
+    np.testing.assert_array_equal(problem.score, target)
+    np.testing.assert_allclose(problem.features, features.head, atol=1e-4)
+    by_sources = np.mean(problem.features[:, 1 : 1 + SOURCES], axis=-1)
+    np.testing.assert_allclose(problem.past_mean, by_sources, atol=1e-4)
     flat = without_transfer(problem)
     np.testing.assert_array_equal(flat.prior.mean, problem.prior.mean[1:])
     np.testing.assert_array_equal(flat.log_weights, [0])
-    blind = make_problem(related.space, related.pool, None, related.knowledge)
+    blind = make_problem(RELATED, tasks.pool, None, knowledge)
     assert np.isnan(blind.score).all()
+    np.testing.assert_array_equal(blind.features, problem.features)
 
 
 @pytest.mark.parametrize(
