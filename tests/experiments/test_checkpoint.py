@@ -20,8 +20,8 @@ class State(NamedTuple):
 
 
 def state(seed=0):
-    key = jax.random.key(seed)
-    weights = {"w": jax.random.normal(key, (3, 2)), "b": jnp.arange(2, dtype=jnp.bfloat16)}
+    key, weight_key = jax.random.split(jax.random.key(seed))
+    weights = {"w": jax.random.normal(weight_key, (3, 2)), "b": jnp.arange(2, dtype=jnp.bfloat16)}
     return State(jax.random.split(key, 4), weights, None, jnp.zeros((0, 5)), np.float64(1 / 3))
 
 
