@@ -24,20 +24,23 @@ def test_sample_is_uniform_over_the_valid_architectures():
 
 
 def test_sample_vmaps_over_keys():
-    keys = jax.random.split(jax.random.key(1), 4)
-    draws = jax.vmap(lambda key: spaces.sample(key, ODD, (20,)))(keys)
-    np.testing.assert_array_equal(spaces.sample(keys[0], ODD, (20,)), draws[0])
+    def keys():
+        return jax.random.split(jax.random.key(1), 4)
+
+    draws = jax.vmap(lambda key: spaces.sample(key, ODD, (20,)))(keys())
+    np.testing.assert_array_equal(spaces.sample(keys()[0], ODD, (20,)), draws[0])
     assert len(np.unique(draws, axis=0)) == 4
-    assert spaces.sample(keys[0], ODD).shape == (3,)
+    assert spaces.sample(keys()[0], ODD).shape == (3,)
 
 
 def test_moves_agree_without_jit():
-    key = jax.random.key(5)
-    architecture = spaces.sample(key, ODD, (6,))
-    result = spaces.mutate(key, ODD, architecture)
+    def moves():
+        architecture = spaces.sample(jax.random.key(5), ODD, (6,))
+        return architecture, spaces.mutate(jax.random.key(6), ODD, architecture)
+
+    compiled = moves()
     with jax.disable_jit():
-        np.testing.assert_array_equal(spaces.sample(key, ODD, (6,)), architecture)
-        np.testing.assert_array_equal(spaces.mutate(key, ODD, architecture), result)
+        jax.tree.map(np.testing.assert_array_equal, moves(), compiled)
 
 
 def test_sample_reals_is_uniform_on_each_scale():

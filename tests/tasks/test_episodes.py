@@ -126,16 +126,19 @@ def test_episodes_are_disjoint_real_rows(seed, lengths):
 def test_episodes_agree_under_jit_and_vmap_and_are_traced_once():
     mask = rows(8, 6, 9)
     data = (*numbered(mask), mask)
-    keys = jax.random.split(jax.random.key(0), 3)
     sizes = {"support": 3, "query": 4}
-    drawn = [draw(key, *data, **sizes) for key in keys]
+
+    def keys():
+        return jax.random.split(jax.random.key(0), 3)
+
+    drawn = [draw(key, *data, **sizes) for key in keys()]
     traces = draw._cache_size()
-    plain = sample_episode(keys[2], *map(jnp.asarray, data), **sizes)
+    plain = sample_episode(keys()[2], *map(jnp.asarray, data), **sizes)
     jax.tree.map(np.testing.assert_array_equal, plain, drawn[2])
-    mapped = jax.jit(jax.vmap(lambda key: sample_episode(key, *data, **sizes)))(keys)
+    mapped = jax.jit(jax.vmap(lambda key: sample_episode(key, *data, **sizes)))(keys())
     together = jax.tree.map(lambda *leaves: np.stack(leaves), *drawn)
     jax.tree.map(np.testing.assert_array_equal, mapped, together)
-    draw(keys[0], *(leaf[::-1] for leaf in data), **sizes)
+    draw(keys()[0], *(leaf[::-1] for leaf in data), **sizes)
     assert draw._cache_size() == traces
 
 
