@@ -35,9 +35,9 @@ def group_index(space: Space) -> np.ndarray:
     return np.array([order.index(group) for group in groups], np.int32)
 
 
-def standardise_encoding(params: FeatureParams, encoding: Array) -> Array:
-    """Encodings float[N, D] of zero mean, and of unit variance in each group."""
-    return (encoding - params.location[None, :]) / params.scale[None, :]
+def standardise_encoding(location: Array, scale: Array, encoding: Array) -> Array:
+    """Encodings float[N, D] of zero mean, and of unit variance in each group, over the past."""
+    return (encoding - location[None, :]) / scale[None, :]
 
 
 def structural_features(params: FeatureParams, standardised: Array) -> Array:
@@ -55,7 +55,7 @@ def network_features(params: FeatureParams, standardised: Array) -> Array:
 def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     """The head's features of encodings float[N, D]."""
     params = knowledge.params
-    standardised = standardise_encoding(params, encoding)
+    standardised = standardise_encoding(params.location, params.scale, encoding)
     structure = structural_features(params, standardised)
     predicted = structure @ knowledge.sources.T
     network = network_features(params, standardised)

@@ -17,6 +17,7 @@ from nmjax.knowledge.features import (
     group_index,
     pool_features,
     predictor_network,
+    standardise_encoding,
     structural_features,
 )
 from nmjax.knowledge.past import Past, best_options, standardise_past
@@ -239,7 +240,7 @@ def _meta_train(
 @partial(jax.jit, static_argnames=("space", "number"))
 def _landmarks(key: Array, past: Past, *, space: Space, number: int) -> Array:
     encoding = encode(space, sample(key, space, (number,)))
-    return (encoding - past.location[None, :]) / past.scale[None, :]
+    return standardise_encoding(past.location, past.scale, encoding)
 
 
 @jax.jit

@@ -89,8 +89,7 @@ def make_prior(
             jnp.exp(params.log_structure) * ones((layout.structure,)),
         ]
     )
-    rest = jnp.zeros((layout.network + layout.structure,), variance.dtype)
-    mean = jnp.concatenate([rest[:1] * 0, params.source_mean * share, rest])
+    mean = jnp.zeros_like(variance).at[1 : 1 + layout.sources].set(params.source_mean * share)
     shape = jnp.exp(params.log_shape)
     return LinearPrior(mean, variance, jnp.exp(params.log_noise) + 1e-3, shape, shape)
 
