@@ -38,7 +38,8 @@ def maximise(
         moved = optax.apply_updates(params, updates)
         return (moved, opt_state, best, jnp.where(better, value, best_value)), value
 
-    lowest = jnp.full_like(objective(params), -jnp.inf)
+    value = jax.eval_shape(objective, params)
+    lowest = jnp.full(value.shape, -jnp.inf, value.dtype)
     start = (params, optimizer.init(params), params, lowest)
     (_, _, best, _), values = jax.lax.scan(step, start, None, length=steps)
     return best, values

@@ -147,28 +147,6 @@ def rehearse(
     )
 
 
-def rehearsal_priors(params: PriorParams, layout: Layout, validation: Array) -> LinearPrior:
-    """The transferred prior for each source as the target, leaves [S, ...].
-
-    Args:
-      params: the few numbers.
-      layout: of the features.
-      validation: bool[S], sources that the network was not meta-trained on.
-    """
-    others = ~jnp.eye(layout.sources, dtype=bool)
-    return jax.vmap(lambda active, unseen: make_prior(params, layout, active, unseen))(
-        others, validation
-    )
-
-
-def flat_priors(params: PriorParams, layout: Layout, validation: Array) -> LinearPrior:
-    """The flat prior for each source as the target, leaves [S, ...]; all are the same."""
-    none = jnp.zeros((layout.sources, layout.sources), bool)
-    return jax.vmap(lambda active, unseen: make_prior(params, layout, active, unseen))(
-        none, jnp.zeros_like(validation)
-    )
-
-
 @partial(jax.jit, static_argnames=("layout", "steps"))
 def fit_priors(
     rehearsals: Rehearsals, validation: Array, *, layout: Layout, steps: int
@@ -185,36 +163,35 @@ def fit_priors(
       The priors, leaves [2, ...]; their log-weights float[2]; and the mean log evidence
       float[2, steps] of a rehearsal.
     """
+    # One component each, side by side: the sources it may use for each source as the target, and
+    # where the network may be used.
+    others = ~jnp.eye(layout.sources, dtype=bool)
+    active = jnp.stack([others, jnp.zeros_like(others)])
+    unseen = jnp.stack([validation, jnp.zeros_like(validation)])
 
-    def evidences(priors: LinearPrior) -> Array:
+    def evidences(params: PriorParams, active: Array, unseen: Array) -> Array:
+        priors = jax.vmap(partial(make_prior, params, layout))(active, unseen)
         over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0))
         return jax.vmap(over_rehearsals)(priors, *rehearsals)
 
-    def fit(family) -> tuple[PriorParams, Array]:
+    def fit(active: Array, unseen: Array) -> tuple[PriorParams, Array]:
         return maximise(
-            lambda params: jnp.mean(evidences(family(params, layout, validation))),
+            lambda params: jnp.mean(evidences(params, active, unseen)),
             default_prior_params(),
             steps=steps,
         )
 
-    transferred, transferred_curve = fit(rehearsal_priors)
-    flat, flat_curve = fit(flat_priors)
-    compared = jnp.stack(
-        [
-            evidences(rehearsal_priors(transferred, layout, validation)),
-            evidences(flat_priors(flat, layout, validation)),
-        ]
-    )
+    params, curves = jax.vmap(fit)(active, unseen)
+    compared = jax.vmap(evidences)(params, active, unseen)
     # The share of sources, one more each way, that the transferred prior explains better. However
     # alike the past, it gets no more than the benefit of the doubt: evidence is soon there for it,
     # and a head start is costly where the new task is unlike all of them.
     wins = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0)[0], axis=-1))
     transferred_share = jnp.minimum((wins + 1) / (layout.sources + 2), 0.5)
     confidence = jnp.stack([transferred_share, 1 - transferred_share])
-    everything = jnp.ones((layout.sources,), bool)
-    priors = jax.tree.map(
-        lambda a, b: jnp.stack([a, b]),
-        make_prior(transferred, layout, everything, jnp.asarray(True)),
-        make_prior(flat, layout, ~everything, jnp.asarray(False)),
+    transferred = jnp.array([True, False])
+    everything = jnp.broadcast_to(transferred[:, None], (2, layout.sources))
+    priors = jax.vmap(partial(make_prior, layout=layout))(
+        params, active=everything, with_network=transferred
     )
-    return priors, jnp.log(confidence), jnp.stack([transferred_curve, flat_curve])
+    return priors, jnp.log(confidence), curves

@@ -103,7 +103,8 @@ class GaussianProcess(NamedTuple):
 
     def covariance(self, state: GPState, a: Array, b: Array) -> Array:
         """Posterior covariance float[A, B] of the function between a float[A, D], b float[B, D]."""
-        return self._kernel(state.params, a, b) - self._whiten(state, a).T @ self._whiten(state, b)
+        white = self._whiten(state, jnp.concatenate([a, b]))
+        return self._kernel(state.params, a, b) - white[:, : len(a)].T @ white[:, len(a) :]
 
     def log_evidence(self, state: GPState) -> Array:
         """Log marginal likelihood float[] of all observations."""

@@ -1,0 +1,67 @@
+"""No compiled program may leave two batched factorisations or solves to run side by side."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from nmjax.knowledge.evidence import fit_kernel, fit_sources
+from nmjax.knowledge.rehearsal import Layout, Rehearsals, fit_priors
+from nmjax.predictors import default_kernel, gaussian_process
+from nmjax.stats import kullback_leibler_divergence
+from nmjax.types import MultivariateGaussian
+from tests.serial import concurrent_algebra
+
+TASKS, ROWS, SIZE = 3, 6, 4
+GROUPS = jnp.arange(SIZE, dtype=jnp.int32)
+
+
+def factors(*lead):
+    return jnp.tile(jnp.eye(SIZE), (*lead, 1, 1))
+
+
+def gaussians(*lead):
+    return MultivariateGaussian(jnp.zeros((*lead, SIZE)), factors(*lead))
+
+
+def covariances(points):
+    process = gaussian_process(GROUPS, capacity=5)
+    state = process.init(default_kernel(SIZE))
+    return jax.vmap(process.covariance, in_axes=(None, 0, 0))(state, points, points + 1)
+
+
+PROGRAMS = {
+    "divergence": (jax.vmap(kullback_leibler_divergence), gaussians(TASKS), gaussians(TASKS)),
+    "kernel": (
+        partial(fit_kernel, GROUPS, num_groups=SIZE, steps=2),
+        jnp.ones((TASKS, ROWS, SIZE)),
+        jnp.ones((TASKS, ROWS)),
+    ),
+    "sources": (
+        partial(fit_sources, default_kernel(SIZE)),
+        jnp.ones((TASKS, ROWS, 1 + SIZE)),
+        jnp.ones((TASKS, ROWS)),
+    ),
+    "priors": (
+        partial(fit_priors, layout=Layout(TASKS, 1, 1), steps=2),
+        Rehearsals(jnp.ones((TASKS, 2, ROWS, 6)), jnp.ones((TASKS, 2, ROWS))),
+        jnp.arange(TASKS) == 0,
+    ),
+    "covariance": (covariances, jnp.ones((TASKS, 2, SIZE))),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_nothing_waits_for_ever(name):
+    assert not concurrent_algebra(*PROGRAMS[name])
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_side_by_side_is_found(loop):
+    def repeat(matrix):
+        return jax.lax.scan(lambda m, _: (jnp.linalg.cholesky(m), None), matrix, None, length=2)[0]
+
+    one = repeat if loop else jnp.linalg.cholesky
+    assert len(concurrent_algebra(lambda a: (one(a), one(a + 1)), factors(TASKS))) == 1
+    assert not concurrent_algebra(lambda a: one(one(a) + 1), factors(TASKS))
