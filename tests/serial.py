@@ -17,9 +17,7 @@ _BATCHED = re.compile(r'\w+\[(?:\d+,){2,}\d+\].*custom_call_target="lapack_')
 def concurrent_algebra(function, *arguments):
     """Pairs of names of independent batched operations, or loops with some, once compiled."""
     text = jax.jit(function).lower(*arguments).compile().as_text()
-    program = {
-        name: dict(_INSTRUCTION.findall(body)) for name, body in _COMPUTATION.findall(text)
-    }
+    program = {name: dict(_INSTRUCTION.findall(body)) for name, body in _COMPUTATION.findall(text)}
     costly, pairs = {}, []
     for name, instructions in program.items():  # A computation comes before its callers.
         waits = {}
