@@ -19,10 +19,9 @@ from nmjax.knowledge import (
     LearnConfig,
     LearnInfo,
     MetaKnowledge,
-    compute_information_gain,
     learn_from_history,
 )
-from nmjax.predictors import PoolState, pool_weights, scale
+from nmjax.predictors import pool_information_gain
 from nmjax.search import (
     Problem,
     SearchAlgorithm,
@@ -34,7 +33,7 @@ from nmjax.search import (
     run,
 )
 from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
-from nmjax.types import Array, MultivariateGaussian
+from nmjax.types import Array
 
 CHUNK = 25
 
@@ -208,7 +207,7 @@ def _run_method(
     trace = jax.tree.map(lambda leaf: leaf[:, :budget], trace)
     gain = np.full(keys.shape, np.nan, np.float32)
     if isinstance(state, SearchState):
-        gain = np.asarray(_information_gain(state.model, state.log_weights))
+        gain = np.asarray(_information_gain(state, problem))
     return MethodRun(trace, gain, seconds)
 
 
@@ -229,7 +228,8 @@ def _compile_for(
     start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))
     states = jax.eval_shape(start, keys, problem, hyper)
     advance = jax.jit(
-        jax.vmap(partial(run, algorithm=algorithm, length=CHUNK), in_axes=(0, None, None))
+        jax.vmap(partial(run, algorithm=algorithm, length=CHUNK), in_axes=(0, None, None)),
+        donate_argnums=0,
     )
     return (
         start.lower(keys, problem, hyper).compile(),
@@ -238,18 +238,10 @@ def _compile_for(
 
 
 @jax.jit
-def _information_gain(model: PoolState, log_weights: Array) -> Array:
-    """Nats float[S] between the weights' posterior and prior, over components by their weight."""
-
-    def component(state: PoolState) -> Array:
-        posterior = pool_weights(state)
-        identity = jnp.eye(posterior.mean.shape[-1], dtype=posterior.mean.dtype)
-        prior = MultivariateGaussian(
-            jnp.zeros_like(posterior.mean), jnp.sqrt(scale(state)) * identity
-        )
-        return compute_information_gain(prior, posterior)
-
-    return jnp.sum(jnp.exp(log_weights) * jax.vmap(jax.vmap(component))(model), axis=-1)
+def _information_gain(states: SearchState, problem: Problem) -> Array:
+    """Nats float[S] between final and initial posterior, over components by their weight."""
+    each = jax.vmap(pool_information_gain, in_axes=(0, None))(states.model, problem.prior)
+    return jnp.sum(jnp.exp(states.log_weights) * each, axis=-1)
 
 
 class _Evaluations(SilentProgress):

@@ -6,12 +6,16 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import optax
+from jax.scipy.linalg import cho_solve
 
+from nmjax.knowledge.state import SourceModels
 from nmjax.predictors import (
     KernelParams,
     default_kernel,
     kernel_noise,
+    kernel_position,
     log_marginal_likelihood,
+    unit_matern,
 )
 from nmjax.types import Array, PyTree
 
@@ -70,25 +74,24 @@ def fit_kernel(
 
 
 @jax.jit
-def fit_sources(kernel: KernelParams, structure: Array, y: Array) -> Array:
-    """Posterior mean weights float[T, 1 + m] of each source.
+def fit_sources(kernel: KernelParams, groups: Array, x: Array, y: Array) -> SourceModels:
+    """The posterior mean of each source under the kernel.
 
     Args:
-      kernel: whose amplitude, intercept and noise are the prior's.
-      structure: float[T, M, 1 + m], a constant and structural features.
-      y: float[T, M], normal scores; NaN does not count.
+      kernel: hyperparameters.
+      groups: int32[D], the group of each feature.
+      x: float[S, M, D], standardised encodings.
+      y: float[S, M], normal scores; NaN does not count.
     """
-    amplitude = jnp.exp(0.5 * kernel.log_amplitude)
-    size = structure.shape[-1] - 1
-    root = jnp.concatenate(
-        [jnp.exp(0.5 * kernel.log_intercept)[None], jnp.broadcast_to(amplitude, (size,))]
-    )
+    amplitude, intercept = jnp.exp(kernel.log_amplitude), jnp.exp(kernel.log_intercept)
 
-    def one(features: Array, score: Array) -> Array:
-        counts = ~jnp.isnan(score)
-        white = jnp.where(counts[:, None], features * root[None, :], 0)
-        precision = white.T @ white + kernel_noise(kernel) * jnp.eye(size + 1, dtype=white.dtype)
-        moment = white.T @ jnp.where(counts, score, 0)
-        return root * jnp.linalg.solve(precision, moment)
+    def one(x: Array, y: Array) -> SourceModels:
+        position, counts = kernel_position(kernel, groups, x), ~jnp.isnan(y)
+        both = counts[:, None] & counts[None, :]
+        covariance = jnp.where(both, amplitude * unit_matern(position, position) + intercept, 0)
+        covariance = covariance + jnp.diag(jnp.where(counts, kernel_noise(kernel), 1))
+        factor = jnp.linalg.cholesky(covariance)
+        weights = cho_solve((factor, True), jnp.where(counts, y, 0))
+        return SourceModels(position, amplitude * weights, intercept * jnp.sum(weights))
 
-    return jax.vmap(one)(structure, y)
+    return jax.vmap(one)(x, y)

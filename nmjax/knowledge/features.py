@@ -1,25 +1,26 @@
-"""Encodings as features of the head, and what each source makes of them."""
+"""Encodings as a model's features and positions, and what each source makes of them."""
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge
-from nmjax.predictors import Network, make_network, nystrom_features
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, SourceModels
+from nmjax.predictors import Network, Pool, kernel_position, make_network, unit_matern
 from nmjax.spaces import Space, encoding_groups
 from nmjax.types import Array
 
 
 class PoolFeatures(NamedTuple):
-    """A pool as the head sees it.
+    """A pool as a model sees it.
 
     Attributes:
-      head: float[N, F].
+      pool: its features and positions.
       past_mean: float[N], mean over sources of their predicted scores.
     """
 
-    head: Array
+    pool: Pool
     past_mean: Array
 
 
@@ -40,10 +41,13 @@ def standardise_encoding(location: Array, scale: Array, encoding: Array) -> Arra
     return (encoding - location[None, :]) / scale[None, :]
 
 
-def structural_features(params: FeatureParams, standardised: Array) -> Array:
-    """A constant and the kernel's features, float[N, 1 + m], of encodings float[N, D]."""
-    kernel = nystrom_features(params.kernel, params.groups, params.landmarks, standardised)
-    return jnp.concatenate([jnp.ones_like(kernel[:, :1]), kernel], axis=-1)
+def predict_sources(sources: SourceModels, position: Array) -> Array:
+    """The scores float[N, S] that the sources predict at positions float[N, D]."""
+
+    def one(source: SourceModels) -> Array:
+        return source.constant + unit_matern(position, source.position) @ source.weights
+
+    return jax.lax.map(one, sources).T
 
 
 def network_features(params: FeatureParams, standardised: Array) -> Array:
@@ -53,11 +57,12 @@ def network_features(params: FeatureParams, standardised: Array) -> Array:
 
 
 def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
-    """The head's features of encodings float[N, D]."""
+    """What a model of a new task sees of encodings float[N, D]."""
     params = knowledge.params
     standardised = standardise_encoding(params.location, params.scale, encoding)
-    structure = structural_features(params, standardised)
-    predicted = structure @ knowledge.sources.T
+    position = kernel_position(params.kernel, params.groups, standardised)
+    predicted = predict_sources(knowledge.sources, position)
     network = network_features(params, standardised)
-    head = jnp.concatenate([structure[:, :1], predicted, network, structure[:, 1:]], axis=-1)
-    return PoolFeatures(head, jnp.mean(predicted, axis=-1))
+    constant = jnp.ones_like(predicted[:, :1])
+    features = jnp.concatenate([constant, predicted, network], axis=-1)
+    return PoolFeatures(Pool(features, position), jnp.mean(predicted, axis=-1))

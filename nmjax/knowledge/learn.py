@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax
@@ -17,8 +17,6 @@ from nmjax.knowledge.features import (
     group_index,
     pool_features,
     predictor_network,
-    standardise_encoding,
-    structural_features,
 )
 from nmjax.knowledge.past import Past, best_options, standardise_past
 from nmjax.knowledge.rehearsal import Layout, fit_priors, rehearse
@@ -33,8 +31,8 @@ from nmjax.meta import (
     squared_error,
     train_chunk,
 )
-from nmjax.predictors import LinearPrior
-from nmjax.spaces import Space, encode, sample
+from nmjax.predictors import Pool, PoolPrior
+from nmjax.spaces import Space
 from nmjax.tasks import Episode, sample_episode
 from nmjax.types import Array, History, Metric, PyTree
 
@@ -46,7 +44,6 @@ class LearnConfig:
     """What learning is built from; static.
 
     Attributes:
-      num_landmarks: m, structural features.
       kernel_rows: evaluations of each source that the kernel is fitted on, at the most.
       kernel_steps: of Adam on the kernel.
       meta_steps: meta-updates at the most.
@@ -58,11 +55,10 @@ class LearnConfig:
       support: evaluations that the inner loop adapts to.
       query: evaluations that an adapted network is judged on.
       rehearsal_size: evaluations of each rehearsal.
-      prior_steps: of Adam on the head's priors.
+      prior_steps: of Adam on the priors.
       warp: what the search does to scores, a name of `predictors.normalise`.
     """
 
-    num_landmarks: int = 192
     kernel_rows: int = 128
     kernel_steps: int = 60
     meta_steps: int = 300
@@ -112,7 +108,7 @@ def learn_from_history(
 
     The kernel of the structure is fitted by evidence, the network is meta-trained by MAML on the
     sources that are not for validation and stopped early on those that are, every source becomes
-    a predictor, and the head's priors are fitted on rehearsals.
+    a predictor, and the priors are fitted on rehearsals.
 
     Args:
       key: of everything random.
@@ -131,7 +127,7 @@ def learn_from_history(
     held_out = np.asarray(validation, bool)
     past = standardise_past(history, space=space, metric=metric)
     _check(past.score, held_out, config)
-    landmark_key, network_key, rehearsal_key = jax.random.split(key, 3)
+    network_key, rehearsal_key = jax.random.split(key)
 
     on_stage("fit the kernel")
     groups = group_index(space)
@@ -152,19 +148,18 @@ def learn_from_history(
         past.scale,
         jnp.asarray(groups),
         kernel,
-        _landmarks(landmark_key, past, space=space, number=config.num_landmarks),
         state.best_params,
         *_network_spread(state.best_params, past, ~held_out),
     )
-    sources = _learn_sources(params, past)
+    sources = fit_sources(kernel, params.groups, past.x, past.y)
 
     on_stage("rehearse searches")
-    layout = Layout(len(held_out), params.network_location.shape[0], config.num_landmarks)
+    layout = Layout(len(held_out), params.network_location.shape[0])
     sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(params, _no_prior(layout), sources, sampling, bounds, jnp.zeros((2,)))
-    head, by_others = _features_of_past(knowledge, past)
+    pools, by_others = _features_of_past(knowledge, past)
     rehearsals = rehearse(
-        rehearsal_key, head, by_others, past.score, size=config.rehearsal_size, warp=config.warp
+        rehearsal_key, pools, by_others, past.score, size=config.rehearsal_size, warp=config.warp
     )
     prior, confidence, prior_evidence = fit_priors(
         rehearsals, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
@@ -237,12 +232,6 @@ def _meta_train(
     )
 
 
-@partial(jax.jit, static_argnames=("space", "number"))
-def _landmarks(key: Array, past: Past, *, space: Space, number: int) -> Array:
-    encoding = encode(space, sample(key, space, (number,)))
-    return standardise_encoding(past.location, past.scale, encoding)
-
-
 @jax.jit
 def _network_spread(network: PyTree, past: Past, trained_on: Array) -> tuple[Array, Array]:
     """Mean float[h] and scale float[h] of the network's features over what it was trained on."""
@@ -255,21 +244,15 @@ def _network_spread(network: PyTree, past: Past, trained_on: Array) -> tuple[Arr
 
 
 @jax.jit
-def _learn_sources(params: FeatureParams, past: Past) -> Array:
-    structure = jax.vmap(partial(structural_features, params))(past.x)
-    return fit_sources(params.kernel, structure, past.y)
-
-
-@jax.jit
-def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Array, Array]:
-    """The head's features float[S, M, F], and what other sources predict, float[S, M]."""
-    head = jax.vmap(lambda encoding: pool_features(knowledge, encoding).head)(past.encoding)
+def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Pool, Array]:
+    """The pools of the sources' own evaluations, and what other sources predict, float[S, M]."""
+    pools = jax.lax.map(lambda encoding: pool_features(knowledge, encoding).pool, past.encoding)
     number = past.y.shape[0]
-    predicted = head[..., 1 : 1 + number]
+    predicted = pools.features[..., 1 : 1 + number]
     itself = jnp.eye(number, dtype=bool)[:, None, :]
-    return head, jnp.sum(jnp.where(itself, 0, predicted), -1) / (number - 1)
+    return pools, jnp.sum(jnp.where(itself, 0, predicted), -1) / (number - 1)
 
 
-def _no_prior(layout: Layout) -> LinearPrior:
+def _no_prior(layout: Layout) -> PoolPrior:
     zeros = jnp.zeros((2, 1 + sum(layout)))
-    return LinearPrior(zeros, zeros, zeros[:, 0], zeros[:, 0], zeros[:, 0])
+    return PoolPrior(zeros, zeros, *(zeros[:, 0] for _ in range(4)))

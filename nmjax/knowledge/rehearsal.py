@@ -1,4 +1,4 @@
-"""The head's prior, fitted on rehearsals: past tasks played as if they were new.
+"""The priors of a new task, fitted on rehearsals: past tasks played as if they were new.
 
 Each source in turn is the target, the others are its past, and a few of its evaluations are drawn
 the way a search would, the promising more often. The prior under which the warped scores of all
@@ -14,27 +14,26 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
 from nmjax.knowledge.evidence import maximise
-from nmjax.predictors import LinearPrior, get_warp
+from nmjax.predictors import Pool, PoolPrior, get_warp, unit_matern
 from nmjax.types import Array
 
 
 class Layout(NamedTuple):
-    """How many of the head's features there are of each kind, after the constant: S, h and m."""
+    """How many features there are of each kind, after the constant: S and h."""
 
     sources: int
     network: int
-    structure: int
 
 
 class PriorParams(NamedTuple):
-    """A head's prior in a few numbers, float[] each, variances as logs.
+    """A prior in a few numbers, float[] each, variances as logs.
 
     Attributes:
       log_intercept: variance of the constant.
       source_mean: sum of the mean weights of the sources.
       log_source: sum of the variances of the sources' weights.
       log_network: sum of the variances of the network's features.
-      log_structure: variance of each structural feature, the amplitude of their kernel.
+      log_structure: variance of the process of the structure.
       log_noise: variance of the noise.
       log_shape: of the inverse gamma of the scale, its rate being the same.
     """
@@ -52,11 +51,13 @@ class Rehearsals(NamedTuple):
     """R rehearsals of n evaluations for each of S sources.
 
     Attributes:
-      features: float[S, R, n, F], of the head.
+      features: float[S, R, n, P].
+      kernel: float[S, R, n, n], of unit amplitude.
       score: float[S, R, n], warped; NaN where failed or padded.
     """
 
     features: Array
+    kernel: Array
     score: Array
 
 
@@ -68,8 +69,8 @@ def default_prior_params() -> PriorParams:
 
 def make_prior(
     params: PriorParams, layout: Layout, active: Array, with_network: Array
-) -> LinearPrior:
-    """The head's prior float[F].
+) -> PoolPrior:
+    """One prior, leaves float[P] and float[].
 
     Args:
       params: the few numbers.
@@ -79,31 +80,37 @@ def make_prior(
     """
     used = active.astype(params.log_noise.dtype)
     share = used / jnp.maximum(jnp.sum(used), 1)
-    ones = partial(jnp.ones, dtype=params.log_noise.dtype)
     network = jnp.where(with_network, jnp.exp(params.log_network), 0)
     variance = jnp.concatenate(
         [
             jnp.exp(params.log_intercept)[None],
             jnp.exp(params.log_source) * share,
-            network * ones((layout.network,)),
-            jnp.exp(params.log_structure) * ones((layout.structure,)),
+            jnp.broadcast_to(network, (layout.network,)),
         ]
     )
     mean = jnp.zeros_like(variance).at[1 : 1 + layout.sources].set(params.source_mean * share)
     shape = jnp.exp(params.log_shape)
-    return LinearPrior(mean, variance, jnp.exp(params.log_noise) + 1e-3, shape, shape)
+    noise = jnp.exp(params.log_noise) + 1e-3
+    return PoolPrior(mean, variance, jnp.exp(params.log_structure), noise, shape, shape)
 
 
-def log_evidence(prior: LinearPrior, features: Array, score: Array) -> Array:
-    """Log marginal likelihood float[] of scores float[n] at features float[n, F]; no NaN counts.
+def log_evidence(prior: PoolPrior, features: Array, kernel: Array, score: Array) -> Array:
+    """Log marginal likelihood float[] of scores float[n]; NaN does not count.
 
     A multivariate Student-t (Murphy, 2012, equation 7.76).
+
+    Args:
+      prior: one, leaves float[P] and float[].
+      features: float[n, P].
+      kernel: float[n, n], of unit amplitude.
+      score: float[n].
     """
     counts = ~jnp.isnan(score)
     number = jnp.sum(counts).astype(score.dtype)
     features = jnp.where(counts[:, None], features, 0)
+    kernel = jnp.where(counts[:, None] & counts[None, :], kernel, 0)
     residual = jnp.where(counts, score - features @ prior.mean, 0)
-    covariance = (features * prior.variance[None, :]) @ features.T
+    covariance = (features * prior.variance[None, :]) @ features.T + prior.amplitude * kernel
     factor = jnp.linalg.cholesky(covariance + jnp.diag(jnp.where(counts, prior.noise, 1)))
     white = jax.scipy.linalg.solve_triangular(factor, residual, lower=True)
     shape = prior.shape + 0.5 * number
@@ -119,13 +126,13 @@ def log_evidence(prior: LinearPrior, features: Array, score: Array) -> Array:
 
 @partial(jax.jit, static_argnames=("size", "warp"))
 def rehearse(
-    key: Array, features: Array, predicted: Array, score: Array, *, size: int, warp: str
+    key: Array, pools: Pool, predicted: Array, score: Array, *, size: int, warp: str
 ) -> Rehearsals:
     """Draws rehearsals, from uniform to ever more promising evaluations.
 
     Args:
       key: of the draws.
-      features: float[S, M, F], of the head, at each source's own evaluations.
+      pools: each source's own evaluations, leaves [S, M, ...].
       predicted: float[S, M], what the other sources predict there.
       score: float[S, M], raw scores, higher is better; NaN does not count.
       size: n, evaluations a rehearsal.
@@ -133,24 +140,23 @@ def rehearse(
     """
     greed = jnp.array([0.0, 1.0, 2.0, 4.0])
 
-    def one(key: Array, features: Array, predicted: Array, score: Array, greed: Array):
+    def one(key: Array, pool: Pool, predicted: Array, score: Array, greed: Array) -> Rehearsals:
         noise = jax.random.gumbel(key, score.shape)
         _, rows = jax.lax.top_k(
             jnp.where(jnp.isnan(score), -jnp.inf, greed * predicted + noise), size
         )
-        return features[rows], get_warp(warp)(score[rows])
+        features, position = pool.features[rows], pool.position[rows]
+        return Rehearsals(features, unit_matern(position, position), get_warp(warp)(score[rows]))
 
     keys = jax.random.split(key, (score.shape[0], greed.shape[0]))
     over_greed = jax.vmap(one, in_axes=(0, None, None, None, 0))
-    return Rehearsals(
-        *jax.vmap(over_greed, in_axes=(0, 0, 0, 0, None))(keys, features, predicted, score, greed)
-    )
+    return jax.vmap(over_greed, in_axes=(0, 0, 0, 0, None))(keys, pools, predicted, score, greed)
 
 
 @partial(jax.jit, static_argnames=("layout", "steps"))
 def fit_priors(
     rehearsals: Rehearsals, validation: Array, *, layout: Layout, steps: int
-) -> tuple[LinearPrior, Array, Array]:
+) -> tuple[PoolPrior, Array, Array]:
     """The transferred and the flat prior, and how often each was the better one.
 
     Args:
@@ -171,7 +177,7 @@ def fit_priors(
 
     def evidences(params: PriorParams, active: Array, unseen: Array) -> Array:
         priors = jax.vmap(partial(make_prior, params, layout))(active, unseen)
-        over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0))
+        over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
         return jax.vmap(over_rehearsals)(priors, *rehearsals)
 
     def fit(active: Array, unseen: Array) -> tuple[PriorParams, Array]:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from nmjax.predictors import KernelParams, LinearPrior
+from nmjax.predictors import KernelParams, PoolPrior
 from nmjax.types import Array, Categorical, PyTree
 
 
@@ -14,7 +14,6 @@ class FeatureParams(NamedTuple):
       scale: float[D], so that every group of features has unit variance in all.
       groups: int32[D], the group of each encoded feature.
       kernel: of the structure, fitted by evidence on past tasks.
-      landmarks: float[m, D], standardised encodings that span the structural features.
       network: meta-trained parameters.
       network_location: float[h], mean of the network's features over the past.
       network_scale: float[h], their standard deviation, times sqrt(h).
@@ -24,31 +23,44 @@ class FeatureParams(NamedTuple):
     scale: Array
     groups: Array
     kernel: KernelParams
-    landmarks: Array
     network: PyTree
     network_location: Array
     network_scale: Array
 
 
+class SourceModels(NamedTuple):
+    """The posterior means of S sources, each a constant and a sum of kernels at its evaluations.
+
+    Attributes:
+      position: float[S, M, D], of the evaluations, between which distances are the kernel's.
+      weights: float[S, M], 0 where failed or padded.
+      constant: float[S].
+    """
+
+    position: Array
+    weights: Array
+    constant: Array
+
+
 class MetaKnowledge(NamedTuple):
     """What past tasks taught.
 
-    The head's F features are, in this order: a constant; the S sources' predicted scores; h
-    features of the meta-trained network; m structural features. F = 1 + S + h + m.
+    A model of a new task has P = 1 + S + h features, in this order: a constant; the S sources'
+    predicted scores; h features of the meta-trained network; and a process of the structure.
 
     Attributes:
-      params: how an encoding becomes features.
-      prior: of the head's weights; leaves with a leading axis of K = 2, the transferred prior and
-        the flat one, which bars the sources and the network.
-      sources: float[S, 1 + m], mean weights of each source over a constant and the structure.
+      params: how an encoding becomes features and a position.
+      prior: of a new task; leaves with a leading axis of K = 2, the transferred prior and the flat
+        one, which bars the sources and the network.
+      sources: what each source predicts.
       sampling: probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
       confidence: float[K], log-weights of the components before any evaluation.
     """
 
     params: FeatureParams
-    prior: LinearPrior
-    sources: Array
+    prior: PoolPrior
+    sources: SourceModels
     sampling: Categorical
     bounds: Array
     confidence: Array

@@ -1,4 +1,4 @@
-"""A Matern kernel over groups of features, and its features by the Nystrom method."""
+"""A Matern kernel over groups of features, and random features of it."""
 
 from typing import NamedTuple
 
@@ -33,20 +33,51 @@ def default_kernel(num_groups: int) -> KernelParams:
     return KernelParams(jnp.zeros((num_groups,)), scalar, scalar, scalar - 2.0)
 
 
-def matern(params: KernelParams, groups: Array, a: Array, b: Array) -> Array:
-    """Matern-5/2 covariances float[A, B] of a float[A, D] and b float[B, D], without a constant.
+def kernel_position(params: KernelParams, groups: Array, x: Array) -> Array:
+    """Features float[N, D], each scaled by its relevance, so that distances are the kernel's.
 
     Args:
       params: hyperparameters.
       groups: int[D], the group of each feature.
-      a: float[A, D], features scaled so that each group has unit variance in all.
-      b: float[B, D], likewise.
+      x: float[N, D], features scaled so that each group has unit variance in all.
     """
-    weight = jnp.exp(0.5 * params.log_relevance)[groups]
-    a, b = a * weight[None, :], b * weight[None, :]
+    return x * jnp.exp(0.5 * params.log_relevance)[groups][None, :]
+
+
+def unit_matern(a: Array, b: Array) -> Array:
+    """Matern-5/2 correlations float[A, B] of positions float[A, D] and float[B, D]."""
     squared = jnp.sum(a * a, -1)[:, None] + jnp.sum(b * b, -1)[None, :] - 2 * a @ b.T
     r = jnp.sqrt(jnp.maximum(5 * squared, 0) + 1e-10)
-    return jnp.exp(params.log_amplitude) * (1 + r + r * r / 3) * jnp.exp(-r)
+    return (1 + r + r * r / 3) * jnp.exp(-r)
+
+
+def matern(params: KernelParams, groups: Array, a: Array, b: Array) -> Array:
+    """Matern-5/2 covariances float[A, B] of a float[A, D] and b float[B, D], without a constant.
+
+    Arguments are those of `kernel_position`.
+    """
+    a, b = kernel_position(params, groups, a), kernel_position(params, groups, b)
+    return jnp.exp(params.log_amplitude) * unit_matern(a, b)
+
+
+def spectral_features(key: Array, position: Array, *, number: int = 128) -> Array:
+    """Random features float[N, number] whose inner products are `unit_matern` on average.
+
+    Frequencies come from the kernel's spectral density, a multivariate Student-t of 5 degrees of
+    freedom (Rahimi and Recht, 2007; Rasmussen and Williams, 2006, equation 4.15).
+
+    Args:
+      key: of the frequencies and phases.
+      position: float[N, D].
+      number: of features.
+    """
+    normal_key, scale_key, phase_key = jax.random.split(key, 3)
+    dtype = position.dtype
+    frequency = jax.random.normal(normal_key, (position.shape[-1], number), dtype)
+    heaviness = jax.random.gamma(scale_key, 2.5, (number,), dtype) / 2.5
+    phase = jax.random.uniform(phase_key, (number,), dtype, maxval=2 * jnp.pi)
+    angle = position @ (frequency / jnp.sqrt(heaviness)[None, :]) + phase[None, :]
+    return jnp.sqrt(2 / number) * jnp.cos(angle)
 
 
 def kernel_noise(params: KernelParams) -> Array:
@@ -67,25 +98,3 @@ def log_marginal_likelihood(params: KernelParams, groups: Array, x: Array, y: Ar
     white = jax.scipy.linalg.solve_triangular(factor, jnp.where(counts, y, 0), lower=True)
     normaliser = 0.5 * jnp.sum(counts).astype(x.dtype) * jnp.log(2 * jnp.pi)
     return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor))) - normaliser
-
-
-def nystrom_features(
-    params: KernelParams, groups: Array, landmarks: Array, x: Array, *, jitter: float = 1e-4
-) -> Array:
-    """Features float[N, m] whose inner products approximate the kernel of unit amplitude.
-
-    Exact at the m landmarks, up to jitter (Williams and Seeger, 2001).
-
-    Args:
-      params: of the kernel; its amplitude is left out, for a prior over weights to give.
-      groups: int[D].
-      landmarks: float[m, D].
-      x: float[N, D].
-      jitter: added to the landmarks' variances.
-    """
-    unit = params._replace(log_amplitude=jnp.zeros_like(params.log_amplitude))
-    size = landmarks.shape[0]
-    inner = matern(unit, groups, landmarks, landmarks) + jitter * jnp.eye(size, dtype=x.dtype)
-    factor = jnp.linalg.cholesky(inner)
-    cross = matern(unit, groups, landmarks, x)
-    return jax.scipy.linalg.solve_triangular(factor, cross, lower=True).T

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.types import Array, Gaussian, MultivariateGaussian
+from nmjax.types import Array, Gaussian
 
 
 class LinearPrior(NamedTuple):
@@ -149,8 +149,12 @@ class BayesianLinear(NamedTuple):
 
     def sample(self, key: Array, state: LinearState, pool: Array) -> Array:
         """One joint draw of the function, float[N], at pool float[N, F]. O(F^3 + N F)."""
-        weights = whitened_posterior(state.mean, state.covariance, state.rate / state.shape)
-        return pool @ draw_weights(key, state.prior, weights)
+        size, dtype = state.mean.shape[-1], state.mean.dtype
+        jitter = 10 * jnp.finfo(dtype).eps * jnp.eye(size, dtype=dtype)
+        factor = jnp.linalg.cholesky(state.covariance + jitter)
+        standard = jax.random.normal(key, state.mean.shape, dtype)
+        white = state.mean + jnp.sqrt(state.rate / state.shape) * (factor @ standard)
+        return pool @ (state.prior.mean + jnp.sqrt(state.prior.variance) * white)
 
     def covariance(self, state: LinearState, a: Array, b: Array) -> Array:
         """Posterior covariance float[A, B] of the function between a float[A, F], b float[B, F]."""
@@ -165,22 +169,3 @@ class BayesianLinear(NamedTuple):
 def bayesian_linear() -> BayesianLinear:
     """The Bayesian linear head as a `Surrogate`; its hyperparameters are a `LinearPrior`."""
     return BayesianLinear()
-
-
-def whitened_posterior(mean: Array, covariance: Array, scale: Array) -> MultivariateGaussian:
-    """The whitened weights' Gaussian N(mean, scale covariance), mean float[F].
-
-    Args:
-      mean: float[F].
-      covariance: float[F, F], in units of s2.
-      scale: float[], s2.
-    """
-    jitter = jnp.finfo(mean.dtype).eps * 10
-    factor = jnp.linalg.cholesky(covariance + jitter * jnp.eye(mean.shape[-1], dtype=mean.dtype))
-    return MultivariateGaussian(mean, factor * jnp.sqrt(scale))
-
-
-def draw_weights(key: Array, prior: LinearPrior, whitened: MultivariateGaussian) -> Array:
-    """One draw float[F] of the weights from a Gaussian over the whitened ones."""
-    standard = jax.random.normal(key, whitened.mean.shape, whitened.mean.dtype)
-    return prior.mean + jnp.sqrt(prior.variance) * (whitened.mean + whitened.scale_tril @ standard)

@@ -1,74 +1,116 @@
-"""The Bayesian linear head over a fixed pool, at O(N F) an observation.
+"""Gaussian processes over a fixed pool, K priors side by side, at O(N (B + P + D)) an observation.
 
-What was measured where decides the covariance, which is kept by rank-one updates; the scores
-decide only the mean and the evidence, which are computed from all of them at each step. So scores
-may be warped anew as they come, and mean and evidence stay those of one consistent data set. Both
-products with the pool are one product with two columns, which lanes turn into a matrix product.
+Scores are y = phi.w + g(x) + e with weights w ~ N(mean, s2 diag(variance)) of P features, a Matern
+process g ~ GP(0, s2 amplitude k) of the structure, e ~ N(0, s2 noise) and an unknown scale
+s2 ~ InverseGamma(shape, rate), so predictives are Student-t. (Rasmussen and Williams, 2006, section
+2.7; Murphy, 2012, section 7.6.)
+
+What was measured where decides the covariance, whose inverse Cholesky factor grows by a row; the
+scores decide only mean and evidence, which are computed from all of them at each step. So scores
+may be warped anew as they come, and mean and evidence stay those of one consistent data set. The
+kernel between observations and pool is the same for all priors: what each makes of it is a few
+columns of one product.
 """
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
-from nmjax.predictors.linear import (
-    LinearPrior,
-    check_prior,
-    draw_weights,
-    rank_one,
-    whitened_posterior,
-)
-from nmjax.types import Array, Gaussian, MultivariateGaussian
+from nmjax.errors import NmjaxError
+from nmjax.predictors.kernel import spectral_features, unit_matern
+from nmjax.types import Array, Gaussian
 
 
-class PoolState(NamedTuple):
-    """The posterior of a Bayesian linear head, kept over a pool.
+class Pool(NamedTuple):
+    """What a model knows of N architectures.
 
     Attributes:
-      mean: float[N], of the noise-free score.
-      variance: float[N], of the noise-free score, in units of s2.
-      weights: float[F], mean of the whitened weights.
-      covariance: float[F, F], of the whitened weights, in units of s2.
-      log_determinant: float[], of the observations' covariance in units of s2.
-      shape: float[], of the inverse gamma of s2.
-      rate: float[], of the inverse gamma of s2.
-      log_evidence: float[], of the scores.
+      features: float[N, P].
+      position: float[N, D], between which distances are the kernel's.
+    """
+
+    features: Array
+    position: Array
+
+
+class PoolPrior(NamedTuple):
+    """K priors of a function over a pool.
+
+    Attributes:
+      mean: float[K, P], of the features' weights.
+      variance: float[K, P], of the features' weights, in units of s2; 0 bars a feature.
+      amplitude: float[K], variance of the process, in units of s2.
+      noise: float[K], variance of the noise, in units of s2.
+      shape: float[K], of the inverse gamma of s2; twice it is the degrees of freedom.
+      rate: float[K], of the inverse gamma of s2.
     """
 
     mean: Array
     variance: Array
+    amplitude: Array
+    noise: Array
+    shape: Array
+    rate: Array
+
+
+class PoolState(NamedTuple):
+    """K posteriors over a pool, after up to B observations.
+
+    Attributes:
+      mean: float[K, N], of the noise-free score.
+      variance: float[K, N], of the noise-free score, in units of s2.
+      kernel: float[B, N], of unit amplitude, between observations and pool; 0 where there is none.
+      inverse: float[K, B, B], of the Cholesky factor of the observations' covariance in units of
+        s2; rows of 0 where there is no observation.
+      weights: float[K, B], the inverse covariance times the scores less their prior mean.
+      shape: float[K], of the inverse gamma of s2.
+      rate: float[K], of the inverse gamma of s2.
+      log_evidence: float[K], of the scores.
+    """
+
+    mean: Array
+    variance: Array
+    kernel: Array
+    inverse: Array
     weights: Array
-    covariance: Array
-    log_determinant: Array
     shape: Array
     rate: Array
     log_evidence: Array
 
 
-def init_pool(prior: LinearPrior, pool: Array) -> PoolState:
-    """The state before any observation, for pool float[N, F].
+def init_pool(prior: PoolPrior, pool: Pool, *, capacity: int) -> PoolState:
+    """The state before any observation, with room for `capacity` of them.
 
     Raises:
-      NmjaxError: the prior's shapes do not fit.
+      NmjaxError: the prior's shapes do not fit one another, or the pool's features.
     """
-    check_prior(prior)
-    zero = jnp.zeros((), pool.dtype)
+    shapes = {name: jnp.shape(leaf) for name, leaf in prior._asdict().items()}
+    components, size = len(prior.noise), pool.features.shape[-1]
+    wide, narrow = (components, size), (components,)
+    if list(shapes.values()) != [wide, wide, narrow, narrow, narrow, narrow]:
+        raise NmjaxError(
+            f"The priors of a pool with {size} features have leaves of shapes {shapes}; give mean "
+            "and variance as float[K, P], the others as float[K]."
+        )
+    zeros, dtype = jnp.zeros, pool.features.dtype
     return PoolState(
-        mean=pool @ prior.mean,
-        variance=jnp.square(pool) @ prior.variance,
-        weights=jnp.zeros_like(prior.mean),
-        covariance=jnp.eye(pool.shape[-1], dtype=pool.dtype),
-        log_determinant=zero,
-        shape=jnp.asarray(prior.shape, pool.dtype),
-        rate=jnp.asarray(prior.rate, pool.dtype),
-        log_evidence=zero,
+        mean=prior.mean @ pool.features.T,
+        variance=prior.variance @ jnp.square(pool.features).T + prior.amplitude[:, None],
+        kernel=zeros((capacity, pool.features.shape[0]), dtype),
+        inverse=zeros((components, capacity, capacity), dtype),
+        weights=zeros((components, capacity), dtype),
+        shape=jnp.asarray(prior.shape, dtype),
+        rate=jnp.asarray(prior.rate, dtype),
+        log_evidence=zeros((components,), dtype),
     )
 
 
 def observe_pool(
     state: PoolState,
-    prior: LinearPrior,
-    pool: Array,
+    prior: PoolPrior,
+    pool: Pool,
     index: Array,
     score: Array,
     newest: Array,
@@ -78,75 +120,141 @@ def observe_pool(
     Args:
       state: after all observations before the newest.
       prior: what the state began with.
-      pool: float[N, F], features.
+      pool: what it is over.
       index: int32[B], which rows of the pool were observed; any row where there is no score.
       score: float[B], NaN where there is none or the evaluation failed.
       newest: int32[], position of the newest observation in `index`; -1 where none is new.
     """
-    root = jnp.sqrt(prior.variance)
     counts = ~jnp.isnan(score)
-    rows = jnp.where(counts[:, None], pool[index], 0)
-    white = rows * root[None, :]
-    newest_counts = (newest >= 0) & counts[newest]
-    direction, spread, covariance = rank_one(
-        state.covariance, white[newest], prior.noise, newest_counts
+    is_newest = jnp.arange(score.shape[0], dtype=jnp.int32) == newest
+    is_new = jnp.any(is_newest & counts)
+    row = index[newest]
+    features = jnp.where(counts[:, None], pool.features[index], 0)
+
+    fresh = unit_matern(pool.position[row][None, :], pool.position)[0]
+    kernel = state.kernel.at[newest].set(jnp.where(is_new, fresh, state.kernel[newest]))
+    cross = prior.amplitude[:, None] * kernel[:, row][None, :]
+    cross = cross + (prior.variance * pool.features[row][None, :]) @ features.T
+    cross = jnp.where((counts & ~is_newest)[None, :], cross, 0)
+    white = jnp.einsum("kij,kj->ki", state.inverse, cross)
+    spread = jnp.sqrt(state.variance[:, row] + prior.noise)[:, None]
+    # The newest observation less what the earlier ones say of it.
+    contrast = is_newest.astype(score.dtype)[None, :] - jnp.einsum(
+        "kij,ki->kj", state.inverse, white
     )
+    contrast = jnp.where(is_new, contrast / spread, 0)
+    inverse = state.inverse + is_newest.astype(score.dtype)[None, :, None] * contrast[:, None, :]
 
-    residual = jnp.where(counts, score, 0) - rows @ prior.mean
-    projected = white.T @ residual / prior.noise
-    weights = covariance @ projected
-    columns = jnp.stack([prior.mean + root * weights, root * direction], axis=-1)
-    mean, gain = jnp.moveaxis(pool @ columns, -1, 0)
-    reduction = jnp.where(newest_counts, jnp.square(gain) / spread, 0)
-    log_determinant = state.log_determinant + jnp.where(newest_counts, jnp.log(spread), 0)
+    residual = jnp.where(counts[None, :], score[None, :] - prior.mean @ features.T, 0)
+    white = jnp.einsum("kij,kj->ki", inverse, residual)
+    weights = jnp.einsum("kij,ki->kj", inverse, white)
+    over_rows = jnp.concatenate([weights, contrast])
+    components = prior.noise.shape[0]
+    both = [prior.amplitude] * 2, [prior.variance] * 2
+    amplitude, variance = (jnp.concatenate(leaves) for leaves in both)
+    over_features = variance * (over_rows @ features)
+    over_features = over_features.at[:components].add(prior.mean)
+    over_pool = (amplitude[:, None] * over_rows) @ kernel + over_features @ pool.features.T
+    mean, gain = over_pool[:components], over_pool[components:]
 
-    number = jnp.sum(counts).astype(pool.dtype)
-    explained = jnp.maximum(residual @ residual / prior.noise - projected @ weights, 0)
+    number = jnp.sum(counts).astype(score.dtype)
     shape = prior.shape + 0.5 * number
-    rate = prior.rate + 0.5 * explained
+    rate = prior.rate + 0.5 * jnp.sum(jnp.square(white), axis=-1)
     log_evidence = (
         gammaln(shape)
         - gammaln(prior.shape)
         + prior.shape * jnp.log(prior.rate)
         - shape * jnp.log(rate)
-        - 0.5 * (log_determinant + number * jnp.log(2 * jnp.pi))
+        - 0.5 * (_log_determinant(inverse) + number * jnp.log(2 * jnp.pi))
     )
-    return PoolState(
-        mean,
-        jnp.maximum(state.variance - reduction, 0),
-        weights,
-        covariance,
-        log_determinant,
-        shape,
-        rate,
-        log_evidence,
-    )
+    remaining = jnp.maximum(state.variance - jnp.square(gain), 0)
+    return PoolState(mean, remaining, kernel, inverse, weights, shape, rate, log_evidence)
 
 
 def predict_pool(state: PoolState) -> Gaussian:
-    """Marginals of the noise-free score over the pool, mean and std float[N]."""
-    return Gaussian(state.mean, jnp.sqrt(state.variance * scale(state)))
+    """Marginals of the noise-free score over the pool, mean and std float[K, N]."""
+    return Gaussian(state.mean, jnp.sqrt(state.variance * scale(state)[:, None]))
 
 
-def predict_evaluation(state: PoolState, prior: LinearPrior) -> Gaussian:
-    """Marginals float[N] of the score that an evaluation would return, noise included.
+def predict_evaluation(state: PoolState, prior: PoolPrior) -> Gaussian:
+    """Marginals float[K, N] of the score that an evaluation would return, noise included.
 
     Where an evaluation's noise is the architecture's own, as in a table or a finished training,
     it is part of what is gained, so improvement over the best evaluation is judged on this.
     """
-    return Gaussian(state.mean, jnp.sqrt((state.variance + prior.noise) * scale(state)))
+    variance = (state.variance + prior.noise[:, None]) * scale(state)[:, None]
+    return Gaussian(state.mean, jnp.sqrt(variance))
 
 
 def scale(state: PoolState) -> Array:
-    """The estimate float[] of s2, the unit of all variances."""
+    """The estimates float[K] of s2, the unit of all variances."""
     return state.rate / state.shape
 
 
-def pool_weights(state: PoolState) -> MultivariateGaussian:
-    """The whitened weights' posterior; before any observation it is a standard normal times s2."""
-    return whitened_posterior(state.weights, state.covariance, scale(state))
+def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:
+    """Nats float[K] between posterior and prior of the whole function, both at the scale s2 now.
+
+    It is that between their values where observations were made, as elsewhere the two say the same
+    given these; in terms of the observations' covariance A = C + noise I it is
+    0.5 [log |A| - n log noise - tr(C inv(A)) + w' C w / s2] with w = inv(A) residual.
+    """
+    number = 2 * (state.shape - prior.shape)
+    unexplained = jnp.sum(jnp.square(state.inverse), axis=(-2, -1)) * prior.noise
+    quadratic = 2 * (state.rate - prior.rate)
+    quadratic = quadratic - prior.noise * jnp.sum(jnp.square(state.weights), axis=-1)
+    volume = _log_determinant(state.inverse) - number * jnp.log(prior.noise)
+    return 0.5 * (volume - (number - unexplained) + quadratic / scale(state))
 
 
-def sample_pool(key: Array, state: PoolState, prior: LinearPrior, pool: Array) -> Array:
-    """One joint draw of the function over the pool, float[N]. O(F^3 + N F)."""
-    return pool @ draw_weights(key, prior, pool_weights(state))
+def sample_pool(
+    key: Array, state: PoolState, prior: PoolPrior, pool: Pool, index: Array, score: Array
+) -> Array:
+    """One joint draw of each posterior over the pool, float[K, N]. O(N (B + P + M D)).
+
+    A draw of the prior, by M random Fourier features, corrected by what the observations say of it
+    (Wilson et al., 2020, "Efficiently sampling functions from Gaussian process posteriors").
+
+    Args:
+      key: of the draw.
+      state: after the observations.
+      prior: what the state began with.
+      pool: what it is over.
+      index: int32[B], as observed.
+      score: float[B], as observed.
+    """
+    prior_key, noise_key = jax.random.split(key)
+    unit = jnp.sqrt(scale(state))[:, None]
+    draw = sample_pool_prior(prior_key, prior, pool, unit)
+    noise = jax.random.normal(noise_key, state.weights.shape, draw.dtype)
+    noise = noise * unit * jnp.sqrt(prior.noise)[:, None]
+    residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw[:, index] - noise)
+    white = jnp.einsum("kij,kj->ki", state.inverse, residual)
+    weights = jnp.einsum("kij,ki->kj", state.inverse, white)
+    correction = (prior.amplitude[:, None] * weights) @ state.kernel
+    over_features = prior.variance * (weights @ pool.features[index])
+    return draw + correction + over_features @ pool.features.T
+
+
+def sample_pool_prior(key: Array, prior: PoolPrior, pool: Pool, spread: Array) -> Array:
+    """One joint draw of each prior over the pool, float[K, N], by random Fourier features.
+
+    Args:
+      key: of the draws.
+      prior: K of them.
+      pool: what they are over.
+      spread: float[K, 1], standard deviations as a multiple of those at s2 = 1.
+    """
+    basis_key, process_key, weight_key = jax.random.split(key, 3)
+    basis = spectral_features(basis_key, pool.position)
+    components = prior.noise.shape[0]
+    process = jax.random.normal(process_key, (components, basis.shape[-1]), basis.dtype)
+    standard = jax.random.normal(weight_key, prior.mean.shape, basis.dtype)
+    weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
+    process = spread * jnp.sqrt(prior.amplitude)[:, None] * process
+    return weights @ pool.features.T + process @ basis.T
+
+
+def _log_determinant(inverse: Array) -> Array:
+    """Log-determinants float[K] of covariances, given the inverses of their factors."""
+    diagonal = jnp.diagonal(inverse, axis1=-2, axis2=-1)
+    return -2 * jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1)), axis=-1)

@@ -142,7 +142,7 @@ def bayesian_search(
             key,
             empty_record(problem.score, capacity=capacity),
             select_initial_points(jax.random.fold_in(key, capacity), problem, hyper.initial_spread),
-            jax.vmap(init_pool, in_axes=(0, None))(problem.prior, problem.features),
+            init_pool(problem.prior, problem.pool, capacity=capacity),
             problem.log_weights,
         )
 
@@ -152,12 +152,12 @@ def bayesian_search(
 
         def sample(key: Array) -> Array:
             which_key, draw_key = jax.random.split(key)
-            which = jax.random.categorical(which_key, state.log_weights)
-            chosen, prior = jax.tree.map(lambda leaf: leaf[which], (model, problem.prior))
-            return sample_pool(draw_key, chosen, prior, problem.features)
+            draws = sample_pool(draw_key, model, problem.prior, problem.pool, record.row, warped)
+            return draws[jax.random.categorical(which_key, state.log_weights)]
 
-        best = jnp.max(jnp.nan_to_num(apply_warp(record.score), nan=-jnp.inf))
-        posterior = Mixture(state.log_weights, jax.vmap(predict_evaluation)(model, problem.prior))
+        warped = apply_warp(record.score)
+        best = jnp.max(jnp.nan_to_num(warped, nan=-jnp.inf))
+        posterior = Mixture(state.log_weights, predict_evaluation(model, problem.prior))
         context = AcquisitionContext(best, hyper.exploration, lambda _: sample(sample_key))
         value = acquire(acquire_key, posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
@@ -173,9 +173,7 @@ def bayesian_search(
         record = append(state.record, index, score, active)
         warped = apply_warp(record.score)
         newest = jnp.where(active, record.step - 1, -1)
-        model = jax.vmap(observe_pool, in_axes=(0, 0, None, None, None, None))(
-            state.model, problem.prior, problem.features, record.row, warped, newest
-        )
+        model = observe_pool(state.model, problem.prior, problem.pool, record.row, warped, newest)
         log_weights = mixture_log_weights(problem.log_weights, model.log_evidence, hyper.floor)
         info = _information(state, problem, index, score, warped[newest], active)
         return SearchState(state.key, record, state.initial, model, log_weights), info
@@ -193,7 +191,7 @@ def _information(
 ) -> SearchInfo:
     """What an observation teaches, averaged over the components by their weight before it."""
     weights = jnp.exp(state.log_weights)
-    units = jax.vmap(scale)(state.model)
+    units = scale(state.model)
     variance = state.model.variance[:, index] * units
     noise = problem.prior.noise * units
     error = warped - state.model.mean[:, index]

@@ -9,7 +9,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features
-from nmjax.predictors import LinearPrior
+from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space, canonicalise, encode, neighbours, to_index
 from nmjax.types import Array
 
@@ -20,16 +20,16 @@ class Problem(NamedTuple):
     Attributes:
       score: float[N], what an evaluation returns; NaN fails. Searches read an entry by paying for
         it; where the scores are not known yet, as in a `Study`, all are NaN.
-      features: float[N, F], of each architecture.
-      prior: of the features' weights, leaves with a leading axis of K components.
+      pool: features and position of each architecture.
+      prior: of the score over the pool, leaves with a leading axis of K components.
       log_weights: float[K], prior log-probabilities of the components.
       past_mean: float[N], mean over sources of their predicted scores.
       neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer.
     """
 
     score: Array
-    features: Array
-    prior: LinearPrior
+    pool: Pool
+    prior: PoolPrior
     log_weights: Array
     past_mean: Array
     neighbours: Array
@@ -68,7 +68,7 @@ def make_problem(
     features = _features(knowledge, pool, space=space)
     return Problem(
         score=jnp.asarray(score),
-        features=features.head,
+        pool=features.pool,
         prior=knowledge.prior,
         log_weights=knowledge.confidence,
         past_mean=features.past_mean,
@@ -84,7 +84,7 @@ def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFea
 def without_transfer(problem: Problem) -> Problem:
     """The same problem under the flat prior alone, the last component."""
     last = jnp.asarray([-1])
-    prior = LinearPrior(*(leaf[last] for leaf in problem.prior))
+    prior = PoolPrior(*(leaf[last] for leaf in problem.prior))
     return problem._replace(prior=prior, log_weights=jnp.zeros_like(problem.log_weights[last]))
 
 

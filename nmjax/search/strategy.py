@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from nmjax.predictors import sample_pool_prior
 from nmjax.search.problem import Problem
 from nmjax.types import Array
 
@@ -16,9 +17,8 @@ def sample_from_prior(key: Array, problem: Problem, spread: Array) -> Array:
       spread: float[], standard deviations of the draws as a multiple of the prior's.
     """
     prior = problem.prior
-    standard = jax.random.normal(key, prior.mean.shape, prior.mean.dtype)
-    weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
-    return weights @ problem.features.T
+    unit = spread * jnp.sqrt(prior.rate / prior.shape)[:, None]
+    return sample_pool_prior(key, prior, problem.pool, unit)
 
 
 def select_initial_points(key: Array, problem: Problem, spread: Array) -> Array:
@@ -45,5 +45,5 @@ def select_initial_points(key: Array, problem: Problem, spread: Array) -> Array:
         row = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)
         return taken.at[row].set(True), row
 
-    nothing = jnp.zeros(problem.features.shape[:1], bool)
+    nothing = jnp.zeros(problem.score.shape, bool)
     return jax.lax.scan(pick, nothing, value[::-1])[1]
