@@ -15,7 +15,6 @@ SPACE = Space("related", tuple(Choice(f"c{i}", ("a", "b", "c")) for i in range(5
 METRIC = Metric("score", "1")
 SOURCES, ROWS = 5, 60
 CONFIG = LearnConfig(
-    num_landmarks=48,
     kernel_rows=60,
     kernel_steps=60,
     meta_steps=40,

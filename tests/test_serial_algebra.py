@@ -39,13 +39,13 @@ PROGRAMS = {
         jnp.ones((TASKS, ROWS)),
     ),
     "sources": (
-        partial(fit_sources, default_kernel(SIZE)),
-        jnp.ones((TASKS, ROWS, 1 + SIZE)),
+        partial(fit_sources, default_kernel(SIZE), GROUPS),
+        jnp.ones((TASKS, ROWS, SIZE)),
         jnp.ones((TASKS, ROWS)),
     ),
     "priors": (
-        partial(fit_priors, layout=Layout(TASKS, 1, 1), steps=2),
-        Rehearsals(jnp.ones((TASKS, 2, ROWS, 6)), jnp.ones((TASKS, 2, ROWS))),
+        partial(fit_priors, layout=Layout(TASKS, 1), steps=2),
+        Rehearsals(*(jnp.ones((TASKS, 2, *s)) for s in ((ROWS, 5), (ROWS, ROWS), (ROWS,)))),
         jnp.arange(TASKS) == 0,
     ),
     "covariance": (covariances, jnp.ones((TASKS, 2, SIZE))),

@@ -69,7 +69,7 @@ class LearnConfig:
     outer_rate: float = 2e-3
     support: int = 20
     query: int = 60
-    rehearsal_size: int = 24
+    rehearsal_size: int = 48
     prior_steps: int = 100
     warp: str = "compress"
 

@@ -63,7 +63,7 @@ class SearchState(NamedTuple):
     Attributes:
       key: folded with (step, role), never drawn from.
       record: the evaluations so far.
-      initial: int32[K], the rows to begin with.
+      initial: int32[4], three rows to begin with, and what may take the place of the third.
       model: the components' posteriors, leaves with a leading axis of K.
       log_weights: float[K], of the components now.
     """
@@ -161,9 +161,11 @@ def bayesian_search(
         context = AcquisitionContext(best, hyper.exploration, lambda _: sample(sample_key))
         value = acquire(acquire_key, posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
-        number = state.initial.shape[0]
-        planned = state.initial[jnp.minimum(record.step, number - 1)]
-        follows_plan = (record.step < number) & ~record.evaluated[planned]
+        # What the past would try is not worth an evaluation where evidence has turned against it.
+        trusted = state.log_weights[0] > problem.log_weights[0] - jnp.log(2)
+        replaces = (record.step == 2) & trusted
+        planned = state.initial[jnp.where(replaces, 3, jnp.minimum(record.step, 2))]
+        follows_plan = (record.step < 3) & ~record.evaluated[planned]
         return jnp.where(follows_plan, planned, jnp.argmax(value).astype(jnp.int32))
 
     def observe(

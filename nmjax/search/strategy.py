@@ -1,4 +1,4 @@
-"""Where a search begins: one point of each component's choosing, the most cautious first."""
+"""Where a search begins: fair points first, then what the past would try."""
 
 import jax
 import jax.numpy as jnp
@@ -22,28 +22,28 @@ def sample_from_prior(key: Array, problem: Problem, spread: Array) -> Array:
 
 
 def select_initial_points(key: Array, problem: Problem, spread: Array) -> Array:
-    """Distinct rows int32[K], one of each component's choosing, the last component first.
+    """Distinct rows int32[4]: three uniform ones, and the first component's choice.
 
-    A component that expects more of some rows than of others chooses the best of a draw from its
-    prior (Thompson, 1933). One that does not, as a flat one, chooses uniformly: the best of its
-    draws would be the oddest architectures. The flat one goes first, so that a past that misleads
-    costs one evaluation after a fair one, and not the only one there is.
+    The choice is for the third evaluation, in the place of the third uniform row, unless the first
+    two speak against the component. One that expects more of some rows than of others chooses the
+    best of a draw from its prior (Thompson, 1933). One that does not, as a flat one, chooses
+    uniformly: the best of its draws would be the oddest architectures.
 
     Args:
       key: of the draws.
       problem: with priors of K components.
       spread: float[], standard deviations of the draws as a multiple of the prior's; 0 takes the
-        rows of largest prior mean.
+        row of largest prior mean.
     """
     draw_key, uniform_key = jax.random.split(key)
-    draws = sample_from_prior(draw_key, problem, spread)
-    uniform = jax.random.uniform(uniform_key, draws.shape, draws.dtype)
-    prefers = jnp.any(problem.prior.mean != 0, axis=-1, keepdims=True)
-    value = jnp.where(jnp.broadcast_to(prefers, draws.shape), draws, uniform)
+    choice = sample_from_prior(draw_key, problem, spread)[0]
+    uniform = jax.random.uniform(uniform_key, (4, *choice.shape), choice.dtype)
+    prefers = jnp.any(problem.prior.mean[0] != 0)
+    value = uniform.at[-1].set(jnp.where(prefers, choice, uniform[-1]))
 
     def pick(taken: Array, value: Array) -> tuple[Array, Array]:
         row = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)
         return taken.at[row].set(True), row
 
     nothing = jnp.zeros(problem.score.shape, bool)
-    return jax.lax.scan(pick, nothing, value[::-1])[1]
+    return jax.lax.scan(pick, nothing, value)[1]

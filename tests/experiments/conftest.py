@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from nmjax.experiments.leave_one_out import Prepared
-from nmjax.predictors import LinearPrior
+from nmjax.predictors import Pool, PoolPrior
 from nmjax.search import Problem, pool_neighbours
 from nmjax.spaces import Choice, Space
 from nmjax.tasks import Suite, leave_one_out, scores
@@ -51,16 +51,17 @@ def prepared(suite):
     generator = np.random.default_rng(1)
     features = generator.normal(size=(SIZE, FEATURES)).astype(np.float32)
     ones = jnp.ones((2,))
-    prior = LinearPrior(
+    prior = PoolPrior(
         jnp.asarray(generator.normal(size=(2, FEATURES)), jnp.float32),
         jnp.asarray(generator.uniform(0.5, 2, (2, FEATURES)), jnp.float32),
+        0.5 * ones,
         0.1 * ones,
         3 * ones,
         2 * ones,
     )
     problem = Problem(
         score=scores(suite)[split.target_index],
-        features=jnp.asarray(features),
+        pool=Pool(jnp.asarray(features), jnp.asarray(features)),
         prior=prior,
         log_weights=jnp.log(jnp.array([0.7, 0.3])),
         past_mean=jnp.asarray(features[:, 0]),

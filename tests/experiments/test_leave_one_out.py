@@ -3,6 +3,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from sklearn.gaussian_process.kernels import Matern
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments.config import SearchConfig
@@ -15,7 +16,6 @@ from nmjax.search import random_search
 from nmjax.tasks import leave_one_out, make_split
 
 TINY = LearnConfig(
-    num_landmarks=8,
     kernel_rows=20,
     kernel_steps=5,
     meta_steps=4,
@@ -82,20 +82,26 @@ def test_the_past_best_come_first(prepared, runs):
 
 
 def test_the_information_gain_is_that_of_the_closed_form(prepared, runs):
+    """The divergence between the scores' values where the search went, after and before."""
     prior = jax.tree.map(lambda leaf: np.asarray(leaf[-1], np.float64), prepared.problem.prior)
-    features = np.asarray(prepared.problem.features, np.float64)
+    features, position = (np.asarray(leaf, np.float64) for leaf in prepared.problem.pool)
+    kernel = Matern(nu=2.5)(position)
     for seed in range(3):
         trace = runs["no-transfer"].trace
-        x, y = features[trace.row[seed]], trace.score[seed].astype(np.float64)
-        y = (y - y.mean()) / y.std()
-        white, residual = x * np.sqrt(prior.variance), y - x @ prior.mean
-        covariance = np.linalg.inv(np.eye(x.shape[1]) + white.T @ white / prior.noise)
-        mean = covariance @ white.T @ residual / prior.noise
-        marginal = prior.noise * np.eye(len(y)) + white @ white.T
-        rate = prior.rate + 0.5 * residual @ np.linalg.solve(marginal, residual)
+        rows, y = trace.row[seed], trace.score[seed].astype(np.float64)
+        x, y = features[rows], (y - y.mean()) / y.std()
+        before = (x * prior.variance) @ x.T + prior.amplitude * kernel[np.ix_(rows, rows)]
+        noisy, residual = before + prior.noise * np.eye(len(y)), y - x @ prior.mean
+        shift = before @ np.linalg.solve(noisy, residual)
+        after = before - before @ np.linalg.solve(noisy, before)
+        rate = prior.rate + 0.5 * residual @ np.linalg.solve(noisy, residual)
         s2 = rate / (prior.shape + 0.5 * len(y))
         expected = 0.5 * (
-            np.trace(covariance) + mean @ mean / s2 - len(mean) - np.linalg.slogdet(covariance)[1]
+            np.trace(np.linalg.solve(before, after))
+            - len(y)
+            + shift @ np.linalg.solve(before, shift) / s2
+            + np.linalg.slogdet(before)[1]
+            - np.linalg.slogdet(after)[1]
         )
         np.testing.assert_allclose(runs["no-transfer"].information_gain[seed], expected, rtol=2e-3)
     assert np.isnan(runs["random"].information_gain).all()

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 from scipy import optimize, stats
-from sklearn.gaussian_process.kernels import Matern
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from nmjax.knowledge.evidence import fit_kernel, fit_sources, maximise
+from nmjax.knowledge.features import predict_sources
 from nmjax.knowledge.rehearsal import (
     Layout,
     Rehearsals,
@@ -16,15 +18,25 @@ from nmjax.knowledge.rehearsal import (
     make_prior,
     rehearse,
 )
-from nmjax.predictors import KernelParams, LinearPrior, default_kernel, kernel_noise, standardise
+from nmjax.predictors import (
+    KernelParams,
+    Pool,
+    PoolPrior,
+    default_kernel,
+    kernel_noise,
+    kernel_position,
+    standardise,
+)
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(7, 4)), RNG.normal(size=7)
-MEAN, VARIANCE, NOISE, SHAPE, RATE = np.ones(4), np.array([1.0, 0.5, 2.0, 0.0]), 0.3, 2.0, 1.5
+KERNEL = Matern(nu=2.5)(X)
+MEAN, VARIANCE = np.ones(4), np.array([1.0, 0.5, 2.0, 0.0])
+AMPLITUDE, NOISE, SHAPE, RATE = 0.7, 0.3, 2.0, 1.5
 
 
 def prior():
-    return LinearPrior(*map(jnp.asarray, (MEAN, VARIANCE, NOISE, SHAPE, RATE)))
+    return PoolPrior(*map(jnp.asarray, (MEAN, VARIANCE, AMPLITUDE, NOISE, SHAPE, RATE)))
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
@@ -33,31 +45,37 @@ def test_evidence_is_a_multivariate_student_t(float64, wrap, failed):
     y = Y.copy()
     y[list(failed)] = np.nan
     kept = ~np.isnan(y)
-    covariance = (X[kept] * VARIANCE) @ X[kept].T + NOISE * np.eye(kept.sum())
+    covariance = (X * VARIANCE) @ X.T + AMPLITUDE * KERNEL + NOISE * np.eye(7)
+    covariance = covariance[np.ix_(kept, kept)]
     theirs = stats.multivariate_t(X[kept] @ MEAN, covariance * RATE / SHAPE, df=2 * SHAPE)
-    ours = wrap(log_evidence)(prior(), jnp.asarray(X), jnp.asarray(y))
+    ours = wrap(log_evidence)(prior(), *map(jnp.asarray, (X, KERNEL, y)))
     np.testing.assert_allclose(ours, theirs.logpdf(y[kept]), rtol=1e-10)
 
 
 def test_evidence_has_gradients(float64):
     y = jnp.asarray(np.where(np.arange(7) == 3, np.nan, Y))
     given = prior()._replace(variance=jnp.asarray(VARIANCE) + 0.1)
-    check_grads(lambda p: log_evidence(p, jnp.asarray(X), y), (given,), order=1, modes=["rev"])
+    features, kernel = jnp.asarray(X), jnp.asarray(KERNEL)
+    check_grads(lambda p: log_evidence(p, features, kernel, y), (given,), order=1, modes=["rev"])
 
 
-def test_sources_are_ridge_regressions(float64):
-    kernel = KernelParams(jnp.zeros(1), *map(jnp.asarray, (0.5, -0.7, -1.0)))
-    structure = np.concatenate([np.ones((2, 30, 1)), RNG.normal(size=(2, 30, 5))], -1)
-    y = RNG.normal(size=(2, 30))
+def test_sources_are_the_means_of_gaussian_processes(float64):
+    """Against scikit-learn's, with a constant of known variance in the kernel."""
+    kernel = KernelParams(jnp.log(jnp.array([0.5])), *map(jnp.asarray, (0.5, -0.7, -1.0)))
+    x, y, new = RNG.normal(size=(2, 30, 3)), RNG.normal(size=(2, 30)), RNG.normal(size=(9, 3))
     y[1, 20:] = np.nan
-    ours = fit_sources(kernel, jnp.asarray(structure), jnp.asarray(y))
-    precision = np.diag(np.exp(-np.array([-0.7, *[0.5] * 5])))
-    noise = float(kernel_noise(kernel))
-    for weights, features, score in zip(ours, structure, y, strict=True):
-        kept = ~np.isnan(score)
-        x, t = features[kept], score[kept]
-        theirs = np.linalg.solve(x.T @ x / noise + precision, x.T @ t / noise)
-        np.testing.assert_allclose(weights, theirs, rtol=1e-8)
+    groups = jnp.zeros(3, jnp.int32)
+    sources = fit_sources(kernel, groups, jnp.asarray(x), jnp.asarray(y))
+    ours = predict_sources(sources, kernel_position(kernel, groups, jnp.asarray(new)))
+    covariance = ConstantKernel(np.exp(0.5)) * Matern(0.5**-0.5, nu=2.5)
+    covariance += ConstantKernel(np.exp(-0.7))
+    for source in range(2):
+        kept = ~np.isnan(y[source])
+        process = GaussianProcessRegressor(
+            covariance, alpha=float(kernel_noise(kernel)), optimizer=None
+        )
+        theirs = process.fit(x[source][kept], y[source][kept]).predict(new)
+        np.testing.assert_allclose(ours[:, source], theirs, rtol=1e-4)
 
 
 def test_maximise_finds_the_top_and_keeps_the_best():
@@ -101,27 +119,29 @@ def test_the_kernel_is_the_likeliest():
     assert values[0] < values[-1]
 
 
-LAYOUT = Layout(sources=3, network=2, structure=4)
+LAYOUT = Layout(sources=3, network=2)
 
 
 def test_a_prior_is_what_its_numbers_say():
     params = default_prior_params()
     active = jnp.array([True, False, True])
     ours = make_prior(params, LAYOUT, active, jnp.asarray(True))
-    np.testing.assert_array_equal(ours.mean, [0, 0.5, 0, 0.5, *[0] * 6])
+    np.testing.assert_array_equal(ours.mean, [0, 0.5, 0, 0.5, 0, 0])
     e = np.exp(np.float32([-1, -1, -3, -1]))
-    expected = [e[0], e[1] / 2, 0, e[1] / 2, e[2], e[2], *[e[3]] * 4]
+    expected = [e[0], e[1] / 2, 0, e[1] / 2, e[2], e[2]]
     np.testing.assert_allclose(ours.variance, expected, rtol=1e-5)
+    np.testing.assert_allclose(ours.amplitude, e[3], rtol=1e-5)
     flat = make_prior(params, LAYOUT, jnp.zeros(3, bool), jnp.asarray(False))
     np.testing.assert_array_equal(flat.mean, 0)
-    np.testing.assert_array_equal(flat.variance[1:6], 0)
+    np.testing.assert_array_equal(flat.variance[1:], 0)
 
 
 def test_rehearsals_are_of_the_promising():
     score = jnp.asarray(RNG.normal(size=(2, 40)), jnp.float32).at[0, :5].set(jnp.nan)
     predicted = jnp.nan_to_num(score) * 3
-    features = jnp.broadcast_to(jnp.arange(40.0)[None, :, None], (2, 40, 1))
-    drawn = rehearse(jax.random.key(0), features, predicted, score, size=10, warp="identity")
+    row = jnp.broadcast_to(jnp.arange(40.0)[None, :, None], (2, 40, 1))
+    pools = Pool(row, row)
+    drawn = rehearse(jax.random.key(0), pools, predicted, score, size=10, warp="identity")
     assert drawn.score.shape == (2, 4, 10)
     rows = np.asarray(drawn.features[..., 0], int)
     for source in range(2):
@@ -131,9 +151,12 @@ def test_rehearsals_are_of_the_promising():
                 drawn.score[source, which], score[source, rows[source, which]]
             )
     assert not np.isnan(drawn.score).any()
+    np.testing.assert_allclose(
+        drawn.kernel[1, 2], Matern(nu=2.5)(rows[1, 2][:, None].astype(float)), atol=1e-5
+    )
     means = np.asarray(drawn.score).mean((0, 2))
     assert means[3] > means[0] + 0.5
-    warped = rehearse(jax.random.key(0), features, predicted, score, size=10, warp="standardise")
+    warped = rehearse(jax.random.key(0), pools, predicted, score, size=10, warp="standardise")
     np.testing.assert_allclose(warped.score[0, 1], standardise(drawn.score[0, 1]), rtol=1e-5)
 
 
@@ -141,13 +164,15 @@ def test_rehearsals_are_of_the_promising():
 def test_confidence_follows_what_sources_were_worth(truth, winner):
     """Targets that are the mean of their sources, or that have nothing to do with them."""
     rng = np.random.default_rng(3)
-    features = rng.normal(size=(3, 4, 12, 10)).astype(np.float32)
+    features = rng.normal(size=(3, 4, 12, 6)).astype(np.float32)
     features[..., 0] = 1
+    position = rng.normal(size=(3, 4, 12, 1))
     others = 1 - np.eye(3)[:, None, None, :]
     score = truth * np.sum(features[..., 1:4] * others, -1)
-    score = score + features[..., 6:] @ np.full(4, 0.5) * (1.2 - truth)
+    score = score + np.sin(position[..., 0]) * (1.2 - truth)
     score = score + 0.1 * rng.normal(size=score.shape)
-    rehearsals = Rehearsals(jnp.asarray(features), jnp.asarray(score, jnp.float32))
+    kernel = np.stack([[Matern(nu=2.5)(x) for x in lane] for lane in position])
+    rehearsals = Rehearsals(*(jnp.asarray(leaf, jnp.float32) for leaf in (features, kernel, score)))
     priors, confidence, curves = fit_priors(
         rehearsals, jnp.array([True, False, False]), layout=LAYOUT, steps=80
     )
@@ -155,8 +180,8 @@ def test_confidence_follows_what_sources_were_worth(truth, winner):
     assert int(np.argmax(confidence)) == winner or np.ptp(confidence) < 0.5
     assert curves.shape == (2, 80)
     assert np.all(curves[:, -1] > curves[:, 0])
-    assert priors.mean.shape == (2, 10)
-    np.testing.assert_array_equal(priors.variance[1, 1:6], 0)
+    assert priors.mean.shape == (2, 6)
+    np.testing.assert_array_equal(priors.variance[1, 1:], 0)
     if truth:
         assert float(jnp.sum(priors.mean[0, 1:4])) > 1
 

@@ -6,8 +6,7 @@ from scipy.stats import spearmanr
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import learn_from_history, pool_features
-from nmjax.knowledge.rehearsal import log_evidence
-from nmjax.predictors import bayesian_linear, standardise
+from nmjax.predictors import init_pool, observe_pool, standardise
 from nmjax.spaces import encode
 from nmjax.tasks import select_tasks
 from tests.related import (
@@ -37,9 +36,10 @@ def sources(**kwargs):
 @pytest.mark.slow
 def test_shapes_are_the_documented_ones():
     knowledge, info = learn_related()
-    features = 1 + SOURCES + 64 + CONFIG.num_landmarks
+    features = 1 + SOURCES + 64
     assert knowledge.prior.mean.shape == knowledge.prior.variance.shape == (2, features)
-    assert knowledge.sources.shape == (SOURCES, 1 + CONFIG.num_landmarks)
+    assert knowledge.sources.weights.shape == (SOURCES, ROWS)
+    assert knowledge.sources.constant.shape == (SOURCES,)
     assert knowledge.sampling.logits.shape == (5, 3)
     assert knowledge.bounds.shape == (5, 2)
     np.testing.assert_allclose(np.exp(knowledge.confidence).sum(), 1, rtol=1e-5)
@@ -50,8 +50,9 @@ def test_shapes_are_the_documented_ones():
     assert np.all(info.prior_evidence[:, -1] > info.prior_evidence[:, 0])
     assert info.kernel_evidence[-1] > info.kernel_evidence[0]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(knowledge))
-    head = pool_features(knowledge, encode(SPACE, related_tasks().pool)).head
-    assert head.shape == (3**5, features)
+    pool = pool_features(knowledge, encode(SPACE, related_tasks().pool)).pool
+    assert pool.features.shape == (3**5, features)
+    assert pool.position.shape == (3**5, knowledge.params.groups.size)
 
 
 @pytest.mark.slow
@@ -68,33 +69,31 @@ def test_only_the_key_and_the_sources_decide():
 def test_each_source_is_learned():
     knowledge, _ = learn_related()
     tasks = related_tasks()
-    head = pool_features(knowledge, encode(SPACE, tasks.pool)).head
+    features = pool_features(knowledge, encode(SPACE, tasks.pool)).pool.features
     for source in range(SOURCES):
-        assert spearmanr(head[:, 1 + source], tasks.scores[source]).statistic > 0.7
+        assert spearmanr(features[:, 1 + source], tasks.scores[source]).statistic > 0.7
 
 
 @pytest.mark.slow
 def test_the_past_makes_a_related_task_easier():
     knowledge, _ = learn_related()
-    tasks, surrogate = related_tasks(), bayesian_linear()
-    head = pool_features(knowledge, encode(SPACE, tasks.pool)).head
+    tasks = related_tasks()
+    pool = pool_features(knowledge, encode(SPACE, tasks.pool)).pool
     target = jnp.asarray(tasks.scores[-1])
 
     @jax.jit
     @jax.vmap
     def judge(key):
-        rows = jax.random.permutation(key, len(tasks.pool))[:10]
+        rows = jax.random.permutation(key, len(tasks.pool))[:10].astype(jnp.int32)
         y = standardise(target[rows])
 
-        def fit(prior):
-            observations = (head[rows], y)
-            state = surrogate.init(prior)
-            state, _ = jax.lax.scan(
-                lambda s, xy: (surrogate.update(s, *xy), None), state, observations
-            )
-            return surrogate.predict(state, head).mean, log_evidence(prior, *observations)
+        def observe(state, t):
+            seen = jnp.where(jnp.arange(10, dtype=jnp.int32) <= t, y, jnp.nan)
+            return observe_pool(state, knowledge.prior, pool, rows, seen, t), None
 
-        return jax.vmap(fit)(knowledge.prior)
+        start = init_pool(knowledge.prior, pool, capacity=10)
+        state, _ = jax.lax.scan(observe, start, jnp.arange(10, dtype=jnp.int32))
+        return state.mean, state.log_evidence
 
     mean, evidence = judge(jax.random.split(jax.random.key(0), 16))
     correlation = np.array([[spearmanr(m, target).statistic for m in lane] for lane in mean])

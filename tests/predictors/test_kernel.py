@@ -12,7 +12,7 @@ from nmjax.predictors import (
     kernel_noise,
     log_marginal_likelihood,
     matern,
-    nystrom_features,
+    spectral_features,
 )
 
 RNG = np.random.default_rng(0)
@@ -72,19 +72,10 @@ def test_marginal_likelihood_has_gradients(float64, failed):
     )
 
 
-def test_nystrom_is_exact_at_the_landmarks(float64):
-    features = nystrom_features(params(), GROUPS, jnp.asarray(A), jnp.asarray(A), jitter=1e-10)
-    unit = reference(A, A) / np.exp(PARAMS[0])
-    np.testing.assert_allclose(features @ features.T, unit, atol=1e-8)
-
-
-def test_nystrom_elsewhere_is_the_projection(float64):
-    landmarks = A[:4]
-    features = nystrom_features(params(), GROUPS, jnp.asarray(landmarks), jnp.asarray(B), jitter=0)
-    cross, inner, full = (
-        reference(a, b) / np.exp(PARAMS[0])
-        for a, b in ((B, landmarks), (landmarks, landmarks), (B, B))
-    )
-    approximate = cross @ np.linalg.solve(inner, cross.T)
-    np.testing.assert_allclose(features @ features.T, approximate, atol=1e-7)
-    assert np.all(np.diagonal(full) - np.sum(np.square(features), -1) > 0)
+def test_spectral_features_are_the_correlations_on_average(float64):
+    keys = jax.random.split(jax.random.key(0), 400)
+    drawn = jax.vmap(lambda key: spectral_features(key, jnp.asarray(A), number=64))(keys)
+    inner = np.einsum("rnm,rlm->rnl", drawn, drawn)
+    tolerance = 5 * inner.std(0).max() / len(keys) ** 0.5
+    np.testing.assert_allclose(inner.mean(0), Matern(nu=2.5)(A), atol=tolerance)
+    assert tolerance < 0.05

@@ -1,123 +1,201 @@
+"""The processes over a pool, against the dense posterior in NumPy and the divergence of TFP."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import multivariate_t
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import (
-    LinearPrior,
-    bayesian_linear,
+    Pool,
+    PoolPrior,
     init_pool,
     observe_pool,
-    pool_weights,
+    pool_information_gain,
     predict_evaluation,
     predict_pool,
     sample_pool,
+    sample_pool_prior,
     scale,
+    unit_matern,
+)
+from nmjax.stats import import_tfp
+
+SIZE, CAPACITY = 20, 8
+RNG = np.random.default_rng(0)
+FEATURES, POSITION = RNG.normal(size=(SIZE, 3)), RNG.normal(size=(SIZE, 2))
+TABLE = np.sin(POSITION[:, 0]) + FEATURES[:, 1]
+ROWS = np.array([3, 7, 0, 15, 9, 2, 11, 4])
+FAILED = np.where(np.arange(CAPACITY) == 2, np.nan, TABLE[ROWS])
+PRIOR = PoolPrior(
+    mean=np.array([[0.5, -1.0, 0.2], [0.0, 0.0, 0.0]]),
+    variance=np.array([[2.0, 0.5, 0.0], [1.0, 0.0, 0.3]]),
+    amplitude=np.array([0.3, 1.5]),
+    noise=np.array([0.4, 0.2]),
+    shape=np.array([2.5, 4.0]),
+    rate=np.array([1.7, 3.0]),
 )
 
-RNG = np.random.default_rng(0)
-POOL = RNG.normal(size=(20, 4))
-TABLE = np.sin(POOL[:, 0]) + POOL[:, 1]
-ROWS = np.array([3, 7, 0, 15, 9, 2, 11, 4])
-FAILED = np.where(np.arange(8) == 2, np.nan, TABLE[ROWS])
-SURROGATE = bayesian_linear()
+
+def inputs(dtype=jnp.float64):
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), (PRIOR, Pool(FEATURES, POSITION)))
 
 
-def prior():
-    mean, variance = np.array([0.5, -1.0, 0.0, 0.2]), np.array([2.0, 0.5, 1.0, 0.0])
-    return LinearPrior(*map(jnp.asarray, (mean, variance, 0.4, 2.5, 1.7)))
-
-
-def observe_all(hyper, pool, scores, *, number):
-    """Observe ROWS one after the other; scores float[number, 8], as they are at each step."""
+def observe_all(prior, pool, scores):
+    """Observe ROWS one after the other; scores float[T, B], as they are at each step."""
 
     def body(state, t):
-        seen = jnp.where(jnp.arange(8) <= t, scores[t], jnp.nan)
-        return observe_pool(state, hyper, pool, jnp.asarray(ROWS), seen, t), None
+        seen = jnp.where(jnp.arange(CAPACITY, dtype=jnp.int32) <= t, scores[t], jnp.nan)
+        return observe_pool(state, prior, pool, jnp.asarray(ROWS, jnp.int32), seen, t), None
 
-    return jax.lax.scan(body, init_pool(hyper, pool), jnp.arange(number))[0]
-
-
-def sequential(scores):
-    def body(state, observation):
-        return SURROGATE.update(state, *observation), None
-
-    observations = (jnp.asarray(POOL[ROWS]), jnp.asarray(scores))
-    return jax.lax.scan(body, SURROGATE.init(prior()), observations)[0]
+    start = init_pool(prior, pool, capacity=CAPACITY)
+    return jax.lax.scan(body, start, jnp.arange(len(scores), dtype=jnp.int32))[0]
 
 
-def assert_same_posterior(pooled, state):
-    ours, theirs = predict_pool(pooled), SURROGATE.predict(state, jnp.asarray(POOL))
-    np.testing.assert_allclose(ours.mean, theirs.mean, rtol=1e-9)
-    np.testing.assert_allclose(ours.std, theirs.std, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(pooled.log_evidence, state.log_evidence, rtol=1e-10)
-    np.testing.assert_allclose(pooled.covariance, state.covariance, atol=1e-12)
-    np.testing.assert_allclose(pooled.weights, state.mean, atol=1e-11)
+def constant(scores, dtype=jnp.float64):
+    """The same scores at every step."""
+    return jnp.tile(jnp.asarray(scores, dtype), (CAPACITY, 1))
+
+
+def dense(component, scores):
+    """Mean [N], covariance [N, N] in units of s2, and what the observations' joint prior is."""
+    mean, variance, amplitude, noise, shape, rate = (leaf[component] for leaf in PRIOR)
+    correlation = np.asarray(unit_matern(jnp.asarray(POSITION), jnp.asarray(POSITION)))
+    covariance = (FEATURES * variance) @ FEATURES.T + amplitude * correlation
+    seen = ~np.isnan(scores)
+    rows = ROWS[seen]
+    noisy = covariance[np.ix_(rows, rows)] + noise * np.eye(len(rows))
+    residual = scores[seen] - FEATURES[rows] @ mean
+    gain = np.linalg.solve(noisy, covariance[rows]).T
+    s2 = (rate + 0.5 * residual @ np.linalg.solve(noisy, residual)) / (shape + len(rows) / 2)
+    return {
+        "mean": FEATURES @ mean + gain @ residual,
+        "covariance": covariance - gain @ covariance[rows],
+        "prior": covariance,
+        "scale": s2,
+    }
+
+
+def dense_evidence(component, scores):
+    mean, _, _, noise, shape, rate = (leaf[component] for leaf in PRIOR)
+    rows = ROWS[~np.isnan(scores)]
+    prior = dense(component, np.full(CAPACITY, np.nan))["prior"]
+    noisy = prior[np.ix_(rows, rows)] + noise * np.eye(len(rows))
+    marginal = multivariate_t(FEATURES[rows] @ mean, noisy * rate / shape, df=2 * shape)
+    return marginal.logpdf(scores[~np.isnan(scores)])
+
+
+def assert_dense(state, scores):
+    ours = predict_pool(state)
+    for component in range(2):
+        theirs = dense(component, scores)
+        variance = np.diag(theirs["covariance"]) * theirs["scale"]
+        np.testing.assert_allclose(ours.mean[component], theirs["mean"], rtol=1e-9)
+        np.testing.assert_allclose(np.square(ours.std[component]), variance, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(
+            state.log_evidence[component], dense_evidence(component, scores), rtol=1e-10
+        )
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
-def test_unwarped_it_is_the_bayesian_linear_head(float64, wrap):
-    scores = jnp.tile(jnp.asarray(FAILED), (8, 1))
-    pooled = wrap(lambda h, p, s: observe_all(h, p, s, number=8))(
-        prior(), jnp.asarray(POOL), scores
-    )
-    assert_same_posterior(pooled, sequential(FAILED))
+def test_it_is_the_dense_posterior(float64, wrap):
+    assert_dense(wrap(observe_all)(*inputs(), constant(FAILED)), FAILED)
 
 
 def test_scores_may_be_warped_anew(float64):
     """After the last observation only the scores as they are then matter."""
-    earlier = jnp.asarray(RNG.normal(size=(8, 8)))
-    scores = jnp.where(jnp.isnan(jnp.asarray(FAILED))[None], jnp.nan, earlier)
-    pooled = observe_all(prior(), jnp.asarray(POOL), scores, number=8)
-    assert_same_posterior(pooled, sequential(scores[-1]))
+    earlier = RNG.normal(size=(CAPACITY, CAPACITY))
+    scores = np.where(np.isnan(FAILED)[None], np.nan, earlier)
+    assert_dense(observe_all(*inputs(), jnp.asarray(scores)), scores[-1])
 
 
 def test_nothing_new_changes_nothing():
-    arrays = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), (prior(), jnp.asarray(POOL)))
-    hyper, pool = arrays
-    scores = jnp.asarray(np.tile(FAILED, (8, 1)), jnp.float32)
-    before = observe_all(hyper, pool, scores, number=8)
+    prior, pool = inputs(jnp.float32)
+    scores = constant(FAILED, jnp.float32)
+    before = observe_all(prior, pool, scores)
     none = jnp.asarray(-1, jnp.int32)
-    after = observe_pool(before, hyper, pool, jnp.asarray(ROWS), scores[0], none)
-    for name in ("variance", "covariance", "log_determinant"):
+    after = observe_pool(before, prior, pool, jnp.asarray(ROWS, jnp.int32), scores[0], none)
+    for name in ("variance", "kernel", "inverse"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), after, before)
 
 
 def test_without_scores_it_is_the_prior():
-    hyper, pool = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), (prior(), jnp.asarray(POOL)))
-    state = observe_all(hyper, pool, jnp.full((8, 8), jnp.nan), number=8)
-    start = init_pool(hyper, pool)
+    prior, pool = inputs(jnp.float32)
+    state = observe_all(prior, pool, constant(np.full(CAPACITY, np.nan), jnp.float32))
+    start = init_pool(prior, pool, capacity=CAPACITY)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), state, start)
-    np.testing.assert_allclose(scale(state), 1.7 / 2.5, rtol=1e-6)
+    np.testing.assert_allclose(scale(state), PRIOR.rate / PRIOR.shape, rtol=1e-6)
 
 
 def test_draws_have_the_moments_of_the_posterior():
-    hyper, pool = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), (prior(), jnp.asarray(POOL)))
-    scores = jnp.asarray(np.tile(FAILED, (8, 1)), jnp.float32)
-    state = observe_all(hyper, pool, scores, number=5)
-    draw = jax.jit(jax.vmap(lambda key: sample_pool(key, state, hyper, pool)))
-    drawn = np.asarray(draw(jax.random.split(jax.random.key(0), 4000)))
+    """Up to what random Fourier features cost: the process is one of many draws of them."""
+    prior, pool = inputs(jnp.float32)
+    scores = constant(FAILED, jnp.float32)
+    state = observe_all(prior, pool, scores)
+
+    def draw(key):
+        return sample_pool(key, state, prior, pool, jnp.asarray(ROWS, jnp.int32), scores[-1])
+
+    drawn = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 4000)))
     mean, std = map(np.asarray, predict_pool(state))
     np.testing.assert_allclose(drawn.mean(0), mean, atol=5 * std.max() / 4000**0.5)
-    np.testing.assert_allclose(drawn.std(0), std, rtol=5 / 8000**0.5, atol=1e-3)
+    np.testing.assert_allclose(drawn.std(0), std, rtol=0.1)
+
+
+def test_draws_of_the_prior_have_its_covariance():
+    prior, pool = inputs(jnp.float32)
+
+    def draw(key):
+        return sample_pool_prior(key, prior, pool, jnp.full((2, 1), 0.5))
+
+    drawn = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 8000)))
+    for component in range(2):
+        covariance = 0.25 * dense(component, np.full(CAPACITY, np.nan))["prior"]
+        tolerance = 6 * np.diag(covariance).max() / 8000**0.5
+        np.testing.assert_allclose(np.cov(drawn[:, component].T), covariance, atol=tolerance)
 
 
 def test_evaluations_are_noisy(float64):
-    state = init_pool(prior(), jnp.asarray(POOL))
-    clean, noisy = predict_pool(state), predict_evaluation(state, prior())
+    prior, pool = inputs()
+    state = init_pool(prior, pool, capacity=CAPACITY)
+    clean, noisy = predict_pool(state), predict_evaluation(state, prior)
     np.testing.assert_array_equal(noisy.mean, clean.mean)
-    np.testing.assert_allclose(noisy.std**2, clean.std**2 + 0.4 * 1.7 / 2.5, rtol=1e-12)
+    noise = (PRIOR.noise * PRIOR.rate / PRIOR.shape)[:, None]
+    np.testing.assert_allclose(noisy.std**2, clean.std**2 + noise, rtol=1e-12)
 
 
-def test_weights_begin_standard_normal():
-    state = init_pool(prior(), jnp.asarray(POOL))
-    mean, tril = pool_weights(state)
-    np.testing.assert_array_equal(mean, np.zeros(4))
-    np.testing.assert_allclose(tril @ tril.T, np.eye(4) * 1.7 / 2.5, atol=1e-5)
+def test_information_gain_is_the_divergence_over_the_pool(float64):
+    """Over more points than were observed, where posterior and prior agree given these."""
+    prior, pool = inputs()
+    state = observe_all(prior, pool, constant(FAILED))
+    points = np.unique(np.concatenate([ROWS, [1, 5, 8]]))
+    tfd = import_tfp().distributions
+    for component, ours in enumerate(pool_information_gain(state, prior)):
+        found = dense(component, FAILED)
+        ours_at, prior_at = (
+            found[name][np.ix_(points, points)] * found["scale"] for name in ("covariance", "prior")
+        )
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            theirs = tfd.kl_divergence(
+                tfd.MultivariateNormalTriL(found["mean"][points], np.linalg.cholesky(ours_at)),
+                tfd.MultivariateNormalTriL(
+                    FEATURES[points] @ PRIOR.mean[component], np.linalg.cholesky(prior_at)
+                ),
+            )
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-def test_shapes_are_checked():
+def test_before_any_observation_nothing_is_gained():
+    prior, pool = inputs(jnp.float32)
+    gain = pool_information_gain(init_pool(prior, pool, capacity=CAPACITY), prior)
+    np.testing.assert_array_equal(gain, np.zeros(2))
+
+
+@pytest.mark.parametrize("name", ["mean", "noise"])
+def test_shapes_are_checked(name):
+    prior, pool = inputs(jnp.float32)
+    wrong = prior._replace(**{name: getattr(prior, name)[..., :-1]})
     with pytest.raises(NmjaxError, match="mean and variance"):
-        init_pool(prior()._replace(mean=jnp.zeros(3)), jnp.asarray(POOL))
+        init_pool(wrong, pool, capacity=CAPACITY)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nmjax.analysis import incumbent, normalised_regret, pool_summary
-from nmjax.knowledge import LearnConfig, learn_from_history
+from nmjax.knowledge import learn_from_history
 from nmjax.search import (
     bayesian_search,
     default_hyper,
@@ -22,7 +22,6 @@ from tests.related import METRIC, corrupt
 
 BUDGET, SEEDS, MARK = 50, 64, 1.05
 POOL, ROWS = 1000, 200
-CONFIG = LearnConfig(num_landmarks=96)
 ALGORITHM = bayesian_search(capacity=BUDGET)
 INSTALLED = {info.name for info in list_suites() if info.installed}
 TARGETS = {
@@ -31,22 +30,7 @@ TARGETS = {
 }
 
 
-MISSED = {
-    ("hpobench", "negated"): "1.30 of the area without transfer",
-    ("transnas101", "permuted"): "1.13 of the area without transfer",
-}
-
-
-def cases() -> list:
-    """Every suite and way to mislead; where the mark is missed, `benchmarks/NOTES.md` says why."""
-    ways = ("negated", "permuted", "half negated", "half permuted")
-    return [
-        pytest.param(
-            *case,
-            marks=[pytest.mark.xfail(reason=MISSED[case], strict=True)] if case in MISSED else [],
-        )
-        for case in itertools.product(TARGETS, ways)
-    ]
+CASES = tuple(itertools.product(TARGETS, ("negated", "permuted", "half negated", "half permuted")))
 
 
 def area(problem, accuracy):
@@ -75,7 +59,6 @@ def areas(name, how):
             METRIC,
             np.arange(len(drawn)) < 2,
             space=suite.space,
-            config=CONFIG,
         )
         row = split.target_index
         problem = make_problem(suite.space, suite.pool[pool], table[row, pool], knowledge)
@@ -92,7 +75,7 @@ def check_installed(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "how"), cases())
+@pytest.mark.parametrize(("name", "how"), CASES)
 def test_a_past_that_misleads_costs_little(name, how):
     check_installed(name)
     guarded, without = areas(name, how)

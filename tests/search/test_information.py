@@ -3,12 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from sklearn.gaussian_process.kernels import Matern
 
-from nmjax.knowledge import compute_information_gain
-from nmjax.predictors import pool_weights
+from nmjax.predictors import pool_information_gain
 from nmjax.search import bayesian_search, default_hyper, run, without_transfer
 from nmjax.stats import import_tfp
-from nmjax.types import MultivariateGaussian
 
 ALGORITHM = bayesian_search(capacity=12, warp="identity")
 
@@ -17,6 +16,13 @@ def search(problem, budget=12):
     hyper = default_hyper(budget)
     start = ALGORITHM.init(jax.random.key(0), problem, hyper)
     return start, *run(start, problem, hyper, algorithm=ALGORITHM, length=12)
+
+
+def covariance(problem, prior, final):
+    """Of the noise-free scores of a final state's evaluations, in units of s2."""
+    rows = np.asarray(final.record.row)
+    features, position = (np.asarray(leaf, float)[rows] for leaf in problem.pool)
+    return (features * prior.variance) @ features.T + prior.amplitude * Matern(nu=2.5)(position)
 
 
 def certain_scale(problem):
@@ -30,8 +36,7 @@ def test_expected_gains_add_up_to_the_mutual_information(problem):
     problem = certain_scale(problem)
     _, final, trace = search(problem)
     prior = jax.tree.map(lambda leaf: np.asarray(leaf[0], float), problem.prior)
-    rows = np.asarray(problem.features, float)[np.asarray(final.record.row)]
-    gram = (rows * prior.variance) @ rows.T / prior.noise
+    gram = covariance(problem, prior, final) / prior.noise
     mutual_information = 0.5 * np.linalg.slogdet(np.eye(12) + gram)[1]
     np.testing.assert_allclose(np.sum(trace.expected_gain), mutual_information, rtol=1e-3)
 
@@ -46,24 +51,20 @@ def test_a_smaller_budget_gains_less(problem):
 
 def test_final_against_initial_posterior(problem):
     problem = certain_scale(problem)
-    start, final, trace = search(problem)
-    before, after = (
-        pool_weights(jax.tree.map(lambda leaf: leaf[0], state.model)) for state in (start, final)
-    )
+    _, final, trace = search(problem)
     prior = jax.tree.map(lambda leaf: np.asarray(leaf[0], float), problem.prior)
-    rows = np.asarray(problem.features, float)[np.asarray(final.record.row)]
-    precision = np.diag(1 / prior.variance) + rows.T @ rows / prior.noise
-    covariance = np.linalg.inv(precision)
-    mean = covariance @ rows.T @ np.asarray(final.record.score, float) / prior.noise
-    tfd = import_tfp().distributions
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        theirs = tfd.kl_divergence(
-            tfd.MultivariateNormalTriL(
-                jnp.float32(mean), jnp.float32(np.linalg.cholesky(covariance))
-            ),
-            tfd.MultivariateNormalDiag(jnp.zeros(8), jnp.float32(np.sqrt(prior.variance))),
-        )
-    ours = compute_information_gain(MultivariateGaussian(*before), MultivariateGaussian(*after))
+    before = covariance(problem, prior, final)
+    gain = np.linalg.solve(before + prior.noise * np.eye(12), before).T
+    ours = pool_information_gain(final.model, problem.prior)[0]
+    normal = import_tfp().distributions.MultivariateNormalTriL
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        after = np.linalg.cholesky(before - gain @ before)
+        posterior = normal(gain @ np.asarray(final.record.score, float), after)
+        theirs = posterior.kl_divergence(normal(np.zeros(12), np.linalg.cholesky(before)))
     np.testing.assert_allclose(ours, theirs, rtol=2e-3)
     assert not np.isclose(np.sum(trace.realised_gain), theirs, rtol=2e-3)
 
@@ -74,9 +75,9 @@ def test_gains_are_averaged_over_the_components(problem):
     _, _, sure = search(alone, 1)
     flat = problem._replace(log_weights=jnp.log(jnp.array([1e-30, 1.0])))
     row = int(trace.row[0])
-    noise, shape = problem.prior.noise, problem.features[row]
-    variance = jnp.square(shape)[None, :] * problem.prior.variance
-    each = 0.5 * np.log1p(np.sum(variance, -1) / noise)
+    prior, features = problem.prior, problem.pool.features[row]
+    variance = prior.variance @ jnp.square(features) + prior.amplitude
+    each = 0.5 * np.log1p(variance / prior.noise)
     np.testing.assert_allclose(trace.expected_gain[0], np.array([0.7, 0.3]) @ each, rtol=1e-5)
     np.testing.assert_allclose(sure.confidence[0], 1, rtol=1e-5)
     np.testing.assert_allclose(search(flat, 1)[2].confidence[0], 0, atol=1e-5)

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -76,15 +77,17 @@ def test_a_problem_is_what_knowledge_makes_of_a_pool():
     problem = make_problem(RELATED, tasks.pool, target, knowledge)
     features = pool_features(knowledge, encode(RELATED, tasks.pool))
     np.testing.assert_array_equal(problem.score, target)
-    np.testing.assert_allclose(problem.features, features.head, atol=1e-4)
-    by_sources = np.mean(problem.features[:, 1 : 1 + SOURCES], axis=-1)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), problem.pool, features.pool
+    )
+    by_sources = np.mean(problem.pool.features[:, 1 : 1 + SOURCES], axis=-1)
     np.testing.assert_allclose(problem.past_mean, by_sources, atol=1e-4)
     flat = without_transfer(problem)
     np.testing.assert_array_equal(flat.prior.mean, problem.prior.mean[1:])
     np.testing.assert_array_equal(flat.log_weights, [0])
     blind = make_problem(RELATED, tasks.pool, None, knowledge)
     assert np.isnan(blind.score).all()
-    np.testing.assert_array_equal(blind.features, problem.features)
+    jax.tree.map(np.testing.assert_array_equal, blind.pool, problem.pool)
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,60 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from nmjax.search import sample_from_prior, select_initial_points, without_transfer
+from nmjax.search import (
+    bayesian_search,
+    sample_from_prior,
+    search_lanes,
+    select_initial_points,
+    without_transfer,
+)
 
 
 def test_draws_have_the_moments_of_each_prior(problem):
     keys = jax.random.split(jax.random.key(0), 4000)
     draw = jax.jit(jax.vmap(lambda key: sample_from_prior(key, problem, jnp.asarray(0.5))))
     draws = np.asarray(draw(keys))
-    features = np.asarray(problem.features)
-    mean = np.asarray(problem.prior.mean) @ features.T
-    std = 0.5 * np.sqrt(np.asarray(problem.prior.variance) @ np.square(features).T)
+    features, prior = np.asarray(problem.pool.features), problem.prior
+    mean = np.asarray(prior.mean) @ features.T
+    variance = np.asarray(prior.variance) @ np.square(features).T + prior.amplitude[:, None]
+    std = 0.5 * np.sqrt(variance)
     np.testing.assert_allclose(draws.mean(0), mean, atol=5 * std.max() / 4000**0.5)
     np.testing.assert_allclose(draws.std(0), std, rtol=5 / 8000**0.5)
 
 
 def test_without_spread_the_past_chooses_its_best(problem):
-    rows = select_initial_points(jax.random.key(0), problem, jnp.asarray(0.0))
-    believed = np.asarray(problem.features @ problem.prior.mean[0])
-    assert int(rows[1]) == int(np.argmax(believed))
-    assert int(rows[0]) != int(rows[1])
+    rows = np.asarray(select_initial_points(jax.random.key(0), problem, jnp.asarray(0.0)))
+    believed = np.array(problem.pool.features @ problem.prior.mean[0])
+    believed[rows[:3]] = -np.inf
+    assert rows[3] == np.argmax(believed)
 
 
-def test_the_flat_prior_chooses_first_and_uniformly(problem):
+@pytest.mark.parametrize("view", [lambda problem: problem, without_transfer])
+def test_the_first_are_uniform_and_all_are_distinct(problem, view):
     keys = jax.random.split(jax.random.key(0), 6400)
+    problem = view(problem)
     choose = jax.jit(jax.vmap(lambda key: select_initial_points(key, problem, jnp.asarray(0.3))))
     rows = np.asarray(choose(keys))
-    counts = np.bincount(rows[:, 0], minlength=64)
-    np.testing.assert_allclose(counts, 100, atol=5 * 100**0.5)
-    assert np.all(rows[:, 0] != rows[:, 1])
+    assert rows.shape == (6400, 4)
+    for position in range(3):
+        counts = np.bincount(rows[:, position], minlength=64)
+        np.testing.assert_allclose(counts, 100, atol=5 * 100**0.5)
+    assert np.all(np.diff(np.sort(rows, axis=1), axis=1) > 0)
 
 
-def test_one_component_chooses_one(problem):
-    rows = select_initial_points(jax.random.key(0), without_transfer(problem), jnp.asarray(0.3))
-    assert rows.shape == (1,)
+@pytest.mark.parametrize("misled", [False, True])
+def test_what_the_past_would_try_waits_for_two_fair_evaluations(problem, hyper, misled):
+    """Where they speak against it, the third is a fair one too."""
+    if misled:
+        problem = problem._replace(score=-problem.score)
+    algorithm = bayesian_search(capacity=10)
+    keys = jax.random.split(jax.random.key(0), 64)
+    start = jax.vmap(lambda key: algorithm.init(key, problem, hyper).initial)(keys)
+    _, trace = search_lanes(keys, problem, hyper, algorithm=algorithm, length=3)
+    np.testing.assert_array_equal(trace.row[:, :2], start[:, :2])
+    trusted = trace.confidence[:, 2] > 0.5 * np.exp(problem.log_weights[0])
+    third = jnp.where(trusted, start[:, 3], start[:, 2])
+    np.testing.assert_array_equal(trace.row[:, 2], third)
+    assert (np.mean(trusted) < 0.6) == misled
