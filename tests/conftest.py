@@ -9,6 +9,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+def pytest_configure(config):
+    """Short tests spend most of their time in XLA's optimisation; long ones compile as users do."""
+    if config.getoption("markexpr") == "not slow":
+        jax.config.update("jax_disable_most_optimizations", True)
+
+
 @pytest.fixture
 def float64():
     """Double precision within one test."""

@@ -2,8 +2,23 @@
 
 from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, query, squared_error, support
-from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, fomaml, maml
+from nmjax.meta.gradient import (
+    ContextParams,
+    MAMLHyper,
+    MAMLInfo,
+    MAMLState,
+    RatedParams,
+    anil,
+    cavia,
+    contextual,
+    fomaml,
+    maml,
+    meta_sgd,
+    with_context,
+    with_rates,
+)
 from nmjax.meta.learner import MetaLearner
+from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
     Curves,
     TrainResult,
@@ -16,20 +31,29 @@ from nmjax.meta.train import (
 __all__ = [
     "Adaptation",
     "Batch",
+    "ContextParams",
     "Curves",
     "MAMLHyper",
     "MAMLInfo",
     "MAMLState",
     "MetaLearner",
+    "RatedParams",
     "TrainResult",
     "TrainState",
     "adapt",
+    "anil",
+    "cavia",
+    "contextual",
     "fomaml",
     "init_training",
     "maml",
+    "meta_sgd",
     "query",
+    "reptile",
     "squared_error",
     "support",
     "train",
     "train_chunk",
+    "with_context",
+    "with_rates",
 ]

@@ -1,4 +1,8 @@
-"""MAML and its kin: gradients through the inner loop."""
+"""MAML and its kin: gradients through the inner loop.
+
+All are one mechanism. What differs is where a task's inner loop begins, at which rates it descends
+and which leaves move: a `Start`, made of what is meta-learned.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,13 +14,13 @@ import optax
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, query, support
-from nmjax.meta.learner import MetaLearner
+from nmjax.meta.learner import MetaLearner, descend
 from nmjax.tasks.episodes import Episode
-from nmjax.types import Array, PyTree
+from nmjax.types import ApplyFn, Array, PyTree
 
 
 class MAMLHyper(NamedTuple):
-    """The traced numbers of `maml`.
+    """The traced numbers of gradient-based learners.
 
     Attributes:
       inner_rate: step size of the inner loop, float[] or a prefix of the parameters' pytree.
@@ -26,10 +30,10 @@ class MAMLHyper(NamedTuple):
 
 
 class MAMLState(NamedTuple):
-    """What `maml` carries from one meta-update to the next.
+    """What a gradient-based learner carries from one meta-update to the next.
 
     Attributes:
-      params: the initialisation that is being learned.
+      params: what is being meta-learned; for `maml`, the initialisation.
       opt_state: of the outer optimiser.
       step: int32[], meta-updates so far.
     """
@@ -53,6 +57,42 @@ class MAMLInfo(NamedTuple):
     query_losses: Array
     support_losses: Array
     gradient_norm: Array
+
+
+class RatedParams(NamedTuple):
+    """What `meta_sgd` learns.
+
+    Attributes:
+      params: the initialisation.
+      rate: the step size of each of its numbers, a pytree like it.
+    """
+
+    params: PyTree
+    rate: PyTree
+
+
+class ContextParams(NamedTuple):
+    """What `cavia` learns and what it adapts.
+
+    Attributes:
+      shared: parameters that all tasks share.
+      context: float[K], one task's own inputs to the network; 0 before adapting.
+    """
+
+    shared: PyTree
+    context: PyTree
+
+
+class Start(NamedTuple):
+    """Where a task's inner loop begins.
+
+    Attributes:
+      params: a pytree that the loss takes.
+      rate: a prefix of it.
+    """
+
+    params: PyTree
+    rate: PyTree
 
 
 def maml(
@@ -80,6 +120,154 @@ def maml(
     Raises:
       NmjaxError: `inner_steps` is not positive.
     """
+    return _through_inner_loop(loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order)
+
+
+def fomaml(
+    loss_fn: Callable[[PyTree, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    inner_steps: int,
+) -> MetaLearner:
+    """First-order `maml` (Finn, Abbeel and Levine, 2017, section 5.2)."""
+    return maml(loss_fn, optimizer, inner_steps=inner_steps, first_order=True)
+
+
+def anil(
+    loss_fn: Callable[[PyTree, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    head: PyTree,
+    inner_steps: int,
+    first_order: bool = False,
+) -> MetaLearner:
+    """`maml` whose inner loop moves only the head: almost no inner loop (Raghu et al., 2020).
+
+    Args:
+      loss_fn: as for `maml`.
+      optimizer: of the outer loop.
+      head: a prefix of the parameters' pytree with leaves of bool, True where the inner loop moves.
+      inner_steps: gradient steps on a task's support, at least 1.
+      first_order: drop the second derivatives.
+
+    Raises:
+      NmjaxError: `inner_steps` is not positive, or nothing is the head.
+    """
+    if not any(jax.tree.leaves(head)):
+        raise NmjaxError("Got a head without a leaf that is True: mark what the inner loop moves.")
+    return _through_inner_loop(
+        loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, mask=head
+    )
+
+
+def meta_sgd(
+    loss_fn: Callable[[PyTree, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    inner_steps: int,
+    first_order: bool = False,
+) -> MetaLearner:
+    """`maml` that also learns a rate for each weight (Li, Zhou, Chen and Li, 2017).
+
+    Its state's `params` are `RatedParams`; `hyper` is not read. Begin from `with_rates`.
+
+    Args:
+      loss_fn: as for `maml`.
+      optimizer: of the outer loop, for initialisation and rates.
+      inner_steps: gradient steps on a task's support, at least 1; 1 in the paper.
+      first_order: drop the second derivatives.
+
+    Raises:
+      NmjaxError: `inner_steps` is not positive.
+    """
+
+    def begin(params: RatedParams, hyper: MAMLHyper) -> Start:
+        del hyper
+        return Start(*params)
+
+    return _through_inner_loop(
+        loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, begin=begin
+    )
+
+
+def with_rates(key: Array, params: PyTree, low: float = 0.005, high: float = 0.1) -> RatedParams:
+    """Parameters for `meta_sgd`, rates uniform in [low, high], by default those of its authors."""
+    leaves, structure = jax.tree.flatten(params)
+    rates = [
+        jax.random.uniform(jax.random.fold_in(key, i), leaf.shape, leaf.dtype, low, high)
+        for i, leaf in enumerate(leaves)
+    ]
+    return RatedParams(params, jax.tree.unflatten(structure, rates))
+
+
+def cavia(
+    loss_fn: Callable[[ContextParams, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    inner_steps: int,
+    first_order: bool = False,
+) -> MetaLearner:
+    """Learns parameters that tasks share, and adapts a few inputs alone (Zintgraf et al., 2019).
+
+    Its state's `params` are `ContextParams`; begin from `with_context`.
+
+    Args:
+      loss_fn: (params, batch) -> float[], for instance `squared_error(contextual(apply))`.
+      optimizer: of the outer loop.
+      inner_steps: gradient steps on a task's support, at least 1.
+      first_order: drop the second derivatives.
+
+    Raises:
+      NmjaxError: `inner_steps` is not positive.
+    """
+
+    def begin(params: ContextParams, hyper: MAMLHyper) -> Start:
+        blank = params._replace(context=jnp.zeros_like(params.context))
+        return Start(blank, hyper.inner_rate)
+
+    return _through_inner_loop(
+        loss_fn,
+        optimizer,
+        inner_steps=inner_steps,
+        first_order=first_order,
+        begin=begin,
+        mask=ContextParams(False, True),
+    )
+
+
+def with_context(params: PyTree, size: int) -> ContextParams:
+    """Parameters for `cavia`, with a context of `size` numbers."""
+    return ContextParams(params, jnp.zeros((size,)))
+
+
+def contextual(apply: ApplyFn) -> Callable[[ContextParams, Array], Array]:
+    """A function (params, x float[M, D]) -> float[M] of `ContextParams`.
+
+    Args:
+      apply: (shared, inputs float[M, D + K]) -> float[M], of inputs with the context at their end.
+    """
+
+    def apply_in_context(params: ContextParams, x: Array) -> Array:
+        context = jnp.broadcast_to(params.context, (*x.shape[:-1], *params.context.shape))
+        return apply(params.shared, jnp.concatenate([x, context], axis=-1))
+
+    return apply_in_context
+
+
+def _start_at(params: PyTree, hyper: MAMLHyper) -> Start:
+    return Start(params, hyper.inner_rate)
+
+
+def _through_inner_loop(
+    loss_fn: Callable[[PyTree, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    inner_steps: int,
+    first_order: bool,
+    begin: Callable[[PyTree, MAMLHyper], Start] = _start_at,
+    mask: PyTree = True,
+) -> MetaLearner:
+    """A learner that descends the mean query loss through the inner loop from `begin`."""
     if inner_steps < 1:
         raise NmjaxError(
             f"Got inner_steps={inner_steps}, expected at least 1 (without an inner step nothing "
@@ -91,13 +279,15 @@ def maml(
         return MAMLState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
     def adapt_to(params: PyTree, batch: Batch, hyper: MAMLHyper) -> Adaptation:
+        start = begin(params, hyper)
         return adapt(
-            params,
+            start.params,
             batch,
-            hyper.inner_rate,
+            start.rate,
             loss_fn=loss_fn,
             steps=inner_steps,
             first_order=first_order,
+            mask=mask,
         )
 
     def losses(params: PyTree, tasks: Episode, hyper: MAMLHyper) -> tuple[Array, Array]:
@@ -119,25 +309,11 @@ def maml(
         (loss, (query_losses, support_losses)), gradient = jax.value_and_grad(
             objective, has_aux=True
         )(state.params)
-        # optax mixes integer counts with floats.
-        with jax.numpy_dtype_promotion("standard"):
-            updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient)]
-        info = MAMLInfo(loss, query_losses, support_losses, jnp.sqrt(sum(squares)))
+        params, opt_state, norm = descend(optimizer, gradient, state.opt_state, state.params)
+        info = MAMLInfo(loss, query_losses, support_losses, norm)
         return MAMLState(params, opt_state, state.step + 1), info
 
     def evaluate(params: PyTree, tasks: Episode, hyper: MAMLHyper) -> Array:
         return losses(params, tasks, hyper)[0]
 
     return MetaLearner(init, update, adapt_to, evaluate)
-
-
-def fomaml(
-    loss_fn: Callable[[PyTree, Batch], Array],
-    optimizer: optax.GradientTransformation,
-    *,
-    inner_steps: int,
-) -> MetaLearner:
-    """First-order `maml` (Finn, Abbeel and Levine, 2017, section 5.2)."""
-    return maml(loss_fn, optimizer, inner_steps=inner_steps, first_order=True)

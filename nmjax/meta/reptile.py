@@ -1,0 +1,80 @@
+"""Reptile: follow where plain training on each task leads."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nmjax.errors import NmjaxError
+from nmjax.meta.adapt import Adaptation, adapt
+from nmjax.meta.batch import Batch, query, support
+from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState
+from nmjax.meta.learner import MetaLearner, descend
+from nmjax.tasks.episodes import Episode
+from nmjax.types import Array, PyTree
+
+
+def reptile(
+    loss_fn: Callable[[PyTree, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    inner_steps: int,
+) -> MetaLearner:
+    """Learns an initialisation near to what each task is trained to (Nichol et al., 2018).
+
+    A meta-update descends the mean over tasks of the initialisation less the parameters after
+    training on all of a task's data, support and query; no second derivative and no split is
+    needed. With one inner step this is joint training. At test time it adapts as `maml` does.
+
+    Args:
+      loss_fn: as for `maml`.
+      optimizer: of the outer loop; `optax.sgd(e)` moves by the share e, as in the paper.
+      inner_steps: gradient steps on a task's data, at least 2.
+
+    Returns:
+      A learner with state `MAMLState`, info `MAMLInfo` and hyper `MAMLHyper`. `query_losses` are
+      those after adapting to the support, as elsewhere; `support_losses` those along the inner loop
+      on all data.
+
+    Raises:
+      NmjaxError: fewer than two inner steps.
+    """
+    if inner_steps < 2:
+        raise NmjaxError(
+            f"Got inner_steps={inner_steps}, expected at least 2: with one, Reptile trains on all "
+            "tasks jointly and learns nothing of adapting."
+        )
+
+    def init(key: Array, params: PyTree) -> MAMLState:
+        del key
+        return MAMLState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+    def adapt_to(params: PyTree, batch: Batch, hyper: MAMLHyper) -> Adaptation:
+        return adapt(
+            params, batch, hyper.inner_rate, loss_fn=loss_fn, steps=inner_steps, first_order=True
+        )
+
+    def evaluate(params: PyTree, tasks: Episode, hyper: MAMLHyper) -> Array:
+        def of_task(episode: Episode) -> Array:
+            return loss_fn(adapt_to(params, support(episode), hyper).params, query(episode))
+
+        return jax.vmap(of_task)(tasks)
+
+    def update(
+        key: Array, state: MAMLState, tasks: Episode, hyper: MAMLHyper
+    ) -> tuple[MAMLState, MAMLInfo]:
+        del key
+        everything = jax.tree.map(
+            lambda a, b: jnp.concatenate([a, b], axis=1), support(tasks), query(tasks)
+        )
+        trained = jax.vmap(adapt_to, in_axes=(None, 0, None))(state.params, everything, hyper)
+        towards = jax.tree.map(
+            lambda start, end: start - jnp.mean(end, axis=0), state.params, trained.params
+        )
+        query_losses = evaluate(state.params, tasks, hyper)
+        params, opt_state, norm = descend(optimizer, towards, state.opt_state, state.params)
+        info = MAMLInfo(jnp.mean(query_losses), query_losses, trained.losses, norm)
+        return MAMLState(params, opt_state, state.step + 1), info
+
+    return MetaLearner(init, update, adapt_to, evaluate)
