@@ -73,10 +73,11 @@ def marks_table() -> str:
     lines = ["| mark | measured | target | |", "|---|---|---|---|"]
     for name in ("transfer_nas-bench-graph.json", "search_throughput.json", "startup.json"):
         for mark in read_result(RESULTS / name).marks:
-            ci = "" if mark.ci is None else f" [{mark.ci[0]:.3g}, {mark.ci[1]:.3g}]"
+            number = _evaluations if mark.unit == "evaluations" else "{:.3g}".format
+            ci = "" if mark.ci is None else f" [{number(mark.ci[0])}, {number(mark.ci[1])}]"
             verdict = "met" if mark_met(mark) else "**missed**"
             lines.append(
-                f"| {mark.name} | {mark.value:.3g}{ci} {mark.unit} "
+                f"| {mark.name} | {number(mark.value)}{ci} {mark.unit} "
                 f"| {mark.direction} {mark.target:g} | {verdict} |"
             )
     return "\n".join(lines)
@@ -111,8 +112,8 @@ def _provenance(result: Result) -> str:
     device = f"{result.device.get('cpus', '')} CPU cores".strip()
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     return (
-        f"{result.split}; {len(result.seeds)} seeds; {device}; {versions}; "
-        f"commit {str(result.commit)[:9]}."
+        f"{result.split}; {len(result.seeds)} seed{'s' * (len(result.seeds) > 1)}; {device}; "
+        f"{versions}; commit {str(result.commit)[:9]}."
     )
 
 

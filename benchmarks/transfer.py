@@ -28,6 +28,7 @@ from nmjax.experiments import Mark, Result, provenance, write_result
 from nmjax.experiments.leave_one_out import prepare, run_methods, seed_keys
 from nmjax.experiments.methods import METHODS
 from nmjax.stats import mean_interval
+from nmjax.tasks import oriented_metric
 
 BUDGET = 100
 STEPS = (1, 5, 10, 20, 50, 100)
@@ -72,9 +73,7 @@ def peer_trajectories(suite: nmjax.Suite, seeds: int) -> dict[str, np.ndarray]:
 
 def measures(suite: nmjax.Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Regret, log10 of the best rank, quantile and test score, float[T, S, B], of rows."""
-    metric = suite.metric_info[suite.score_metric]
-    sign = 1 if metric.direction == "max" else -1
-    table = sign * suite.metrics[suite.score_metric]
+    table = oriented_metric(suite, suite.score_metric)
     tasks = np.arange(len(suite.tasks))[:, None, None]
     best, median = pool_summary(jnp.asarray(table))
     score = incumbent(jnp.asarray(table[tasks, rows]))
@@ -88,7 +87,7 @@ def measures(suite: nmjax.Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
     if suite.test_metric is not None:
         position = np.asarray(incumbent_position(jnp.asarray(table[tasks, rows])))
         at_best = np.take_along_axis(rows, np.maximum(position, 0), axis=-1)
-        found["test"] = suite.metrics[suite.test_metric][tasks, at_best]
+        found["test"] = oriented_metric(suite, suite.test_metric)[tasks, at_best]
     return found
 
 

@@ -17,15 +17,10 @@ from nmjax.analysis import (
 from nmjax.experiments.leave_one_out import MethodRun, Prepared
 from nmjax.search import SearchInfo
 from nmjax.stats import mean_interval
+from nmjax.tasks import oriented_metric
 from nmjax.types import Array
 
 REPORTED = (1, 5, 10, 20, 50, 100)
-
-
-def oriented_metric(prepared: Prepared, name: str) -> np.ndarray:
-    """float32[N] of the target: a raw metric, negated where lower is better."""
-    raw = prepared.suite.metrics[name][prepared.split.target_index]
-    return raw if prepared.suite.metric_info[name].direction == "max" else -raw
 
 
 def incumbent_rows(trace: SearchInfo) -> np.ndarray:
@@ -43,7 +38,7 @@ def incumbent_values(trace: SearchInfo, metric: np.ndarray) -> np.ndarray:
 
 def regret_curves(prepared: Prepared, runs: Mapping[str, MethodRun]) -> dict[str, np.ndarray]:
     """{method: float[S, B]} normalised regret, in the raw metric that the score is made from."""
-    metric = oriented_metric(prepared, prepared.suite.score_metric)
+    metric = _of_target(prepared, prepared.suite.score_metric)
     best, median = pool_summary(jnp.asarray(metric))
     return {
         name: np.asarray(
@@ -107,15 +102,20 @@ def summarise(
 
 
 def _ends(prepared: Prepared, run: MethodRun) -> dict[str, Any]:
-    metric = oriented_metric(prepared, prepared.suite.score_metric)
+    metric = _of_target(prepared, prepared.suite.score_metric)
     best = incumbent_values(run.trace, metric)[:, -1]
     test_metric = prepared.suite.test_metric
     test = None
     if test_metric is not None:
-        values = incumbent_values(run.trace, oriented_metric(prepared, test_metric))
+        values = incumbent_values(run.trace, _of_target(prepared, test_metric))
         test = np.mean(values[:, -1])
     quantile = pool_quantile(jnp.asarray(metric), jnp.asarray(best))
     return {"best": np.mean(best), "quantile": np.mean(quantile), "test": test}
+
+
+def _of_target(prepared: Prepared, metric: str) -> np.ndarray:
+    """float32[N], higher is better."""
+    return oriented_metric(prepared.suite, metric)[prepared.split.target_index]
 
 
 def _mean_sum(gain: Array) -> float:

@@ -20,7 +20,14 @@ from nmjax.tasks.history import (
 )
 from nmjax.tasks.importers import read_history, write_history
 from nmjax.tasks.metrics import raw_to_score, score_to_raw
-from nmjax.tasks.suites import Suite, SuiteInfo, list_suites, load_suite, scores
+from nmjax.tasks.suites import (
+    Suite,
+    SuiteInfo,
+    list_suites,
+    load_suite,
+    oriented_metric,
+    scores,
+)
 
 __all__ = [
     "Episode",
@@ -35,6 +42,7 @@ __all__ = [
     "make_history",
     "make_split",
     "num_evaluations",
+    "oriented_metric",
     "raw_to_score",
     "read_history",
     "sample_episode",

@@ -8,11 +8,11 @@ from nmjax.experiments.leave_one_out import MethodRun
 from nmjax.experiments.summary import (
     incumbent_rows,
     incumbent_values,
-    oriented_metric,
     regret_curves,
     summarise,
 )
 from nmjax.search import SearchInfo
+from nmjax.tasks import oriented_metric
 
 NAN = np.nan
 
@@ -45,11 +45,9 @@ def test_the_incumbent_is_the_first_row_with_the_best_score():
 
 
 def test_lower_is_better_is_turned_around(prepared):
-    time = oriented_metric(prepared, "time")
-    np.testing.assert_array_equal(time, -prepared.suite.metrics["time"][2])
-    np.testing.assert_array_equal(
-        oriented_metric(prepared, "acc"), prepared.suite.metrics["acc"][2]
-    )
+    suite = prepared.suite
+    np.testing.assert_array_equal(oriented_metric(suite, "time"), -suite.metrics["time"])
+    np.testing.assert_array_equal(oriented_metric(suite, "acc"), suite.metrics["acc"])
 
 
 @pytest.mark.parametrize("metric", ["acc", "time"])

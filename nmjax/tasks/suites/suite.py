@@ -98,6 +98,12 @@ def scores(suite: Suite) -> Array:
     return raw_to_score(metric, suite.metrics[suite.score_metric])
 
 
+def oriented_metric(suite: Suite, name: str) -> np.ndarray:
+    """float32[T, N] of a raw metric of the whole pool, negated where lower is better."""
+    raw = suite.metrics[name]
+    return raw if suite.metric_info[name].direction == "max" else -raw
+
+
 class Table(NamedTuple):
     """One task as its file holds it.
 
