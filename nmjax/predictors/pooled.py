@@ -64,7 +64,7 @@ class PoolState(NamedTuple):
       kernel: float[B, N], of unit amplitude, between observations and pool; 0 where there is none.
       inverse: float[K, B, B], of the Cholesky factor of the observations' covariance in units of
         s2; rows of 0 where there is no observation.
-      weights: float[K, B], the inverse covariance times the scores less their prior mean.
+      white: float[K, B], the scores less their prior mean, whitened by the factor.
       shape: float[K], of the inverse gamma of s2.
       rate: float[K], of the inverse gamma of s2.
       log_evidence: float[K], of the scores.
@@ -74,7 +74,7 @@ class PoolState(NamedTuple):
     variance: Array
     kernel: Array
     inverse: Array
-    weights: Array
+    white: Array
     shape: Array
     rate: Array
     log_evidence: Array
@@ -100,7 +100,7 @@ def init_pool(prior: PoolPrior, pool: Pool, *, capacity: int) -> PoolState:
         variance=prior.variance @ jnp.square(pool.features).T + prior.amplitude[:, None],
         kernel=zeros((capacity, pool.features.shape[0]), dtype),
         inverse=zeros((components, capacity, capacity), dtype),
-        weights=zeros((components, capacity), dtype),
+        white=zeros((components, capacity), dtype),
         shape=jnp.asarray(prior.shape, dtype),
         rate=jnp.asarray(prior.rate, dtype),
         log_evidence=zeros((components,), dtype),
@@ -136,11 +136,11 @@ def observe_pool(
     cross = prior.amplitude[:, None] * kernel[:, row][None, :]
     cross = cross + (prior.variance * pool.features[row][None, :]) @ features.T
     cross = jnp.where((counts & ~is_newest)[None, :], cross, 0)
-    white = jnp.einsum("kij,kj->ki", state.inverse, cross)
+    explained = jnp.einsum("kij,kj->ki", state.inverse, cross)
     spread = jnp.sqrt(state.variance[:, row] + prior.noise)[:, None]
     # The newest observation less what the earlier ones say of it.
     contrast = is_newest.astype(score.dtype)[None, :] - jnp.einsum(
-        "kij,ki->kj", state.inverse, white
+        "kij,ki->kj", state.inverse, explained
     )
     contrast = jnp.where(is_new, contrast / spread, 0)
     inverse = state.inverse + is_newest.astype(score.dtype)[None, :, None] * contrast[:, None, :]
@@ -168,7 +168,7 @@ def observe_pool(
         - 0.5 * (_log_determinant(inverse) + number * jnp.log(2 * jnp.pi))
     )
     remaining = jnp.maximum(state.variance - jnp.square(gain), 0)
-    return PoolState(mean, remaining, kernel, inverse, weights, shape, rate, log_evidence)
+    return PoolState(mean, remaining, kernel, inverse, white, shape, rate, log_evidence)
 
 
 def predict_pool(state: PoolState) -> Gaussian:
@@ -200,8 +200,9 @@ def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:
     """
     number = 2 * (state.shape - prior.shape)
     unexplained = jnp.sum(jnp.square(state.inverse), axis=(-2, -1)) * prior.noise
-    quadratic = 2 * (state.rate - prior.rate)
-    quadratic = quadratic - prior.noise * jnp.sum(jnp.square(state.weights), axis=-1)
+    weights = jnp.einsum("kij,ki->kj", state.inverse, state.white)
+    quadratic = jnp.sum(jnp.square(state.white), axis=-1)
+    quadratic = quadratic - prior.noise * jnp.sum(jnp.square(weights), axis=-1)
     volume = _log_determinant(state.inverse) - number * jnp.log(prior.noise)
     return 0.5 * (volume - (number - unexplained) + quadratic / scale(state))
 
@@ -225,7 +226,7 @@ def sample_pool(
     prior_key, noise_key = jax.random.split(key)
     unit = jnp.sqrt(scale(state))[:, None]
     draw = sample_pool_prior(prior_key, prior, pool, unit)
-    noise = jax.random.normal(noise_key, state.weights.shape, draw.dtype)
+    noise = jax.random.normal(noise_key, state.white.shape, draw.dtype)
     noise = noise * unit * jnp.sqrt(prior.noise)[:, None]
     residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw[:, index] - noise)
     white = jnp.einsum("kij,kj->ki", state.inverse, residual)
