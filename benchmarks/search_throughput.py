@@ -55,14 +55,18 @@ def counting(algorithm: SearchAlgorithm, traces: list[int]) -> SearchAlgorithm:
 
 
 def all_lanes(algorithm: SearchAlgorithm):
-    """(keys [T, S], problems [T, ...], hyper) -> traces [T, S, B], compiled as one call."""
+    """(keys [T, S], problems [T, ...], hyper) -> traces [T, S, B], compiled as one call.
+
+    The seeds of a task are side by side, so that its pool is read once for all of them; tasks come
+    one after the other, as each lane keeps a kernel of B x N.
+    """
 
     @jax.jit
     def search(keys: jax.Array, problem: Problem, hyper: SearchHyper):
-        def of_task(keys, problem):
-            return nmjax.search_lanes(keys, problem, hyper, algorithm=algorithm, length=BUDGET)[1]
+        def of_task(task):
+            return nmjax.search_lanes(*task, hyper, algorithm=algorithm, length=BUDGET)[1]
 
-        return jax.vmap(of_task)(keys, problem)
+        return jax.lax.map(of_task, (keys, problem))
 
     return search
 
