@@ -7,9 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, query, support
-from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState
+from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, fomaml
 from nmjax.meta.learner import MetaLearner, descend
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
@@ -46,20 +45,7 @@ def reptile(
             "tasks jointly and learns nothing of adapting."
         )
 
-    def init(key: Array, params: PyTree) -> MAMLState:
-        del key
-        return MAMLState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
-
-    def adapt_to(params: PyTree, batch: Batch, hyper: MAMLHyper) -> Adaptation:
-        return adapt(
-            params, batch, hyper.inner_rate, loss_fn=loss_fn, steps=inner_steps, first_order=True
-        )
-
-    def evaluate(params: PyTree, tasks: Episode, hyper: MAMLHyper) -> Array:
-        def of_task(episode: Episode) -> Array:
-            return loss_fn(adapt_to(params, support(episode), hyper).params, query(episode))
-
-        return jax.vmap(of_task)(tasks)
+    base = fomaml(loss_fn, optimizer, inner_steps=inner_steps)
 
     def update(
         key: Array, state: MAMLState, tasks: Episode, hyper: MAMLHyper
@@ -68,13 +54,13 @@ def reptile(
         everything = jax.tree.map(
             lambda a, b: jnp.concatenate([a, b], axis=1), support(tasks), query(tasks)
         )
-        trained = jax.vmap(adapt_to, in_axes=(None, 0, None))(state.params, everything, hyper)
+        trained = jax.vmap(base.adapt, in_axes=(None, 0, None))(state.params, everything, hyper)
         towards = jax.tree.map(
             lambda start, end: start - jnp.mean(end, axis=0), state.params, trained.params
         )
-        query_losses = evaluate(state.params, tasks, hyper)
+        query_losses = base.evaluate(state.params, tasks, hyper)
         params, opt_state, norm = descend(optimizer, towards, state.opt_state, state.params)
         info = MAMLInfo(jnp.mean(query_losses), query_losses, trained.losses, norm)
         return MAMLState(params, opt_state, state.step + 1), info
 
-    return MetaLearner(init, update, adapt_to, evaluate)
+    return base._replace(update=update)
