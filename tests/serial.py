@@ -20,14 +20,14 @@ def concurrent_algebra(function, *arguments):
     program = {name: dict(_INSTRUCTION.findall(body)) for name, body in _COMPUTATION.findall(text)}
     costly, pairs = {}, []
     for name, instructions in program.items():  # A computation comes before its callers.
-        waits = {}
+        waits, met = {}, set()
         for instruction, body in instructions.items():
             named = _NAME.findall(body)
             before = set().union(*(waits.get(operand, ()) for operand in named))
             if _BATCHED.search(body) or any(costly.get(called) for called in named):
-                pairs += [(other, instruction) for other in waits.get(None, set()) - before]
-                waits.setdefault(None, set()).add(instruction)
+                pairs += [(other, instruction) for other in met - before]
+                met.add(instruction)
                 before.add(instruction)
             waits[instruction] = before
-        costly[name] = waits.get(None)
+        costly[name] = met
     return pairs

@@ -12,10 +12,9 @@ from nmjax.knowledge.state import SourceModels
 from nmjax.predictors import (
     KernelParams,
     default_kernel,
-    kernel_noise,
     kernel_position,
     log_marginal_likelihood,
-    unit_matern,
+    noisy_factor,
 )
 from nmjax.types import Array, PyTree
 
@@ -86,12 +85,10 @@ def fit_sources(kernel: KernelParams, groups: Array, x: Array, y: Array) -> Sour
     amplitude, intercept = jnp.exp(kernel.log_amplitude), jnp.exp(kernel.log_intercept)
 
     def one(x: Array, y: Array) -> SourceModels:
-        position, counts = kernel_position(kernel, groups, x), ~jnp.isnan(y)
-        both = counts[:, None] & counts[None, :]
-        covariance = jnp.where(both, amplitude * unit_matern(position, position) + intercept, 0)
-        covariance = covariance + jnp.diag(jnp.where(counts, kernel_noise(kernel), 1))
-        factor = jnp.linalg.cholesky(covariance)
+        counts = ~jnp.isnan(y)
+        factor = noisy_factor(kernel, groups, x, counts)
         weights = cho_solve((factor, True), jnp.where(counts, y, 0))
+        position = kernel_position(kernel, groups, x)
         return SourceModels(position, amplitude * weights, intercept * jnp.sum(weights))
 
     return jax.vmap(one)(x, y)

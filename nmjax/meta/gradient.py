@@ -1,7 +1,7 @@
 """MAML and its kin: gradients through the inner loop.
 
 All are one mechanism. What differs is where a task's inner loop begins, at which rates it descends
-and which leaves move: a `Start`, made of what is meta-learned.
+and which leaves move, made of what is meta-learned.
 """
 
 from collections.abc import Callable
@@ -60,11 +60,11 @@ class MAMLInfo(NamedTuple):
 
 
 class RatedParams(NamedTuple):
-    """What `meta_sgd` learns.
+    """Where a task's inner loop begins and how fast it goes; `meta_sgd` learns both.
 
     Attributes:
       params: the initialisation.
-      rate: the step size of each of its numbers, a pytree like it.
+      rate: step sizes, a prefix of `params`; for `meta_sgd` one for each of its numbers.
     """
 
     params: PyTree
@@ -81,18 +81,6 @@ class ContextParams(NamedTuple):
 
     shared: PyTree
     context: PyTree
-
-
-class Start(NamedTuple):
-    """Where a task's inner loop begins.
-
-    Attributes:
-      params: a pytree that the loss takes.
-      rate: a prefix of it.
-    """
-
-    params: PyTree
-    rate: PyTree
 
 
 def maml(
@@ -181,9 +169,9 @@ def meta_sgd(
       NmjaxError: `inner_steps` is not positive.
     """
 
-    def begin(params: RatedParams, hyper: MAMLHyper) -> Start:
+    def begin(params: RatedParams, hyper: MAMLHyper) -> RatedParams:
         del hyper
-        return Start(*params)
+        return params
 
     return _through_inner_loop(
         loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, begin=begin
@@ -221,9 +209,9 @@ def cavia(
       NmjaxError: `inner_steps` is not positive.
     """
 
-    def begin(params: ContextParams, hyper: MAMLHyper) -> Start:
+    def begin(params: ContextParams, hyper: MAMLHyper) -> RatedParams:
         blank = params._replace(context=jnp.zeros_like(params.context))
-        return Start(blank, hyper.inner_rate)
+        return RatedParams(blank, hyper.inner_rate)
 
     return _through_inner_loop(
         loss_fn,
@@ -254,8 +242,8 @@ def contextual(apply: ApplyFn) -> Callable[[ContextParams, Array], Array]:
     return apply_in_context
 
 
-def _start_at(params: PyTree, hyper: MAMLHyper) -> Start:
-    return Start(params, hyper.inner_rate)
+def _start_at(params: PyTree, hyper: MAMLHyper) -> RatedParams:
+    return RatedParams(params, hyper.inner_rate)
 
 
 def _through_inner_loop(
@@ -264,7 +252,7 @@ def _through_inner_loop(
     *,
     inner_steps: int,
     first_order: bool,
-    begin: Callable[[PyTree, MAMLHyper], Start] = _start_at,
+    begin: Callable[[PyTree, MAMLHyper], RatedParams] = _start_at,
     mask: PyTree = True,
 ) -> MetaLearner:
     """A learner that descends the mean query loss through the inner loop from `begin`."""

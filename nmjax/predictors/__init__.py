@@ -8,6 +8,7 @@ from nmjax.predictors.kernel import (
     kernel_position,
     log_marginal_likelihood,
     matern,
+    noisy_factor,
     spectral_features,
     unit_matern,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "log_marginal_likelihood",
     "make_network",
     "matern",
+    "noisy_factor",
     "normal_scores",
     "observe_pool",
     "pool_information_gain",

@@ -85,16 +85,23 @@ def kernel_noise(params: KernelParams) -> Array:
     return jnp.exp(params.log_noise) + NOISE_FLOOR
 
 
+def noisy_factor(params: KernelParams, groups: Array, x: Array, counts: Array) -> Array:
+    """Cholesky factor float[M, M] of the covariance of noisy scores at x float[M, D].
+
+    Rows where `counts` bool[M] is False are those of the identity.
+    """
+    both = counts[:, None] & counts[None, :]
+    kernel = jnp.where(both, matern(params, groups, x, x) + jnp.exp(params.log_intercept), 0)
+    return jnp.linalg.cholesky(kernel + jnp.diag(jnp.where(counts, kernel_noise(params), 1)))
+
+
 def log_marginal_likelihood(params: KernelParams, groups: Array, x: Array, y: Array) -> Array:
     """Of scores y float[M] at x float[M, D] under a Gaussian process; NaN scores do not count.
 
     Rasmussen and Williams, 2006, equation 2.30.
     """
     counts = ~jnp.isnan(y)
-    both = counts[:, None] & counts[None, :]
-    kernel = jnp.where(both, matern(params, groups, x, x) + jnp.exp(params.log_intercept), 0)
-    diagonal = jnp.where(counts, kernel_noise(params), 1)
-    factor = jnp.linalg.cholesky(kernel + jnp.diag(diagonal))
+    factor = noisy_factor(params, groups, x, counts)
     white = jax.scipy.linalg.solve_triangular(factor, jnp.where(counts, y, 0), lower=True)
     normaliser = 0.5 * jnp.sum(counts).astype(x.dtype) * jnp.log(2 * jnp.pi)
     return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor))) - normaliser

@@ -53,35 +53,6 @@ class LinearState(NamedTuple):
     log_evidence: Array
 
 
-class RankOne(NamedTuple):
-    """One observation's effect on the whitened covariance.
-
-    Attributes:
-      direction: float[F], covariance times the whitened observation.
-      spread: float[], predictive variance of the noisy observation, in units of s2.
-      covariance: float[F, F], after the observation.
-    """
-
-    direction: Array
-    spread: Array
-    covariance: Array
-
-
-def rank_one(covariance: Array, x: Array, noise: Array, counts: Array) -> RankOne:
-    """Condition the whitened covariance on an observation, or leave it exactly as it is.
-
-    Args:
-      covariance: float[F, F], of the whitened weights.
-      x: float[F], whitened.
-      noise: float[].
-      counts: bool[], False for a failed evaluation, which teaches nothing.
-    """
-    direction = covariance @ x
-    spread = x @ direction + noise
-    gain = jnp.where(counts, direction / spread, 0)
-    return RankOne(direction, spread, covariance - direction[:, None] * gain[None, :])
-
-
 def check_prior(prior: LinearPrior) -> None:
     """Refuses a prior whose shapes do not fit; the numbers may be traced.
 
@@ -116,7 +87,9 @@ class BayesianLinear(NamedTuple):
         prior = state.prior
         counts = ~jnp.isnan(y)
         white = x * jnp.sqrt(prior.variance)
-        direction, spread, covariance = rank_one(state.covariance, white, prior.noise, counts)
+        direction = state.covariance @ white
+        spread = white @ direction + prior.noise
+        covariance = state.covariance - direction[:, None] * (direction / spread)[None, :]
         error = jnp.where(counts, y, 0) - x @ prior.mean - white @ state.mean
         shape = state.shape + 0.5
         rate = state.rate + 0.5 * error**2 / spread

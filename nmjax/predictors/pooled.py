@@ -136,26 +136,21 @@ def observe_pool(
     cross = prior.amplitude[:, None] * kernel[:, row][None, :]
     cross = cross + (prior.variance * pool.features[row][None, :]) @ features.T
     cross = jnp.where((counts & ~is_newest)[None, :], cross, 0)
-    explained = jnp.einsum("kij,kj->ki", state.inverse, cross)
+    explained = _whiten(state.inverse, cross)
     spread = jnp.sqrt(state.variance[:, row] + prior.noise)[:, None]
     # The newest observation less what the earlier ones say of it.
-    contrast = is_newest.astype(score.dtype)[None, :] - jnp.einsum(
-        "kij,ki->kj", state.inverse, explained
-    )
+    contrast = is_newest.astype(score.dtype)[None, :] - _unwhiten(state.inverse, explained)
     contrast = jnp.where(is_new, contrast / spread, 0)
     inverse = state.inverse + is_newest.astype(score.dtype)[None, :, None] * contrast[:, None, :]
 
     residual = jnp.where(counts[None, :], score[None, :] - prior.mean @ features.T, 0)
-    white = jnp.einsum("kij,kj->ki", inverse, residual)
-    weights = jnp.einsum("kij,ki->kj", inverse, white)
-    over_rows = jnp.concatenate([weights, contrast])
-    components = prior.noise.shape[0]
-    both = [prior.amplitude] * 2, [prior.variance] * 2
-    amplitude, variance = (jnp.concatenate(leaves) for leaves in both)
-    over_features = variance * (over_rows @ features)
-    over_features = over_features.at[:components].add(prior.mean)
-    over_pool = (amplitude[:, None] * over_rows) @ kernel + over_features @ pool.features.T
-    mean, gain = over_pool[:components], over_pool[components:]
+    white = _whiten(inverse, residual)
+    weights = _unwhiten(inverse, white)
+    over_rows = jnp.stack([weights, contrast])
+    over_features = prior.variance[None] * (over_rows @ features)
+    over_features = over_features.at[0].add(prior.mean)
+    over_kernel = prior.amplitude[None, :, None] * over_rows
+    mean, gain = over_kernel @ kernel + over_features @ pool.features.T
 
     number = jnp.sum(counts).astype(score.dtype)
     shape = prior.shape + 0.5 * number
@@ -200,7 +195,7 @@ def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:
     """
     number = 2 * (state.shape - prior.shape)
     unexplained = jnp.sum(jnp.square(state.inverse), axis=(-2, -1)) * prior.noise
-    weights = jnp.einsum("kij,ki->kj", state.inverse, state.white)
+    weights = _unwhiten(state.inverse, state.white)
     quadratic = jnp.sum(jnp.square(state.white), axis=-1)
     quadratic = quadratic - prior.noise * jnp.sum(jnp.square(weights), axis=-1)
     volume = _log_determinant(state.inverse) - number * jnp.log(prior.noise)
@@ -229,8 +224,8 @@ def sample_pool(
     noise = jax.random.normal(noise_key, state.white.shape, draw.dtype)
     noise = noise * unit * jnp.sqrt(prior.noise)[:, None]
     residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw[:, index] - noise)
-    white = jnp.einsum("kij,kj->ki", state.inverse, residual)
-    weights = jnp.einsum("kij,ki->kj", state.inverse, white)
+    white = _whiten(state.inverse, residual)
+    weights = _unwhiten(state.inverse, white)
     correction = (prior.amplitude[:, None] * weights) @ state.kernel
     over_features = prior.variance * (weights @ pool.features[index])
     return draw + correction + over_features @ pool.features.T
@@ -253,6 +248,16 @@ def sample_pool_prior(key: Array, prior: PoolPrior, pool: Pool, spread: Array) -
     weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
     process = spread * jnp.sqrt(prior.amplitude)[:, None] * process
     return weights @ pool.features.T + process @ basis.T
+
+
+def _whiten(inverse: Array, values: Array) -> Array:
+    """Values float[K, B] of the observations, whitened by their factors."""
+    return jnp.einsum("kij,kj->ki", inverse, values)
+
+
+def _unwhiten(inverse: Array, white: Array) -> Array:
+    """The inverse covariances times what `white` float[K, B] was whitened from."""
+    return jnp.einsum("kij,ki->kj", inverse, white)
 
 
 def _log_determinant(inverse: Array) -> Array:
