@@ -33,7 +33,7 @@ from nmjax.search import (
     run,
 )
 from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
-from nmjax.types import Array
+from nmjax.types import Array, History
 
 CHUNK = 25
 
@@ -46,6 +46,7 @@ class Prepared:
       suite: that all tasks are of.
       split: its sources and its target.
       meta_validation: the sources that early stopping looked at.
+      history: the past evaluations of the sources.
       knowledge: learned from the sources alone.
       info: how learning went.
       problem: the target's pool, to be searched.
@@ -54,6 +55,7 @@ class Prepared:
     suite: Suite
     split: Split
     meta_validation: tuple[str, ...]
+    history: History
     knowledge: MetaKnowledge
     info: LearnInfo
     problem: Problem
@@ -116,7 +118,7 @@ def prepare(
     problem = make_problem(suite.space, jnp.asarray(suite.pool), target, knowledge)
     jax.block_until_ready(problem)
     stages.end()
-    return Prepared(suite, split, meta_validation, knowledge, info, problem)
+    return Prepared(suite, split, meta_validation, history, knowledge, info, problem)
 
 
 def run_methods(
