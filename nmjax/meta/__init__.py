@@ -1,23 +1,11 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
-from nmjax.meta.adapt import Adaptation, adapt
+from nmjax.meta.adapt import Adaptation, PerStep, adapt
 from nmjax.meta.batch import Batch, query, squared_error, support
-from nmjax.meta.gradient import (
-    ContextParams,
-    MAMLHyper,
-    MAMLInfo,
-    MAMLState,
-    RatedParams,
-    anil,
-    cavia,
-    contextual,
-    fomaml,
-    maml,
-    meta_sgd,
-    with_context,
-    with_rates,
-)
+from nmjax.meta.cavia import ContextParams, cavia, contextual, with_context
+from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
 from nmjax.meta.learner import MetaLearner
+from nmjax.meta.rated import MultiStepHyper, maml_plus_plus, meta_sgd, with_rates, with_step_rates
 from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
     Curves,
@@ -37,6 +25,8 @@ __all__ = [
     "MAMLInfo",
     "MAMLState",
     "MetaLearner",
+    "MultiStepHyper",
+    "PerStep",
     "RatedParams",
     "TrainResult",
     "TrainState",
@@ -47,6 +37,7 @@ __all__ = [
     "fomaml",
     "init_training",
     "maml",
+    "maml_plus_plus",
     "meta_sgd",
     "query",
     "reptile",
@@ -56,4 +47,5 @@ __all__ = [
     "train_chunk",
     "with_context",
     "with_rates",
+    "with_step_rates",
 ]
