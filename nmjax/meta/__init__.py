@@ -4,6 +4,7 @@ from nmjax.meta.adapt import Adaptation, PerStep, adapt
 from nmjax.meta.batch import Batch, query, squared_error, support
 from nmjax.meta.cavia import ContextParams, cavia, contextual, with_context
 from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
+from nmjax.meta.implicit import ImplicitHyper, implicit_maml
 from nmjax.meta.learner import MetaLearner
 from nmjax.meta.rated import MultiStepHyper, maml_plus_plus, meta_sgd, with_rates, with_step_rates
 from nmjax.meta.reptile import reptile
@@ -21,6 +22,7 @@ __all__ = [
     "Batch",
     "ContextParams",
     "Curves",
+    "ImplicitHyper",
     "MAMLHyper",
     "MAMLInfo",
     "MAMLState",
@@ -35,6 +37,7 @@ __all__ = [
     "cavia",
     "contextual",
     "fomaml",
+    "implicit_maml",
     "init_training",
     "maml",
     "maml_plus_plus",
