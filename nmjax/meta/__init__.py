@@ -1,6 +1,7 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
 from nmjax.meta.adapt import Adaptation, PerStep, adapt
+from nmjax.meta.augment import augmented, interpolate_tasks, transform_targets
 from nmjax.meta.batch import Batch, query, squared_error, support
 from nmjax.meta.cavia import ContextParams, cavia, contextual, with_context
 from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
@@ -34,11 +35,13 @@ __all__ = [
     "TrainState",
     "adapt",
     "anil",
+    "augmented",
     "cavia",
     "contextual",
     "fomaml",
     "implicit_maml",
     "init_training",
+    "interpolate_tasks",
     "maml",
     "maml_plus_plus",
     "meta_sgd",
@@ -48,6 +51,7 @@ __all__ = [
     "support",
     "train",
     "train_chunk",
+    "transform_targets",
     "with_context",
     "with_rates",
     "with_step_rates",
