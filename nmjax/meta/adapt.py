@@ -64,7 +64,7 @@ def adapt(
       mask: bool or a prefix of the pytree `params` with leaves of bool, True where a leaf moves.
       along: asked of the parameters after each step, for instance a loss on other data.
       remat: when differentiating, keep the parameters at about 2 sqrt(steps) of the steps only and
-        compute what lies between again (Chen et al., 2016): less memory for a third more time.
+        compute what lies between again (Chen et al., 2016): less memory, the inner loop run twice.
 
     Raises:
       NmjaxError: `steps` is negative, or `PerStep` rates are not one for each step.

@@ -23,7 +23,7 @@ class MAMLHyper(NamedTuple):
     """The traced numbers of gradient-based learners.
 
     Attributes:
-      inner_rate: step size of the inner loop, float[] or a prefix of the parameters' pytree.
+      inner_rate: step size of the inner loop, as `adapt` takes it.
     """
 
     inner_rate: PyTree

@@ -20,7 +20,7 @@ class ImplicitHyper(NamedTuple):
     """The traced numbers of `implicit_maml`.
 
     Attributes:
-      inner_rate: step size of the inner loop, float[] or a prefix of the parameters' pytree.
+      inner_rate: step size of the inner loop, as `adapt` takes it.
       proximity: float[], lambda, how strongly adapting is held near the initialisation; positive.
       damping: float[], added to the curvature in the meta-gradient alone; not negative.
     """

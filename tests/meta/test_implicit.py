@@ -14,7 +14,7 @@ from nmjax.tasks import Episode
 from nmjax.testing import check_meta_learner
 
 CURVATURE, PROXIMITY = np.array([0.5, 2.0]), 0.7
-NETWORK = make_network((24, 24), activation="tanh")
+NETWORK = make_network((32,), activation="tanh")
 LOSS = squared_error(NETWORK.apply)
 SINUSOIDS = ImplicitHyper(jnp.asarray(0.02), jnp.asarray(0.5), jnp.asarray(10.0))
 
@@ -87,10 +87,10 @@ def test_conformance(sinusoids):
 
 @pytest.mark.slow
 def test_the_settings_for_sinusoids_suit_their_curvature(sinusoids):
-    """Descent is stable and the damped curvature positive, neither by default of the other.
+    """Descent is stable and the damped curvature positive.
 
-    At a rate of 0.05, which suits MAML, the inner loop diverges; without damping the meta-gradient
-    was in the thousands at times.
+    At a rate of 0.05, which suits MAML, the inner loop would diverge, and without damping the
+    matrix would not be positive.
     """
     flat, unflatten = jax.flatten_util.ravel_pytree(NETWORK.init(jax.random.key(0), 1))
     tasks = support(sinusoids(jax.random.key(0), (0.5, 2.0), tasks=4))
@@ -103,7 +103,7 @@ def test_the_settings_for_sinusoids_suit_their_curvature(sinusoids):
         [np.linalg.eigvalsh(curvature(jax.tree.map(lambda leaf: leaf[i], tasks))) for i in range(4)]  # noqa: B023
     )
     rate, proximity, damping = map(float, SINUSOIDS)
-    assert rate * (spectra.max() + proximity) < 1 < 0.05 * spectra.max()
+    assert rate * (spectra.max() + proximity) < 2 < 0.05 * (spectra.max() + proximity)
     assert proximity < -spectra.min() < proximity + damping
 
 
