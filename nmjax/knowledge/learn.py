@@ -33,7 +33,7 @@ from nmjax.meta import (
 )
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space
-from nmjax.tasks import Episode, sample_episode
+from nmjax.tasks import Episode, refuse_identical_tasks, sample_episode
 from nmjax.types import Array, History, Metric, PyTree
 
 EPISODES_A_TASK = 8
@@ -120,13 +120,13 @@ def learn_from_history(
       on_stage: told the name of each stage as it begins.
 
     Raises:
-      NmjaxError: fewer than two sources, no source on either side of the split, or a source with
-        fewer successful evaluations than an episode takes.
+      NmjaxError: fewer than two sources, no source on either side of the split, the same source on
+        both, or a source with fewer successful evaluations than an episode takes.
     """
     config = config or LearnConfig()
     held_out = np.asarray(validation, bool)
     past = standardise_past(history, space=space, metric=metric)
-    _check(past.score, held_out, config)
+    _check(past, held_out, config)
     network_key, rehearsal_key = jax.random.split(key)
 
     on_stage("fit the kernel")
@@ -175,7 +175,8 @@ def learn_from_history(
     return knowledge._replace(prior=prior, confidence=confidence), info
 
 
-def _check(score: Array, validation: np.ndarray, config: LearnConfig) -> None:
+def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
+    score = past.score
     if validation.shape != score.shape[:1]:
         raise NmjaxError(
             f"Got a validation mask {list(validation.shape)} for {score.shape[0]} past tasks; "
@@ -193,6 +194,16 @@ def _check(score: Array, validation: np.ndarray, config: LearnConfig) -> None:
             f"Past task {int(usable.argmin())} has {int(usable.min())} successful evaluations; "
             f"learning takes {needed} of each: leave it out, or lower support and query."
         )
+    teaching, examining = (
+        tuple(np.asarray(leaf)[side] for leaf in (past.encoding, score, past.mask))
+        for side in (~validation, validation)
+    )
+    refuse_identical_tasks(
+        teaching,
+        examining,
+        teaching_names=np.flatnonzero(~validation).tolist(),
+        examining_names=np.flatnonzero(validation).tolist(),
+    )
 
 
 @lru_cache

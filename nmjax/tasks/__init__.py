@@ -18,6 +18,7 @@ from nmjax.tasks.history import (
     select_tasks,
     stack_tasks,
 )
+from nmjax.tasks.identical import refuse_identical_tasks
 from nmjax.tasks.importers import read_history, write_history
 from nmjax.tasks.metrics import raw_to_score, score_to_raw
 from nmjax.tasks.suites import (
@@ -45,6 +46,7 @@ __all__ = [
     "oriented_metric",
     "raw_to_score",
     "read_history",
+    "refuse_identical_tasks",
     "sample_episode",
     "sample_history",
     "score_to_raw",

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.tasks.identical import Evaluations, refuse_identical_tasks
 from nmjax.tasks.suites.suite import Suite
 from nmjax.types import Array
 
@@ -52,7 +53,8 @@ def make_split(suite: Suite, sources: Sequence[str], target: str) -> Split:
     """The split of chosen tasks.
 
     Raises:
-      NmjaxError: an unknown task, no source, a repeated one, or the target among the sources.
+      NmjaxError: an unknown task, no source, a repeated one, or the target among the sources, under
+        its own name or with the same scores under another.
     """
     for task in (*sources, target):
         if task not in suite.tasks:
@@ -61,7 +63,14 @@ def make_split(suite: Suite, sources: Sequence[str], target: str) -> Split:
         raise NmjaxError(f"Target {target!r} of {suite.name!r} has no sources left, expected one.")
     _check_apart(sources, (target,))
     indices = np.array([suite.tasks.index(task) for task in sources], np.int32)
-    return Split(tuple(sources), target, indices, suite.tasks.index(target))
+    target_index = suite.tasks.index(target)
+    refuse_identical_tasks(
+        _evaluations(suite, indices),
+        _evaluations(suite, np.array([target_index])),
+        teaching_names=sources,
+        examining_names=(target,),
+    )
+    return Split(tuple(sources), target, indices, target_index)
 
 
 def leave_one_out(suite: Suite, target: str) -> Split:
@@ -172,6 +181,12 @@ def sample_episode(
 def _priority(key: Array, mask: Array) -> Array:
     """float32[..., M]: independent and uniform in [0, 1) where `mask` is True, -1 elsewhere."""
     return jnp.where(mask, jax.random.uniform(key, mask.shape), -1.0)
+
+
+def _evaluations(suite: Suite, rows: np.ndarray) -> Evaluations:
+    y = suite.metrics[suite.score_metric][rows]
+    x = np.broadcast_to(np.arange(y.shape[1]), y.shape)
+    return x, y, np.ones_like(y, bool)
 
 
 def _check_apart(one: Sequence[str], other: Sequence[str]) -> None:

@@ -137,6 +137,11 @@ def few_scores():
     return history._replace(metrics={"score": score})
 
 
+def repeated():
+    """The first source, which is held out, is the last one too."""
+    return select_tasks(sources(), np.array([*range(SOURCES - 1), 0]))
+
+
 @pytest.mark.parametrize(
     ("history", "validation", "message"),
     [
@@ -145,8 +150,9 @@ def few_scores():
         (sources(), np.ones(3, bool), "one bool each"),
         (select_tasks(sources(), np.arange(1)), np.ones(1, bool), "past task"),
         (few_scores(), VALIDATION, "Past task 2 has 20 successful evaluations"),
+        (repeated(), np.arange(SOURCES) == 0, f"{SOURCES - 1} and 0"),
     ],
-    ids=["none", "all", "length", "one source", "few scores"],
+    ids=["none", "all", "length", "one source", "few scores", "repeated"],
 )
 def test_what_cannot_be_learned_from_is_refused(history, validation, message):
     assert CONFIG.support + CONFIG.query < ROWS

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -49,6 +51,15 @@ def test_unknown_targets_are_refused(suite, leave):
 def test_splits_that_leak_are_refused(suite, sources, target, says):
     with pytest.raises(NmjaxError, match=says):
         make_split(suite, sources, target)
+
+
+def test_a_target_among_the_sources_under_another_name_is_refused(suite):
+    accuracy = suite.metrics["acc"].copy()
+    accuracy[3] = accuracy[1]
+    leaky = replace(suite, metrics={"acc": accuracy})
+    with pytest.raises(NmjaxError, match="d and b"):
+        leave_one_out(leaky, "b")
+    assert make_split(leaky, ["a", "b", "d"], "e").target_index == 4
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 2))
