@@ -1,6 +1,7 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
 from nmjax.meta.adapt import Adaptation, adapt
+from nmjax.meta.amortised import Encoded, ProcessParams, neural_process, with_process
 from nmjax.meta.batch import (
     Batch,
     counted,
@@ -19,6 +20,7 @@ from nmjax.meta.bayes import (
     with_kernel,
     with_last_layer,
 )
+from nmjax.meta.ensemble import EnsembleInfo, ensemble
 from nmjax.meta.gradient import (
     ContextParams,
     MAMLHyper,
@@ -58,6 +60,8 @@ __all__ = [
     "ContextParams",
     "Curves",
     "DeepKernelParams",
+    "Encoded",
+    "EnsembleInfo",
     "LastLayerParams",
     "MAMLHyper",
     "MAMLInfo",
@@ -66,6 +70,7 @@ __all__ = [
     "NoisyParams",
     "Posterior",
     "ProbabilisticLearner",
+    "ProcessParams",
     "RatedParams",
     "TrainResult",
     "TrainState",
@@ -77,12 +82,14 @@ __all__ = [
     "contextual",
     "counted",
     "deep_kernel",
+    "ensemble",
     "everything",
     "fomaml",
     "init_training",
     "maml",
     "meta_sgd",
     "negative_log_density",
+    "neural_process",
     "noisy",
     "query",
     "reptile",
@@ -94,5 +101,6 @@ __all__ = [
     "with_kernel",
     "with_last_layer",
     "with_noise",
+    "with_process",
     "with_rates",
 ]

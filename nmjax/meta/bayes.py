@@ -111,8 +111,9 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
 
 
 def with_last_layer(network: PyTree, size: int) -> LastLayerParams:
-    """Parameters for `alpaca` on `size` features F, with a prior of unit variance at |features| = 1."""
-    return LastLayerParams(network, jnp.zeros((size + 1,)), jnp.eye(size + 1), jnp.asarray(-2.0))
+    """Parameters for `alpaca` on `size` features F, all weights standard normal to begin with."""
+    mean, factor = jnp.zeros((size + 1,)), jnp.eye(size + 1)
+    return LastLayerParams(network, mean, factor, jnp.zeros(()) - 2.0)
 
 
 def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:

@@ -1,5 +1,6 @@
 """Learners that adapt by conditioning: no gradient within a task, and a distribution as answer."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -112,7 +113,7 @@ def losses_after(
     adapt_to: Callable[[PyTree, Batch, PyTree], Adaptation],
     loss_fn: Callable[[PyTree, Batch], Array],
 ) -> Callable[[PyTree, Episode, PyTree], tuple[Array, Array]]:
-    """(params, tasks, hyper) -> losses float[T] on query data after adapting, and while adapting."""
+    """(params, tasks, hyper) -> losses float[T] on queries after adapting, and those of adapting."""
 
     def losses(params: PyTree, tasks: Episode, hyper: PyTree) -> tuple[Array, Array]:
         def of_task(episode: Episode) -> tuple[Array, Array]:
@@ -140,4 +141,4 @@ def noisy(apply: Callable[[PyTree, Array], Array]) -> Callable[[NoisyParams, Arr
 
 def with_noise(params: PyTree, variance: float = 0.1) -> NoisyParams:
     """Parameters for `noisy`, with that variance to begin with."""
-    return NoisyParams(params, jnp.log(variance))
+    return NoisyParams(params, jnp.zeros(()) + math.log(variance))
