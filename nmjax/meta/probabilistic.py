@@ -113,7 +113,7 @@ def losses_after(
     adapt_to: Callable[[PyTree, Batch, PyTree], Adaptation],
     loss_fn: Callable[[PyTree, Batch], Array],
 ) -> Callable[[PyTree, Episode, PyTree], tuple[Array, Array]]:
-    """(params, tasks, hyper) -> losses float[T] on queries after adapting, and those of adapting."""
+    """(params, tasks, hyper) -> losses float[T] on queries once adapted, and those on the way."""
 
     def losses(params: PyTree, tasks: Episode, hyper: PyTree) -> tuple[Array, Array]:
         def of_task(episode: Episode) -> tuple[Array, Array]:

@@ -53,7 +53,7 @@ def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
         expected, own = update(jax.random.key(0), start, tasks, HYPER)
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
-            alone(after, k),  # noqa: B023
+            alone(after, k),
             expected,
         )
         losses.append(own.loss)
