@@ -54,8 +54,9 @@ def neural_process(
     *,
     attend: ApplyFn | None = None,
 ) -> ProbabilisticLearner:
-    """Learns to predict from a set of evaluations (conditional neural process, Garnelo et al., 2018).
+    """Learns to predict from a set of evaluations: the conditional neural process.
 
+    (Garnelo et al., 2018, "Conditional neural processes".)
     Each evaluation is encoded alone; what is predicted at x depends on the mean of what the encoder
     says, or, with attention, on a mean with weights that depend on x (the deterministic path of
     Kim et al., 2019, by scaled dot products). Begin from `with_process`.
