@@ -1,10 +1,9 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
-from nmjax.meta.adapt import Adaptation, adapt
+from nmjax.meta.adapt import Adaptation, PerStep, adapt
 from nmjax.meta.amortised import Encoded, ProcessParams, neural_process, with_process
 from nmjax.meta.batch import (
     Batch,
-    counted,
     everything,
     negative_log_density,
     query,
@@ -20,22 +19,10 @@ from nmjax.meta.bayes import (
     with_kernel,
     with_last_layer,
 )
+from nmjax.meta.cavia import ContextParams, cavia, contextual, with_context
 from nmjax.meta.ensemble import EnsembleInfo, ensemble
-from nmjax.meta.gradient import (
-    ContextParams,
-    MAMLHyper,
-    MAMLInfo,
-    MAMLState,
-    RatedParams,
-    anil,
-    cavia,
-    contextual,
-    fomaml,
-    maml,
-    meta_sgd,
-    with_context,
-    with_rates,
-)
+from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
+from nmjax.meta.implicit import ImplicitHyper, implicit_maml
 from nmjax.meta.learner import MetaLearner
 from nmjax.meta.probabilistic import (
     NoisyParams,
@@ -44,6 +31,7 @@ from nmjax.meta.probabilistic import (
     noisy,
     with_noise,
 )
+from nmjax.meta.rated import MultiStepHyper, maml_plus_plus, meta_sgd, with_rates, with_step_rates
 from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
     Curves,
@@ -62,12 +50,15 @@ __all__ = [
     "DeepKernelParams",
     "Encoded",
     "EnsembleInfo",
+    "ImplicitHyper",
     "LastLayerParams",
     "MAMLHyper",
     "MAMLInfo",
     "MAMLState",
     "MetaLearner",
+    "MultiStepHyper",
     "NoisyParams",
+    "PerStep",
     "Posterior",
     "ProbabilisticLearner",
     "ProcessParams",
@@ -80,13 +71,14 @@ __all__ = [
     "cavia",
     "conditioning",
     "contextual",
-    "counted",
     "deep_kernel",
     "ensemble",
     "everything",
     "fomaml",
+    "implicit_maml",
     "init_training",
     "maml",
+    "maml_plus_plus",
     "meta_sgd",
     "negative_log_density",
     "neural_process",
@@ -103,4 +95,5 @@ __all__ = [
     "with_noise",
     "with_process",
     "with_rates",
+    "with_step_rates",
 ]

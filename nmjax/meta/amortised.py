@@ -59,7 +59,8 @@ def neural_process(
     (Garnelo et al., 2018, "Conditional neural processes".)
     Each evaluation is encoded alone; what is predicted at x depends on the mean of what the encoder
     says, or, with attention, on a mean with weights that depend on x (the deterministic path of
-    Kim et al., 2019, by scaled dot products). Begin from `with_process`.
+    Kim et al., 2019, by scaled dot products). Standard deviations are at least .01. Begin from
+    `with_process`.
 
     Args:
       encode: (encoder, inputs float[S, D + 1]) -> float[S, R].

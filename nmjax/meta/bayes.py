@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nmjax.meta.batch import Batch, counted
+from nmjax.meta.batch import Batch, counted, everything, support
+from nmjax.meta.gradient import MAMLInfo, MAMLState
+from nmjax.meta.learner import descend
 from nmjax.meta.probabilistic import ProbabilisticLearner, conditioning
 from nmjax.predictors import (
     GaussianProcess,
@@ -22,6 +24,7 @@ from nmjax.predictors import (
     kernel_noise,
 )
 from nmjax.predictors.kernel import NOISE_FLOOR
+from nmjax.tasks.episodes import Episode
 from nmjax.types import ApplyFn, Array, Gaussian, PyTree, Surrogate
 
 _KNOWN = 1e12  # Shape and rate of an inverse gamma that no data move away from 1.
@@ -149,11 +152,29 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
         return _noisy(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
 
-    def objective(params: DeepKernelParams, batch: Batch) -> Array:
-        state = condition(params, batch).state
-        return -state.log_evidence / jnp.maximum(state.number, 1).astype(state.white.dtype)
+    base = conditioning(condition, predict, optimizer)
 
-    return conditioning(condition, predict, optimizer, objective=objective)
+    def update(
+        key: Array, state: MAMLState, tasks: Episode, hyper: PyTree
+    ) -> tuple[MAMLState, MAMLInfo]:
+        del key
+
+        def surprise(params: DeepKernelParams, batch: Batch) -> Array:
+            known = condition(params, batch).state
+            return -known.log_evidence / jnp.maximum(known.number, 1).astype(batch.y.dtype)
+
+        def objective(params: DeepKernelParams) -> Array:
+            return jnp.mean(jax.vmap(surprise, in_axes=(None, 0))(params, everything(tasks)))
+
+        gradient = jax.grad(objective)(state.params)
+        params, opt_state, norm = descend(optimizer, gradient, state.opt_state, state.params)
+        query_losses = base.evaluate(state.params, tasks, hyper)
+        adapt = jax.vmap(base.adapt, in_axes=(None, 0, None))
+        support_losses = adapt(state.params, support(tasks), hyper).losses
+        info = MAMLInfo(jnp.mean(query_losses), query_losses, support_losses, norm)
+        return MAMLState(params, opt_state, state.step + 1), info
+
+    return base._replace(update=update)
 
 
 def with_kernel(network: PyTree, size: int) -> DeepKernelParams:

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation
-from nmjax.meta.batch import Batch, negative_log_density
-from nmjax.meta.probabilistic import ProbabilisticLearner, losses_after
+from nmjax.meta.batch import Batch, negative_log_density, query, support
+from nmjax.meta.probabilistic import ProbabilisticLearner
 from nmjax.stats import mixture_moments
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, Gaussian, Mixture, PyTree
@@ -64,10 +64,13 @@ def ensemble(learner: ProbabilisticLearner) -> ProbabilisticLearner:
         equal = jnp.full_like(members.mean[:, 0], -math.log(members.mean.shape[0]))
         return mixture_moments(Mixture(equal, members))
 
-    losses = losses_after(adapt_to, negative_log_density(predict))
+    loss_fn = negative_log_density(predict)
 
     def evaluate(params: PyTree, tasks: Episode, hyper: PyTree) -> Array:
-        return losses(params, tasks, hyper)[0]
+        def of_task(episode: Episode) -> Array:
+            return loss_fn(adapt_to(params, support(episode), hyper).params, query(episode))
+
+        return jax.vmap(of_task)(tasks)
 
     return ProbabilisticLearner(init, update, adapt_to, evaluate, predict)
 
