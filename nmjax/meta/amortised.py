@@ -56,11 +56,10 @@ def neural_process(
 ) -> ProbabilisticLearner:
     """Learns to predict from a set of evaluations: the conditional neural process.
 
-    (Garnelo et al., 2018, "Conditional neural processes".)
     Each evaluation is encoded alone; what is predicted at x depends on the mean of what the encoder
-    says, or, with attention, on a mean with weights that depend on x (the deterministic path of
-    Kim et al., 2019, by scaled dot products). Standard deviations are at least .01. Begin from
-    `with_process`.
+    says (Garnelo et al., 2018, section 2.2) or, with attention, on a mean with weights that depend
+    on x, by scaled dot products (the deterministic path of Kim et al., 2019, section 3). Standard
+    deviations are at least .01. Begin from `with_process`.
 
     Args:
       encode: (encoder, inputs float[S, D + 1]) -> float[S, R].

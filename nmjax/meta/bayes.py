@@ -108,7 +108,7 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
 
     def predict(posterior: Posterior, x: Array) -> Gaussian:
         params, state = posterior
-        return _noisy(surrogate.predict(state, embed(params, x)), state.prior.noise)
+        return _add_noise(surrogate.predict(state, embed(params, x)), state.prior.noise)
 
     return conditioning(condition, predict, optimizer)
 
@@ -150,7 +150,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         params, state = posterior
         embedded = features(params.network, x)
         mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
-        return _noisy(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
+        return _add_noise(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
 
     base = conditioning(condition, predict, optimizer)
 
@@ -195,6 +195,6 @@ def _observe(surrogate: Surrogate, state: PyTree, features: Array, batch: Batch)
     return jax.lax.scan(one, state, (features, scores))[0]
 
 
-def _noisy(clean: Gaussian, noise: Array) -> Gaussian:
+def _add_noise(clean: Gaussian, noise: Array) -> Gaussian:
     """Marginals of scores, given those of the function and the variance of the noise."""
     return Gaussian(clean.mean, jnp.sqrt(jnp.square(clean.std) + noise))
