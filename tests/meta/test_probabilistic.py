@@ -57,8 +57,8 @@ MEMBER = ProbabilisticLearner(
     *maml(negative_log_density(PREDICT), ADAM, inner_steps=2), predict=PREDICT
 )
 LEARNERS = {
-    "alpaca": (alpaca(NETWORK.features, ADAM), lambda: with_last_layer(network(), 16), 200),
-    "deep_kernel": (deep_kernel(NETWORK.features, ADAM), lambda: with_kernel(network(), 16), 200),
+    "alpaca": (alpaca(NETWORK.features, ADAM), lambda: with_last_layer(network(), 16), 100),
+    "deep_kernel": (deep_kernel(NETWORK.features, ADAM), lambda: with_kernel(network(), 16), 100),
     "neural_process": (
         neural_process(NETWORK.features, NETWORK.features, ADAM),
         lambda: process(None),
@@ -67,9 +67,9 @@ LEARNERS = {
     "attentive": (
         neural_process(NETWORK.features, NETWORK.features, ADAM, attend=NETWORK.features),
         lambda: process(network()),
-        600,
+        300,
     ),
-    "ensemble": (ensemble(MEMBER), members, 300),
+    "ensemble": (ensemble(MEMBER), members, 200),
 }
 over_learners = pytest.mark.parametrize("name", LEARNERS)
 
