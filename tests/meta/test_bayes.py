@@ -101,6 +101,7 @@ def test_deep_kernel_conditions_a_process_on_features(float64):
     np.testing.assert_allclose(std**2, their_std**2 + noise, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_deep_kernel_ascends_the_marginal_likelihood_of_all_data(float64):
     learner = deep_kernel(features, optax.sgd(1.0))
     start = learner.init(jax.random.key(0), kernel())
@@ -119,6 +120,7 @@ def test_deep_kernel_ascends_the_marginal_likelihood_of_all_data(float64):
     np.testing.assert_allclose(info.query_losses, learner.evaluate(start.params, episodes(), None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "begin"), [(alpaca, last_layer), (deep_kernel, kernel)], ids=["alpaca", "deep_kernel"]
 )
@@ -132,6 +134,7 @@ def test_gradients_through_conditioning(float64, make, begin):
     check_grads(loss, (begin(),), order=1, modes=["rev"], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "begin"), [(alpaca, with_last_layer), (deep_kernel, with_kernel)])
 def test_gradients_stay_finite_where_nothing_is_unsure(make, begin):
     """The same noiseless evaluation again and again leaves a variance that rounds to zero."""

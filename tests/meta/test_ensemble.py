@@ -42,6 +42,7 @@ def alone(tree, k):
     return jax.tree.map(lambda leaf: leaf[k], tree)
 
 
+@pytest.mark.slow
 def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
     together = ensemble(member)
     state = together.init(jax.random.key(0), params)
