@@ -10,6 +10,7 @@ from nmjax.tasks.episodes import (
     split_meta_validation,
     support_query_masks,
 )
+from nmjax.tasks.families import CURVES, CurveRanges, sample_curves
 from nmjax.tasks.history import (
     history_scores,
     make_history,
@@ -30,6 +31,8 @@ from nmjax.tasks.suites import (
 )
 
 __all__ = [
+    "CURVES",
+    "CurveRanges",
     "Episode",
     "Split",
     "Suite",
@@ -45,6 +48,7 @@ __all__ = [
     "oriented_metric",
     "raw_to_score",
     "read_history",
+    "sample_curves",
     "sample_episode",
     "sample_history",
     "score_to_raw",
