@@ -52,7 +52,7 @@ class Setting:
     hyper: PyTree
     shots: int = 5
     inner_steps: int = 1
-    updates: int = 60_000
+    updates: int = 20_000
     predict: Callable[[PyTree, Batch, Array, PyTree], Gaussian] | None = None
     published: Mapping[str, Mapping[At, float]] = field(default_factory=dict)
     marks: Mapping[At, float] = field(default_factory=dict)
@@ -65,13 +65,10 @@ CONTEXT = 5
 
 
 def adam(updates: int) -> optax.GradientTransformation:
-    """Finn et al. (2017): rate .001 throughout."""
-    del updates
-    return optax.adam(1e-3)
+    """From rate .003 down to 0 by a cosine, for every method.
 
-
-def cooled(updates: int) -> optax.GradientTransformation:
-    """Where authors name no schedule: from .003 down to 0 by a cosine."""
+    Finn et al. (2017) name Adam alone; their code keeps rate .001 for 70,000 meta-updates.
+    """
     return optax.adam(optax.cosine_decay_schedule(3e-3, updates))
 
 
@@ -92,96 +89,82 @@ def rate(value: float) -> MAMLHyper:
     return MAMLHyper(jnp.asarray(value))
 
 
-def _maml(schedule):
-    return lambda steps, updates: maml(LOSS, schedule(updates), inner_steps=steps)
+def _maml(steps: int, updates: int) -> MetaLearner:
+    return maml(LOSS, adam(updates), inner_steps=steps)
 
 
-def _cavia(schedule):
-    loss = squared_error(contextual(NETWORK.apply))
-    return lambda steps, updates: cavia(loss, schedule(updates), inner_steps=steps)
+def _fomaml(steps: int, updates: int) -> MetaLearner:
+    return fomaml(LOSS, adam(updates), inner_steps=steps)
+
+
+def _anil(steps: int, updates: int) -> MetaLearner:
+    return anil(LOSS, adam(updates), head=HEAD, inner_steps=steps)
+
+
+def _meta_sgd(steps: int, updates: int) -> MetaLearner:
+    return meta_sgd(LOSS, adam(updates), inner_steps=steps)
+
+
+def _cavia(steps: int, updates: int) -> MetaLearner:
+    return cavia(squared_error(contextual(NETWORK.apply)), adam(updates), inner_steps=steps)
+
+
+def _reptile(steps: int, updates: int) -> MetaLearner:
+    return reptile(LOSS, adam(updates), inner_steps=steps)
 
 
 FINN = {"Finn et al. (2017)": {(5, 1): 0.67, (5, 5): 0.38, (5, 10): 0.35}}
 LI_MAML = {"Li et al. (2017)": {(5, 1): 1.13, (10, 1): 0.85, (20, 1): 0.71}}
 LI_META_SGD = {"Li et al. (2017)": {(5, 1): 0.90, (10, 1): 0.63, (20, 1): 0.50}}
 
+# The first setting of each method is the one that other families than sinusoids are met with.
 METHODS: dict[str, tuple[Setting, ...]] = {
     "maml": (
         Setting(
             "rate .01",
-            _maml(adam),
+            _maml,
             plain,
             rate(0.01),
             published=FINN | LI_MAML,
             marks={(5, 1): 0.69},
         ),
-        Setting("rate .001", _maml(adam), plain, rate(0.001), published=FINN),
+        Setting("rate .001", _maml, plain, rate(0.001), published=FINN),
         Setting(
             "5 steps",
-            _maml(cooled),
+            _maml,
             plain,
             rate(0.01),
             shots=10,
             inner_steps=5,
+            updates=15_000,
             marks={(10, 5): 0.07},
         ),
     ),
-    "fomaml": (
-        Setting(
-            "rate .01",
-            lambda steps, updates: fomaml(LOSS, adam(updates), inner_steps=steps),
-            plain,
-            rate(0.01),
-        ),
-    ),
-    "anil": (
-        Setting(
-            "rate .1",
-            lambda steps, updates: anil(LOSS, cooled(updates), head=HEAD, inner_steps=steps),
-            plain,
-            rate(0.1),
-        ),
-    ),
+    "fomaml": (Setting("rate .01", _fomaml, plain, rate(0.01)),),
+    "anil": (Setting("rate .1", _anil, plain, rate(0.1)),),
     "meta_sgd": (
-        Setting(
-            "1 step",
-            lambda steps, updates: meta_sgd(LOSS, cooled(updates), inner_steps=steps),
-            rated,
-            rate(0.0),
-            published=LI_META_SGD,
-            marks={(5, 1): 0.45},
-        ),
+        Setting("1 step", _meta_sgd, rated, rate(0.0), published=LI_META_SGD, marks={(5, 1): 0.45}),
     ),
     "cavia": (
         Setting(
             "1 step",
-            _cavia(adam),
+            _cavia,
             in_context,
             rate(1.0),
             shots=10,
-            updates=50_000,
+            updates=30_000,
             marks={(10, 1): 0.20, (10, 5): 0.03},
         ),
         Setting(
             "5 steps",
-            _cavia(cooled),
+            _cavia,
             in_context,
             rate(1.0),
             shots=10,
             inner_steps=5,
-            updates=30_000,
+            updates=15_000,
             marks={(10, 5): 0.03},
         ),
     ),
-    "reptile": (
-        Setting(
-            "5 steps",
-            lambda steps, updates: reptile(LOSS, cooled(updates), inner_steps=max(steps, 2)),
-            plain,
-            rate(0.02),
-            shots=10,
-            inner_steps=5,
-            updates=30_000,
-        ),
-    ),
+    "reptile": (Setting("5 steps", _reptile, plain, rate(0.02), shots=10, inner_steps=5),),
 }
