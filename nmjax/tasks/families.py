@@ -105,16 +105,18 @@ def sample_curves(
             f"Got tasks={tasks}, support={support}, query={query}, kinds={kinds}, expected "
             "positive sizes and at least one kind: give for instance ('sinusoid',)."
         )
-    for kind in kinds:
-        if kind not in _CURVES:
-            raise unknown_name("kind of curve", kind, _CURVES)
+    for name in kinds:
+        if name not in _CURVES:
+            raise unknown_name("kind of curve", name, _CURVES)
     curve_key, kind_key, noise_key = jax.random.split(key, 3)
     draws = jax.random.uniform(curve_key, (tasks, 3 + support + query))
     x = _within(ranges.x, draws[:, 3:])
     kind = jax.random.randint(kind_key, (tasks,), 0, len(kinds))
 
+    curves = [_CURVES[name] for name in kinds]
+
     def curve(kind: Array, u: Array, x: Array) -> Array:
-        return jax.lax.switch(kind, [_CURVES[name] for name in kinds], ranges, u, x)
+        return jax.lax.switch(kind, curves, ranges, u, x)
 
     y = jax.vmap(curve)(kind, draws[:, :3], x)
     y = y + ranges.noise * jax.random.normal(noise_key, x.shape)
