@@ -1,7 +1,24 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
 from nmjax.meta.adapt import Adaptation, adapt
-from nmjax.meta.batch import Batch, query, squared_error, support
+from nmjax.meta.batch import (
+    Batch,
+    counted,
+    everything,
+    negative_log_density,
+    query,
+    squared_error,
+    support,
+)
+from nmjax.meta.bayes import (
+    DeepKernelParams,
+    LastLayerParams,
+    Posterior,
+    alpaca,
+    deep_kernel,
+    with_kernel,
+    with_last_layer,
+)
 from nmjax.meta.gradient import (
     ContextParams,
     MAMLHyper,
@@ -18,6 +35,13 @@ from nmjax.meta.gradient import (
     with_rates,
 )
 from nmjax.meta.learner import MetaLearner
+from nmjax.meta.probabilistic import (
+    NoisyParams,
+    ProbabilisticLearner,
+    conditioning,
+    noisy,
+    with_noise,
+)
 from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
     Curves,
@@ -33,21 +57,33 @@ __all__ = [
     "Batch",
     "ContextParams",
     "Curves",
+    "DeepKernelParams",
+    "LastLayerParams",
     "MAMLHyper",
     "MAMLInfo",
     "MAMLState",
     "MetaLearner",
+    "NoisyParams",
+    "Posterior",
+    "ProbabilisticLearner",
     "RatedParams",
     "TrainResult",
     "TrainState",
     "adapt",
+    "alpaca",
     "anil",
     "cavia",
+    "conditioning",
     "contextual",
+    "counted",
+    "deep_kernel",
+    "everything",
     "fomaml",
     "init_training",
     "maml",
     "meta_sgd",
+    "negative_log_density",
+    "noisy",
     "query",
     "reptile",
     "squared_error",
@@ -55,5 +91,8 @@ __all__ = [
     "train",
     "train_chunk",
     "with_context",
+    "with_kernel",
+    "with_last_layer",
+    "with_noise",
     "with_rates",
 ]

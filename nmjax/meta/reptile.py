@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.batch import Batch, query, support
+from nmjax.meta.batch import Batch, everything
 from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, fomaml
 from nmjax.meta.learner import MetaLearner, descend
 from nmjax.tasks.episodes import Episode
@@ -51,10 +51,8 @@ def reptile(
         key: Array, state: MAMLState, tasks: Episode, hyper: MAMLHyper
     ) -> tuple[MAMLState, MAMLInfo]:
         del key
-        everything = jax.tree.map(
-            lambda a, b: jnp.concatenate([a, b], axis=1), support(tasks), query(tasks)
-        )
-        trained = jax.vmap(base.adapt, in_axes=(None, 0, None))(state.params, everything, hyper)
+        train = jax.vmap(base.adapt, in_axes=(None, 0, None))
+        trained = train(state.params, everything(tasks), hyper)
         towards = jax.tree.map(
             lambda start, end: start - jnp.mean(end, axis=0), state.params, trained.params
         )

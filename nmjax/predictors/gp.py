@@ -1,4 +1,8 @@
-"""A Gaussian process whose Cholesky factor grows by a row an observation."""
+"""A Gaussian process that grows by a row an observation, by matrix products alone.
+
+What is kept is the inverse of the observations' Cholesky factor, as in `pooled`: no solve is left,
+so that any number of processes may run side by side.
+"""
 
 from typing import NamedTuple
 
@@ -7,7 +11,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors.kernel import KernelParams, kernel_noise, matern
-from nmjax.stats import from_covariance
+from nmjax.stats import from_covariance, positive_root
 from nmjax.types import Array, Gaussian
 
 
@@ -17,15 +21,15 @@ class GPState(NamedTuple):
     Attributes:
       params: hyperparameters.
       x: float[B, D], where was observed.
-      factor: float[B, B], lower Cholesky factor of the noisy covariance; identity where padded.
-      white: float[B], the scores whitened by the factor; 0 where padded.
+      inverse: float[B, B], of the lower Cholesky factor of the noisy covariance; 0 where padded.
+      white: float[B], the scores whitened by it; 0 where padded.
       number: int32[], observations so far.
       log_evidence: float[], of the observations so far.
     """
 
     params: KernelParams
     x: Array
-    factor: Array
+    inverse: Array
     white: Array
     number: Array
     log_evidence: Array
@@ -47,9 +51,7 @@ class GaussianProcess(NamedTuple):
 
     def _whiten(self, state: GPState, points: Array) -> Array:
         """Whitened covariances float[B, N] between the observations and points float[N, D]."""
-        observed = jnp.arange(self.capacity, dtype=jnp.int32) < state.number
-        cross = jnp.where(observed[:, None], self._kernel(state.params, state.x, points), 0)
-        return jax.scipy.linalg.solve_triangular(state.factor, cross, lower=True)
+        return state.inverse @ self._kernel(state.params, state.x, points)
 
     def init(self, hyper: KernelParams) -> GPState:
         """The state before any observation."""
@@ -57,7 +59,7 @@ class GaussianProcess(NamedTuple):
         return GPState(
             hyper,
             jnp.zeros((size, len(self.groups)), dtype),
-            jnp.eye(size, dtype=dtype),
+            jnp.zeros((size, size), dtype),
             jnp.zeros((size,), dtype),
             jnp.zeros((), jnp.int32),
             jnp.zeros((), dtype),
@@ -74,10 +76,11 @@ class GaussianProcess(NamedTuple):
         noise = kernel_noise(state.params)
         spread = jnp.maximum(prior - cross @ cross, 0) + noise
         white = (jnp.where(jnp.isnan(y), 0, y) - cross @ state.white) / jnp.sqrt(spread)
-        row = cross.at[state.number].set(jnp.sqrt(spread))
+        # The observation less what the earlier ones say of it.
+        contrast = (-cross @ state.inverse).at[state.number].set(1) / jnp.sqrt(spread)
         updated = state._replace(
             x=state.x.at[state.number].set(x),
-            factor=state.factor.at[state.number].set(row),
+            inverse=state.inverse.at[state.number].set(contrast),
             white=state.white.at[state.number].set(white),
             number=state.number + 1,
             log_evidence=state.log_evidence - 0.5 * (white**2 + jnp.log(2 * jnp.pi * spread)),
@@ -89,7 +92,7 @@ class GaussianProcess(NamedTuple):
         cross = self._whiten(state, pool)
         prior = jnp.exp(state.params.log_amplitude) + jnp.exp(state.params.log_intercept)
         variance = prior - jnp.sum(cross * cross, axis=0)
-        return Gaussian(state.white @ cross, jnp.sqrt(jnp.maximum(variance, 0)))
+        return Gaussian(state.white @ cross, positive_root(variance))
 
     def sample(self, key: Array, state: GPState, pool: Array) -> Array:
         """One joint draw of the function, float[N], at pool float[N, D]. O(N^3)."""

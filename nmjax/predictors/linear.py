@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.stats import positive_root
 from nmjax.types import Array, Gaussian
 
 
@@ -118,7 +119,7 @@ class BayesianLinear(NamedTuple):
         white = pool * jnp.sqrt(state.prior.variance)[None, :]
         mean = pool @ state.prior.mean + white @ state.mean
         variance = jnp.sum(white * (white @ state.covariance), axis=-1)
-        return Gaussian(mean, jnp.sqrt(jnp.maximum(variance, 0) * state.rate / state.shape))
+        return Gaussian(mean, positive_root(variance * state.rate / state.shape))
 
     def sample(self, key: Array, state: LinearState, pool: Array) -> Array:
         """One joint draw of the function, float[N], at pool float[N, F]. O(F^3 + N F)."""

@@ -39,6 +39,14 @@ def to_multivariate(distribution: Gaussian | MultivariateGaussian) -> Multivaria
     return MultivariateGaussian(mean, jnp.vectorize(jnp.diag, signature="(n)->(n,n)")(std))
 
 
+def positive_root(variance: Array) -> Array:
+    """Standard deviations of variances that rounding may have made negative.
+
+    Such a one becomes the smallest positive number, so that the gradient is 0 there, not NaN.
+    """
+    return jnp.sqrt(jnp.maximum(variance, jnp.finfo(variance.dtype).tiny))
+
+
 def gaussian_log_prob(x: Array, mean: Array, std: Array) -> Array:
     """Log-density of each marginal at x: float[...], all arguments broadcast together."""
     x, mean, std = jnp.broadcast_arrays(x, mean, std)

@@ -1,0 +1,178 @@
+"""Closed forms on learned features: a Bayesian last layer, and a Gaussian process.
+
+Network, prior and noise are meta-learned; a task conditions a surrogate over what the network makes
+of encodings, one evaluation after another.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nmjax.meta.batch import Batch, counted
+from nmjax.meta.probabilistic import ProbabilisticLearner, conditioning
+from nmjax.predictors import (
+    GaussianProcess,
+    KernelParams,
+    LinearPrior,
+    bayesian_linear,
+    default_kernel,
+    gaussian_process,
+    kernel_noise,
+)
+from nmjax.predictors.kernel import NOISE_FLOOR
+from nmjax.types import ApplyFn, Array, Gaussian, PyTree, Surrogate
+
+_KNOWN = 1e12  # Shape and rate of an inverse gamma that no data move away from 1.
+
+
+class LastLayerParams(NamedTuple):
+    """What `alpaca` learns.
+
+    The weights of F features and of an intercept are factor @ (mean + e) with e standard normal:
+    of covariance factor @ factor.T.
+
+    Attributes:
+      network: parameters of the features.
+      mean: float[F + 1].
+      factor: float[F + 1, F + 1].
+      log_noise: float[], log of the variance of an observation's noise.
+    """
+
+    network: PyTree
+    mean: Array
+    factor: Array
+    log_noise: Array
+
+
+class DeepKernelParams(NamedTuple):
+    """What `deep_kernel` learns.
+
+    Attributes:
+      network: parameters of the features.
+      mean: float[], of scores.
+      kernel: hyperparameters over the features, all in one group.
+    """
+
+    network: PyTree
+    mean: Array
+    kernel: KernelParams
+
+
+class Posterior(NamedTuple):
+    """What `alpaca` and `deep_kernel` know of a task.
+
+    Attributes:
+      params: what was meta-learned.
+      state: of the surrogate, `LinearState` or `GPState`, after the task's evaluations.
+    """
+
+    params: PyTree
+    state: PyTree
+
+
+def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
+    """Learns features and a prior over the last layer's weights (Harrison, Sharma, Pavone, 2018).
+
+    Bayesian linear regression within a task, through which the density of its query is ascended
+    (algorithm 1 of "Meta-learning priors for efficient online Bayesian regression"). Adapting to S
+    evaluations takes O(S F^2). Begin from `with_last_layer`.
+
+    Args:
+      features: (params, x float[M, D]) -> float[M, F], for instance `network.features`.
+      optimizer: of the outer loop.
+
+    Returns:
+      A learner as of `conditioning`, over `LastLayerParams`; a task's is a `Posterior`.
+    """
+    surrogate = bayesian_linear()
+
+    def embed(params: LastLayerParams, x: Array) -> Array:
+        raw = features(params.network, x)
+        return jnp.append(raw, jnp.ones_like(raw[:, :1]), axis=-1) @ params.factor
+
+    def condition(params: LastLayerParams, batch: Batch) -> Posterior:
+        prior = LinearPrior(
+            mean=params.mean,
+            variance=jnp.ones_like(params.mean),
+            noise=jnp.exp(params.log_noise) + NOISE_FLOOR,
+            shape=jnp.full_like(params.log_noise, _KNOWN),
+            rate=jnp.full_like(params.log_noise, _KNOWN),
+        )
+        state = _observe(surrogate, surrogate.init(prior), embed(params, batch.x), batch)
+        return Posterior(params, state)
+
+    def predict(posterior: Posterior, x: Array) -> Gaussian:
+        params, state = posterior
+        return _noisy(surrogate.predict(state, embed(params, x)), state.prior.noise)
+
+    return conditioning(condition, predict, optimizer)
+
+
+def with_last_layer(network: PyTree, size: int) -> LastLayerParams:
+    """Parameters for `alpaca` on `size` features F, with a prior of unit variance at |features| = 1."""
+    return LastLayerParams(network, jnp.zeros((size + 1,)), jnp.eye(size + 1), jnp.asarray(-2.0))
+
+
+def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
+    """Learns a Gaussian process on a network's features (FSBO, Wistuba and Grabocka, 2021).
+
+    Network, kernel, mean and noise ascend the marginal likelihood of all of a task's evaluations,
+    as in HyperBO (Wang et al., 2022), in nats an evaluation; adapting is conditioning. Matern-5/2.
+    Adapting to S evaluations takes O(S^3), its gradient as much memory. Begin from `with_kernel`.
+
+    Args:
+      features: (params, x float[M, D]) -> float[M, F], for instance `network.features`.
+      optimizer: of the outer loop.
+
+    Returns:
+      A learner as of `conditioning`, over `DeepKernelParams`; a task's is a `Posterior`.
+    """
+
+    def process(embedded: Array, capacity: int) -> GaussianProcess:
+        groups = jnp.zeros((embedded.shape[-1],), jnp.int32)
+        return gaussian_process(groups, capacity=capacity)
+
+    def condition(params: DeepKernelParams, batch: Batch) -> Posterior:
+        embedded = features(params.network, batch.x)
+        surrogate = process(embedded, batch.y.shape[-1])
+        centred = batch._replace(y=batch.y - params.mean)
+        return Posterior(
+            params, _observe(surrogate, surrogate.init(params.kernel), embedded, centred)
+        )
+
+    def predict(posterior: Posterior, x: Array) -> Gaussian:
+        params, state = posterior
+        embedded = features(params.network, x)
+        mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
+        return _noisy(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
+
+    def objective(params: DeepKernelParams, batch: Batch) -> Array:
+        state = condition(params, batch).state
+        return -state.log_evidence / jnp.maximum(state.number, 1).astype(state.white.dtype)
+
+    return conditioning(condition, predict, optimizer, objective=objective)
+
+
+def with_kernel(network: PyTree, size: int) -> DeepKernelParams:
+    """Parameters for `deep_kernel` on `size` features F, of unit variance and length sqrt(F)."""
+    kernel = default_kernel(1)
+    return DeepKernelParams(
+        network, jnp.zeros(()), kernel._replace(log_relevance=kernel.log_relevance - jnp.log(size))
+    )
+
+
+def _observe(surrogate: Surrogate, state: PyTree, features: Array, batch: Batch) -> PyTree:
+    """The surrogate's state after the evaluations at `features` float[M, F] that count."""
+    scores = jnp.where(counted(batch), batch.y, jnp.nan)
+
+    def one(state: PyTree, observation: tuple[Array, Array]) -> tuple[PyTree, None]:
+        return surrogate.update(state, *observation), None
+
+    return jax.lax.scan(one, state, (features, scores))[0]
+
+
+def _noisy(clean: Gaussian, noise: Array) -> Gaussian:
+    """Marginals of scores, given those of the function and the variance of the noise."""
+    return Gaussian(clean.mean, jnp.sqrt(jnp.square(clean.std) + noise))

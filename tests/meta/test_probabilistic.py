@@ -1,0 +1,153 @@
+"""What all learners that predict a distribution promise, and the loss that they share."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy import stats
+
+from nmjax.meta import (
+    alpaca,
+    deep_kernel,
+    everything,
+    query,
+    support,
+    with_kernel,
+    with_last_layer,
+)
+from nmjax.predictors import make_network
+from nmjax.stats import interval_coverage
+from nmjax.testing import check_meta_learner
+
+NETWORK = make_network((24, 24), activation="tanh")
+ADAM = optax.adam(3e-3)
+AMPLITUDES, NOISE = (0.5, 2.0), 0.2
+
+
+def network():
+    return NETWORK.init(jax.random.key(0), 1)
+
+
+LEARNERS = {
+    "alpaca": (alpaca(NETWORK.features, ADAM), lambda: with_last_layer(network(), 24), 300),
+    "deep_kernel": (deep_kernel(NETWORK.features, ADAM), lambda: with_kernel(network(), 24), 300),
+}
+over_learners = pytest.mark.parametrize("name", LEARNERS)
+
+
+@pytest.mark.slow
+@over_learners
+def test_conformance(name, sinusoids):
+    learner, begin, steps = LEARNERS[name]
+    tasks = partial(sinusoids, sources=AMPLITUDES)
+    check_meta_learner(learner, begin(), None, tasks, steps=steps)
+
+
+@pytest.fixture
+def tasks(sinusoids):
+    return sinusoids(jax.random.key(3), AMPLITUDES, tasks=2, size=6)
+
+
+@pytest.fixture
+def task(tasks):
+    return jax.tree.map(lambda leaf: leaf[0], tasks)
+
+
+@over_learners
+def test_evaluate_is_the_density_of_what_counts(name, tasks):
+    learner, begin, _ = LEARNERS[name]
+    tasks = tasks._replace(
+        query_mask=tasks.query_mask.at[:, 0].set(False),
+        query_y=tasks.query_y.at[:, 0].set(1e3).at[:, 1].set(jnp.nan),
+    )
+    evaluated = jax.jit(learner.evaluate)(begin(), tasks, None)
+    for i in range(2):
+        one = jax.tree.map(lambda leaf: leaf[i], tasks)  # noqa: B023
+        adapted = learner.adapt(begin(), support(one), None)
+        mean, std = learner.predict(adapted.params, one.query_x)
+        density = stats.norm(mean, std).logpdf(one.query_y)[2:]
+        np.testing.assert_allclose(evaluated[i], -density.mean(), rtol=1e-3)
+
+
+@over_learners
+def test_losses_are_those_before_and_after(name, task):
+    learner, begin, _ = LEARNERS[name]
+    adaptation = learner.adapt(begin(), support(task), None)
+    blank = support(task)._replace(y=jnp.full_like(task.support_y, jnp.nan))
+    untouched = learner.adapt(begin(), blank, None).params
+    for loss, adapted in zip(adaptation.losses, (untouched, adaptation.params), strict=True):
+        mean, std = learner.predict(adapted, task.support_x)
+        expected = -stats.norm(mean, std).logpdf(task.support_y).mean()
+        np.testing.assert_allclose(loss, expected, rtol=1e-3)
+
+
+@over_learners
+def test_order_does_not_matter_and_rows_that_do_not_count_teach_nothing(name, task):
+    learner, begin, _ = LEARNERS[name]
+
+    @jax.jit
+    def predict(batch):
+        return learner.predict(learner.adapt(begin(), batch, None).params, task.query_x)
+
+    expected = predict(jax.tree.map(lambda leaf: leaf[:4], support(task)))
+    spoiled = support(task)._replace(
+        y=task.support_y.at[4].set(jnp.nan).at[5].set(1e3),
+        mask=task.support_mask.at[5].set(False),
+    )
+    for order in (np.arange(6), np.array([5, 2, 0, 4, 3, 1])):
+        shuffled = jax.tree.map(lambda leaf: leaf[order], spoiled)  # noqa: B023
+        np.testing.assert_allclose(predict(shuffled), expected, rtol=2e-3, atol=2e-4)
+    taught = predict(support(task))
+    assert np.abs(np.subtract(taught, expected)).max() > 1e-2
+
+
+@over_learners
+def test_meta_gradients_ignore_rows_that_do_not_count(name, tasks):
+    learner, begin, _ = LEARNERS[name]
+    gradient = jax.jit(jax.grad(lambda p, t: jnp.mean(learner.evaluate(p, t, None))))
+    spoiled = tasks._replace(support_y=tasks.support_y.at[:, 0].set(jnp.nan))
+    kept = tasks._replace(
+        support_x=tasks.support_x[:, 1:],
+        support_y=tasks.support_y[:, 1:],
+        support_mask=tasks.support_mask[:, 1:],
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3),
+        gradient(begin(), spoiled),
+        gradient(begin(), kept),
+    )
+
+
+@pytest.mark.slow
+@over_learners
+def test_calibration_on_noisy_sinusoids(name, sinusoids):
+    learner, begin, steps = LEARNERS[name]
+
+    def sample(key, tasks=16):
+        task_key, noise_key = jax.random.split(key)
+        clean = sinusoids(task_key, AMPLITUDES, tasks=tasks)
+        noise = NOISE * jax.random.normal(noise_key, (2, *clean.query_y.shape))
+        return clean._replace(
+            support_y=clean.support_y + noise[0], query_y=clean.query_y + noise[1]
+        )
+
+    def step(state, key):
+        return learner.update(key, state, sample(jax.random.fold_in(key, 0)), None)
+
+    start = learner.init(jax.random.key(0), begin())
+    keys = jax.random.split(jax.random.key(1), 4 * steps)
+    params = jax.jit(lambda s, k: jax.lax.scan(step, s, k))(start, keys)[0].params
+    test = sample(jax.random.key(2), tasks=200)
+    adapt = jax.vmap(lambda batch: learner.adapt(params, batch, None).params)
+    prediction = jax.vmap(learner.predict)(adapt(support(test)), test.query_x)
+    flat = jax.tree.map(jnp.ravel, (prediction, query(test).y))
+    coverage = interval_coverage(*flat, jnp.array([0.5, 0.9]))
+    assert 0.4 < coverage[0] < 0.68
+    assert 0.8 < coverage[1] < 0.98
+    blind = stats.norm(0, np.std(everything(test).y)).logpdf(query(test).y).mean()
+    known = stats.norm(0, NOISE).logpdf(NOISE * np.random.default_rng(0).normal(size=4000)).mean()
+    reached = -np.mean(learner.evaluate(params, test, None))
+    assert reached > blind + 0.4 * (known - blind)
