@@ -1,6 +1,6 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
-from nmjax.meta.adapt import Adaptation, adapt
+from nmjax.meta.adapt import Adaptation, PerStep, adapt
 from nmjax.meta.batch import (
     Batch,
     counted,
@@ -19,21 +19,9 @@ from nmjax.meta.bayes import (
     with_kernel,
     with_last_layer,
 )
-from nmjax.meta.gradient import (
-    ContextParams,
-    MAMLHyper,
-    MAMLInfo,
-    MAMLState,
-    RatedParams,
-    anil,
-    cavia,
-    contextual,
-    fomaml,
-    maml,
-    meta_sgd,
-    with_context,
-    with_rates,
-)
+from nmjax.meta.cavia import ContextParams, cavia, contextual, with_context
+from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
+from nmjax.meta.implicit import ImplicitHyper, implicit_maml
 from nmjax.meta.learner import MetaLearner
 from nmjax.meta.probabilistic import (
     NoisyParams,
@@ -42,6 +30,7 @@ from nmjax.meta.probabilistic import (
     noisy,
     with_noise,
 )
+from nmjax.meta.rated import MultiStepHyper, maml_plus_plus, meta_sgd, with_rates, with_step_rates
 from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
     Curves,
@@ -58,12 +47,15 @@ __all__ = [
     "ContextParams",
     "Curves",
     "DeepKernelParams",
+    "ImplicitHyper",
     "LastLayerParams",
     "MAMLHyper",
     "MAMLInfo",
     "MAMLState",
     "MetaLearner",
+    "MultiStepHyper",
     "NoisyParams",
+    "PerStep",
     "Posterior",
     "ProbabilisticLearner",
     "RatedParams",
@@ -79,8 +71,10 @@ __all__ = [
     "deep_kernel",
     "everything",
     "fomaml",
+    "implicit_maml",
     "init_training",
     "maml",
+    "maml_plus_plus",
     "meta_sgd",
     "negative_log_density",
     "noisy",
@@ -95,4 +89,5 @@ __all__ = [
     "with_last_layer",
     "with_noise",
     "with_rates",
+    "with_step_rates",
 ]

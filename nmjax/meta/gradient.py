@@ -1,7 +1,7 @@
 """MAML and its kin: gradients through the inner loop.
 
-All are one mechanism. What differs is where a task's inner loop begins, at which rates it descends
-and which leaves move, made of what is meta-learned.
+All are one mechanism, `through_adaptation`. What differs is where a task's inner loop begins, at
+which rates it descends and which leaves move, made of what is meta-learned.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, query, support
 from nmjax.meta.learner import MetaLearner, descend
 from nmjax.tasks.episodes import Episode
-from nmjax.types import ApplyFn, Array, PyTree
+from nmjax.types import Array, PyTree
 
 
 class MAMLHyper(NamedTuple):
@@ -60,27 +60,16 @@ class MAMLInfo(NamedTuple):
 
 
 class RatedParams(NamedTuple):
-    """Where a task's inner loop begins and how fast it goes; `meta_sgd` learns both.
+    """Where a task's inner loop begins and how fast it goes; some learners learn both.
 
     Attributes:
       params: the initialisation.
-      rate: step sizes, a prefix of `params`; for `meta_sgd` one for each of its numbers.
+      rate: step sizes as `adapt` takes them; for `meta_sgd` one for each number of `params`, for
+        `maml_plus_plus` one for each leaf and inner step.
     """
 
     params: PyTree
     rate: PyTree
-
-
-class ContextParams(NamedTuple):
-    """What `cavia` learns and what it adapts.
-
-    Attributes:
-      shared: parameters that all tasks share.
-      context: float[K], one task's own inputs to the network; 0 before adapting.
-    """
-
-    shared: PyTree
-    context: PyTree
 
 
 def maml(
@@ -89,6 +78,7 @@ def maml(
     *,
     inner_steps: int,
     first_order: bool = False,
+    remat: bool = False,
 ) -> MetaLearner:
     """Learns an initialisation from which a few gradient steps fit a new task.
 
@@ -101,6 +91,7 @@ def maml(
       optimizer: of the outer loop.
       inner_steps: gradient steps on a task's support, at least 1.
       first_order: drop the second derivatives.
+      remat: less memory for many inner steps, as for `adapt`.
 
     Returns:
       A learner over `tasks.Episode`, with state `MAMLState`, info `MAMLInfo`, hyper `MAMLHyper`.
@@ -108,7 +99,9 @@ def maml(
     Raises:
       NmjaxError: `inner_steps` is not positive.
     """
-    return _through_inner_loop(loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order)
+    return through_inner_loop(
+        loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, remat=remat
+    )
 
 
 def fomaml(
@@ -128,6 +121,7 @@ def anil(
     head: PyTree,
     inner_steps: int,
     first_order: bool = False,
+    remat: bool = False,
 ) -> MetaLearner:
     """`maml` whose inner loop moves only the head: almost no inner loop (Raghu et al., 2020).
 
@@ -137,136 +131,53 @@ def anil(
       head: a prefix of the parameters' pytree with leaves of bool, True where the inner loop moves.
       inner_steps: gradient steps on a task's support, at least 1.
       first_order: drop the second derivatives.
+      remat: less memory for many inner steps, as for `adapt`.
 
     Raises:
       NmjaxError: `inner_steps` is not positive, or nothing is the head.
     """
     if not any(jax.tree.leaves(head)):
         raise NmjaxError("Got a head without a leaf that is True: mark what the inner loop moves.")
-    return _through_inner_loop(
-        loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, mask=head
-    )
-
-
-def meta_sgd(
-    loss_fn: Callable[[PyTree, Batch], Array],
-    optimizer: optax.GradientTransformation,
-    *,
-    inner_steps: int,
-    first_order: bool = False,
-) -> MetaLearner:
-    """`maml` that also learns a rate for each weight (Li, Zhou, Chen and Li, 2017).
-
-    Its state's `params` are `RatedParams`; `hyper` is not read. Begin from `with_rates`.
-
-    Args:
-      loss_fn: as for `maml`.
-      optimizer: of the outer loop, for initialisation and rates.
-      inner_steps: gradient steps on a task's support, at least 1; 1 in the paper.
-      first_order: drop the second derivatives.
-
-    Raises:
-      NmjaxError: `inner_steps` is not positive.
-    """
-
-    def begin(params: RatedParams, hyper: MAMLHyper) -> RatedParams:
-        del hyper
-        return params
-
-    return _through_inner_loop(
-        loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, begin=begin
-    )
-
-
-def with_rates(key: Array, params: PyTree, low: float = 0.005, high: float = 0.1) -> RatedParams:
-    """Parameters for `meta_sgd`, rates uniform in [low, high], by default those of its authors."""
-    leaves, structure = jax.tree.flatten(params)
-    rates = [
-        jax.random.uniform(jax.random.fold_in(key, i), leaf.shape, leaf.dtype, low, high)
-        for i, leaf in enumerate(leaves)
-    ]
-    return RatedParams(params, jax.tree.unflatten(structure, rates))
-
-
-def cavia(
-    loss_fn: Callable[[ContextParams, Batch], Array],
-    optimizer: optax.GradientTransformation,
-    *,
-    inner_steps: int,
-    first_order: bool = False,
-) -> MetaLearner:
-    """Learns parameters that tasks share, and adapts a few inputs alone (Zintgraf et al., 2019).
-
-    Its state's `params` are `ContextParams`; begin from `with_context`.
-
-    Args:
-      loss_fn: (params, batch) -> float[], for instance `squared_error(contextual(apply))`.
-      optimizer: of the outer loop.
-      inner_steps: gradient steps on a task's support, at least 1.
-      first_order: drop the second derivatives.
-
-    Raises:
-      NmjaxError: `inner_steps` is not positive.
-    """
-
-    def begin(params: ContextParams, hyper: MAMLHyper) -> RatedParams:
-        blank = params._replace(context=jnp.zeros_like(params.context))
-        return RatedParams(blank, hyper.inner_rate)
-
-    return _through_inner_loop(
+    return through_inner_loop(
         loss_fn,
         optimizer,
         inner_steps=inner_steps,
         first_order=first_order,
-        begin=begin,
-        mask=ContextParams(False, True),
+        remat=remat,
+        mask=head,
     )
 
 
-def with_context(params: PyTree, size: int) -> ContextParams:
-    """Parameters for `cavia`, with a context of `size` numbers."""
-    return ContextParams(params, jnp.zeros((size,)))
-
-
-def contextual(apply: ApplyFn) -> Callable[[ContextParams, Array], Array]:
-    """A function (params, x float[M, D]) -> float[M] of `ContextParams`.
-
-    Args:
-      apply: (shared, inputs float[M, D + K]) -> float[M], of inputs with the context at their end.
-    """
-
-    def apply_in_context(params: ContextParams, x: Array) -> Array:
-        context = jnp.broadcast_to(params.context, (*x.shape[:-1], *params.context.shape))
-        return apply(params.shared, jnp.concatenate([x, context], axis=-1))
-
-    return apply_in_context
-
-
 def _start_at(params: PyTree, hyper: MAMLHyper) -> RatedParams:
+    """Where and how fast `maml` begins: at what it learns, at the rate of `hyper`."""
     return RatedParams(params, hyper.inner_rate)
 
 
-def _through_inner_loop(
+def through_inner_loop(
     loss_fn: Callable[[PyTree, Batch], Array],
     optimizer: optax.GradientTransformation,
     *,
     inner_steps: int,
     first_order: bool,
-    begin: Callable[[PyTree, MAMLHyper], RatedParams] = _start_at,
+    remat: bool = False,
+    begin: Callable[[PyTree, PyTree], RatedParams] = _start_at,
     mask: PyTree = True,
+    importance: Callable[[Array, PyTree], Array] | None = None,
 ) -> MetaLearner:
-    """A learner that descends the mean query loss through the inner loop from `begin`."""
+    """`through_adaptation` by `adapt`, from what `begin` makes of the parameters and hyper."""
     if inner_steps < 1:
         raise NmjaxError(
             f"Got inner_steps={inner_steps}, expected at least 1 (without an inner step nothing "
             "adapts): give for instance 5."
         )
 
-    def init(key: Array, params: PyTree) -> MAMLState:
-        del key
-        return MAMLState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
-
-    def adapt_to(params: PyTree, batch: Batch, hyper: MAMLHyper) -> Adaptation:
+    def adapt_to(
+        params: PyTree,
+        batch: Batch,
+        hyper: PyTree,
+        *,
+        along: Callable[[PyTree], PyTree] | None = None,
+    ) -> Adaptation:
         start = begin(params, hyper)
         return adapt(
             start.params,
@@ -276,32 +187,67 @@ def _through_inner_loop(
             steps=inner_steps,
             first_order=first_order,
             mask=mask,
+            along=along,
+            remat=remat,
         )
 
-    def losses(params: PyTree, tasks: Episode, hyper: MAMLHyper) -> tuple[Array, Array]:
-        def of_task(episode: Episode) -> tuple[Array, Array]:
-            adapted = adapt_to(params, support(episode), hyper)
-            return loss_fn(adapted.params, query(episode)), adapted.losses
+    return through_adaptation(adapt_to, loss_fn, optimizer, importance=importance)
 
-        return jax.vmap(of_task)(tasks)
+
+def through_adaptation(
+    adapt_to: Callable[..., Adaptation],
+    loss_fn: Callable[[PyTree, Batch], Array],
+    optimizer: optax.GradientTransformation,
+    *,
+    importance: Callable[[Array, PyTree], Array] | None = None,
+) -> MetaLearner:
+    """The mechanism: a learner that descends the mean query loss through `adapt_to`.
+
+    Args:
+      adapt_to: (params, batch, hyper) -> Adaptation to one task; where there is an `importance`,
+        with the keyword `along` of `adapt`.
+      loss_fn: (params, batch) -> float[].
+      optimizer: of the outer loop.
+      importance: (step, hyper) -> float[inner_steps], how much the query loss after each inner step
+        counts; None where only that after the last does.
+    """
+
+    def init(key: Array, params: PyTree) -> MAMLState:
+        del key
+        return MAMLState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+    def of_task(
+        params: PyTree, episode: Episode, hyper: PyTree, weights: Array | None
+    ) -> tuple[Array, tuple[Array, Array]]:
+        def ask(adapted: PyTree) -> Array:
+            return loss_fn(adapted, query(episode))
+
+        if weights is None:
+            adaptation = adapt_to(params, support(episode), hyper)
+            loss = ask(adaptation.params)
+            return loss, (loss, adaptation.losses)
+        adaptation = adapt_to(params, support(episode), hyper, along=ask)
+        losses = adaptation.along
+        return jnp.sum(weights.astype(losses.dtype) * losses), (losses[-1], adaptation.losses)
+
+    of_tasks = jax.vmap(of_task, in_axes=(None, 0, None, None))
 
     def update(
-        key: Array, state: MAMLState, tasks: Episode, hyper: MAMLHyper
+        key: Array, state: MAMLState, tasks: Episode, hyper: PyTree
     ) -> tuple[MAMLState, MAMLInfo]:
         del key
+        weights = None if importance is None else importance(state.step, hyper)
 
         def objective(params: PyTree) -> tuple[Array, tuple[Array, Array]]:
-            per_task = losses(params, tasks, hyper)
-            return jnp.mean(per_task[0]), per_task
+            objectives, seen = of_tasks(params, tasks, hyper, weights)
+            return jnp.mean(objectives), seen
 
-        (loss, (query_losses, support_losses)), gradient = jax.value_and_grad(
-            objective, has_aux=True
-        )(state.params)
+        gradient, (query_losses, support_losses) = jax.grad(objective, has_aux=True)(state.params)
         params, opt_state, norm = descend(optimizer, gradient, state.opt_state, state.params)
-        info = MAMLInfo(loss, query_losses, support_losses, norm)
+        info = MAMLInfo(jnp.mean(query_losses), query_losses, support_losses, norm)
         return MAMLState(params, opt_state, state.step + 1), info
 
-    def evaluate(params: PyTree, tasks: Episode, hyper: MAMLHyper) -> Array:
-        return losses(params, tasks, hyper)[0]
+    def evaluate(params: PyTree, tasks: Episode, hyper: PyTree) -> Array:
+        return of_tasks(params, tasks, hyper, None)[0]
 
     return MetaLearner(init, update, adapt_to, evaluate)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 from nmjax.errors import NmjaxError
-from nmjax.meta import adapt
+from nmjax.meta import PerStep, adapt
 
 CURVATURE = np.array([0.5, 2.0], np.float32)
 
@@ -42,6 +44,79 @@ def test_rates_and_masks_are_prefixes(start):
     masked = adapt(start, target, rate, loss_fn=quadratic, steps=1, mask={"a": False, "b": True})
     np.testing.assert_array_equal(masked.params["a"], start["a"])
     np.testing.assert_allclose(masked.params["b"], 1.0)
+
+
+@pytest.mark.parametrize("remat", [False, True])
+def test_rates_of_each_step_and_what_is_asked_along_the_way(start, remat):
+    target, steps = np.float32([3.0, 0.5]), 5
+    rng = np.random.default_rng(0)
+    rate_a, rate_b = rng.uniform(0.1, 0.6, (steps, 2)), rng.uniform(0.1, 0.9, steps)
+    end = adapt(
+        start,
+        jnp.asarray(target),
+        PerStep({"a": jnp.float32(rate_a), "b": jnp.float32(rate_b)}),
+        loss_fn=quadratic,
+        steps=steps,
+        along=lambda params: params,
+        remat=remat,
+    )
+    a = target + np.cumprod(1 - rate_a * CURVATURE, axis=0) * (np.asarray(start["a"]) - target)
+    b = 2.0 * np.cumprod(1 - rate_b)
+    np.testing.assert_allclose(end.along["a"], a, rtol=1e-5)
+    np.testing.assert_allclose(end.along["b"], b, rtol=1e-5)
+    np.testing.assert_allclose(end.params["a"], a[-1], rtol=1e-5)
+    losses = 0.5 * (CURVATURE * (a - target) ** 2).sum(1) + 0.5 * b**2
+    np.testing.assert_allclose(end.losses[1:], losses, rtol=1e-5)
+
+
+def test_rates_of_another_number_of_steps_are_refused(start):
+    with pytest.raises(NmjaxError, match="for 3 inner steps"):
+        adapt(start, jnp.zeros(2), PerStep(jnp.ones(4)), loss_fn=quadratic, steps=3)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 9, 13])
+def test_remat_changes_neither_values_nor_derivatives(small, steps):
+    params, apply = small
+    x = jnp.linspace(-1, 1, 5)[:, None]
+
+    def loss(params, y):
+        return jnp.mean((apply(params, x) - y) ** 2)
+
+    @partial(jax.jit, static_argnames="remat")
+    def adapted(params, y, rate, remat):
+        def end(*given):
+            done = adapt(*given, loss_fn=loss, steps=steps, remat=remat)
+            return loss(done.params, jnp.ones(5)), done.losses
+
+        return jax.grad(end, argnums=(0, 1, 2), has_aux=True)(params, y, rate)
+
+    given = (params, jnp.sin(3 * x[:, 0]), jnp.asarray(0.1))
+    jax.tree.map(
+        partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6),
+        adapted(*given, remat=True),
+        adapted(*given, remat=False),
+    )
+
+
+def test_remat_saves_memory_as_steps_grow(small):
+    """By XLA's own account: four times the steps take twice the memory, not four times."""
+    params, apply = small
+    x = jnp.linspace(-1, 1, 200)[:, None]
+
+    def loss(params, y):
+        return jnp.mean((apply(params, x) - y) ** 2)
+
+    def memory(steps, remat):
+        def end(params, y):
+            return loss(adapt(params, y, 0.1, loss_fn=loss, steps=steps, remat=remat).params, y)
+
+        compiled = jax.jit(jax.grad(end)).lower(params, jnp.sin(3 * x[:, 0])).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    growth = {remat: memory(256, remat) / memory(64, remat) for remat in (False, True)}
+    assert growth[False] > 3
+    assert growth[True] < 2.5
+    assert memory(256, True) < 0.3 * memory(256, False)
 
 
 def test_derivatives_with_and_without_second_order(start):
