@@ -8,24 +8,32 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.meta import (
-    Batch,
+    ImplicitHyper,
     MAMLHyper,
     MetaLearner,
+    MultiStepHyper,
+    alpaca,
     anil,
     cavia,
     contextual,
+    deep_kernel,
     fomaml,
+    implicit_maml,
     maml,
+    maml_plus_plus,
     meta_sgd,
     reptile,
     squared_error,
     with_context,
+    with_kernel,
+    with_last_layer,
     with_rates,
+    with_step_rates,
 )
 from nmjax.predictors import make_network
-from nmjax.types import Array, Gaussian, PyTree
+from nmjax.types import Array, PyTree
 
-At = tuple[int, int]  # shots and gradient steps at test time; 0 steps where none are taken
+At = tuple[int, int]  # shots and gradient steps at test time
 
 
 @dataclass(frozen=True)
@@ -34,14 +42,15 @@ class Setting:
 
     Attributes:
       name: what sets it apart from the method's other settings.
-      make: (inner steps, meta-updates) -> the learner; other inner steps serve at test time.
+      make: (inner steps, meta-updates) -> the learner; other inner steps serve at test time. It
+        is a `ProbabilisticLearner`, or its `evaluate` returns mean squared errors.
       begin: key -> parameters.
       hyper: the learner's traced numbers.
       shots: S, while meta-training.
+      queries: Q, while meta-training; as many as shots where None.
       inner_steps: while meta-training; 0 for a method without any.
+      test_steps: inner steps at test time.
       updates: meta-updates, of 25 tasks each.
-      predict: (params, batch, x float[Q, 1], hyper) -> the observed score at x; None for a learner
-        that predicts no spread, and whose `evaluate` is a mean squared error.
       published: mean squared error by source and by shots and steps.
       marks: what it should be at most, likewise.
     """
@@ -49,17 +58,19 @@ class Setting:
     name: str
     make: Callable[[int, int], MetaLearner]
     begin: Callable[[Array], PyTree]
-    hyper: PyTree
+    hyper: PyTree = None
     shots: int = 5
+    queries: int | None = None
     inner_steps: int = 1
+    test_steps: tuple[int, ...] = (1, 5, 10)
     updates: int = 20_000
-    predict: Callable[[PyTree, Batch, Array, PyTree], Gaussian] | None = None
     published: Mapping[str, Mapping[At, float]] = field(default_factory=dict)
     marks: Mapping[At, float] = field(default_factory=dict)
 
 
 NETWORK = make_network((40, 40), activation="relu")
 LOSS = squared_error(NETWORK.apply)
+SMOOTH = make_network((40, 40), activation="tanh")
 HEAD = {"hidden_0": False, "hidden_1": False, "head": True}
 CONTEXT = 5
 
@@ -85,6 +96,18 @@ def in_context(key: Array) -> PyTree:
     return with_context(NETWORK.init(key, 1 + CONTEXT), CONTEXT)
 
 
+def with_layer_rates(key: Array) -> PyTree:
+    return with_step_rates(plain(key), 0.01, inner_steps=5)
+
+
+def last_layer(key: Array) -> PyTree:
+    return with_last_layer(SMOOTH.init(key, 1), 40)
+
+
+def kernel(key: Array) -> PyTree:
+    return with_kernel(SMOOTH.init(key, 1), 40)
+
+
 def rate(value: float) -> MAMLHyper:
     return MAMLHyper(jnp.asarray(value))
 
@@ -101,6 +124,24 @@ def _anil(steps: int, updates: int) -> MetaLearner:
     return anil(LOSS, adam(updates), head=HEAD, inner_steps=steps)
 
 
+def _maml_plus_plus(steps: int, updates: int) -> MetaLearner:
+    return maml_plus_plus(LOSS, adam(updates), inner_steps=steps)
+
+
+def _implicit(steps: int, updates: int) -> MetaLearner:
+    return implicit_maml(LOSS, adam(updates), inner_steps=steps)
+
+
+def _alpaca(steps: int, updates: int) -> MetaLearner:
+    del steps
+    return alpaca(SMOOTH.features, adam(updates))
+
+
+def _deep_kernel(steps: int, updates: int) -> MetaLearner:
+    del steps
+    return deep_kernel(SMOOTH.features, adam(updates))
+
+
 def _meta_sgd(steps: int, updates: int) -> MetaLearner:
     return meta_sgd(LOSS, adam(updates), inner_steps=steps)
 
@@ -113,6 +154,7 @@ def _reptile(steps: int, updates: int) -> MetaLearner:
     return reptile(LOSS, adam(updates), inner_steps=steps)
 
 
+CLOSED_FORM = {"queries": 20, "inner_steps": 0, "test_steps": (0,)}
 FINN = {"Finn et al. (2017)": {(5, 1): 0.67, (5, 5): 0.38, (5, 10): 0.35}}
 LI_MAML = {"Li et al. (2017)": {(5, 1): 1.13, (10, 1): 0.85, (20, 1): 0.71}}
 LI_META_SGD = {"Li et al. (2017)": {(5, 1): 0.90, (10, 1): 0.63, (20, 1): 0.50}}
@@ -167,4 +209,30 @@ METHODS: dict[str, tuple[Setting, ...]] = {
         ),
     ),
     "reptile": (Setting("5 steps", _reptile, plain, rate(0.02), shots=10, inner_steps=5),),
+    "maml_plus_plus": (
+        Setting(
+            "5 steps",
+            _maml_plus_plus,
+            with_layer_rates,
+            MultiStepHyper(jnp.asarray(3000.0)),
+            shots=10,
+            inner_steps=5,
+            test_steps=(5,),
+            updates=15_000,
+        ),
+    ),
+    "implicit_maml": (
+        Setting(
+            "16 steps",
+            _implicit,
+            plain,
+            ImplicitHyper(*map(jnp.asarray, (0.02, 0.5, 10.0))),
+            shots=10,
+            inner_steps=16,
+            test_steps=(16,),
+            updates=5_000,
+        ),
+    ),
+    "alpaca": (Setting("last layer", _alpaca, last_layer, **CLOSED_FORM, marks={(5, 0): 0.01}),),
+    "deep_kernel": (Setting("Matern-5/2", _deep_kernel, kernel, **CLOSED_FORM),),
 }

@@ -14,6 +14,7 @@ mean squared error above 25, the square of the largest amplitude (to predict 0 c
 
 import argparse
 import itertools
+import math
 import time
 from functools import partial
 from pathlib import Path
@@ -25,13 +26,13 @@ import numpy as np
 
 from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
 from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.meta import query, support, train
+from nmjax.meta import ProbabilisticLearner, support, train
 from nmjax.stats import gaussian_log_prob, mean_interval
 from nmjax.tasks import CURVES, CurveRanges, Episode, sample_curves
 from nmjax.types import Array, PyTree
 
 RESULTS = Path(__file__).parents[1] / "results"
-SHOTS, STEPS = (5, 10, 20), (1, 5, 10)
+SHOTS = (5, 10, 20)
 TASKS, VALIDATION_TASKS, TEST_TASKS, TEST_QUERIES = 25, 500, 10_000, 50
 ROUNDS = 20  # evaluations on validation tasks while meta-training
 DIVERGED = 25.0
@@ -72,7 +73,7 @@ def fit(
 ) -> tuple[PyTree, Array]:
     """Parameters with a leading axis of seeds, and their generalisation gaps float[S]."""
     sampled = partial(sample_curves, kinds=family.kinds, support=setting.shots)
-    draw = partial(sampled, tasks=TASKS, query=setting.shots)
+    draw = partial(sampled, tasks=TASKS, query=setting.queries or setting.shots)
     validation = sampled(
         jax.random.key(VALIDATION_KEY), family.ranges, tasks=VALIDATION_TASKS, query=20
     )
@@ -97,13 +98,13 @@ def score(setting: Setting, params: PyTree, tasks: Episode, *, steps: int) -> Sc
     learner = setting.make(steps, 1)
 
     def of_task(params: PyTree, episode: Episode) -> tuple[Array, Array]:
-        if setting.predict is None:
+        if not isinstance(learner, ProbabilisticLearner):
             one = jax.tree.map(lambda leaf: leaf[None], episode)
             return learner.evaluate(params, one, setting.hyper)[0], jnp.asarray(jnp.nan)
-        asked = query(episode)
-        predicted = setting.predict(params, support(episode), asked.x, setting.hyper)
-        log_prob = gaussian_log_prob(asked.y, *predicted)
-        return jnp.mean(jnp.square(predicted.mean - asked.y)), jnp.mean(log_prob)
+        adapted = learner.adapt(params, support(episode), setting.hyper).params
+        predicted = learner.predict(adapted, episode.query_x)
+        error = jnp.mean(jnp.square(predicted.mean - episode.query_y))
+        return error, jnp.mean(gaussian_log_prob(episode.query_y, *predicted))
 
     @jax.jit
     def of_all(params: PyTree, tasks: Episode) -> tuple[Array, Array]:
@@ -118,19 +119,22 @@ def calibrated(error: np.ndarray, validation_error: np.ndarray) -> np.ndarray:
     The variance is the mean squared error on validation tasks, float[S, V], where it is likeliest.
     """
     variance = validation_error.mean(axis=1, keepdims=True)
-    return -0.5 * (np.log(2 * np.pi * variance) + error / variance)
+    with np.errstate(invalid="ignore"):  # an infinite variance: no likelihood
+        return -0.5 * (np.log(2 * np.pi * variance) + error / variance)
 
 
 def summary(scores: Scores) -> dict:
     """Mean, its 95% interval over seeds and tasks, each seed's, median, and share that diverged."""
-    error = scores.error.astype(np.float64)
+    error = np.nan_to_num(scores.error.astype(np.float64), nan=np.inf, posinf=np.inf)
+    kept = error[error <= DIVERGED]
     return {
         "n": error.size,
         "mse": error.mean(),
         "mse_ci": interval(error),
         "mse_of_seeds": error.mean(axis=1),
         "median": np.median(error),
-        "diverged": 1 - np.mean(error <= DIVERGED),
+        "diverged": 1 - kept.size / error.size,
+        "mse_of_not_diverged": kept.mean() if kept.size else math.nan,
         "log_likelihood": scores.log_likelihood.mean(dtype=np.float64),
         "log_likelihood_ci": interval(scores.log_likelihood),
     }
@@ -161,14 +165,16 @@ def rows_of(
     rows = []
     for shots in SHOTS:
         draw = partial(sample_curves, kinds=kinds, support=shots, query=TEST_QUERIES)
-        validation = draw(
-            jax.random.fold_in(jax.random.key(VALIDATION_KEY), shots), ranges, tasks=1000
+        validation, test = (
+            draw(jax.random.fold_in(jax.random.key(seed), shots), ranges, tasks=number)
+            for seed, number in ((VALIDATION_KEY, VALIDATION_TASKS), (TEST_KEY, test_tasks))
         )
-        test = draw(jax.random.fold_in(jax.random.key(TEST_KEY), shots), ranges, tasks=test_tasks)
-        for steps in STEPS if setting.inner_steps else (0,):
-            scores = score(setting, params, test, steps=steps)
-            if setting.predict is None:
-                residual = score(setting, params, validation, steps=steps).error
+        both = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), validation, test)
+        for steps in setting.test_steps:
+            of_both = score(setting, params, both, steps=steps)
+            scores = Scores(*(values[:, VALIDATION_TASKS:] for values in of_both))
+            if np.isnan(scores.log_likelihood).all():
+                residual = of_both.error[:, :VALIDATION_TASKS]
                 scores = scores._replace(log_likelihood=calibrated(scores.error, residual))
             clean = family == SINUSOIDS
             published = setting.published if clean else {}

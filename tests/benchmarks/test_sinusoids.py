@@ -25,6 +25,7 @@ def test_summary_by_hand(monkeypatch):
     np.testing.assert_allclose(found["mse_of_seeds"], [2.5, 33.5])
     np.testing.assert_allclose(found["median"], 2.5)
     np.testing.assert_allclose(found["diverged"], 2 / 8)
+    np.testing.assert_allclose(found["mse_of_not_diverged"], 14 / 6)
     np.testing.assert_allclose(found["log_likelihood"], -1.5)
     # Blocks (1.5, 3.5) and (2, 65): the least and the largest mean that can be resampled.
     np.testing.assert_allclose(found["mse_ci"], [1.5, 65])
@@ -35,7 +36,9 @@ def test_what_is_not_finite_counts_as_diverged_and_is_not_hidden(monkeypatch):
     for value in (math.nan, math.inf):
         found = sinusoids.summary(scores([[1, 2, value, 1]]))
         assert found["diverged"] == 0.25
+        assert found["median"] == 1.5
         assert not math.isfinite(found["mse"])
+        assert found["mse_of_not_diverged"] == pytest.approx(4 / 3)
 
 
 def test_calibrated_is_the_normal_density_at_its_likeliest_variance():
@@ -55,10 +58,9 @@ def test_calibrated_is_the_normal_density_at_its_likeliest_variance():
 @pytest.mark.slow
 def test_each_method_is_trained_and_measured(monkeypatch):
     monkeypatch.setattr(sinusoids, "SHOTS", (5,))
-    monkeypatch.setattr(sinusoids, "STEPS", (1,))
     monkeypatch.setattr(sinusoids, "VALIDATION_TASKS", 4)
     for method, settings in METHODS.items():
-        setting = dataclasses.replace(settings[0], shots=3)
+        setting = dataclasses.replace(settings[0], shots=3, test_steps=settings[0].test_steps[:1])
         rows = sinusoids.rows_of(method, setting, "mixed", seeds=(0, 1), updates=3, test_tasks=500)
         assert [row["n"] for row in rows] == [1000]
         assert math.isfinite(rows[0]["mse"])
@@ -67,8 +69,7 @@ def test_each_method_is_trained_and_measured(monkeypatch):
 
 def test_meta_training_lowers_the_error_and_meets_or_misses_a_mark(monkeypatch):
     monkeypatch.setattr(sinusoids, "SHOTS", (10,))
-    monkeypatch.setattr(sinusoids, "STEPS", (1,))
-    setting = METHODS["cavia"][0]
+    setting = dataclasses.replace(METHODS["cavia"][0], test_steps=(1,))
     before, after = (
         sinusoids.rows_of(
             "cavia", setting, sinusoids.SINUSOIDS, seeds=(0,), updates=n, test_tasks=200
