@@ -178,7 +178,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             rate(0.01),
             shots=10,
             inner_steps=5,
-            updates=15_000,
+            updates=8_000,
             marks={(10, 5): 0.07},
         ),
     ),
