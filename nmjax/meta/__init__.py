@@ -1,9 +1,9 @@
 """How nmjax learns to learn: one inner loop, learners over it, and a scanned outer loop."""
 
 from nmjax.meta.adapt import Adaptation, PerStep, adapt
+from nmjax.meta.amortised import Encoded, ProcessParams, neural_process, with_process
 from nmjax.meta.batch import (
     Batch,
-    counted,
     everything,
     negative_log_density,
     query,
@@ -20,6 +20,7 @@ from nmjax.meta.bayes import (
     with_last_layer,
 )
 from nmjax.meta.cavia import ContextParams, cavia, contextual, with_context
+from nmjax.meta.ensemble import EnsembleInfo, ensemble
 from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
 from nmjax.meta.implicit import ImplicitHyper, implicit_maml
 from nmjax.meta.learner import MetaLearner
@@ -47,6 +48,8 @@ __all__ = [
     "ContextParams",
     "Curves",
     "DeepKernelParams",
+    "Encoded",
+    "EnsembleInfo",
     "ImplicitHyper",
     "LastLayerParams",
     "MAMLHyper",
@@ -58,6 +61,7 @@ __all__ = [
     "PerStep",
     "Posterior",
     "ProbabilisticLearner",
+    "ProcessParams",
     "RatedParams",
     "TrainResult",
     "TrainState",
@@ -67,8 +71,8 @@ __all__ = [
     "cavia",
     "conditioning",
     "contextual",
-    "counted",
     "deep_kernel",
+    "ensemble",
     "everything",
     "fomaml",
     "implicit_maml",
@@ -77,6 +81,7 @@ __all__ = [
     "maml_plus_plus",
     "meta_sgd",
     "negative_log_density",
+    "neural_process",
     "noisy",
     "query",
     "reptile",
@@ -88,6 +93,7 @@ __all__ = [
     "with_kernel",
     "with_last_layer",
     "with_noise",
+    "with_process",
     "with_rates",
     "with_step_rates",
 ]

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nmjax.meta.batch import Batch, counted
+from nmjax.meta.batch import Batch, counted, everything, support
+from nmjax.meta.gradient import MAMLInfo, MAMLState
+from nmjax.meta.learner import descend
 from nmjax.meta.probabilistic import ProbabilisticLearner, conditioning
 from nmjax.predictors import (
     GaussianProcess,
@@ -22,6 +24,7 @@ from nmjax.predictors import (
     kernel_noise,
 )
 from nmjax.predictors.kernel import NOISE_FLOOR
+from nmjax.tasks.episodes import Episode
 from nmjax.types import ApplyFn, Array, Gaussian, PyTree, Surrogate
 
 _KNOWN = 1e12  # Shape and rate of an inverse gamma that no data move away from 1.
@@ -105,14 +108,15 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
 
     def predict(posterior: Posterior, x: Array) -> Gaussian:
         params, state = posterior
-        return _noisy(surrogate.predict(state, embed(params, x)), state.prior.noise)
+        return _add_noise(surrogate.predict(state, embed(params, x)), state.prior.noise)
 
     return conditioning(condition, predict, optimizer)
 
 
 def with_last_layer(network: PyTree, size: int) -> LastLayerParams:
-    """Parameters for `alpaca` on `size` features F, with a prior of unit variance at |features| = 1."""
-    return LastLayerParams(network, jnp.zeros((size + 1,)), jnp.eye(size + 1), jnp.asarray(-2.0))
+    """Parameters for `alpaca` on `size` features F, all weights standard normal to begin with."""
+    mean, factor = jnp.zeros((size + 1,)), jnp.eye(size + 1)
+    return LastLayerParams(network, mean, factor, jnp.zeros(()) - 2.0)
 
 
 def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
@@ -146,13 +150,31 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         params, state = posterior
         embedded = features(params.network, x)
         mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
-        return _noisy(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
+        return _add_noise(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
 
-    def objective(params: DeepKernelParams, batch: Batch) -> Array:
-        state = condition(params, batch).state
-        return -state.log_evidence / jnp.maximum(state.number, 1).astype(state.white.dtype)
+    base = conditioning(condition, predict, optimizer)
 
-    return conditioning(condition, predict, optimizer, objective=objective)
+    def update(
+        key: Array, state: MAMLState, tasks: Episode, hyper: PyTree
+    ) -> tuple[MAMLState, MAMLInfo]:
+        del key
+
+        def surprise(params: DeepKernelParams, batch: Batch) -> Array:
+            known = condition(params, batch).state
+            return -known.log_evidence / jnp.maximum(known.number, 1).astype(batch.y.dtype)
+
+        def objective(params: DeepKernelParams) -> Array:
+            return jnp.mean(jax.vmap(surprise, in_axes=(None, 0))(params, everything(tasks)))
+
+        gradient = jax.grad(objective)(state.params)
+        params, opt_state, norm = descend(optimizer, gradient, state.opt_state, state.params)
+        query_losses = base.evaluate(state.params, tasks, hyper)
+        adapt = jax.vmap(base.adapt, in_axes=(None, 0, None))
+        support_losses = adapt(state.params, support(tasks), hyper).losses
+        info = MAMLInfo(jnp.mean(query_losses), query_losses, support_losses, norm)
+        return MAMLState(params, opt_state, state.step + 1), info
+
+    return base._replace(update=update)
 
 
 def with_kernel(network: PyTree, size: int) -> DeepKernelParams:
@@ -173,6 +195,6 @@ def _observe(surrogate: Surrogate, state: PyTree, features: Array, batch: Batch)
     return jax.lax.scan(one, state, (features, scores))[0]
 
 
-def _noisy(clean: Gaussian, noise: Array) -> Gaussian:
+def _add_noise(clean: Gaussian, noise: Array) -> Gaussian:
     """Marginals of scores, given those of the function and the variance of the noise."""
     return Gaussian(clean.mean, jnp.sqrt(jnp.square(clean.std) + noise))

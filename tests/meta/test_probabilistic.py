@@ -10,30 +10,66 @@ import pytest
 from scipy import stats
 
 from nmjax.meta import (
+    MAMLHyper,
+    ProbabilisticLearner,
     alpaca,
     deep_kernel,
+    ensemble,
     everything,
+    maml,
+    negative_log_density,
+    neural_process,
+    noisy,
     query,
     support,
     with_kernel,
     with_last_layer,
+    with_noise,
+    with_process,
 )
 from nmjax.predictors import make_network
 from nmjax.stats import interval_coverage
 from nmjax.testing import check_meta_learner
 
-NETWORK = make_network((24, 24), activation="tanh")
+NETWORK = make_network((16, 16), activation="tanh")
 ADAM = optax.adam(3e-3)
 AMPLITUDES, NOISE = (0.5, 2.0), 0.2
+HYPER = MAMLHyper(jnp.asarray(0.02))  # Read by the ensemble's members alone.
 
 
-def network():
-    return NETWORK.init(jax.random.key(0), 1)
+def network(inputs=1, seed=0):
+    return NETWORK.init(jax.random.key(seed), inputs)
 
 
+def process(attention):
+    encoder, decoder = network(2), network(1 + 16, 1)
+    return with_process(jax.random.key(2), encoder, decoder, 16, attention)
+
+
+def members():
+    return jax.vmap(lambda key: with_noise(NETWORK.init(key, 1)))(
+        jax.random.split(jax.random.key(0), 3)
+    )
+
+
+PREDICT = noisy(NETWORK.apply)
+MEMBER = ProbabilisticLearner(
+    *maml(negative_log_density(PREDICT), ADAM, inner_steps=2), predict=PREDICT
+)
 LEARNERS = {
-    "alpaca": (alpaca(NETWORK.features, ADAM), lambda: with_last_layer(network(), 24), 300),
-    "deep_kernel": (deep_kernel(NETWORK.features, ADAM), lambda: with_kernel(network(), 24), 300),
+    "alpaca": (alpaca(NETWORK.features, ADAM), lambda: with_last_layer(network(), 16), 200),
+    "deep_kernel": (deep_kernel(NETWORK.features, ADAM), lambda: with_kernel(network(), 16), 200),
+    "neural_process": (
+        neural_process(NETWORK.features, NETWORK.features, ADAM),
+        lambda: process(None),
+        600,
+    ),
+    "attentive": (
+        neural_process(NETWORK.features, NETWORK.features, ADAM, attend=NETWORK.features),
+        lambda: process(network()),
+        600,
+    ),
+    "ensemble": (ensemble(MEMBER), members, 300),
 }
 over_learners = pytest.mark.parametrize("name", LEARNERS)
 
@@ -43,7 +79,7 @@ over_learners = pytest.mark.parametrize("name", LEARNERS)
 def test_conformance(name, sinusoids):
     learner, begin, steps = LEARNERS[name]
     tasks = partial(sinusoids, sources=AMPLITUDES)
-    check_meta_learner(learner, begin(), None, tasks, steps=steps)
+    check_meta_learner(learner, begin(), HYPER, tasks, steps=steps)
 
 
 @pytest.fixture
@@ -63,21 +99,21 @@ def test_evaluate_is_the_density_of_what_counts(name, tasks):
         query_mask=tasks.query_mask.at[:, 0].set(False),
         query_y=tasks.query_y.at[:, 0].set(1e3).at[:, 1].set(jnp.nan),
     )
-    evaluated = jax.jit(learner.evaluate)(begin(), tasks, None)
+    evaluated = jax.jit(learner.evaluate)(begin(), tasks, HYPER)
     for i in range(2):
         one = jax.tree.map(lambda leaf: leaf[i], tasks)  # noqa: B023
-        adapted = learner.adapt(begin(), support(one), None)
+        adapted = learner.adapt(begin(), support(one), HYPER)
         mean, std = learner.predict(adapted.params, one.query_x)
         density = stats.norm(mean, std).logpdf(one.query_y)[2:]
         np.testing.assert_allclose(evaluated[i], -density.mean(), rtol=1e-3)
 
 
-@over_learners
-def test_losses_are_those_before_and_after(name, task):
+@pytest.mark.parametrize("name", [name for name in LEARNERS if name != "ensemble"])
+def test_losses_are_those_before_and_after_conditioning(name, task):
     learner, begin, _ = LEARNERS[name]
-    adaptation = learner.adapt(begin(), support(task), None)
+    adaptation = learner.adapt(begin(), support(task), HYPER)
     blank = support(task)._replace(y=jnp.full_like(task.support_y, jnp.nan))
-    untouched = learner.adapt(begin(), blank, None).params
+    untouched = learner.adapt(begin(), blank, HYPER).params
     for loss, adapted in zip(adaptation.losses, (untouched, adaptation.params), strict=True):
         mean, std = learner.predict(adapted, task.support_x)
         expected = -stats.norm(mean, std).logpdf(task.support_y).mean()
@@ -90,7 +126,7 @@ def test_order_does_not_matter_and_rows_that_do_not_count_teach_nothing(name, ta
 
     @jax.jit
     def predict(batch):
-        return learner.predict(learner.adapt(begin(), batch, None).params, task.query_x)
+        return learner.predict(learner.adapt(begin(), batch, HYPER).params, task.query_x)
 
     expected = predict(jax.tree.map(lambda leaf: leaf[:4], support(task)))
     spoiled = support(task)._replace(
@@ -104,21 +140,17 @@ def test_order_does_not_matter_and_rows_that_do_not_count_teach_nothing(name, ta
     assert np.abs(np.subtract(taught, expected)).max() > 1e-2
 
 
+@pytest.mark.slow
 @over_learners
 def test_meta_gradients_ignore_rows_that_do_not_count(name, tasks):
     learner, begin, _ = LEARNERS[name]
-    gradient = jax.jit(jax.grad(lambda p, t: jnp.mean(learner.evaluate(p, t, None))))
-    spoiled = tasks._replace(support_y=tasks.support_y.at[:, 0].set(jnp.nan))
-    kept = tasks._replace(
-        support_x=tasks.support_x[:, 1:],
-        support_y=tasks.support_y[:, 1:],
-        support_mask=tasks.support_mask[:, 1:],
+    gradient = jax.jit(jax.grad(lambda p, t: jnp.mean(learner.evaluate(p, t, HYPER))))
+    failed, padded = (
+        tasks._replace(support_y=tasks.support_y.at[:, 0].set(score)) for score in (jnp.nan, 1e3)
     )
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3),
-        gradient(begin(), spoiled),
-        gradient(begin(), kept),
-    )
+    padded = padded._replace(support_mask=tasks.support_mask.at[:, 0].set(False))
+    gradients = [gradient(begin(), spoiled) for spoiled in (failed, padded)]
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), *gradients)
 
 
 @pytest.mark.slow
@@ -135,13 +167,13 @@ def test_calibration_on_noisy_sinusoids(name, sinusoids):
         )
 
     def step(state, key):
-        return learner.update(key, state, sample(jax.random.fold_in(key, 0)), None)
+        return learner.update(key, state, sample(jax.random.fold_in(key, 0)), HYPER)
 
     start = learner.init(jax.random.key(0), begin())
     keys = jax.random.split(jax.random.key(1), 4 * steps)
     params = jax.jit(lambda s, k: jax.lax.scan(step, s, k))(start, keys)[0].params
     test = sample(jax.random.key(2), tasks=200)
-    adapt = jax.vmap(lambda batch: learner.adapt(params, batch, None).params)
+    adapt = jax.vmap(lambda batch: learner.adapt(params, batch, HYPER).params)
     prediction = jax.vmap(learner.predict)(adapt(support(test)), test.query_x)
     flat = jax.tree.map(jnp.ravel, (prediction, query(test).y))
     coverage = interval_coverage(*flat, jnp.array([0.5, 0.9]))
@@ -149,5 +181,5 @@ def test_calibration_on_noisy_sinusoids(name, sinusoids):
     assert 0.8 < coverage[1] < 0.98
     blind = stats.norm(0, np.std(everything(test).y)).logpdf(query(test).y).mean()
     known = stats.norm(0, NOISE).logpdf(NOISE * np.random.default_rng(0).normal(size=4000)).mean()
-    reached = -np.mean(learner.evaluate(params, test, None))
+    reached = -np.mean(learner.evaluate(params, test, HYPER))
     assert reached > blind + 0.4 * (known - blind)
