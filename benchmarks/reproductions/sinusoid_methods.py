@@ -12,21 +12,28 @@ from nmjax.meta import (
     MAMLHyper,
     MetaLearner,
     MultiStepHyper,
+    ProbabilisticLearner,
     alpaca,
     anil,
     cavia,
     contextual,
     deep_kernel,
+    ensemble,
     fomaml,
     implicit_maml,
     maml,
     maml_plus_plus,
     meta_sgd,
+    negative_log_density,
+    neural_process,
+    noisy,
     reptile,
     squared_error,
     with_context,
     with_kernel,
     with_last_layer,
+    with_noise,
+    with_process,
     with_rates,
     with_step_rates,
 )
@@ -73,6 +80,7 @@ LOSS = squared_error(NETWORK.apply)
 SMOOTH = make_network((40, 40), activation="tanh")
 HEAD = {"hidden_0": False, "hidden_1": False, "head": True}
 CONTEXT = 5
+MEMBERS = 3
 
 
 def adam(updates: int) -> optax.GradientTransformation:
@@ -108,6 +116,16 @@ def kernel(key: Array) -> PyTree:
     return with_kernel(SMOOTH.init(key, 1), 40)
 
 
+def process(key: Array) -> PyTree:
+    encoder_key, decoder_key, key = jax.random.split(key, 3)
+    encoder, decoder = SMOOTH.init(encoder_key, 1 + 1), SMOOTH.init(decoder_key, 1 + 40)
+    return with_process(key, encoder, decoder, 40)
+
+
+def members(key: Array) -> PyTree:
+    return jax.vmap(lambda key: with_noise(plain(key)))(jax.random.split(key, MEMBERS))
+
+
 def rate(value: float) -> MAMLHyper:
     return MAMLHyper(jnp.asarray(value))
 
@@ -140,6 +158,17 @@ def _alpaca(steps: int, updates: int) -> MetaLearner:
 def _deep_kernel(steps: int, updates: int) -> MetaLearner:
     del steps
     return deep_kernel(SMOOTH.features, adam(updates))
+
+
+def _neural_process(steps: int, updates: int) -> MetaLearner:
+    del steps
+    return neural_process(SMOOTH.features, SMOOTH.features, adam(updates))
+
+
+def _ensemble(steps: int, updates: int) -> MetaLearner:
+    predict = noisy(NETWORK.apply)
+    member = maml(negative_log_density(predict), adam(updates), inner_steps=steps)
+    return ensemble(ProbabilisticLearner(*member, predict))
 
 
 def _meta_sgd(steps: int, updates: int) -> MetaLearner:
@@ -235,4 +264,6 @@ METHODS: dict[str, tuple[Setting, ...]] = {
     ),
     "alpaca": (Setting("last layer", _alpaca, last_layer, **CLOSED_FORM, marks={(5, 0): 0.01}),),
     "deep_kernel": (Setting("Matern-5/2", _deep_kernel, kernel, **CLOSED_FORM),),
+    "neural_process": (Setting("mean", _neural_process, process, **CLOSED_FORM),),
+    "ensemble": (Setting("3 of maml", _ensemble, members, rate(0.002), updates=5_000),),
 }
