@@ -86,9 +86,10 @@ def fit(
         evaluate_every=every,
         patience=updates,
     )
-    keys = jax.vmap(jax.random.split)(jnp.stack([jax.random.key(seed) for seed in seeds]))
+    pairs = [jax.random.split(jax.random.key(seed)) for seed in seeds]
+    keys, begin_keys = (jnp.stack(side) for side in zip(*pairs, strict=True))
     result = jax.vmap(run, in_axes=(0, 0, None, None, None))(
-        keys[:, 0], jax.vmap(setting.begin)(keys[:, 1]), family.ranges, validation, setting.hyper
+        keys, jax.vmap(setting.begin)(begin_keys), family.ranges, validation, setting.hyper
     )
     return result.params, result.generalisation_gap
 

@@ -18,7 +18,7 @@ def scores(error, log_likelihood=0.0):
 
 
 def test_summary_by_hand(monkeypatch):
-    monkeypatch.setattr(sinusoids, "BLOCKS", 2)
+    monkeypatch.setattr(sinusoids, "BLOCKS", 1)
     found = sinusoids.summary(scores([[1, 2, 3, 4], [2, 2, 30, 100]], -1.5))
     assert found["n"] == 8
     np.testing.assert_allclose(found["mse"], 144 / 8)
@@ -27,8 +27,8 @@ def test_summary_by_hand(monkeypatch):
     np.testing.assert_allclose(found["diverged"], 2 / 8)
     np.testing.assert_allclose(found["mse_of_not_diverged"], 14 / 6)
     np.testing.assert_allclose(found["log_likelihood"], -1.5)
-    # Blocks (1.5, 3.5) and (2, 65): the least and the largest mean that can be resampled.
-    np.testing.assert_allclose(found["mse_ci"], [1.5, 65])
+    # Two seeds drawn from two: one of them twice, a quarter of the time each.
+    np.testing.assert_allclose(found["mse_ci"], [2.5, 33.5])
 
 
 def test_what_is_not_finite_counts_as_diverged_and_is_not_hidden(monkeypatch):
