@@ -124,7 +124,7 @@ def measure(keys: Array, choices: Choices) -> tuple[Array, TrainResult]:
 
 def row_of(factor: str, choices: Choices, seeds: int) -> dict:
     """A row: one level of a factor, over all seeds."""
-    keys = jnp.stack([jax.random.key(seed) for seed in range(seeds)])
+    keys = jax.vmap(jax.random.key)(jnp.arange(seeds))
     begun = time.perf_counter()
     errors, result = measure(keys, choices)
     error = np.asarray(errors, np.float64)

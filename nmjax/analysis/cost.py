@@ -11,10 +11,13 @@ from nmjax.errors import NmjaxError
 
 # What moves or renames numbers without arithmetic.
 _FREE = frozenset(
-    "broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice "
-    "dynamic_update_slice expand_dims gather iota pad random_bits random_fold_in random_seed "
-    "random_split random_unwrap random_wrap reshape rev scatter select_n slice squeeze "
-    "stop_gradient transpose".split()
+    {
+        *("broadcast_in_dim", "concatenate", "convert_element_type", "copy", "copy_p"),
+        *("dynamic_slice", "dynamic_update_slice", "expand_dims", "gather", "iota", "pad"),
+        *("random_bits", "random_fold_in", "random_seed", "random_split", "random_unwrap"),
+        *("random_wrap", "reshape", "rev", "scatter", "select_n", "slice", "squeeze"),
+        *("stop_gradient", "transpose"),
+    }
 )
 
 
@@ -22,9 +25,9 @@ def count_flops(function: Callable[..., Any], *args: Any, while_trips: int | Non
     """Floating point operations of one call, from the traced program.
 
     A product of [m, k] and [k, n] counts 2 m n k, any other operation one for each number that it
-    makes or, where it reduces, takes in; moving numbers is free. The body of a scan counts as often
-    as it runs, which XLA's own cost analysis does not do, and of branches the costliest counts. Drawing
-    random bits is free too.
+    makes or, where it reduces, takes in; moving numbers and drawing random bits are free. The body
+    of a scan counts as often as it runs, which XLA's own cost analysis does not do, and of branches
+    the costliest counts.
 
     Args:
       function: of arrays.
@@ -62,7 +65,7 @@ def _of_equation(equation: JaxprEqn, while_trips: int | None) -> float:
     made = float(sum(_size(variable) for variable in equation.outvars))
     if name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
-        shape = equation.invars[0].aval.shape
+        shape = _shape(equation.invars[0])
         return 2 * made * math.prod(shape[axis] for axis in contracted)
     if name.startswith(("reduce_", "cum", "arg")):
         return float(sum(_size(variable) for variable in equation.invars))
@@ -78,5 +81,9 @@ def _inner(params: dict[str, Any]) -> Iterator[Jaxpr]:
                 yield candidate
 
 
+def _shape(variable: Any) -> tuple[int, ...]:
+    return getattr(variable.aval, "shape", ())
+
+
 def _size(variable: Any) -> int:
-    return math.prod(getattr(variable.aval, "shape", ()))
+    return math.prod(_shape(variable))
