@@ -1,4 +1,4 @@
-"""Writes the tables of README.md out of the result files; a test checks that they agree.
+"""Writes the tables of README.md and docs/ out of the result files; a test checks them.
 
 python -m benchmarks.readme
 """
@@ -11,6 +11,7 @@ from nmjax.experiments import Result, mark_met, read_result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "meta-learning.md")
 
 
 def transfer_table() -> str:
@@ -83,11 +84,35 @@ def marks_table() -> str:
     return "\n".join(lines)
 
 
+def meta_cost_table() -> str:
+    """What every meta-learner learns, adapts and costs."""
+    result = read_result(RESULTS / "meta_cost.json")
+    lines = [
+        "| learner | learns | adapts | inner steps | Mflop a meta-update | MiB | Mflop to adapt "
+        "| take it where |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(result.rows, key=lambda row: row["update_flops"]):
+        cells = (
+            f"`{row['method']}`",
+            row["learned"],
+            row["adapted"],
+            str(row["inner_steps"] or ""),
+            f"{row['update_flops'] / 1e6:.1f}",
+            f"{row['update_bytes'] / 2**20:.1f}",
+            f"{row['adapt_flops'] / 1e6:.2f}",
+            row["when"],
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _provenance(result)])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "transfer": transfer_table,
     "throughput": throughput_table,
     "startup": startup_table,
     "marks": marks_table,
+    "meta-cost": meta_cost_table,
 }
 
 
@@ -111,16 +136,15 @@ def _evaluations(value: float) -> str:
 def _provenance(result: Result) -> str:
     device = f"{result.device.get('cpus', '')} CPU cores".strip()
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    return (
-        f"{result.split}; {len(result.seeds)} seed{'s' * (len(result.seeds) > 1)}; {device}; "
-        f"{versions}; commit {str(result.commit)[:9]}."
-    )
+    seeds = [f"{number} seed{'s' * (number > 1)}"] if (number := len(result.seeds)) else []
+    commit = f"commit {str(result.commit)[:9]}"
+    return "; ".join([result.split, *seeds, device, versions, commit]) + "."
 
 
 def main() -> None:
-    """Rewrites README.md."""
-    readme = ROOT / "README.md"
-    readme.write_text(render(readme.read_text()))
+    """Rewrites the pages."""
+    for page in PAGES:
+        page.write_text(render(page.read_text()))
 
 
 if __name__ == "__main__":

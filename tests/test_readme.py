@@ -1,4 +1,4 @@
-"""The README and the notebook: their code runs, and their numbers are those of result files."""
+"""The README, docs and notebook: their code runs, and their numbers are those of result files."""
 
 import ast
 import json
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.readme import TABLES, render
+from benchmarks.readme import PAGES, TABLES, render
 from nmjax.tasks import list_suites
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TEXTS = {page.name: page.read_text() for page in PAGES}
 NOTEBOOK = json.loads((ROOT / "notebooks" / "quickstart.ipynb").read_text())
 
 
@@ -25,11 +26,13 @@ def installed(name: str) -> bool:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_has_its_place(name):
-    assert README.count(f"<!-- {name} -->\n") == README.count(f"<!-- /{name} -->") == 1
+    text = "".join(TEXTS.values())
+    assert text.count(f"<!-- {name} -->\n") == text.count(f"<!-- /{name} -->") == 1
 
 
-def test_tables_are_those_of_the_result_files():
-    assert render(README) == README
+@pytest.mark.parametrize("page", TEXTS)
+def test_tables_are_those_of_the_result_files(page):
+    assert render(TEXTS[page]) == TEXTS[page]
 
 
 def test_a_changed_number_is_noticed():
@@ -56,6 +59,14 @@ def test_quickstart_runs():
     names: dict = {}
     exec(quickstart(), names)
     assert names["trace"].row.shape == (16, 100)
+
+
+@pytest.mark.slow
+def test_example_of_meta_learning_runs():
+    example = re.search(r"```python\n(.*?)```", TEXTS["meta-learning.md"], re.DOTALL)[1]
+    names: dict = {}
+    exec(example, names)
+    assert names["result"].curves.validation_loss.shape == (10,)
 
 
 @pytest.mark.slow

@@ -14,11 +14,13 @@ from nmjax.analysis.convergence import (
     pool_quantile,
     pool_summary,
 )
+from nmjax.analysis.cost import count_flops
 
 __all__ = [
     "EvaluationsToReach",
     "NotWorse",
     "PoolSummary",
+    "count_flops",
     "evaluations_to_reach",
     "evaluations_to_reach_interval",
     "format_evaluations",

@@ -11,6 +11,7 @@ from nmjax.types import Array, PyTree
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": nn.gelu,
+    "relu": nn.relu,
     "silu": nn.silu,
     "softplus": nn.softplus,
     "tanh": nn.tanh,
@@ -25,7 +26,7 @@ class MLP(nn.Module):
 
     Attributes:
       hidden: width of each hidden layer.
-      activation: elementwise and smooth, so that gradients of gradients are informative.
+      activation: elementwise; smooth where gradients of gradients should say the most.
       layer_norm: normalise each hidden layer before its activation.
     """
 
@@ -73,7 +74,7 @@ def make_network(
 
     Args:
       hidden: width of each hidden layer, at least one.
-      activation: "gelu", "silu", "softplus" or "tanh".
+      activation: "gelu", "silu", "softplus", "tanh", or the kinked "relu" of published networks.
       layer_norm: normalise each hidden layer before its activation.
 
     Raises:

@@ -10,6 +10,11 @@ from nmjax.tasks.episodes import (
     split_meta_validation,
     support_query_masks,
 )
+from nmjax.tasks.families import (
+    CURVES,
+    CurveRanges,
+    sample_curves,
+)
 from nmjax.tasks.history import (
     history_scores,
     make_history,
@@ -18,9 +23,17 @@ from nmjax.tasks.history import (
     select_tasks,
     stack_tasks,
 )
-from nmjax.tasks.identical import refuse_identical_tasks
-from nmjax.tasks.importers import read_history, write_history
-from nmjax.tasks.metrics import raw_to_score, score_to_raw
+from nmjax.tasks.identical import (
+    refuse_identical_tasks,
+)
+from nmjax.tasks.importers import (
+    read_history,
+    write_history,
+)
+from nmjax.tasks.metrics import (
+    raw_to_score,
+    score_to_raw,
+)
 from nmjax.tasks.suites import (
     Suite,
     SuiteInfo,
@@ -31,6 +44,8 @@ from nmjax.tasks.suites import (
 )
 
 __all__ = [
+    "CURVES",
+    "CurveRanges",
     "Episode",
     "Split",
     "Suite",
@@ -47,6 +62,7 @@ __all__ = [
     "raw_to_score",
     "read_history",
     "refuse_identical_tasks",
+    "sample_curves",
     "sample_episode",
     "sample_history",
     "score_to_raw",

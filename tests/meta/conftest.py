@@ -2,18 +2,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nmjax.tasks import Episode
+from nmjax.tasks import CurveRanges, sample_curves
 
 
 def sample_sinusoids(key, sources, *, tasks=16, size=10):
     """Sinusoids of random amplitude and phase (Finn et al., 2017); sources = (low, high)."""
-    low, high = sources
-    draws = jax.random.uniform(key, (tasks, 2 * size + 2))
-    amplitude, phase = low + (high - low) * draws[:, :1], jnp.pi * draws[:, 1:2]
-    x = 10 * draws[:, 2:] - 5
-    y, mask = amplitude * jnp.sin(x - phase), jnp.ones((tasks, size), bool)
-    x = x[..., None]
-    return Episode(x[:, :size], y[:, :size], x[:, size:], y[:, size:], mask, mask)
+    ranges = CurveRanges(amplitude=sources)
+    return sample_curves(key, ranges, tasks=tasks, support=size, query=size)
 
 
 @pytest.fixture(scope="session")

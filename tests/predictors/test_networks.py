@@ -7,21 +7,26 @@ from jax.test_util import check_grads
 from nmjax.errors import NmjaxError
 from nmjax.predictors.networks import make_network
 
+ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
 
-def forward(params, x, layers):
-    """A tanh network in NumPy: (output, features)."""
+
+def forward(params, x, layers, activation):
+    """A network in NumPy: (output, features)."""
     params = jax.tree.map(np.asarray, params)
     for i in range(layers):
-        x = np.tanh(x @ params[f"hidden_{i}"]["kernel"] + params[f"hidden_{i}"]["bias"])
+        x = ACTIVATIONS[activation](
+            x @ params[f"hidden_{i}"]["kernel"] + params[f"hidden_{i}"]["bias"]
+        )
     return (x @ params["head"]["kernel"] + params["head"]["bias"])[..., 0], x
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
-def test_against_a_forward_pass_by_hand(wrap):
-    network = make_network((5, 7), activation="tanh")
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_against_a_forward_pass_by_hand(wrap, activation):
+    network = make_network((5, 7), activation=activation)
     params = network.init(jax.random.key(0), 3)
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
-    output, features = forward(params, x, 2)
+    output, features = forward(params, x, 2, activation)
     assert features.shape == (2, 4, 7)
     np.testing.assert_allclose(wrap(network.apply)(params, x), output, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(wrap(network.features)(params, x), features, rtol=1e-4, atol=1e-6)

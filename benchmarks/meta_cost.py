@@ -1,0 +1,122 @@
+"""What a meta-update of every learner costs: operations, counted, and memory, as XLA plans it.
+
+    python -m benchmarks.meta_cost
+
+Writes benchmarks/results/meta_cost.json, from which docs/meta-learning.md has its table. All
+adapt to 10 evaluations of each of 25 sinusoids and are judged on 10 others, with the networks and
+inner steps of `reproductions.sinusoid_methods`; nothing is run.
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
+from nmjax.analysis import count_flops
+from nmjax.experiments import Result, provenance, write_result
+from nmjax.meta import support
+from nmjax.tasks import CurveRanges, sample_curves
+
+RESULTS = Path(__file__).parent / "results"
+TASKS, SHOTS = 25, 10
+SOLVER_STEPS = 5  # of conjugate gradient, the only while_loop
+
+
+class Described(NamedTuple):
+    """What a learner learns, what a task adapts, and when to take it."""
+
+    learned: str
+    adapted: str
+    when: str
+
+
+DESCRIBED = {
+    "maml": Described(
+        "an initialisation", "all weights", "the reference: few inner steps, any smooth loss"
+    ),
+    "fomaml": Described("an initialisation", "all weights", "second derivatives cost too much"),
+    "reptile": Described(
+        "an initialisation", "all weights", "tasks have no split of their own, many inner steps"
+    ),
+    "anil": Described(
+        "features and a head", "the head", "tasks share features; adapting must be cheap"
+    ),
+    "meta_sgd": Described(
+        "an initialisation and a rate a weight", "all weights", "one inner step has to do"
+    ),
+    "maml_plus_plus": Described(
+        "an initialisation and a rate a layer and step",
+        "all weights",
+        "several inner steps, and MAML is unstable",
+    ),
+    "cavia": Described(
+        "shared weights", "a few inputs", "tasks differ in few ways; large networks"
+    ),
+    "implicit_maml": Described(
+        "an initialisation", "all weights", "many inner steps, whose memory must not grow"
+    ),
+    "alpaca": Described(
+        "features, and a prior of the last layer",
+        "the last layer's posterior",
+        "regression that must say how sure it is; the cheapest that does",
+    ),
+    "deep_kernel": Described(
+        "features, and a kernel", "a Gaussian process", "few evaluations, and no fixed form"
+    ),
+    "neural_process": Described(
+        "an encoder and a decoder", "nothing: one pass", "many tasks to learn from, fast answers"
+    ),
+    "ensemble": Described(
+        "K initialisations", "all weights of each", "uncertainty for any of the gradient-based"
+    ),
+    "es_maml": Described("an initialisation", "all weights", "a loss without a useful gradient"),
+    "evolved": Described(
+        "what its learner learns", "what its learner adapts", "few parameters, a rugged objective"
+    ),
+}
+
+
+def row_of(name: str, setting: Setting) -> dict:
+    """A row: the cost of a meta-update, and of adapting to one task."""
+    sample = partial(sample_curves, tasks=TASKS, support=SHOTS, query=SHOTS)
+    tasks = jax.eval_shape(sample, jax.random.key(0), CurveRanges())
+    params = setting.begin(jax.random.key(0))
+    learner = setting.make(setting.inner_steps, 1)
+    state = learner.init(jax.random.key(1), params)
+    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), tasks)
+    update = (jax.random.key(2), state, tasks, setting.hyper)
+    planned = jax.jit(learner.update).lower(*update).compile().memory_analysis()
+    adapting = (params, support(one), setting.hyper)
+    return {
+        "method": name,
+        **DESCRIBED[name]._asdict(),
+        "inner_steps": setting.inner_steps,
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "update_flops": count_flops(learner.update, *update, while_trips=SOLVER_STEPS),
+        "update_bytes": planned.temp_size_in_bytes,
+        "adapt_flops": count_flops(learner.adapt, *adapting, while_trips=SOLVER_STEPS),
+    }
+
+
+def main() -> None:
+    """Counts and writes the result file."""
+    begun, origin = time.perf_counter(), provenance()
+    rows = tuple(row_of(name, settings[0]) for name, settings in METHODS.items())
+    result = Result(
+        **origin,
+        split="generated tasks; nothing is run",
+        seeds=(),
+        config={"tasks": TASKS, "support": SHOTS, "query": SHOTS, "solver_steps": SOLVER_STEPS},
+        seconds=time.perf_counter() - begun,
+        rows=rows,
+    )
+    write_result(RESULTS / "meta_cost.json", result)
+    for row in rows:
+        print(f"{row['method']:16} {row['update_flops']:.3g} {row['update_bytes']:.3g}")
+
+
+if __name__ == "__main__":
+    main()

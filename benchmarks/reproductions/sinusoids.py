@@ -1,0 +1,276 @@
+"""Few-shot regression on curves: what was published beside what is measured.
+
+    python -m benchmarks.reproductions.sinusoids [--methods maml cavia] [--families sinusoids mixed]
+
+Writes benchmarks/results/sinusoids_METHOD.json, for other families sinusoids_METHOD_FAMILY.json,
+each as soon as it is done. The sinusoids are those of Finn et al. (2017), section 5.1, with their
+network, 1-40-40-1 with ReLU; the other families are noisy sinusoids, and sinusoids, lines, steps
+and parabolas mixed, and are met with a method's first setting only.
+
+A mean is over all tasks: one that diverged counts with its value, so that a mean is missing where
+one value is not finite. Beside it stand the median and the share of tasks that diverged, with a
+mean squared error above 25, the square of the largest amplitude (to predict 0 costs half that).
+"""
+
+import argparse
+import itertools
+import math
+import time
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
+from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.meta import ProbabilisticLearner, support, train
+from nmjax.stats import gaussian_log_prob, mean_interval
+from nmjax.tasks import CURVES, CurveRanges, Episode, sample_curves
+from nmjax.types import Array, PyTree
+
+RESULTS = Path(__file__).parents[1] / "results"
+SHOTS = (5, 10, 20)
+TASKS, VALIDATION_TASKS, TEST_TASKS, TEST_QUERIES = 25, 500, 10_000, 50
+ROUNDS = 20  # evaluations on validation tasks while meta-training
+DIVERGED = 25.0
+BATCH = 500
+BLOCKS = 100
+VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # training keys are the seeds
+
+
+class Family(NamedTuple):
+    """A distribution of curves: where they are drawn from, and their kinds."""
+
+    ranges: CurveRanges
+    kinds: tuple[str, ...]
+
+
+SINUSOIDS = "sinusoids"  # the family of the published tables
+FAMILIES = {
+    SINUSOIDS: Family(CurveRanges(), ("sinusoid",)),
+    "noisy": Family(CurveRanges(noise=0.3), ("sinusoid",)),
+    "mixed": Family(CurveRanges(noise=0.3), CURVES),
+}
+
+
+class Scores(NamedTuple):
+    """Of each test task.
+
+    Attributes:
+      error: float[S, T], mean squared error by seed and task.
+      log_likelihood: float[S, T], mean log-density of a task's query scores.
+    """
+
+    error: np.ndarray
+    log_likelihood: np.ndarray
+
+
+def fit(
+    setting: Setting, family: Family, *, seeds: tuple[int, ...], updates: int
+) -> tuple[PyTree, Array]:
+    """Parameters with a leading axis of seeds, and their generalisation gaps float[S]."""
+    sampled = partial(sample_curves, kinds=family.kinds, support=setting.shots)
+    draw = partial(sampled, tasks=TASKS, query=setting.queries or setting.shots)
+    validation = sampled(
+        jax.random.key(VALIDATION_KEY), family.ranges, tasks=VALIDATION_TASKS, query=20
+    )
+    every = max(updates // ROUNDS, 1)
+    run = partial(
+        train,
+        learner=setting.make(setting.inner_steps, updates),
+        sample_tasks=draw,
+        steps=updates // every * every,
+        evaluate_every=every,
+        patience=updates,
+    )
+    pairs = [jax.random.split(jax.random.key(seed)) for seed in seeds]
+    keys, begin_keys = (jnp.stack(side) for side in zip(*pairs, strict=True))
+    result = jax.vmap(run, in_axes=(0, 0, None, None, None))(
+        keys, jax.vmap(setting.begin)(begin_keys), family.ranges, validation, setting.hyper
+    )
+    return result.params, result.generalisation_gap
+
+
+def score(setting: Setting, params: PyTree, tasks: Episode, *, steps: int) -> Scores:
+    """How parameters of all seeds do on tasks; log-likelihoods are NaN without a spread."""
+    learner = setting.make(steps, 1)
+
+    def of_task(params: PyTree, episode: Episode) -> tuple[Array, Array]:
+        if not isinstance(learner, ProbabilisticLearner):
+            one = jax.tree.map(lambda leaf: leaf[None], episode)
+            return learner.evaluate(params, one, setting.hyper)[0], jnp.asarray(jnp.nan)
+        adapted = learner.adapt(params, support(episode), setting.hyper).params
+        predicted = learner.predict(adapted, episode.query_x)
+        error = jnp.mean(jnp.square(predicted.mean - episode.query_y))
+        return error, jnp.mean(gaussian_log_prob(episode.query_y, *predicted))
+
+    @jax.jit
+    def of_all(params: PyTree, tasks: Episode) -> tuple[Array, Array]:
+        return jax.vmap(lambda p: jax.lax.map(partial(of_task, p), tasks, batch_size=BATCH))(params)
+
+    return Scores(*map(np.asarray, of_all(params, tasks)))
+
+
+def calibrated(error: np.ndarray, validation_error: np.ndarray) -> np.ndarray:
+    """Log-likelihood float[S, T] of point predictions as normal ones, of one variance a seed.
+
+    The variance is the mean squared error on validation tasks, float[S, V], where it is likeliest.
+    """
+    variance = validation_error.mean(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # an infinite variance: no likelihood
+        return -0.5 * (np.log(2 * np.pi * variance) + error / variance)
+
+
+def summary(scores: Scores) -> dict:
+    """Mean, its 95% interval over seeds and tasks, each seed's, median, and share that diverged."""
+    error = np.nan_to_num(scores.error.astype(np.float64), nan=np.inf, posinf=np.inf)
+    kept = error[error <= DIVERGED]
+    return {
+        "n": error.size,
+        "mse": error.mean(),
+        "mse_ci": interval(error),
+        "mse_of_seeds": error.mean(axis=1),
+        "median": np.median(error),
+        "diverged": 1 - kept.size / error.size,
+        "mse_of_not_diverged": kept.mean() if kept.size else math.nan,
+        "log_likelihood": scores.log_likelihood.mean(dtype=np.float64),
+        "log_likelihood_ci": interval(scores.log_likelihood),
+    }
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Of the mean of float[S, T]: seeds are resampled, then blocks of tasks within each."""
+    blocks = np.stack([b.mean(axis=1) for b in np.array_split(values, BLOCKS, axis=1)], axis=1)
+    found = mean_interval(jax.random.key(0), jnp.asarray(blocks, jnp.float32))
+    return float(found.low), float(found.high)
+
+
+def rows_of(
+    method: str,
+    setting: Setting,
+    family: str,
+    *,
+    seeds: tuple[int, ...],
+    updates: int,
+    test_tasks: int = TEST_TASKS,
+) -> list[dict]:
+    """Meta-trains a setting and measures it at all shots and steps, a row each."""
+    begun = time.perf_counter()
+    ranges, kinds = FAMILIES[family]
+    params, gap = fit(setting, FAMILIES[family], seeds=seeds, updates=updates)
+    gap = np.asarray(gap)
+    trained = time.perf_counter() - begun
+    rows = []
+    for shots in SHOTS:
+        draw = partial(sample_curves, kinds=kinds, support=shots, query=TEST_QUERIES)
+        validation, test = (
+            draw(jax.random.fold_in(jax.random.key(seed), shots), ranges, tasks=number)
+            for seed, number in ((VALIDATION_KEY, VALIDATION_TASKS), (TEST_KEY, test_tasks))
+        )
+        both = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), validation, test)
+        for steps in setting.test_steps:
+            of_both = score(setting, params, both, steps=steps)
+            scores = Scores(*(values[:, VALIDATION_TASKS:] for values in of_both))
+            if np.isnan(scores.log_likelihood).all():
+                residual = of_both.error[:, :VALIDATION_TASKS]
+                scores = scores._replace(log_likelihood=calibrated(scores.error, residual))
+            clean = family == SINUSOIDS
+            published = setting.published if clean else {}
+            rows.append(
+                {
+                    "method": method,
+                    "setting": setting.name,
+                    "family": family,
+                    "shots": shots,
+                    "steps": steps,
+                    **summary(scores),
+                    "published": {
+                        source: found[shots, steps]
+                        for source, found in published.items()
+                        if (shots, steps) in found
+                    },
+                    "mark": setting.marks.get((shots, steps)) if clean else None,
+                    "trained": {
+                        "shots": setting.shots,
+                        "steps": setting.inner_steps,
+                        "updates": updates,
+                        "hyper": setting.hyper,
+                        "generalisation_gap": gap,
+                        "seconds": trained,
+                    },
+                }
+            )
+    return rows
+
+
+def marks(rows: list[dict]) -> list[Mark]:
+    """Those of rows that have one."""
+    return [
+        Mark(
+            f"sinusoids: {row['method']} ({row['setting']}), {row['shots']} shots after "
+            f"{row['steps']} steps",
+            float(row["mse"]),
+            "mean squared error",
+            "at most",
+            row["mark"],
+            row["n"],
+            row["mse_ci"],
+        )
+        for row in rows
+        if row["mark"] is not None
+    ]
+
+
+def print_rows(rows: list[dict]) -> None:
+    for row in rows:
+        beside = ", ".join(f"{value} in {source}" for source, value in row["published"].items())
+        print(
+            f"{row['method']:10} {row['setting']:10} {row['family']:10} K={row['shots']:<3} "
+            f"steps={row['steps']:<3} mse {row['mse']:.4f} median {row['median']:.4f} "
+            f"diverged {row['diverged']:.4f} log-lik {row['log_likelihood']:.3f}  {beside}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Measures and writes a result file a method."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=tuple(METHODS))
+    parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES), default=tuple(FAMILIES))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--share", type=float, default=1.0, help="of a setting's meta-updates")
+    arguments = parser.parse_args()
+    seeds = tuple(range(arguments.seeds))
+    for method, family in itertools.product(arguments.methods, arguments.families):
+        begun, origin = time.perf_counter(), provenance()
+        settings = METHODS[method] if family == SINUSOIDS else METHODS[method][:1]
+        rows = []
+        for setting in settings:
+            updates = round(arguments.share * setting.updates)
+            rows += rows_of(method, setting, family, seeds=seeds, updates=updates)
+        print_rows(rows)
+        result = Result(
+            **origin,
+            split="generated tasks; meta-training, meta-validation and test of different keys",
+            seeds=seeds,
+            config={
+                "family": FAMILIES[family]._asdict(),
+                "tasks_a_batch": TASKS,
+                "validation_tasks": VALIDATION_TASKS,
+                "test_tasks": TEST_TASKS,
+                "test_queries": TEST_QUERIES,
+                "diverged_above": DIVERGED,
+            },
+            seconds=time.perf_counter() - begun,
+            rows=tuple(rows),
+            marks=tuple(marks(rows)),
+        )
+        suffix = "" if family == SINUSOIDS else f"_{family}"
+        write_result(RESULTS / f"sinusoids_{method}{suffix}.json", result)
+
+
+if __name__ == "__main__":
+    main()
