@@ -2,6 +2,14 @@
 
 from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, query, squared_error, support
+from nmjax.meta.evolution import (
+    ESHyper,
+    ESInfo,
+    es_maml,
+    gradient_steps,
+    smoothed_gradient,
+    smoothed_steps,
+)
 from nmjax.meta.gradient import (
     ContextParams,
     MAMLHyper,
@@ -18,6 +26,7 @@ from nmjax.meta.gradient import (
     with_rates,
 )
 from nmjax.meta.learner import MetaLearner
+from nmjax.meta.population import EvolvedInfo, EvolvedState, evolved
 from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
     Curves,
@@ -33,6 +42,10 @@ __all__ = [
     "Batch",
     "ContextParams",
     "Curves",
+    "ESHyper",
+    "ESInfo",
+    "EvolvedInfo",
+    "EvolvedState",
     "MAMLHyper",
     "MAMLInfo",
     "MAMLState",
@@ -44,12 +57,17 @@ __all__ = [
     "anil",
     "cavia",
     "contextual",
+    "es_maml",
+    "evolved",
     "fomaml",
+    "gradient_steps",
     "init_training",
     "maml",
     "meta_sgd",
     "query",
     "reptile",
+    "smoothed_gradient",
+    "smoothed_steps",
     "squared_error",
     "support",
     "train",
