@@ -26,6 +26,17 @@ from nmjax.meta.gradient import (
     with_rates,
 )
 from nmjax.meta.learner import MetaLearner
+from nmjax.meta.multitask import (
+    MultiTaskInfo,
+    MultiTaskParams,
+    MultiTaskState,
+    extract_shared_features,
+    extract_task_specific,
+    head_prior,
+    init_meta_model,
+    update_meta_model,
+    with_intercept,
+)
 from nmjax.meta.population import EvolvedInfo, EvolvedState, evolved
 from nmjax.meta.reptile import reptile
 from nmjax.meta.train import (
@@ -50,6 +61,9 @@ __all__ = [
     "MAMLInfo",
     "MAMLState",
     "MetaLearner",
+    "MultiTaskInfo",
+    "MultiTaskParams",
+    "MultiTaskState",
     "RatedParams",
     "TrainResult",
     "TrainState",
@@ -59,8 +73,12 @@ __all__ = [
     "contextual",
     "es_maml",
     "evolved",
+    "extract_shared_features",
+    "extract_task_specific",
     "fomaml",
     "gradient_steps",
+    "head_prior",
+    "init_meta_model",
     "init_training",
     "maml",
     "meta_sgd",
@@ -72,6 +90,8 @@ __all__ = [
     "support",
     "train",
     "train_chunk",
+    "update_meta_model",
     "with_context",
+    "with_intercept",
     "with_rates",
 ]
