@@ -57,6 +57,14 @@ from nmjax.meta.multitask import (
 )
 from nmjax.meta.population import EvolvedInfo, EvolvedState, evolved
 from nmjax.meta.reptile import reptile
+from nmjax.meta.sampling import (
+    FocusHyper,
+    FocusInfo,
+    WeightedSources,
+    focused,
+    kinship,
+    weighted,
+)
 from nmjax.meta.train import (
     Curves,
     TrainResult,
@@ -76,6 +84,8 @@ __all__ = [
     "ESInfo",
     "EvolvedInfo",
     "EvolvedState",
+    "FocusHyper",
+    "FocusInfo",
     "Gap",
     "MAMLHyper",
     "MAMLInfo",
@@ -88,6 +98,7 @@ __all__ = [
     "Reservoir",
     "TrainResult",
     "TrainState",
+    "WeightedSources",
     "adapt",
     "adaptation_speed",
     "add_to_reservoir",
@@ -100,6 +111,7 @@ __all__ = [
     "extract_shared_features",
     "extract_task_specific",
     "few_shot_curve",
+    "focused",
     "fomaml",
     "forgetting",
     "forward_transfer",
@@ -108,6 +120,7 @@ __all__ = [
     "init_meta_model",
     "init_reservoir",
     "init_training",
+    "kinship",
     "learn_continually",
     "maml",
     "meta_generalisation",
@@ -123,6 +136,7 @@ __all__ = [
     "train_chunk",
     "transfer_efficiency",
     "update_meta_model",
+    "weighted",
     "with_context",
     "with_intercept",
     "with_rates",
