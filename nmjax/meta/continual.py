@@ -121,12 +121,11 @@ def learn_continually(
         return jnp.mean(learner.evaluate(params, flat, hyper).reshape(phases, -1), axis=-1)
 
     def phase(
-        carry: tuple[PyTree, Reservoir], present: tuple[Array, Episode]
+        carry: tuple[PyTree, Reservoir], arriving: tuple[Array, Episode]
     ) -> tuple[tuple[PyTree, Reservoir], Array]:
-        state, memory = carry
-        phase_key = jax.random.fold_in(key, present[0])
-        draw_key, learn_key, keep_key = jax.random.split(phase_key, 3)
-        known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), present[1], memory.tasks)
+        (state, memory), (index, present) = carry, arriving
+        draw_key, learn_key, keep_key = jax.random.split(jax.random.fold_in(key, index), 3)
+        known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), present, memory.tasks)
         filled = jnp.minimum(memory.seen, capacity)
         of_memory = (jnp.arange(batch) < replay) & (filled > 0)
         low = jnp.where(of_memory, num_tasks, 0)
@@ -138,7 +137,7 @@ def learn_continually(
             return learner.update(jax.random.fold_in(learn_key, t), state, tasks, hyper)[0], None
 
         state, _ = jax.lax.scan(learn, state, jnp.arange(updates))
-        memory = add_to_reservoir(keep_key, memory, present[1])
+        memory = add_to_reservoir(keep_key, memory, present)
         return (state, memory), judge(state.params)
 
     init_key, key = jax.random.split(key)

@@ -172,8 +172,8 @@ def head_prior(params: MultiTaskParams, noise: Array) -> LinearPrior:
 
     Args:
       params: the meta-model, of at least two tasks.
-      noise: float[], variance of a score around what the features explain, for instance the mean
-        of `MultiTaskInfo.losses` at the end of training.
+      noise: float[], positive, the variance of a score around what the features explain, for
+        instance the mean of `MultiTaskInfo.losses` at the end of training.
 
     Raises:
       NmjaxError: there is one head, which has no spread.
