@@ -150,8 +150,8 @@ def learn_continually(
 def forgetting(losses: Array) -> Array:
     """How much worse it ends on earlier phases than it once was, float[].
 
-    The mean over j < P of R_Pj - min_{1 <= i < P} R_ij (Chaudhry et al., 2018, equation 2, for
-    losses); phases count from 1, R_i is after i of them.
+    The mean over j < P of R_Pj - min_{1 <= i < P} R_ij (Chaudhry et al., 2018, for losses); phases
+    count from 1, R_i is after i of them.
 
     Args:
       losses: R, float[P + 1, P], as `ContinualResult.losses`.
@@ -166,7 +166,7 @@ def forgetting(losses: Array) -> Array:
 def backward_transfer(losses: Array) -> Array:
     """How much later phases helped on earlier ones, float[]; below 0 is forgetting.
 
-    The mean over j < P of R_jj - R_Pj (Lopez-Paz and Ranzato, 2017, equation 3, for losses).
+    The mean over j < P of R_jj - R_Pj (Lopez-Paz and Ranzato, 2017, section 2, for losses).
     Arguments and errors are those of `forgetting`.
     """
     _check_losses(losses)
@@ -176,7 +176,7 @@ def backward_transfer(losses: Array) -> Array:
 def forward_transfer(losses: Array) -> Array:
     """How much earlier phases helped on those not yet seen, float[].
 
-    The mean over j > 1 of R_0j - R_{j-1,j} (Lopez-Paz and Ranzato, 2017, equation 4, for losses).
+    The mean over j > 1 of R_0j - R_{j-1,j} (Lopez-Paz and Ranzato, 2017, section 2, for losses).
     Arguments and errors are those of `forgetting`.
     """
     _check_losses(losses)

@@ -102,7 +102,7 @@ def gradient_steps(loss_fn: Callable[[PyTree, Batch], Array], inner_steps: int) 
 def smoothed_steps(
     loss_fn: Callable[[PyTree, Batch], Array], inner_steps: int, *, pairs: int, seed: int = 0
 ) -> AdaptFn:
-    """Adaptation by estimated gradients of the smoothed loss (Song et al., 2020, algorithm 2).
+    """Adaptation by estimated gradients of the smoothed loss (Song et al., 2020).
 
     Args:
       loss_fn: (params, batch) -> float[]; need not have a gradient.
@@ -143,7 +143,7 @@ def es_maml(
 ) -> MetaLearner:
     """Learns an initialisation from the values of the query loss after adapting, no derivatives.
 
-    ES-MAML (Song et al., 2020, algorithm 3): nothing is differentiated through the inner loop, so
+    Zero-order ES-MAML (Song et al., 2020): nothing is differentiated through the inner loop, so
     it may be of any kind and length. Every perturbation sees every task of the batch, which leaves
     less noise than the paper's one task for each.
 

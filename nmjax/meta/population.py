@@ -60,7 +60,7 @@ def evolved(learner: MetaLearner, strategy: Any, numbers: PyTree = None) -> Meta
     Args:
       learner: whose `adapt` and `evaluate` are kept; its hyper is the hyper of this.
       strategy: a distribution-based algorithm of evosax (the extra `evolution`) that was made with
-        the parameters to begin from, such as `evosax.algorithms.CMA_ES(32, params)`.
+        parameters of the same shapes, such as `evosax.algorithms.CMA_ES(32, params)`.
       numbers: the strategy's own, such as `strategy.default_params.replace(std_init=0.1)`; its
         defaults where None. They shape its first state, so they do not travel in hyper.
 

@@ -133,7 +133,7 @@ def kinship(
 ) -> Array:
     """How much adapting to each source helps on a target, float[S]; below 0 it harms.
 
-    Inter-task affinity (Fifty et al., 2021, equation 1): 1 - L(adapted to the source) / L(not
+    Inter-task affinity (Fifty et al., 2021): 1 - L(adapted to the source) / L(not
     adapted), with the loss on the target's few evaluations. Over a temperature, these are
     log-weights for `weighted`.
 
