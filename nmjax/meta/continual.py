@@ -1,0 +1,192 @@
+"""Tasks that arrive one kind after another: what is forgotten, and a memory against it."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.meta.learner import MetaLearner
+from nmjax.tasks.episodes import Episode
+from nmjax.types import Array, PyTree
+
+
+class Reservoir(NamedTuple):
+    """A uniform sample of all tasks that were seen.
+
+    Attributes:
+      tasks: episodes with a leading axis of C slots, filled from the first.
+      seen: int32[], how many tasks were offered.
+    """
+
+    tasks: Episode
+    seen: Array
+
+
+class ContinualResult(NamedTuple):
+    """What learning from a stream ends with.
+
+    Attributes:
+      losses: float[P + 1, P], row i is after i phases, column j the mean query loss after adapting
+        to held-out tasks of phase j.
+      state: the learner's.
+      memory: the tasks that were kept.
+    """
+
+    losses: Array
+    state: PyTree
+    memory: Reservoir
+
+
+def init_reservoir(tasks: Episode, capacity: int) -> Reservoir:
+    """An empty reservoir of `capacity` slots for tasks like these, which have a leading axis."""
+    blank = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape[1:]), leaf.dtype), tasks)
+    return Reservoir(blank, jnp.zeros((), jnp.int32))
+
+
+def add_to_reservoir(key: Array, reservoir: Reservoir, tasks: Episode) -> Reservoir:
+    """The reservoir after some more tasks: each of all that were seen is in it as likely.
+
+    Algorithm R (Vitter, 1985): the n-th task takes a slot that is uniform on n, if there is one.
+
+    Args:
+      key: for the slots.
+      reservoir: so far, of C slots.
+      tasks: episodes with a leading axis, in order of arrival.
+    """
+    capacity = reservoir.tasks.support_y.shape[0]
+
+    def offer(reservoir: Reservoir, task: Episode) -> tuple[Reservoir, None]:
+        seen = reservoir.seen
+        drawn = jax.random.randint(jax.random.fold_in(key, seen), (), 0, seen + 1, jnp.int32)
+        slot = jnp.where(seen < capacity, seen, drawn)
+        kept = jax.tree.map(
+            lambda leaf, new: leaf.at[slot].set(new, mode="drop"), reservoir.tasks, task
+        )
+        return Reservoir(kept, seen + 1), None
+
+    return jax.lax.scan(offer, reservoir, tasks)[0]
+
+
+@partial(jax.jit, static_argnames=("learner", "updates", "batch", "replay", "capacity"))
+def learn_continually(
+    key: Array,
+    params: PyTree,
+    stream: Episode,
+    held_out: Episode,
+    hyper: PyTree,
+    *,
+    learner: MetaLearner,
+    updates: int,
+    batch: int,
+    replay: int = 0,
+    capacity: int = 64,
+) -> ContinualResult:
+    """Meta-trains on one phase of tasks after another, and judges it on all phases after each.
+
+    Replay (Robins, 1995; Chaudhry et al., 2019): some of each update's tasks come from a reservoir
+    of earlier phases, in place of tasks of the present one, so every update costs the same with
+    and without. In the first phase all come from the present.
+
+    Args:
+      key: decides which tasks are drawn and kept.
+      params: what meta-training begins with.
+      stream: episodes with leading axes of P phases and N tasks.
+      held_out: as `stream`, of P phases, never trained on.
+      hyper: the learner's traced numbers.
+      learner: the meta-learner.
+      updates: meta-updates in each phase.
+      batch: tasks of an update.
+      replay: how many of them are of earlier phases, 0 to `batch`.
+      capacity: slots of the reservoir.
+
+    Raises:
+      NmjaxError: the phases do not pair up, or a size is out of range.
+    """
+    phases, num_tasks = stream.support_y.shape[:2]
+    if held_out.support_y.shape[0] != phases:
+        raise NmjaxError(
+            f"Got {phases} phases to learn and {held_out.support_y.shape[0]} held out, expected "
+            "held-out tasks of each phase, in the same order."
+        )
+    if min(updates, batch, capacity) < 1 or not 0 <= replay <= batch:
+        raise NmjaxError(
+            f"Got updates={updates}, batch={batch}, capacity={capacity}, replay={replay}, expected "
+            "positive numbers with replay from 0 to batch."
+        )
+
+    def judge(params: PyTree) -> Array:
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), held_out)
+        return jnp.mean(learner.evaluate(params, flat, hyper).reshape(phases, -1), axis=-1)
+
+    def phase(
+        carry: tuple[PyTree, Reservoir], arriving: tuple[Array, Episode]
+    ) -> tuple[tuple[PyTree, Reservoir], Array]:
+        (state, memory), (index, present) = carry, arriving
+        draw_key, learn_key, keep_key = jax.random.split(jax.random.fold_in(key, index), 3)
+        known = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), present, memory.tasks)
+        filled = jnp.minimum(memory.seen, capacity)
+        of_memory = (jnp.arange(batch) < replay) & (filled > 0)
+        low = jnp.where(of_memory, num_tasks, 0)
+        high = jnp.where(of_memory, num_tasks + filled, num_tasks)
+
+        def learn(state: PyTree, t: Array) -> tuple[PyTree, None]:
+            row = jax.random.randint(jax.random.fold_in(draw_key, t), (batch,), low, high)
+            tasks = jax.tree.map(lambda leaf: leaf[row], known)
+            return learner.update(jax.random.fold_in(learn_key, t), state, tasks, hyper)[0], None
+
+        state, _ = jax.lax.scan(learn, state, jnp.arange(updates))
+        memory = add_to_reservoir(keep_key, memory, present)
+        return (state, memory), judge(state.params)
+
+    init_key, key = jax.random.split(key)
+    memory = init_reservoir(jax.tree.map(lambda leaf: leaf[0], stream), capacity)
+    start = (learner.init(init_key, params), memory)
+    (state, memory), after = jax.lax.scan(phase, start, (jnp.arange(phases), stream))
+    return ContinualResult(jnp.concatenate([judge(params)[None], after]), state, memory)
+
+
+def forgetting(losses: Array) -> Array:
+    """How much worse it ends on earlier phases than it once was, float[].
+
+    The mean over j < P of R_Pj - min_{1 <= i < P} R_ij (Chaudhry et al., 2018, for losses); phases
+    count from 1, R_i is after i of them.
+
+    Args:
+      losses: R, float[P + 1, P], as `ContinualResult.losses`.
+
+    Raises:
+      NmjaxError: not of that shape, or fewer than two phases.
+    """
+    _check_losses(losses)
+    return jnp.mean(losses[-1, :-1] - jnp.min(losses[1:-1, :-1], axis=0))
+
+
+def backward_transfer(losses: Array) -> Array:
+    """How much later phases helped on earlier ones, float[]; below 0 is forgetting.
+
+    The mean over j < P of R_jj - R_Pj (Lopez-Paz and Ranzato, 2017, section 2, for losses).
+    Arguments and errors are those of `forgetting`.
+    """
+    _check_losses(losses)
+    return jnp.mean(jnp.diagonal(losses[1:])[:-1] - losses[-1, :-1])
+
+
+def forward_transfer(losses: Array) -> Array:
+    """How much earlier phases helped on those not yet seen, float[].
+
+    The mean over j > 1 of R_0j - R_{j-1,j} (Lopez-Paz and Ranzato, 2017, section 2, for losses).
+    Arguments and errors are those of `forgetting`.
+    """
+    _check_losses(losses)
+    return jnp.mean(losses[0, 1:] - jnp.diagonal(losses[1:], offset=1))
+
+
+def _check_losses(losses: Array) -> None:
+    shape = jnp.shape(losses)
+    if len(shape) != 2 or shape[0] != shape[1] + 1 or shape[1] < 2:
+        raise NmjaxError(
+            f"Got losses of shape {shape}, expected [P + 1, P] with 2 or more phases: a row before "
+            "learning and one after each phase."
+        )
