@@ -61,21 +61,7 @@ from nmjax.meta.evolution import (
     smoothed_gradient,
     smoothed_steps,
 )
-from nmjax.meta.gradient import (
-    ContextParams,
-    MAMLHyper,
-    MAMLInfo,
-    MAMLState,
-    RatedParams,
-    anil,
-    cavia,
-    contextual,
-    fomaml,
-    maml,
-    meta_sgd,
-    with_context,
-    with_rates,
-)
+from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
 from nmjax.meta.implicit import (
     ImplicitHyper,
     implicit_maml,

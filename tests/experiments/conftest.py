@@ -67,4 +67,6 @@ def prepared(suite):
         past_mean=jnp.asarray(features[:, 0]),
         neighbours=pool_neighbours(suite.space, jnp.asarray(suite.pool)),
     )
-    return Prepared(suite, split, ("two",), history=None, knowledge=None, info=None, problem=problem)
+    return Prepared(
+        suite, split, ("two",), history=None, knowledge=None, info=None, problem=problem
+    )
