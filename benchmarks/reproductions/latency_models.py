@@ -1,0 +1,262 @@
+"""Predicting latency on a new device: from a few labels, past devices and what can be counted.
+
+Latencies add up: a device's is nearly linear in the options of an architecture. From hundreds of
+labels each source's is fitted so (`fit_source`). A target's is a linear function of few features:
+what the sources predict, and counted costs. Its prior is a mixture of many (`device_priors`), each
+a random, sparse, positive mix of the features, a device that might be, with some slack around it.
+Evidence of the target's labels weighs them (`adapt`). So near the sources their mixes win, far from
+them the costs', and nothing else decides.
+
+All features are standardised over the pool, and labels by themselves: no other label is used.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.knowledge import expected_information_gain
+from nmjax.predictors import (
+    LinearPrior,
+    Pool,
+    PoolPrior,
+    bayesian_linear,
+    init_pool,
+    observe_pool,
+    predict_pool,
+    standardise,
+)
+from nmjax.types import Array
+
+
+class Settings(NamedTuple):
+    """What the priors of a new device are drawn from; pairs are ends of log-uniform ranges.
+
+    Attributes:
+      components: how many priors.
+      concentration: of the gamma variables that mix features; small is sparse.
+      source_scale: of the sources' share of a mix.
+      cost_scale: of the costs' share of a mix.
+      slack: variance of the weights around the mix, in units of s2, for each of both kinds.
+      noise: variance of a label, in units of s2.
+      amplitude: ends of a uniform range, standard deviation of the mix for labels of unit one.
+      intercept: variance of a constant, in units of s2.
+      shape: of the inverse gamma of s2.
+      rate: of the inverse gamma of s2.
+    """
+
+    components: int = 1000
+    concentration: float = 0.1
+    source_scale: tuple[float, float] = (0.1, 10.0)
+    cost_scale: tuple[float, float] = (0.02, 10.0)
+    slack: tuple[float, float] = (0.001, 1.0)
+    noise: tuple[float, float] = (0.003, 1.0)
+    amplitude: tuple[float, float] = (0.5, 1.0)
+    intercept: float = 4.0
+    shape: float = 3.0
+    rate: float = 2.0
+
+
+def unit_columns(x: np.ndarray) -> np.ndarray:
+    """Columns of float[N, D] less their means and over their standard deviations."""
+    spread = x.std(axis=0)
+    return (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
+
+
+def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Weights float[D] of a ridge regression of y float[M] on x float[M, D], intercept free."""
+    centred = x - x.mean(axis=0)
+    gram = centred.T @ centred + penalty * np.eye(x.shape[1])
+    return np.linalg.solve(gram, centred.T @ (y - y.mean()))
+
+
+_SHARES = tuple(np.logspace(-3, 1, 9))
+_SIGNAL_TO_NOISE = np.logspace(-2, 6, 33)
+
+
+def fit_source(costs: np.ndarray, options: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The likeliest linear model of a device with many labels, intercept and scale integrated out.
+
+    Weights of the costs share one variance and those of the options another; their ratio and the
+    signal to noise are those of the greatest evidence. (Bishop, 2006, section 3.5.)
+
+    Args:
+      costs: float[M, F], of unit columns.
+      options: float[M, O].
+      y: float[M].
+
+    Returns:
+      Weights float[F] of the costs and float[O] of the options.
+    """
+    x = np.concatenate([costs / np.sqrt(costs.shape[1]), options], axis=1)
+    x, y = x - x.mean(axis=0), y - y.mean()
+    gram, projected, total = x.T @ x, x.T @ y, y @ y
+    best, weights = -np.inf, np.zeros(x.shape[1])
+    for share in _SHARES:
+        root = np.repeat([1, np.sqrt(share)], [costs.shape[1], options.shape[1]])
+        eigenvalues, basis = np.linalg.eigh(root[:, None] * gram * root)
+        along = basis.T @ (root * projected)
+        gain = _SIGNAL_TO_NOISE[:, None]
+        spread = 1 + gain * np.maximum(eigenvalues, 0)
+        unexplained = total - (gain * along**2 / spread).sum(axis=1)
+        evidence = -0.5 * (np.log(spread).sum(axis=1) + (len(y) - 1) * np.log(unexplained))
+        at = int(np.argmax(evidence))
+        if evidence[at] > best:
+            best = evidence[at]
+            weights = root * (basis @ (gain[at] * along / spread[at]))
+    weights[: costs.shape[1]] /= np.sqrt(costs.shape[1])
+    return weights[: costs.shape[1]], weights[costs.shape[1] :]
+
+
+@partial(jax.jit, static_argnames=("num_sources", "settings"))
+def device_priors(
+    key: Array, moments: Array, *, num_sources: int, settings: Settings
+) -> LinearPrior:
+    """K priors of a new device's weights of [1, sources, costs].
+
+    Args:
+      key: of the draws.
+      moments: float[D, D], mean products of the D features without the constant.
+      num_sources: how many features are sources; the others are costs.
+      settings: what is drawn from.
+
+    Returns:
+      A `LinearPrior` whose leaves have a leading axis of K.
+    """
+    number, size = settings.components, moments.shape[0]
+    num_costs = size - num_sources
+    keys = iter(jax.random.split(key, 6))
+
+    def log_uniform(ends: tuple[float, float]) -> Array:
+        low, high = np.log(ends)
+        return jax.random.uniform(next(keys), (number, 1), minval=low, maxval=high)
+
+    def by_kind(sources: Array, costs: Array) -> Array:
+        """A variance that each kind of features shares, float[K, D]."""
+        shared = [(sources, num_sources), (costs, num_costs)]
+        return jnp.concatenate(
+            [jnp.repeat(value - np.log(max(count, 1)), count, axis=1) for value, count in shared],
+            axis=1,
+        )
+
+    scale = by_kind(log_uniform(settings.source_scale), log_uniform(settings.cost_scale))
+    gamma = jax.random.loggamma(next(keys), settings.concentration, (number, size))
+    mix = jax.nn.softmax(gamma + 0.5 * scale, axis=1)
+    low, high = settings.amplitude
+    amplitude = jax.random.uniform(next(keys), (number, 1), minval=low, maxval=high)
+    spread = jnp.sqrt(jnp.sum((mix @ moments) * mix, axis=1, keepdims=True))
+    slack = log_uniform(settings.slack)
+    variance = jnp.exp(by_kind(slack, slack))
+    constant = jnp.ones((number, 1))
+    return LinearPrior(
+        mean=jnp.concatenate([0 * constant, amplitude * mix / spread], axis=1),
+        variance=jnp.concatenate([settings.intercept * constant, variance], axis=1),
+        noise=jnp.exp(log_uniform(settings.noise))[:, 0],
+        shape=jnp.full((number,), settings.shape),
+        rate=jnp.full((number,), settings.rate),
+    )
+
+
+@jax.jit
+def adapt(priors: LinearPrior, features: Array, x: Array, y: Array) -> Array:
+    """Predictions float[N] of a device, in units of its labels' spread.
+
+    Args:
+      priors: K of them, as `device_priors` makes them.
+      features: float[N, 1 + D], of the pool.
+      x: float[B, 1 + D], features where there are labels.
+      y: float[B], latencies there.
+    """
+    head = bayesian_linear()
+
+    def one(prior: LinearPrior) -> tuple[Array, Array]:
+        labels = x, standardise(y)
+        state, _ = jax.lax.scan(lambda s, xy: (head.update(s, *xy), None), head.init(prior), labels)
+        return prior.mean + jnp.sqrt(prior.variance) * state.mean, state.log_evidence
+
+    weights, log_evidence = jax.vmap(one)(priors)
+    return features @ (jax.nn.softmax(log_evidence) @ weights)
+
+
+@partial(jax.jit, static_argnames="number")
+def choose(priors: LinearPrior, features: Array, allowed: Array, *, number: int) -> Array:
+    """Rows int32[number] whose labels are expected to teach most, without any label.
+
+    Greedy in the information about the weights, under the Gaussian with the mean and covariance of
+    the mixture (Srinivas et al., 2010; Krause and Guestrin, 2005).
+
+    Args:
+      priors: K of them, as `device_priors` makes them.
+      features: float[N, 1 + D], of the pool.
+      allowed: bool[N], rows to choose among.
+      number: how many.
+    """
+    unit = jnp.mean(priors.rate / (priors.shape - 1))
+    deviation = priors.mean - jnp.mean(priors.mean, axis=0)[None, :]
+    between = deviation.T @ deviation / len(deviation)
+    covariance = between + unit * jnp.diag(jnp.mean(priors.variance, axis=0))
+    noise = unit * jnp.mean(priors.noise)
+
+    def step(carried, _):
+        covariance, allowed = carried
+        variance = jnp.sum((features @ covariance) * features, axis=1)
+        gain = expected_information_gain(variance, noise)
+        row = jnp.argmax(jnp.where(allowed, gain, -1)).astype(jnp.int32)
+        along = covariance @ features[row]
+        covariance = covariance - along[:, None] * (along / (variance[row] + noise))[None, :]
+        return (covariance, allowed.at[row].set(False)), row
+
+    _, rows = jax.lax.scan(step, (covariance, allowed), None, length=number)
+    return rows
+
+
+_NOISES = (0.02, 0.05, 0.1, 0.3)
+_MIXES = (0.1, 0.3, 1.0)
+
+
+def trivial_priors(num_sources: int, amplitudes: Sequence[float]) -> PoolPrior:
+    """A grid of priors on a mix of the sources and a process of the given amplitudes."""
+    grid = np.array(np.meshgrid(amplitudes, _NOISES, _MIXES)).reshape(3, -1).astype(np.float32)
+    amplitude, noise, mix = jnp.asarray(grid)
+    shared = jnp.repeat(mix[:, None] / num_sources, num_sources, axis=1)
+    variance = jnp.concatenate([jnp.ones((len(noise), 1)), shared], axis=1)
+    ones = jnp.ones_like(noise)
+    return PoolPrior(jnp.zeros_like(variance), variance, amplitude, noise, ones, 0.5 * ones)
+
+
+@jax.jit
+def trivial(
+    prior: PoolPrior, features: Array, counts: Array, lengths: Array, rows: Array, y: Array
+) -> Array:
+    """Predictions float[N]: a Bayesian mix of the sources, and a process on the counts of options.
+
+    Each of a grid of priors and length scales is weighed by its evidence. With amplitude 0 it is
+    the mix alone.
+
+    Args:
+      prior: as `trivial_priors` makes it.
+      features: float[N, 1 + S], a constant and the sources' predictions.
+      counts: float[N, K], of unit columns.
+      lengths: float[L], in units of the counts' spread.
+      rows: int32[B], which have labels.
+      y: float[B], latencies there.
+    """
+    score = standardise(y)
+
+    def one(length: Array) -> tuple[Array, Array]:
+        pool = Pool(features, counts / length)
+
+        def step(state, newest):
+            so_far = jnp.where(jnp.arange(len(rows)) <= newest, score, jnp.nan)
+            return observe_pool(state, prior, pool, rows, so_far, newest), None
+
+        start = init_pool(prior, pool, capacity=len(rows))
+        state, _ = jax.lax.scan(step, start, jnp.arange(len(rows)))
+        return predict_pool(state).mean, state.log_evidence
+
+    means, log_evidence = jax.lax.map(one, lengths)
+    weights = jax.nn.softmax(log_evidence.reshape(-1))
+    return weights @ means.reshape(len(weights), -1)
