@@ -221,7 +221,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             in_context,
             rate(1.0),
             shots=10,
-            updates=30_000,
+            updates=50_000,
             marks={(10, 1): 0.20, (10, 5): 0.03},
         ),
         Setting(
