@@ -235,7 +235,11 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             marks={(10, 5): 0.03},
         ),
     ),
-    "reptile": (Setting("5 steps", _reptile, plain, rate(0.02), shots=10, inner_steps=5),),
+    "reptile": (
+        Setting(
+            "5 steps", _reptile, plain, rate(0.02), shots=10, inner_steps=5, test_steps=(5, 10)
+        ),
+    ),
     "maml_plus_plus": (
         Setting(
             "5 steps",
