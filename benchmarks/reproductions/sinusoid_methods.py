@@ -257,7 +257,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             "16 steps",
             _implicit,
             plain,
-            ImplicitHyper(*map(jnp.asarray, (0.02, 0.5, 10.0))),
+            ImplicitHyper(*map(jnp.asarray, (0.005, 0.5, 10.0))),
             shots=10,
             inner_steps=16,
             test_steps=(16,),

@@ -64,8 +64,8 @@ def test_each_method_is_trained_and_measured(method, monkeypatch):
     setting = dataclasses.replace(first, shots=3, test_steps=first.test_steps[:1])
     rows = sinusoids.rows_of(method, setting, "mixed", seeds=(0, 1), updates=3, test_tasks=500)
     assert [row["n"] for row in rows] == [1000]
-    assert math.isfinite(rows[0]["mse"])
-    assert math.isfinite(rows[0]["log_likelihood"])
+    assert math.isfinite(rows[0]["median"])
+    assert rows[0]["diverged"] < 0.5
 
 
 @pytest.mark.slow
