@@ -235,7 +235,11 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             marks={(10, 5): 0.03},
         ),
     ),
-    "reptile": (Setting("5 steps", _reptile, plain, rate(0.02), shots=10, inner_steps=5),),
+    "reptile": (
+        Setting(
+            "5 steps", _reptile, plain, rate(0.02), shots=10, inner_steps=5, test_steps=(5, 10)
+        ),
+    ),
     "maml_plus_plus": (
         Setting(
             "5 steps",
@@ -253,7 +257,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             "16 steps",
             _implicit,
             plain,
-            ImplicitHyper(*map(jnp.asarray, (0.02, 0.5, 10.0))),
+            ImplicitHyper(*map(jnp.asarray, (0.005, 0.5, 10.0))),
             shots=10,
             inner_steps=16,
             test_steps=(16,),

@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
 from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.meta import ProbabilisticLearner, support, train
+from nmjax.meta import ProbabilisticLearner, TrainResult, support, train
 from nmjax.stats import gaussian_log_prob, mean_interval
 from nmjax.tasks import CURVES, CurveRanges, Episode, sample_curves
 from nmjax.types import Array, PyTree
@@ -86,11 +86,14 @@ def fit(
         evaluate_every=every,
         patience=updates,
     )
-    pairs = [jax.random.split(jax.random.key(seed)) for seed in seeds]
-    keys, begin_keys = (jnp.stack(side) for side in zip(*pairs, strict=True))
-    result = jax.vmap(run, in_axes=(0, 0, None, None, None))(
-        keys, jax.vmap(setting.begin)(begin_keys), family.ranges, validation, setting.hyper
-    )
+
+    @jax.jit
+    @partial(jax.vmap, in_axes=(0, None, None))
+    def of_seed(seed: Array, ranges: CurveRanges, validation: Episode) -> TrainResult:
+        key, begin_key = jax.random.split(jax.random.key(seed))
+        return run(key, setting.begin(begin_key), ranges, validation, setting.hyper)
+
+    result = of_seed(jnp.asarray(seeds), family.ranges, validation)
     return result.params, result.generalisation_gap
 
 
