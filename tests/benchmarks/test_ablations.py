@@ -14,6 +14,7 @@ def test_the_base_is_a_level_of_every_factor():
         assert getattr(BASE, factor) in levels
 
 
+@pytest.mark.slow
 def test_a_row_is_over_all_seeds_and_test_tasks():
     row = row_of("tasks", TINY, 2)
     assert row["level"] == 30

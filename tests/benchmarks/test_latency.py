@@ -199,6 +199,7 @@ def test_a_device_like_its_sources_is_learned_from_them(table):
     assert min(scores.values()) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [*latency.TRIVIAL, *latency.PARTS])
 def test_labels_of_other_architectures_are_not_read(table, known, method):
     rows = np.arange(580, 600)

@@ -78,6 +78,7 @@ def test_conformance(name, sinusoids):
     check_meta_learner(learner, begin(), hyper, tasks, steps=META_STEPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNERS)
 def test_evaluate_is_adapting_and_asking(name, sinusoids):
     learner, begin = LEARNERS[name]

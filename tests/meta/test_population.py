@@ -31,6 +31,7 @@ STRATEGIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_an_initialisation_is_found_without_gradients(name):
     base = maml(stairs, optax.adam(0.05), inner_steps=1)
@@ -53,6 +54,7 @@ def test_an_initialisation_is_found_without_gradients(name):
     np.testing.assert_allclose(info.loss, info.losses.mean(-1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_numbers_shape_the_first_generation():
     strategy = STRATEGIES["cma_es"]
     with jax.numpy_dtype_promotion("standard"):

@@ -92,6 +92,7 @@ def task(tasks):
     return jax.tree.map(lambda leaf: leaf[0], tasks)
 
 
+@pytest.mark.slow
 @over_learners
 def test_evaluate_is_the_density_of_what_counts(name, tasks):
     learner, begin, _ = LEARNERS[name]
@@ -120,6 +121,7 @@ def test_losses_are_those_before_and_after_conditioning(name, task):
         np.testing.assert_allclose(loss, expected, rtol=1e-3)
 
 
+@pytest.mark.slow
 @over_learners
 def test_order_does_not_matter_and_rows_that_do_not_count_teach_nothing(name, task):
     learner, begin, _ = LEARNERS[name]

@@ -19,6 +19,7 @@ from nmjax.meta import (
 from nmjax.predictors.networks import make_network
 
 
+@pytest.mark.slow
 def test_sinusoids_adapt_better_than_from_scratch(sinusoids):
     network = make_network((32, 32), activation="tanh")
     learner = maml(squared_error(network.apply), optax.adam(1e-2), inner_steps=3)
