@@ -16,9 +16,9 @@ import numpy as np
 class Setting(NamedTuple):
     """What everyone meta-learns: MAML through one second-order inner step, with Adam outside.
 
-    Tasks are drawn within each iteration: x uniform in [-5, 5], y = a sin(mean x - b) with a
-    uniform in [.1, 5] and b in [0, pi], for one input the sinusoids of Finn et al. (2017). The loss
-    is the mean squared error, averaged over tasks.
+    Tasks are drawn within each iteration: x uniform in [-5, 5], anew or from a pool, and
+    y = a sin(mean x - b) with a uniform in [.1, 5] and b in [0, pi]; for one input the sinusoids of
+    Finn et al. (2017). The loss is the mean squared error, averaged over tasks.
 
     Attributes:
       name: of the setting.
@@ -27,6 +27,7 @@ class Setting(NamedTuple):
       tasks: T in a meta-iteration.
       support: S evaluations that a task adapts to.
       query: Q evaluations that it is judged on.
+      pool: N encodings that x is drawn from, 0 where it is drawn anew.
       inner_rate: step size of the inner step.
       outer_rate: of Adam.
     """
@@ -37,6 +38,7 @@ class Setting(NamedTuple):
     tasks: int
     support: int
     query: int
+    pool: int = 0
     inner_rate: float = 0.01
     outer_rate: float = 0.001
 
@@ -46,10 +48,12 @@ class Start(NamedTuple):
 
     Attributes:
       params: float32 weights [inputs, outputs] and biases [outputs], layer after layer.
+      pool: float32[N, D], encodings.
       tasks: float32 support x [T, S, D] and y [T, S], query x [T, Q, D] and y [T, Q].
     """
 
     params: tuple[np.ndarray, ...]
+    pool: np.ndarray
     tasks: tuple[np.ndarray, ...]
 
 
@@ -69,10 +73,15 @@ class Implementation(NamedTuple):
     chunk: int = 1
 
 
-def sample_sinusoids(generator: np.random.Generator, setting: Setting) -> tuple[np.ndarray, ...]:
+def sample_sinusoids(
+    generator: np.random.Generator, setting: Setting, pool: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """Tasks as in `Start`."""
-    rows, inputs = setting.support + setting.query, setting.sizes[0]
-    x = generator.uniform(-5, 5, (setting.tasks, rows, inputs)).astype(np.float32)
+    shape = (setting.tasks, setting.support + setting.query)
+    if setting.pool:
+        x = pool[generator.integers(setting.pool, size=shape)]
+    else:
+        x = generator.uniform(-5, 5, (*shape, setting.sizes[0])).astype(np.float32)
     amplitude = generator.uniform(0.1, 5, (setting.tasks, 1)).astype(np.float32)
     phase = generator.uniform(0, np.pi, (setting.tasks, 1)).astype(np.float32)
     y = amplitude * np.sin(x.mean(axis=-1) - phase)
@@ -81,13 +90,14 @@ def sample_sinusoids(generator: np.random.Generator, setting: Setting) -> tuple[
 
 
 def make_start(setting: Setting, seed: int = 0) -> Start:
-    """Normal weights of variance 1 / inputs, biases of 0, and tasks."""
+    """Normal weights of variance 1 / inputs, biases of 0, a pool, and tasks."""
     generator = np.random.default_rng(seed)
     params: list[np.ndarray] = []
     for inputs, outputs in zip(setting.sizes[:-1], setting.sizes[1:], strict=True):
         weight = generator.normal(0, inputs**-0.5, (inputs, outputs))
         params += [weight.astype(np.float32), np.zeros(outputs, np.float32)]
-    return Start(tuple(params), sample_sinusoids(generator, setting))
+    pool = generator.uniform(-5, 5, (setting.pool, setting.sizes[0])).astype(np.float32)
+    return Start(tuple(params), pool, sample_sinusoids(generator, setting, pool))
 
 
 def serve(prepare: Callable[[str, Setting, Start], Implementation]) -> None:

@@ -1,5 +1,6 @@
 """jax-meta's MAML: `maml_jax_meta` as its users call it, `maml_jax_meta-scan` within one scan."""
 
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -36,7 +37,7 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
     params, state = learner.init(jax.random.key(0), optimizer, start.tasks[0][0])
     leaves = iter(start.params)
     params = {name: {"w": next(leaves), "b": next(leaves)} for name in params}
-    params = jax.tree.map(jnp.asarray, params)
+    params, pool = jax.tree.map(jnp.asarray, (params, start.pool))
 
     def halves(tasks) -> tuple[Dataset, Dataset]:
         support_x, support_y, query_x, query_y = tasks
@@ -52,33 +53,37 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
         nonlocal params, state
         losses = []
         for _ in range(count):
-            train, test = halves(sample_sinusoids(generator, setting))
+            train, test = halves(sample_sinusoids(generator, setting, start.pool))
             params, state, logs = learner.step(params, state, train, test)
             losses.append(logs["outer/loss"])
         return float(np.mean(jax.device_get(losses)))
 
-    def draw(key):
+    def draw(key, pool):
         x_key, task_key = jax.random.split(key)
-        rows, s = setting.support + setting.query, setting.support
-        x = jax.random.uniform(x_key, (setting.tasks, rows, setting.sizes[0]), minval=-5, maxval=5)
+        s, shape = setting.support, (setting.tasks, setting.support + setting.query)
+        if setting.pool:
+            x = pool[jax.random.randint(x_key, shape, 0, setting.pool)]
+        else:
+            x = jax.random.uniform(x_key, (*shape, setting.sizes[0]), minval=-5, maxval=5)
         draws = jax.random.uniform(task_key, (2, setting.tasks, 1))
         y = (0.1 + 4.9 * draws[0]) * jnp.sin(x.mean(axis=-1) - jnp.pi * draws[1])
         return x[:, :s], y[:, :s], x[:, s:], y[:, s:]
 
-    def step(carry, key):
-        params, state, logs = learner.train_step(*carry, *halves(draw(key)), ())
+    def step(pool, carry, key):
+        params, state, logs = learner.train_step(*carry, *halves(draw(key, pool)), ())
         return (params, state), jnp.mean(logs["outer/loss"])
 
     @jax.jit
-    def chunk(params, state, key):
-        return jax.lax.scan(step, (params, state), jax.random.split(key, CHUNK))
+    def chunk(params, state, key, pool):
+        keys = jax.random.split(key, CHUNK)
+        return jax.lax.scan(partial(step, pool), (params, state), keys)
 
     def scanned(count: int) -> float:
         nonlocal params, state, key
         losses = []
         for _ in range(count // CHUNK):
             key, own = jax.random.split(key)
-            (params, state), loss = chunk(params, state, own)
+            (params, state), loss = chunk(params, state, own, pool)
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
 

@@ -22,15 +22,17 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
     torch.set_num_threads(1)
     activation = {"relu": torch.relu, "tanh": torch.tanh}[setting.activation]
     params = [torch.tensor(leaf, requires_grad=True) for leaf in start.params]
+    pool = torch.tensor(start.pool)
     layers = len(setting.sizes) - 1
 
     def sample() -> tuple[torch.Tensor, ...]:
-        rows, s = setting.support + setting.query, setting.support
-        x = torch.rand(setting.tasks, rows, setting.sizes[0]) * 10 - 5
-        amplitude, phase = 0.1 + 4.9 * torch.rand(setting.tasks, 1), torch.pi * torch.rand(
-            setting.tasks, 1
-        )
-        y = amplitude * torch.sin(x.mean(dim=-1) - phase)
+        s, shape = setting.support, (setting.tasks, setting.support + setting.query)
+        if setting.pool:
+            x = pool[torch.randint(setting.pool, shape)]
+        else:
+            x = torch.rand(*shape, setting.sizes[0]) * 10 - 5
+        draws = torch.rand(2, setting.tasks, 1)
+        y = (0.1 + 4.9 * draws[0]) * torch.sin(x.mean(dim=-1) - torch.pi * draws[1])
         return x[:, :s], y[:, :s], x[:, s:], y[:, s:]
 
     def by_hand(tasks: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -91,9 +93,10 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
         def through(tasks: tuple[torch.Tensor, ...]) -> torch.Tensor:
             total = torch.zeros(())
             for support_x, support_y, query_x, query_y in zip(*tasks, strict=True):
-                with higher.innerloop_ctx(
-                    network, inner_optimizer, copy_initial_weights=False
-                ) as (fast, optimizer):
+                with higher.innerloop_ctx(network, inner_optimizer, copy_initial_weights=False) as (
+                    fast,
+                    optimizer,
+                ):
                     optimizer.step(functional.mse_loss(fast(support_x), support_y))
                     loss = functional.mse_loss(fast(query_x), query_y) / setting.tasks
                     loss.backward()
