@@ -98,9 +98,14 @@ def ask(process: subprocess.Popen, iterations: int) -> dict[str, float]:
 
 
 def heard(process: subprocess.Popen) -> dict[str, Any]:
+    """What an implementation tells next.
+
+    Raises:
+      NmjaxError: it ended.
+    """
     line = process.stdout.readline()
     if not line:
-        raise NmjaxError(f"{process.args[5]} ended early: see what it said above.")
+        raise NmjaxError("Its process ended, expected a line of JSON: see what it said above.")
     return json.loads(line)
 
 
@@ -144,8 +149,8 @@ def check_gradients(racers: dict[str, Racer]) -> None:
     """
     expected = [np.asarray(leaf) for leaf in racers[OURS].told["gradient"]]
     scale = max(np.abs(leaf).max() for leaf in expected)
-    for name, racer in racers.items():
-        for leaf, own in zip(expected, racer.told["gradient"], strict=False):
+    for name in racers.keys() - {CEILING}:
+        for leaf, own in zip(expected, racers[name].told["gradient"], strict=True):
             if np.shape(own) != leaf.shape or np.abs(own - leaf).max() > 1e-4 * scale:
                 raise NmjaxError(f"{name} found another meta-gradient, expected that of {OURS}.")
 
@@ -165,7 +170,7 @@ def race(racers: dict[str, Racer], repeats: int) -> dict[str, Timing]:
 
 
 def between(values: np.ndarray) -> tuple[float, float]:
-    """Of n runs' least and greatest: the median is within in 1 - 2^(1 - n) of all cases."""
+    """The least and greatest of n runs: the median lies between in 1 - 2^(1 - n) of all cases."""
     return float(values.min()), float(values.max())
 
 
@@ -204,11 +209,14 @@ def measure(
 ) -> list[dict]:
     """Rows of nmjax and of peers; of one that cannot be run, why."""
     with contextlib.ExitStack() as stack:
-        racers, failed = {}, []
-        for name in (OURS, CEILING, *peers):
+
+        def enter(name: str) -> Racer:
+            return stack.enter_context(racing(name, setting, seconds=seconds, core=core))
+
+        racers, failed = {name: enter(name) for name in (OURS, CEILING)}, []
+        for name in peers:
             try:
-                entered = racing(name, setting, seconds=seconds, core=core)
-                racers[name] = stack.enter_context(entered)
+                racers[name] = enter(name)
             except NmjaxError as error:
                 row = {"setting": setting.name, "implementation": name, "failed": str(error)}
                 failed.append(row)
