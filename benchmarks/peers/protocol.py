@@ -25,7 +25,7 @@ from nmjax.tasks import Suite, load_suite, scores
 PEERS = ("optuna_tpe", "optuna_tpe-independent")
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
 RESULTS = Path(__file__).parents[1] / "results" / "peers"
-_CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[2]
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
@@ -224,6 +224,12 @@ def make_environment(module: str) -> Path:
     return python
 
 
+def one_thread() -> dict[str, str]:
+    """The environment variables of a peer: ours without our Python path, and one thread."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return {**ours, **_ONE_THREAD}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a peer from the command line; 2 where what was asked for cannot be had."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.protocol")
@@ -246,10 +252,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _call(command: Sequence[str]) -> None:
-    """Run a program in the checkout, without our Python path and on one thread."""
-    ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    """Run a program in the checkout."""
     try:
-        status = subprocess.run(command, cwd=_CHECKOUT, env={**ours, **_ONE_THREAD}).returncode
+        status = subprocess.run(command, cwd=CHECKOUT, env=one_thread()).returncode
     except OSError as error:
         raise NmjaxError(f"{command[0]} cannot be run ({error}): name another one.") from error
     if status:

@@ -101,9 +101,27 @@ def adapt(
         return moving, (value, None if along is None else along(merge(moving)))
 
     moving = [jnp.asarray(leaf) for leaf, move in zip(leaves, moves, strict=True) if move]
-    scan = _scan_in_segments if remat else jax.lax.scan
+    scan = _scan_in_segments if remat else _scan
     moving, (losses, asked) = scan(step, moving, rates if varying else None, length=steps)
     return Adaptation(merge(moving), jnp.append(losses, loss(moving)), asked)
+
+
+def _scan(
+    step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]],
+    carry: PyTree,
+    inputs: PyTree,
+    *,
+    length: int,
+) -> tuple[PyTree, PyTree]:
+    """`lax.scan`, but a single step without a loop.
+
+    Under a `vmap` over tasks a loop carries parameters of each task from the beginning; without
+    one, products with those that all tasks begin at stay one product.
+    """
+    if length != 1:
+        return jax.lax.scan(step, carry, inputs, length=length)
+    carry, outputs = step(carry, jax.tree.map(lambda leaf: leaf[0], inputs))
+    return carry, jax.tree.map(lambda leaf: leaf[None], outputs)
 
 
 def _scan_in_segments(

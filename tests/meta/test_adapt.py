@@ -169,3 +169,13 @@ def test_one_trace_over_rates_and_targets(start):
 
     assert run(jnp.zeros(2), 0.1) > run(jnp.zeros(2), 0.2)
     assert len(traces) == 1
+
+
+def test_one_step_of_many_tasks_multiplies_by_shared_parameters_once():
+    weight, x = jnp.ones((3, 2)), jnp.ones((7, 5, 3))
+
+    def adapted(weight, x):
+        return adapt(weight, x, 0.1, loss_fn=lambda w, x: jnp.sum(jnp.square(x @ w)), steps=1)
+
+    program = jax.jit(jax.vmap(adapted, in_axes=(None, 0))).lower(weight, x).as_text()
+    assert "tensor<7x5x3xf32>, tensor<3x2xf32>) -> tensor<7x5x2xf32>" in program
