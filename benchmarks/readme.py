@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from nmjax.experiments import Result, mark_met, read_result
+from benchmarks import meta_tables, tables
+from nmjax.experiments import read_result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -27,15 +28,15 @@ def transfer_table() -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in sorted(overall, key=lambda row: row["regret"][shown[-1]]):
-        regrets = [_spread(row["regret"][i], row["regret_ci"][i]) for i in shown]
+        regrets = [tables.with_interval(row["regret"][i], row["regret_ci"][i]) for i in shown]
         at = reach.get(row["method"])
-        reached = "" if at is None else _evaluations(at["evaluations"])
+        reached = "" if at is None else tables.evaluations(at["evaluations"])
         if at is not None:
-            reached += f" [{_evaluations(at['ci'][0])}, {_evaluations(at['ci'][1])}]"
+            reached += f" [{tables.evaluations(at['ci'][0])}, {tables.evaluations(at['ci'][1])}]"
         last = shown[-1]
         cells = [*regrets, f"{row['log10_rank'][last]:.2f}", f"{row['test'][last]:.4f}", reached]
         lines.append(f"| {row['method']} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _provenance(result)])
+    return "\n".join([*lines, "", tables.origin(result)])
 
 
 def throughput_table() -> str:
@@ -56,7 +57,7 @@ def throughput_table() -> str:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in measured),
     ]
-    return "\n".join([*lines, "", _provenance(result)])
+    return "\n".join([*lines, "", tables.origin(result)])
 
 
 def startup_table() -> str:
@@ -66,45 +67,13 @@ def startup_table() -> str:
     runs = [
         f"| {row['run']} | {row['seconds']:.0f} | {row['cpu_seconds']:.0f} |" for row in result.rows
     ]
-    return "\n".join([*lines, *runs, "", _provenance(result)])
+    return "\n".join([*lines, *runs, "", tables.origin(result)])
 
 
 def marks_table() -> str:
     """Every mark of the result files above, met or not."""
-    lines = ["| mark | measured | target | |", "|---|---|---|---|"]
-    for name in ("transfer_nas-bench-graph.json", "search_throughput.json", "startup.json"):
-        for mark in read_result(RESULTS / name).marks:
-            number = _evaluations if mark.unit == "evaluations" else "{:.3g}".format
-            ci = "" if mark.ci is None else f" [{number(mark.ci[0])}, {number(mark.ci[1])}]"
-            verdict = "met" if mark_met(mark) else "**missed**"
-            lines.append(
-                f"| {mark.name} | {number(mark.value)}{ci} {mark.unit} "
-                f"| {mark.direction} {mark.target:g} | {verdict} |"
-            )
-    return "\n".join(lines)
-
-
-def meta_cost_table() -> str:
-    """What every meta-learner learns, adapts and costs."""
-    result = read_result(RESULTS / "meta_cost.json")
-    lines = [
-        "| learner | learns | adapts | inner steps | Mflop a meta-update | MiB | Mflop to adapt "
-        "| take it where |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in sorted(result.rows, key=lambda row: row["update_flops"]):
-        cells = (
-            f"`{row['method']}`",
-            row["learned"],
-            row["adapted"],
-            str(row["inner_steps"] or ""),
-            f"{row['update_flops'] / 1e6:.1f}",
-            f"{row['update_bytes'] / 2**20:.1f}",
-            f"{row['adapt_flops'] / 1e6:.2f}",
-            row["when"],
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _provenance(result)])
+    names = ("transfer_nas-bench-graph.json", "search_throughput.json", "startup.json")
+    return tables.marks(read_result(RESULTS / name) for name in names)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -112,7 +81,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "throughput": throughput_table,
     "startup": startup_table,
     "marks": marks_table,
-    "meta-cost": meta_cost_table,
+    "meta-cost": meta_tables.cost,
+    "sinusoids": meta_tables.sinusoids,
+    "latency": meta_tables.latency,
+    "meta-marks": meta_tables.marks,
 }
 
 
@@ -123,22 +95,6 @@ def render(text: str) -> str:
         filled = table()
         text = re.sub(pattern, lambda m, t=filled: m[1] + t + "\n" + m[2], text, flags=re.DOTALL)
     return text
-
-
-def _spread(value: float, interval: list[float]) -> str:
-    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-
-def _evaluations(value: float) -> str:
-    return ">100" if value > 100 else f"{value:.0f}"
-
-
-def _provenance(result: Result) -> str:
-    device = f"{result.device.get('cpus', '')} CPU cores".strip()
-    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    seeds = [f"{number} seed{'s' * (number > 1)}"] if (number := len(result.seeds)) else []
-    commit = f"commit {str(result.commit)[:9]}"
-    return "; ".join([result.split, *seeds, device, versions, commit]) + "."
 
 
 def main() -> None:

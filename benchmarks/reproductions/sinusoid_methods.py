@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.meta import (
+    ESHyper,
     ImplicitHyper,
     MAMLHyper,
     MetaLearner,
@@ -19,6 +20,7 @@ from nmjax.meta import (
     contextual,
     deep_kernel,
     ensemble,
+    es_maml,
     fomaml,
     implicit_maml,
     maml,
@@ -171,6 +173,10 @@ def _ensemble(steps: int, updates: int) -> MetaLearner:
     return ensemble(ProbabilisticLearner(*member, predict))
 
 
+def _es_maml(steps: int, updates: int) -> MetaLearner:
+    return es_maml(LOSS, adam(updates), inner_steps=steps, pairs=64)
+
+
 def _meta_sgd(steps: int, updates: int) -> MetaLearner:
     return meta_sgd(LOSS, adam(updates), inner_steps=steps)
 
@@ -268,4 +274,14 @@ METHODS: dict[str, tuple[Setting, ...]] = {
     "deep_kernel": (Setting("Matern-5/2", _deep_kernel, kernel, **CLOSED_FORM),),
     "neural_process": (Setting("mean", _neural_process, process, **CLOSED_FORM),),
     "ensemble": (Setting("3 of maml", _ensemble, members, rate(0.002), updates=5_000),),
+    "es_maml": (
+        Setting(
+            "64 pairs",
+            _es_maml,
+            plain,
+            ESHyper(*map(jnp.asarray, (0.01, 0.02, 0.02))),
+            shots=10,
+            updates=5_000,
+        ),
+    ),
 }

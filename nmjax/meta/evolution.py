@@ -9,8 +9,8 @@ import optax
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation, adapt
-from nmjax.meta.batch import Batch, query, support
-from nmjax.meta.gradient import MAMLState
+from nmjax.meta.batch import Batch
+from nmjax.meta.gradient import MAMLState, through_adaptation
 from nmjax.meta.learner import MetaLearner, descend
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
@@ -167,22 +167,14 @@ def es_maml(
         )
     adapt_to = adaptation(loss_fn, inner_steps)
 
-    def init(key: Array, params: PyTree) -> MAMLState:
-        del key
-        return MAMLState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
-
-    def evaluate(params: PyTree, tasks: Episode, hyper: ESHyper) -> Array:
-        def of_task(episode: Episode) -> Array:
-            return loss_fn(adapt_to(params, support(episode), hyper).params, query(episode))
-
-        return jax.vmap(of_task)(tasks)
+    base = through_adaptation(adapt_to, loss_fn, optimizer)
 
     def update(
         key: Array, state: MAMLState, tasks: Episode, hyper: ESHyper
     ) -> tuple[MAMLState, ESInfo]:
         gradient, losses = smoothed_gradient(
             key,
-            lambda params: evaluate(params, tasks, hyper),
+            lambda params: base.evaluate(params, tasks, hyper),
             state.params,
             hyper.width,
             pairs=pairs,
@@ -192,4 +184,4 @@ def es_maml(
         info = ESInfo(jnp.mean(query_losses), query_losses, norm)
         return MAMLState(params, opt_state, state.step + 1), info
 
-    return MetaLearner(init, update, adapt_to, evaluate)
+    return base._replace(update=update)

@@ -1,0 +1,77 @@
+"""The tables of docs/meta-learning.md, out of the result files."""
+
+from pathlib import Path
+
+from benchmarks import tables
+from nmjax.experiments import Result, read_result
+
+RESULTS = Path(__file__).parent / "results"
+SETS = ("FD", "F1", "F2", "F3", "F4", "FA", "mean")
+
+
+def cost() -> str:
+    """What every meta-learner learns, adapts and costs."""
+    result = read_result(RESULTS / "meta_cost.json")
+    header = ("learner", "learns", "adapts", "inner steps", "Mflop a meta-update", "MiB")
+    rows = (
+        (
+            f"`{row['method']}`",
+            row["learned"],
+            row["adapted"],
+            str(row["inner_steps"] or ""),
+            f"{row['update_flops'] / 1e6:.1f}",
+            f"{row['update_bytes'] / 2**20:.1f}",
+            f"{row['adapt_flops'] / 1e6:.2f}",
+            row["when"],
+        )
+        for row in sorted(result.rows, key=lambda row: row["update_flops"])
+    )
+    body = tables.table((*header, "Mflop to adapt", "take it where"), rows)
+    return f"{body}\n\n{tables.origin(result)}"
+
+
+def sinusoids() -> str:
+    """Errors after adapting to sinusoids, beside what was published."""
+    rows = []
+    for result in _sinusoids():
+        for row in result.rows:
+            trained = row["steps"] == row["trained"]["steps"]
+            if not (trained or row["published"] or row["mark"]):
+                continue
+            published = ", ".join(f"{value:.2f} {name}" for name, value in row["published"].items())
+            rows.append(
+                (
+                    f"`{row['method']}`, {row['setting']}",
+                    str(row["shots"]),
+                    str(row["steps"]),
+                    tables.with_interval(row["mse"], row["mse_ci"]),
+                    f"{row['median']:.3f}",
+                    f"{100 * row['diverged']:.2f}%",
+                    published,
+                )
+            )
+    header = ("learner", "shots", "steps", "mean squared error", "median", "diverged", "published")
+    return tables.table(header, rows)
+
+
+def latency() -> str:
+    """Rank correlations on unseen devices with 20 labels, beside what was published."""
+    result = read_result(RESULTS / "latency_fbnet.json")
+    by_method: dict[str, dict[str, float]] = {}
+    for row in result.rows:
+        by_method.setdefault(row["method"], {})[row["set"]] = row["spearman"]
+    rows = ((name, *(f"{found[s]:.3f}" for s in SETS)) for name, found in by_method.items())
+    return f"{tables.table(('Spearman', *SETS), rows)}\n\n{tables.origin(result)}"
+
+
+def marks() -> str:
+    """Every mark of meta-learning, met or not."""
+    names = ("latency_fbnet", "latency_help")
+    found = [read_result(RESULTS / f"{name}.json") for name in names]
+    return tables.marks([*_sinusoids(), *found])
+
+
+def _sinusoids() -> list[Result]:
+    """Those of the published family, a file a method."""
+    found = [read_result(path) for path in sorted(RESULTS.glob("sinusoids_*.json"))]
+    return [result for result in found if result.rows[0]["family"] == "sinusoids"]

@@ -1,0 +1,46 @@
+"""What tables of result files are made of."""
+
+from collections.abc import Iterable
+
+from nmjax.experiments import Result, mark_met
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = (header, ("---",) * len(header), *rows)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def with_interval(value: float | None, interval: list[float] | None) -> str:
+    """A number and its 95% interval; "not finite" where there is none."""
+    if value is None:
+        return "not finite"
+    if interval is None or None in interval:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def evaluations(value: float) -> str:
+    """A number of evaluations, of 100 at the most."""
+    return ">100" if value > 100 else f"{value:.0f}"
+
+
+def marks(results: Iterable[Result]) -> str:
+    """Every mark of some result files, met or not."""
+    rows = []
+    for mark in (mark for result in results for mark in result.marks):
+        number = evaluations if mark.unit == "evaluations" else "{:.3g}".format
+        ci = "" if mark.ci is None else f" [{number(mark.ci[0])}, {number(mark.ci[1])}]"
+        measured = f"{number(mark.value)}{ci} {mark.unit}"
+        verdict = "met" if mark_met(mark) else "**missed**"
+        rows.append((mark.name, measured, f"{mark.direction} {mark.target:g}", verdict))
+    return table(("mark", "measured", "target", ""), rows)
+
+
+def origin(result: Result) -> str:
+    """Where a result comes from, in a line."""
+    seeds = [f"{number} seed{'s' * (number > 1)}"] if (number := len(result.seeds)) else []
+    device = f"{result.device.get('cpus', '')} CPU cores".strip()
+    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    commit = f"commit {str(result.commit)[:9]}"
+    return "; ".join([result.split, *seeds, device, versions, commit]) + "."
