@@ -8,6 +8,16 @@ from nmjax.knowledge.information import (
 )
 from nmjax.knowledge.learn import LearnConfig, LearnInfo, learn_from_history
 from nmjax.knowledge.mixture import mixture_log_weights
+from nmjax.knowledge.rgpe import rgpe_weights, sample_left_out, sample_sources
+from nmjax.knowledge.similarity import (
+    Similarity,
+    compute_task_similarity,
+    distribution_similarity,
+    evidence_similarity,
+    rank_similarity,
+    rgpe_similarity,
+    single_source_priors,
+)
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
 
 __all__ = [
@@ -16,10 +26,20 @@ __all__ = [
     "LearnInfo",
     "MetaKnowledge",
     "PoolFeatures",
+    "Similarity",
     "compute_information_gain",
+    "compute_task_similarity",
+    "distribution_similarity",
+    "evidence_similarity",
     "expected_information_gain",
     "learn_from_history",
     "mixture_log_weights",
     "pool_features",
+    "rank_similarity",
     "realised_information_gain",
+    "rgpe_similarity",
+    "rgpe_weights",
+    "sample_left_out",
+    "sample_sources",
+    "single_source_priors",
 ]

@@ -1,0 +1,149 @@
+"""The ranking-weighted ensemble: a model is worth how often it ranks the target's scores best.
+
+Feurer, Letham and Bakshy, 2018, "Scalable meta-learning for Bayesian optimization using
+ranking-weighted Gaussian process ensembles", section 4: RGPE. Ranks make scales of tasks
+comparable; draws, rather than means, make an unsure model lose.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+
+from nmjax.knowledge.features import predict_sources
+from nmjax.knowledge.state import MetaKnowledge
+from nmjax.predictors import (
+    Pool,
+    PoolPrior,
+    PoolState,
+    init_pool,
+    matern,
+    noisy_factor,
+    observe_pool,
+    sample_pool_prior,
+    scale,
+    unit_matern,
+)
+from nmjax.types import Array
+
+_DILUTION_QUANTILE = 0.95
+_JITTER = 1e-4
+
+
+def condition(prior: PoolPrior, pool: Pool, score: Array) -> tuple[PoolState, Array]:
+    """K posteriors after the evaluations of a pool in the order of its rows.
+
+    Args:
+      prior: K of them.
+      pool: the n evaluated architectures.
+      score: float[n]; NaN does not count.
+
+    Returns:
+      The posteriors, and the log evidence float[n, K] of the scores up to each row.
+    """
+    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
+
+    def observe(state: PoolState, newest: Array) -> tuple[PoolState, Array]:
+        seen = jnp.where(rows <= newest, score, jnp.nan)
+        state = observe_pool(state, prior, pool, rows, seen, newest)
+        return state, state.log_evidence
+
+    return jax.lax.scan(observe, init_pool(prior, pool, capacity=score.shape[0]), rows)
+
+
+def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, draws: int) -> Array:
+    """Joint draws float[R, S, n] of what the sources' scores are at positions float[n, D].
+
+    Each source is a Gaussian process of its own past alone. One source at a time, as two batched
+    factorisations side by side may wait for ever.
+    """
+    params = knowledge.params
+    # Positions are features that are scaled already.
+    kernel = params.kernel._replace(log_relevance=jnp.zeros_like(params.kernel.log_relevance))
+    intercept = jnp.exp(kernel.log_intercept)
+    jitter = _JITTER * jnp.eye(position.shape[0], dtype=position.dtype)
+
+    def root(source: tuple[Array, Array]) -> Array:
+        past, weights = source
+        counts = weights != 0
+        factor = noisy_factor(kernel, params.groups, past, counts)
+        cross = matern(kernel, params.groups, past, position) + intercept
+        white = solve_triangular(factor, jnp.where(counts[:, None], cross, 0), lower=True)
+        before = matern(kernel, params.groups, position, position) + intercept
+        return jnp.linalg.cholesky(before - white.T @ white + jitter)
+
+    sources = knowledge.sources
+    roots = jax.lax.map(root, (sources.position, sources.weights))
+    normal = jax.random.normal(key, (draws, *roots.shape[:2]), roots.dtype)
+    mean = predict_sources(sources, position).T
+    return mean[None] + jnp.einsum("rsm,snm->rsn", normal, roots)
+
+
+def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, draws: int) -> Array:
+    """Joint draws float[R, n, n] of the target's own model, [:, j] without evaluation j.
+
+    A draw of the prior, corrected by what the other evaluations say of it; the inverse covariance
+    without a row is a rank-one update of that with it (Rasmussen and Williams, 2006, section
+    5.4.2).
+
+    Args:
+      key: of the draws.
+      prior: of K = 1 component.
+      pool: the n evaluated architectures.
+      score: float[n]; NaN does not count.
+      draws: R.
+    """
+    prior_key, noise_key = jax.random.split(key)
+    state, _ = condition(prior, pool, score)
+    spread = jnp.sqrt(scale(state))[:, None]
+    draw = jax.vmap(lambda key: sample_pool_prior(key, prior, pool, spread)[0])(
+        jax.random.split(prior_key, draws)
+    )
+    noise = jax.random.normal(noise_key, draw.shape, draw.dtype)
+    noise = noise * spread * jnp.sqrt(prior.noise)[:, None]
+    residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw - noise)
+    precision = state.inverse[0].T @ state.inverse[0]
+    diagonal = jnp.diagonal(precision)
+    weights = residual @ precision
+    own = weights / jnp.where(diagonal > 0, diagonal, 1)[None, :]
+    weights = weights[:, None, :] - own[:, :, None] * precision[None]
+    covariance = (pool.features * prior.variance) @ pool.features.T
+    covariance = covariance + prior.amplitude[:, None] * unit_matern(pool.position, pool.position)
+    return draw[:, None, :] + weights @ covariance
+
+
+def misranked(draws: Array, score: Array) -> Array:
+    """Which pairs a model puts in another order than the scores do, float[..., n, n] of 0 and 1.
+
+    Args:
+      draws: float[..., n, n], [..., j, k] the score of k by the model that leaves j out, or
+        float[..., 1, n] by one that saw neither.
+      score: float[n]; pairs with NaN are 0.
+    """
+    own = jnp.broadcast_to(draws, (*draws.shape[:-2], score.shape[0], score.shape[0]))
+    own = jnp.diagonal(own, axis1=-2, axis2=-1)[..., None]
+    less = score[:, None] < score[None, :]
+    counts = ~jnp.isnan(score)
+    lead = (1,) * (draws.ndim - 2)
+    wrong = (own < draws) != less.reshape(lead + less.shape)
+    both = counts[:, None] & counts[None, :]
+    return jnp.where(both.reshape(lead + both.shape), wrong, False).astype(score.dtype)
+
+
+def rgpe_weights(loss: Array) -> Array:
+    """How often each model has the lowest ranking loss, float[..., S + 1] of sum 1.
+
+    Against dilution by many bad sources, one whose median loss is above the 95% quantile of the
+    target's own model gets no weight. Models that tie share a draw.
+
+    Args:
+      loss: float[..., R, S + 1], misranked pairs of R draws of the sources and, last, of the
+        target's own model with each evaluation left out.
+    """
+    ceiling = jnp.quantile(loss[..., -1], _DILUTION_QUANTILE, axis=-1)
+    kept = jnp.median(loss, axis=-2) <= ceiling[..., None]
+    kept = kept.at[..., -1].set(True)
+    contending = jnp.where(kept[..., None, :], loss, jnp.inf)
+    lowest = contending == jnp.min(contending, axis=-1, keepdims=True)
+    lowest = lowest.astype(loss.dtype)
+    shared = lowest / jnp.sum(lowest, axis=-1, keepdims=True)
+    return jnp.mean(shared, axis=-2)
