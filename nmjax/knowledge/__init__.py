@@ -19,6 +19,7 @@ from nmjax.knowledge.similarity import (
     single_source_priors,
 )
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.knowledge.transfer import adapt_prior
 
 __all__ = [
     "FeatureParams",
@@ -27,6 +28,7 @@ __all__ = [
     "MetaKnowledge",
     "PoolFeatures",
     "Similarity",
+    "adapt_prior",
     "compute_information_gain",
     "compute_task_similarity",
     "distribution_similarity",
