@@ -130,22 +130,11 @@ def rank_similarity(key: Array, predicted: Array, score: Array) -> Similarity:
 
 
 def single_source_priors(knowledge: MetaKnowledge) -> PoolPrior:
-    """The transferred prior had it each source alone, and the flat one, leaves [S + 1, ...]."""
+    """The flat prior around what each source alone predicts, and itself, leaves [S + 1, ...]."""
     sources = len(knowledge.sources.constant)
-    transferred, flat = (PoolPrior(*(leaf[k] for leaf in knowledge.prior)) for k in (0, 1))
-    at_sources = slice(1, 1 + sources)
-    chosen = jnp.eye(sources, dtype=flat.mean.dtype)
-
-    def alone(together: Array) -> Array:
-        repeated = jnp.tile(together[None, :], (sources, 1))
-        return repeated.at[:, at_sources].set(chosen * jnp.sum(together[at_sources]))
-
-    each = PoolPrior(
-        alone(transferred.mean),
-        alone(transferred.variance),
-        *(jnp.tile(leaf[None], (sources,)) for leaf in transferred[2:]),
-    )
-    return jax.tree.map(lambda many, one: jnp.concatenate([many, one[None]]), each, flat)
+    flat = jax.tree.map(lambda leaf: jnp.stack([leaf[-1]] * (sources + 1)), knowledge.prior)
+    alone = jnp.eye(sources + 1, sources, dtype=flat.mean.dtype)
+    return flat._replace(mean=flat.mean.at[:, 1 : 1 + sources].set(alone))
 
 
 def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) -> Similarity:
@@ -156,7 +145,7 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
 
     Args:
       key: of the resamples.
-      prior: of S sources alone and, last, the flat one.
+      prior: around each of S sources and, last, around none.
       pool: the n evaluated architectures.
       score: float[n], warped; NaN does not count.
     """
