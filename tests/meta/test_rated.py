@@ -95,6 +95,7 @@ def unrolled(start, episode, apply, weights):
     return total, last
 
 
+@pytest.mark.slow
 def test_the_multi_step_loss_is_annealed_to_the_last(small, sinusoids):
     params, apply = small
     rates = PerStep({"body": jnp.array([0.1, 0.2, 0.3]), "head": jnp.array([0.3, 0.1, 0.2])})
