@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from scipy.special import softmax
 
 from nmjax.meta import Batch, neural_process, with_process
