@@ -65,6 +65,7 @@ def test_masks_lanes_and_what_cannot_be_tested():
     assert np.isnan(both[0].enriched[:, 2:]).all()
     assert np.isnan(both[0].depleted[:, 2:]).all()
     assert np.isfinite(both[0].enriched[:, :2]).all()
+    assert np.isnan(enrich(present, np.zeros_like(chosen), jnp.asarray(mask)).enriched).all()
 
 
 def test_the_best_include_ties_and_no_failures():
@@ -127,6 +128,7 @@ def test_planted_motifs_are_found_and_few_others():
     assert (np.asarray(tests.enriched) <= 0.1).any(1).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_planted_pair_leads_the_pairs_and_failures_have_theirs():
     space = get_space("nas-bench-201")
     names = patterns.motif_names(space)

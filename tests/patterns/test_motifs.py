@@ -52,7 +52,7 @@ def test_pairs_along_edges_against_a_walk():
 @pytest.mark.parametrize("name", ["nas-bench-graph", "hpobench"])
 def test_every_motif_of_the_catalog_has_a_name_and_is_somewhere(name):
     space = get_space(name)
-    pool = from_index(space, np.arange(space.size))
+    pool = from_index(space, np.arange(0, space.size, 7))
     found = np.asarray(jax.jit(lambda a: patterns.find_motifs(space, a))(pool))
     names = patterns.motif_names(space)
     assert found.shape == (len(pool), len(names)) == (len(pool), len(set(names)))
