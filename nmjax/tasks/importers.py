@@ -43,7 +43,7 @@ def read_history(
         the header left out.
     """
     path = Path(path)
-    _check_discrete(space)
+    check_discrete(space)
     named = dict(columns or {})
     names = [choice.name for choice in space.choices]
     for name in named:
@@ -92,7 +92,7 @@ def write_history(
       NmjaxError: the number of names does not fit, or two columns would share a name.
     """
     path = Path(path)
-    _check_discrete(space)
+    check_discrete(space)
     mask = np.asarray(history.mask)
     rows, told = np.asarray(history.architecture), np.asarray(history.context)
     if (len(tasks), len(context)) != told.shape or rows.shape[-1] != space.num_choices:
@@ -113,6 +113,15 @@ def write_history(
     for place, name in enumerate(context):
         table[name] = told[index, place]
     _write_columns(path, table)
+
+
+def check_discrete(space: Space) -> None:
+    """Raises an NmjaxError where `space` has real-valued choices, which no `History` holds."""
+    if space.reals:
+        raise NmjaxError(
+            f"Space {space.name!r} has real-valued choices, and a History holds options only: "
+            "make them choices with numeric options."
+        )
 
 
 def _read_columns(path: Path, wanted: list[str]) -> dict[str, list[Any]]:
@@ -154,14 +163,6 @@ def _write_columns(path: Path, table: Mapping[str, Any]) -> None:
 def _check_suffix(path: Path) -> None:
     if path.suffix not in (".csv", ".parquet"):
         raise NmjaxError(f"{path} ends in {path.suffix!r}, expected '.csv' or '.parquet'.")
-
-
-def _check_discrete(space: Space) -> None:
-    if space.reals:
-        raise NmjaxError(
-            f"Space {space.name!r} has real-valued choices, and a History holds options only: "
-            "make them choices with numeric options."
-        )
 
 
 def _task_rows(column: list[Any], name: str) -> tuple[tuple[str, ...], np.ndarray]:
