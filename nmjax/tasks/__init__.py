@@ -47,6 +47,11 @@ from nmjax.tasks.metrics import (
     raw_to_score,
     score_to_raw,
 )
+from nmjax.tasks.quality import (
+    Finding,
+    check_quality,
+    keep_out,
+)
 from nmjax.tasks.suites import (
     Suite,
     SuiteInfo,
@@ -60,16 +65,19 @@ __all__ = [
     "CURVES",
     "CurveRanges",
     "Episode",
+    "Finding",
     "HistoryStore",
     "Split",
     "Suite",
     "SuiteInfo",
     "append_evaluations",
     "append_history",
+    "check_quality",
     "count_evaluations",
     "create_store",
     "history_scores",
     "iter_batches",
+    "keep_out",
     "leave_family_out",
     "leave_one_out",
     "list_suites",
