@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space
+from nmjax.spaces import Choice, Space, catalog, get_space
 from nmjax.tasks.importers import check_discrete
 from nmjax.tasks.store import whole_file
 
@@ -78,8 +78,9 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
 
     Args:
       folder: as given to `create_store`.
-      space: as given to `create_store`. Without it the store's has its name and choices, but
-        neither its cell nor what is valid and isomorphic, which are code and not on disk.
+      space: as given to `create_store`; by default that of the catalog, if it has the name and
+        choices. Of any other the manifest holds these alone: neither its cell nor what is valid
+        and isomorphic, which are code.
 
     Raises:
       NmjaxError: there is no store, its manifest cannot be read, or its space is another.
@@ -99,14 +100,17 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
         raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise NmjaxError(f"{path} cannot be read as a history's manifest: {error!r}.") from error
-    if space is not None and (space.name, space.choices) != (stored.name, stored.choices):
+    if space is None:
+        ready = get_space(stored.name) if stored.name in catalog.names() else stored
+        space = ready if ready.choices == stored.choices else stored
+    elif (space.name, space.choices) != (stored.name, stored.choices):
         raise NmjaxError(
             f"{folder} holds architectures of space {stored.name!r} with choices "
             f"{[c.name for c in stored.choices]}, not of {space.name!r} with "
             f"{[c.name for c in space.choices]}, or their options differ: give the space that it "
             "was made with."
         )
-    return HistoryStore(Path(folder), stored if space is None else space, metrics, context)
+    return HistoryStore(Path(folder), space, metrics, context)
 
 
 def _description(store: HistoryStore) -> dict[str, Any]:

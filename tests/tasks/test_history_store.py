@@ -206,6 +206,15 @@ def test_unknown_tasks_get_the_nearest(store, history):
         append_history(store, history, ("cora",))
 
 
+def test_spaces_of_the_catalog_are_whole_when_opened(tmp_path, space):
+    graph = get_space("nas-bench-graph")
+    create_store(tmp_path / "graph", graph, metrics=("acc",))
+    assert open_store(tmp_path / "graph").space is graph
+    namesake = Space(graph.name, space.choices)
+    create_store(tmp_path / "namesake", namesake, metrics=("acc",))
+    assert open_store(tmp_path / "namesake").space == namesake
+
+
 def test_stores_of_something_else_are_refused(tmp_path, store, space):
     other = Space("toy", (*space.choices[:3], Choice("rate", (1, 2), kind="ordinal")))
     with pytest.raises(NmjaxError, match="their options differ"):
