@@ -83,9 +83,10 @@ def whole_file(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
 
 
 def _sync_names(folder: Path) -> None:
-    if os.name == "nt":  # where folders cannot be opened
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # so is every folder on Windows
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
