@@ -19,14 +19,14 @@ PRODUCT = 1024
 
 def sample_tasks(key: jax.Array, pool: jax.Array, *, setting: Setting) -> Episode:
     """The tasks that `Setting` describes."""
-    x_key, task_key = jax.random.split(key)
-    shape = (setting.tasks, setting.support + setting.query)
+    rows, inputs = setting.support + setting.query, setting.sizes[0]
+    width = rows * (1 if setting.pool else inputs)
+    draws = jax.random.uniform(key, (setting.tasks, 2 + width))
     if setting.pool:
-        x = pool[jax.random.randint(x_key, shape, 0, setting.pool)]
+        x = pool[(setting.pool * draws[:, 2:]).astype(jnp.int32)]
     else:
-        x = jax.random.uniform(x_key, (*shape, setting.sizes[0]), minval=-5, maxval=5)
-    draws = jax.random.uniform(task_key, (2, setting.tasks, 1))
-    y = (0.1 + 4.9 * draws[0]) * jnp.sin(jnp.mean(x, axis=-1) - jnp.pi * draws[1])
+        x = 10 * draws[:, 2:].reshape(setting.tasks, rows, inputs) - 5
+    y = (0.1 + 4.9 * draws[:, :1]) * jnp.sin(jnp.mean(x, axis=-1) - jnp.pi * draws[:, 1:2])
     return episode(*(half for leaf in (x, y) for half in jnp.split(leaf, [setting.support], 1)))
 
 
@@ -84,15 +84,14 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
     params = list(zip(leaves[::2], leaves[1::2], strict=True))
     hyper = MAMLHyper(jnp.asarray(setting.inner_rate))
 
-    def step(pool, state, key):
-        task_key, update_key = jax.random.split(key)
-        tasks = sample_tasks(task_key, pool, setting=setting)
-        state, info = learner.update(update_key, state, tasks, hyper)
+    def step(pool, state, keys):
+        tasks = sample_tasks(keys[0], pool, setting=setting)
+        state, info = learner.update(keys[1], state, tasks, hyper)
         return state, info.loss
 
     @jax.jit
     def chunk(state, key, pool):
-        return jax.lax.scan(partial(step, pool), state, jax.random.split(key, CHUNK))
+        return jax.lax.scan(partial(step, pool), state, jax.random.split(key, (CHUNK, 2)))
 
     init_key, key = jax.random.split(jax.random.key(0))
     state = learner.init(init_key, params)

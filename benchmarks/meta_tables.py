@@ -6,6 +6,15 @@ from benchmarks import tables
 from nmjax.experiments import Result, read_result
 
 RESULTS = Path(__file__).parent / "results"
+IMPLEMENTATIONS = {
+    "maml_iterations": "nmjax, against itself",
+    "maml_jax_meta": "jax-meta",
+    "maml_jax_meta-scan": "jax-meta within a scan",
+    "maml_torch-bmm": "PyTorch, batched by hand",
+    "maml_torch-func": "PyTorch, torch.func",
+    "maml_torch-higher": "PyTorch, higher",
+    "learn2learn": "learn2learn",
+}
 SETS = ("FD", "F1", "F2", "F3", "F4", "FA", "mean")
 
 
@@ -64,9 +73,29 @@ def latency() -> str:
     return f"{tables.table(('Spearman', *SETS), rows)}\n\n{tables.origin(result)}"
 
 
+def speed() -> str:
+    """Meta-iterations a second beside peers."""
+    result = read_result(RESULTS / "meta_throughput.json")
+    rows = []
+    for row in result.rows:
+        if "failed" in row:
+            cells = (row["failed"], "", "", "")
+        else:
+            cells = (
+                f"{row['iterations_s']:.0f}",
+                tables.with_interval(row["nmjax_times_as_fast"], row["nmjax_times_as_fast_ci"]),
+                f"{100 * row['share_of_ceiling']:.1f}%",
+                f"{row['compile_seconds']:.1f}",
+            )
+        rows.append((row["setting"], IMPLEMENTATIONS[row["implementation"]], *cells))
+    header = ("setting", "", "meta-iterations a second", "nmjax is times as fast")
+    body = tables.table((*header, "share of a core's products", "seconds to compile"), rows)
+    return f"{body}\n\n{tables.origin(result)}"
+
+
 def marks() -> str:
     """Every mark of meta-learning, met or not."""
-    names = ("latency_fbnet", "latency_help")
+    names = ("latency_fbnet", "latency_help", "meta_throughput")
     found = [read_result(RESULTS / f"{name}.json") for name in names]
     return tables.marks([*_sinusoids(), *found])
 

@@ -84,6 +84,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "meta-cost": meta_tables.cost,
     "sinusoids": meta_tables.sinusoids,
     "latency": meta_tables.latency,
+    "meta-speed": meta_tables.speed,
     "meta-marks": meta_tables.marks,
 }
 

@@ -59,14 +59,14 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
         return float(np.mean(jax.device_get(losses)))
 
     def draw(key, pool):
-        x_key, task_key = jax.random.split(key)
-        s, shape = setting.support, (setting.tasks, setting.support + setting.query)
+        s, rows, inputs = setting.support, setting.support + setting.query, setting.sizes[0]
+        width = rows * (1 if setting.pool else inputs)
+        draws = jax.random.uniform(key, (setting.tasks, 2 + width))
         if setting.pool:
-            x = pool[jax.random.randint(x_key, shape, 0, setting.pool)]
+            x = pool[(setting.pool * draws[:, 2:]).astype(jnp.int32)]
         else:
-            x = jax.random.uniform(x_key, (*shape, setting.sizes[0]), minval=-5, maxval=5)
-        draws = jax.random.uniform(task_key, (2, setting.tasks, 1))
-        y = (0.1 + 4.9 * draws[0]) * jnp.sin(x.mean(axis=-1) - jnp.pi * draws[1])
+            x = 10 * draws[:, 2:].reshape(setting.tasks, rows, inputs) - 5
+        y = (0.1 + 4.9 * draws[:, :1]) * jnp.sin(x.mean(axis=-1) - jnp.pi * draws[:, 1:2])
         return x[:, :s], y[:, :s], x[:, s:], y[:, s:]
 
     def step(pool, carry, key):

@@ -236,6 +236,8 @@ def through_adaptation(
         key: Array, state: MAMLState, tasks: Episode, hyper: PyTree
     ) -> tuple[MAMLState, MAMLInfo]:
         del key
+        # Otherwise XLA draws tasks anew, sines and all, in each fused operation that reads them.
+        tasks = jax.lax.optimization_barrier(tasks)
         weights = None if importance is None else importance(state.step, hyper)
 
         def objective(params: PyTree) -> tuple[Array, tuple[Array, Array]]:

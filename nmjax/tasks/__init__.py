@@ -23,6 +23,19 @@ from nmjax.tasks.history import (
     select_tasks,
     stack_tasks,
 )
+from nmjax.tasks.history_rows import (
+    append_evaluations,
+    append_history,
+    count_evaluations,
+    iter_batches,
+    list_tasks,
+    load_history,
+)
+from nmjax.tasks.history_store import (
+    HistoryStore,
+    create_store,
+    open_store,
+)
 from nmjax.tasks.identical import (
     refuse_identical_tasks,
 )
@@ -33,6 +46,11 @@ from nmjax.tasks.importers import (
 from nmjax.tasks.metrics import (
     raw_to_score,
     score_to_raw,
+)
+from nmjax.tasks.quality import (
+    Finding,
+    check_quality,
+    keep_out,
 )
 from nmjax.tasks.suites import (
     Suite,
@@ -47,17 +65,29 @@ __all__ = [
     "CURVES",
     "CurveRanges",
     "Episode",
+    "Finding",
+    "HistoryStore",
     "Split",
     "Suite",
     "SuiteInfo",
+    "append_evaluations",
+    "append_history",
+    "check_quality",
+    "count_evaluations",
+    "create_store",
     "history_scores",
+    "iter_batches",
+    "keep_out",
     "leave_family_out",
     "leave_one_out",
     "list_suites",
+    "list_tasks",
+    "load_history",
     "load_suite",
     "make_history",
     "make_split",
     "num_evaluations",
+    "open_store",
     "oriented_metric",
     "raw_to_score",
     "read_history",

@@ -1,5 +1,6 @@
-"""Past evaluations from and to CSV and Parquet files, one row an evaluation."""
+"""Past evaluations from and to CSV, Parquet and JSON-lines files, one row an evaluation."""
 
+import json
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from pathlib import Path
@@ -24,7 +25,7 @@ def read_history(
     context: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
 ) -> tuple[History, tuple[str, ...]]:
-    """A `History` and its T task names from a `.csv` or `.parquet` file.
+    """A `History` and its T task names from a `.csv`, `.parquet` or `.jsonl` file.
 
     Choices hold options by name or value, as in `space`; metrics hold numbers, an empty one or
     "nan" being a failed evaluation. Architectures come back canonical. Tasks keep the order in
@@ -43,7 +44,7 @@ def read_history(
         the header left out.
     """
     path = Path(path)
-    _check_discrete(space)
+    check_discrete(space)
     named = dict(columns or {})
     names = [choice.name for choice in space.choices]
     for name in named:
@@ -78,7 +79,7 @@ def write_history(
     task: str = "task",
     context: Sequence[str] = (),
 ) -> None:
-    """Write `history` to a `.csv` or `.parquet` file, as `read_history` reads it.
+    """Write `history` to a `.csv`, `.parquet` or `.jsonl` file, as `read_history` reads it.
 
     Args:
       path: the file.
@@ -92,7 +93,7 @@ def write_history(
       NmjaxError: the number of names does not fit, or two columns would share a name.
     """
     path = Path(path)
-    _check_discrete(space)
+    check_discrete(space)
     mask = np.asarray(history.mask)
     rows, told = np.asarray(history.architecture), np.asarray(history.context)
     if (len(tasks), len(context)) != told.shape or rows.shape[-1] != space.num_choices:
@@ -115,9 +116,19 @@ def write_history(
     _write_columns(path, table)
 
 
+def check_discrete(space: Space) -> None:
+    """Raises an NmjaxError where `space` has real-valued choices, which no `History` holds."""
+    if space.reals:
+        raise NmjaxError(
+            f"Space {space.name!r} has real-valued choices, and a History holds options only: "
+            "make them choices with numeric options."
+        )
+
+
 def _read_columns(path: Path, wanted: list[str]) -> dict[str, list[Any]]:
     import pyarrow as pa
     from pyarrow import csv, parquet
+    from pyarrow import json as json_lines
 
     _check_suffix(path)
     try:
@@ -126,6 +137,8 @@ def _read_columns(path: Path, wanted: list[str]) -> dict[str, list[Any]]:
                 column_types={name: pa.string() for name in wanted}, strings_can_be_null=False
             )
             table = csv.read_csv(path, convert_options=convert)
+        elif path.suffix == ".jsonl":
+            table = json_lines.read_json(path)
         else:
             table = parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
@@ -147,20 +160,22 @@ def _write_columns(path: Path, table: Mapping[str, Any]) -> None:
     _check_suffix(path)
     if path.suffix == ".csv":
         csv.write_csv(pa.table(table), path)
+    elif path.suffix == ".jsonl":
+        with path.open("w") as file:
+            file.writelines(map(_json_line, pa.table(table).to_pylist()))
     else:
         parquet.write_table(pa.table(table), path)
 
 
+def _json_line(row: Mapping[str, Any]) -> str:
+    told = {name: None if value != value else value for name, value in row.items()}  # NaN
+    return json.dumps(told) + "\n"
+
+
 def _check_suffix(path: Path) -> None:
-    if path.suffix not in (".csv", ".parquet"):
-        raise NmjaxError(f"{path} ends in {path.suffix!r}, expected '.csv' or '.parquet'.")
-
-
-def _check_discrete(space: Space) -> None:
-    if space.reals:
+    if path.suffix not in (".csv", ".parquet", ".jsonl"):
         raise NmjaxError(
-            f"Space {space.name!r} has real-valued choices, and a History holds options only: "
-            "make them choices with numeric options."
+            f"{path} ends in {path.suffix!r}, expected '.csv', '.parquet' or '.jsonl'."
         )
 
 

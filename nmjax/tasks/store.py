@@ -1,12 +1,14 @@
-"""Converted tables on disk: written once, atomically, and opened in milliseconds afterwards."""
+"""Files written wholly or not at all, and the cache of converted tables that is made of them."""
 
 import os
-import tempfile
+import uuid
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -40,7 +42,8 @@ def cached_arrays(
         return stored
     arrays = dict(build())
     try:
-        _write(path, arrays)
+        with whole_file(path) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         _warn_unwritable(str(path.parent), str(error))
     return arrays
@@ -54,16 +57,40 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
-def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+@contextmanager
+def whole_file(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
+    """A file to write that appears at `path` complete, and on disk, or not at all.
+
+    Until then its bytes are in a neighbour whose name begins with a dot and ends in ".tmp"; a
+    killed process leaves that one behind. Folders are made as needed.
+
+    Args:
+      path: replaced where it is there already.
+      new: refuse that with a FileExistsError; needs a file system with hard links.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        (os.link if new else os.replace)(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    for folder in (path.parent, path.parent.parent):
+        _sync_names(folder)
+
+
+def _sync_names(folder: Path) -> None:
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # so is every folder on Windows
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @lru_cache

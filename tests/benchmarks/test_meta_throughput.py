@@ -122,5 +122,7 @@ def test_race_times_each_beside_ours_and_tells_who_cannot_run(monkeypatch, tmp_p
     how = {"repeats": 2, "seconds": 0.01, "core": 0}
     rows = meta_throughput.measure(TINY, ("maml_absent",), **how)
     assert [row["implementation"] for row in rows] == ["maml_iterations", "maml_absent"]
-    assert rows[0]["iterations_s"] > 0
+    (ours, absent) = meta_throughput.with_shares(rows)
+    assert 0 < ours["share_of_ceiling"] < 1
+    assert absent == rows[1]
     assert "ended" in rows[1]["failed"]

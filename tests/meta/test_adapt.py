@@ -98,6 +98,7 @@ def test_remat_changes_neither_values_nor_derivatives(small, steps):
     )
 
 
+@pytest.mark.slow
 def test_remat_saves_memory_as_steps_grow(small):
     """By XLA's own account: four times the steps take twice the memory, not four times."""
     params, apply = small

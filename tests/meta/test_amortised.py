@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from scipy.special import softmax
 
 from nmjax.meta import Batch, neural_process, with_process
@@ -34,6 +35,7 @@ def by_hand(params, weights):
     return mean, 0.01 + np.log1p(np.exp(spread))
 
 
+@pytest.mark.slow
 def test_a_process_decodes_the_mean_of_what_it_encodes(float64):
     expected = by_hand(begin(), np.full((7, 5), 1 / 5))
     for ours, theirs in zip(predict(begin()), expected, strict=True):

@@ -50,6 +50,7 @@ def numbered(numbers):
     return Episode(y[..., None], y, y[..., None], y, y > -1, y > -1)
 
 
+@pytest.mark.slow
 def test_a_reservoir_keeps_every_task_as_likely():
     many, capacity, runs = 20, 5, 4000
 

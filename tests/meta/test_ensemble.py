@@ -68,6 +68,7 @@ def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
     assert adaptation.losses.shape == (3,)
 
 
+@pytest.mark.slow
 def test_what_is_predicted_has_the_moments_of_draws_from_members(member, params, tasks):
     task = alone(tasks, 0)
     together = ensemble(member)

@@ -114,6 +114,7 @@ def stairs(params, batch):
     return jnp.mean(jnp.floor(4 * jnp.abs(params - batch.y)))
 
 
+@pytest.mark.slow
 def test_a_loss_without_gradient_is_learned_where_maml_stands_still():
     hyper = ESHyper(jnp.asarray(0.02), jnp.asarray(0.3), jnp.asarray(0.3))
     es = es_maml(

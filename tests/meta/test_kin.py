@@ -110,6 +110,7 @@ def test_anil_without_a_head_is_refused():
         anil(LOSS, ADAM, head=False, inner_steps=1)
 
 
+@pytest.mark.slow
 def test_reptile_goes_where_training_on_all_data_leads(sinusoids):
     tasks = sinusoids(jax.random.key(1), (0.5, 2.0), tasks=2)
     learner = reptile(LOSS, optax.sgd(1.0), inner_steps=2)

@@ -146,6 +146,7 @@ def test_the_prior_of_a_head_is_what_the_known_heads_are_like():
     np.testing.assert_allclose(state.log_evidence, density, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_updates_are_traced_once_and_a_network_learns():
     network = make_network((16,), activation="tanh")
     features = with_intercept(network.features)

@@ -7,6 +7,7 @@ import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from nmjax.meta import (
     Batch,
@@ -95,6 +96,7 @@ def unrolled(start, episode, apply, weights):
     return total, last
 
 
+@pytest.mark.slow
 def test_the_multi_step_loss_is_annealed_to_the_last(small, sinusoids):
     params, apply = small
     rates = PerStep({"body": jnp.array([0.1, 0.2, 0.3]), "head": jnp.array([0.3, 0.1, 0.2])})

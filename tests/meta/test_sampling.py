@@ -68,6 +68,7 @@ def test_draws_follow_the_weights(temperature):
     )
 
 
+@pytest.mark.slow
 def test_no_task_is_chosen_twice_and_equals_are_chosen_alike():
     np.testing.assert_array_equal(chosen_often([1.0, 2.0, 3.0], 0.5, tasks=3, draws=8), 1)
     np.testing.assert_allclose(chosen_often([2.0, 2.0, 2.0], 0.5, tasks=2), 2 / 3, atol=0.03)
@@ -184,6 +185,7 @@ def test_sources_are_drawn_by_weight():
 SAMPLE = weighted(whole_tasks, tasks=8)
 
 
+@pytest.mark.slow
 def test_training_on_kin_helps_the_target():
     sources, target = rows_at([-3.0, -2.5, -2.0, 2.0, 3.0, -4.0]), tasks_at([2.4])
     hyper = MAMLHyper(jnp.asarray(RATE))

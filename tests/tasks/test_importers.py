@@ -10,7 +10,7 @@ HEADER = "task,link,op,width,rate,acc\n"
 ROW = "t,0012,gat,16,1e-8,0.5\n"
 
 
-@pytest.fixture(params=["csv", "parquet"])
+@pytest.fixture(params=["csv", "parquet", "jsonl"])
 def path(request, tmp_path):
     return tmp_path / f"past.{request.param}"
 
@@ -40,6 +40,20 @@ def test_isomorphic_architectures_come_back_as_one(path):
     write_history(path, history, space, tasks=("t",))
     found, _ = read_history(path, space, metrics=("acc",))
     np.testing.assert_array_equal(found.architecture[0, 0], found.architecture[0, 1])
+
+
+def test_json_lines_may_lack_a_metric_and_hold_numbers_or_names(tmp_path, space):
+    path = tmp_path / "past.jsonl"
+    path.write_text(
+        '{"task": "x", "link": "0123", "op": "skip", "width": 64, "rate": 1e-8, "acc": 0.5}\n'
+        '{"task": "x", "link": "0012", "op": "gat", "width": 16, "rate": 7.742637e-8}\n'
+    )
+    history, _ = read_history(path, space, metrics=("acc",))
+    np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan]])
+    path.write_text("{")
+    with pytest.raises(NmjaxError, match="cannot be read as jsonl"):
+        read_history(path, space, metrics=("acc",))
 
 
 def test_tasks_may_alternate_and_columns_have_other_names(tmp_path, space):
@@ -100,7 +114,7 @@ def test_a_context_that_changes_within_a_task_is_refused(tmp_path, space):
 
 
 def test_other_files_columns_and_spaces_are_refused(tmp_path, space, suite):
-    with pytest.raises(NmjaxError, match=r"'\.pkl', expected '\.csv' or '\.parquet'"):
+    with pytest.raises(NmjaxError, match=r"'\.pkl', expected '\.csv', '\.parquet' or"):
         read_history(tmp_path / "past.pkl", space, metrics=("acc",))
     with pytest.raises(NmjaxError, match="cannot be read"):
         read_history(tmp_path / "absent.parquet", space, metrics=("acc",))

@@ -1,0 +1,33 @@
+"""What past searches have in common: motifs, sensitivities and trade-offs."""
+
+from nmjax.patterns.enrichment import (
+    Enrichment,
+    Replication,
+    false_discovery_rate,
+    is_best,
+    motif_enrichment,
+    replicate,
+)
+from nmjax.patterns.indices import Sensitivity, draws_interval, sensitivity_agreement
+from nmjax.patterns.motifs import find_motifs, motif_names
+from nmjax.patterns.sensitivity import sampled_sobol_indices, sobol_indices
+from nmjax.patterns.tradeoffs import hypervolume, hypervolume_contribution, pareto_front
+
+__all__ = [
+    "Enrichment",
+    "Replication",
+    "Sensitivity",
+    "draws_interval",
+    "false_discovery_rate",
+    "find_motifs",
+    "hypervolume",
+    "hypervolume_contribution",
+    "is_best",
+    "motif_enrichment",
+    "motif_names",
+    "pareto_front",
+    "replicate",
+    "sampled_sobol_indices",
+    "sensitivity_agreement",
+    "sobol_indices",
+]

@@ -1,0 +1,255 @@
+"""Which motifs the best, or the failed, have more often than others, and how sure that is.
+
+Tests are exact (Fisher's, by the hypergeometric distribution), one for each direction, since a
+motif that is enriched in one task and depleted in another has not replicated. They take evaluations
+to be independent draws: a search that follows its own successes repeats motifs without a cause.
+"""
+
+import math
+from functools import partial
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaincc, ndtri
+
+from nmjax.errors import NmjaxError
+from nmjax.types import Array
+
+_TABLES = 16
+# log k! - (k log k - k), by its values where Stirling's series is too short for single precision.
+_REMAINDER = np.array([0.0] + [math.lgamma(k + 1) - k * math.log(k) + k for k in range(1, 16)])
+
+
+class Enrichment(NamedTuple):
+    """How much more often the chosen contain each motif than the rest do.
+
+    Attributes:
+      log_odds: float[..., F], log ratio of the odds among the chosen to those among the rest, with
+        half an evaluation added to each cell (Haldane 1956, Anscombe 1956).
+      std: float[..., F], the standard error of that (Gart 1966).
+      low: float[..., F], lower end of its interval.
+      high: float[..., F], upper end.
+      enriched: float[..., F], Fisher's p-value of "not more often"; NaN where all evaluations
+        or none contain the motif, or are chosen, so that there is nothing to test.
+      depleted: float[..., F], that of "not less often".
+    """
+
+    log_odds: Array
+    std: Array
+    low: Array
+    high: Array
+    enriched: Array
+    depleted: Array
+
+
+class Replication(NamedTuple):
+    """What T tasks say of F motifs together.
+
+    Attributes:
+      log_odds: float[F], the mean over a population of tasks (DerSimonian and Laird 1986).
+      low: float[F], lower end of its interval.
+      high: float[F], upper end.
+      everywhere: float[F], p-value of "not in every task".
+      somewhere: float[F], p-value of "in no task".
+      differs: float[F], p-value of "to the same extent in all tasks" (Cochran's Q).
+    """
+
+    log_odds: Array
+    low: Array
+    high: Array
+    everywhere: Array
+    somewhere: Array
+    differs: Array
+
+
+def is_best(scores: Array, share: Array, mask: Array | None = None) -> Array:
+    """Which of scores float[..., M] are in the best `share` float[]: bool[..., M], ties included.
+
+    Failed (NaN) and masked evaluations are not, nor do they count towards the share.
+    """
+    scores = jnp.asarray(scores)
+    known = ~jnp.isnan(scores) if mask is None else ~jnp.isnan(scores) & mask
+    level = jnp.nanquantile(
+        jnp.where(known, scores, jnp.nan), 1 - share, axis=-1, keepdims=True, method="higher"
+    )
+    return known & (scores >= level)
+
+
+@partial(jax.jit, static_argnames="level")
+def motif_enrichment(
+    present: Array, chosen: Array, mask: Array | None = None, *, level: float = 0.95
+) -> Enrichment:
+    """How motifs are enriched and depleted among the chosen.
+
+    For what the best have, choose by `is_best` and mask the failed; for what fails, choose the
+    failed among all.
+
+    Args:
+      present: bool[..., M, F], which evaluations contain which motifs.
+      chosen: bool[..., M].
+      mask: bool[..., M], False where an evaluation is padding or is not to be compared with.
+      level: of the interval.
+
+    Returns:
+      Leaves float[..., F]; p-values are right to 1e-3 of themselves.
+
+    Raises:
+      NmjaxError: shapes do not fit, or the level is outside (0, 1).
+    """
+    present, chosen = jnp.asarray(present, bool), jnp.asarray(chosen, bool)
+    if present.ndim < 2 or chosen.shape != present.shape[:-1]:
+        raise NmjaxError(
+            f"Got present {list(present.shape)} with chosen {list(chosen.shape)}, expected bool"
+            "[..., M, F] and bool[..., M]: give both for the same evaluations."
+        )
+    width = _width(level)
+    known = jnp.ones_like(chosen) if mask is None else jnp.broadcast_to(mask, chosen.shape)
+    dtype = jnp.result_type(float)
+    sides = jnp.stack([known & chosen, known & ~chosen], axis=-2).astype(dtype)
+    within = jnp.einsum(
+        "...gm,...mf->...fg", sides, present.astype(dtype), precision=jax.lax.Precision.HIGHEST
+    )
+    size = jnp.sum(sides, axis=-1)[..., None, :]
+    table = jnp.stack([within, size - within], axis=-1)
+
+    logs = jnp.log(table + 0.5)
+    log_odds = logs[..., 0, 0] - logs[..., 0, 1] - logs[..., 1, 0] + logs[..., 1, 1]
+    std = jnp.sqrt(jnp.sum(1 / (table + 0.5), axis=(-2, -1)))
+    tails = jax.lax.map(
+        partial(_tails, rows=chosen.shape[-1]), table.reshape(-1, 2, 2), batch_size=_TABLES
+    )
+    varies = jnp.all((table.sum(-2) > 0) & (table.sum(-1) > 0), axis=-1)
+    enriched, depleted = (jnp.where(varies, p.reshape(varies.shape), jnp.nan) for p in tails)
+    return Enrichment(
+        log_odds, std, log_odds - width * std, log_odds + width * std, enriched, depleted
+    )
+
+
+def false_discovery_rate(p_value: Array, *, any_dependence: bool = False) -> Array:
+    """The smallest false discovery rate float[..., F] at which each p-value is a discovery.
+
+    Keeping those at or below q makes false discoveries a share of at most q on average (Benjamini
+    and Hochberg 1995), for independent or positively dependent tests.
+
+    Args:
+      p_value: float[..., F]; NaN was not tested, counts for nothing, and stays.
+      any_dependence: pay the factor 1 + 1/2 + ... + 1/F that holds however tests depend on one
+        another (Benjamini and Yekutieli 2001).
+    """
+    p_value = jnp.asarray(p_value)
+    order = jnp.argsort(p_value, axis=-1)
+    tested = ~jnp.isnan(p_value)
+    count = jnp.sum(tested, axis=-1, keepdims=True).astype(p_value.dtype)
+    place = jnp.arange(1, p_value.shape[-1] + 1, dtype=p_value.dtype)
+    place = jnp.broadcast_to(place, p_value.shape)
+    if any_dependence:
+        count = count * jnp.sum(jnp.where(place <= count, 1 / place, 0), axis=-1, keepdims=True)
+    ordered = jnp.take_along_axis(jnp.where(tested, p_value, jnp.inf), order, axis=-1)
+    least = jax.lax.cummin(ordered * count / place, axis=p_value.ndim - 1, reverse=True)
+    back = jnp.take_along_axis(jnp.minimum(least, 1), jnp.argsort(order, axis=-1), axis=-1)
+    return jnp.where(tested, back, jnp.nan)
+
+
+@partial(jax.jit, static_argnames=("direction", "level"))
+def replicate(
+    tasks: Enrichment,
+    *,
+    direction: Literal["enriched", "depleted"] = "enriched",
+    level: float = 0.95,
+) -> Replication:
+    """Which motifs hold everywhere, which somewhere, and whether their effect differs.
+
+    "In at least u of T tasks" is tested by T - u + 1 times the u-th smallest p-value (Benjamini and
+    Heller 2008, with Bonferroni's combination): the largest for everywhere, T times the smallest
+    for somewhere. What is not shown everywhere need not be absent anywhere: a motif holds only
+    somewhere if `differs` is small too. For many motifs, pass each through `false_discovery_rate`.
+
+    Args:
+      tasks: of `motif_enrichment`, leaves float[T, F]; where a motif could not be tested (NaN) it
+        does not hold, and its effect is left out.
+      direction: of the effect.
+      level: of the interval.
+
+    Raises:
+      NmjaxError: there are no two tasks, or direction or level is none of the above.
+    """
+    if direction not in ("enriched", "depleted"):
+        raise NmjaxError(f"Got direction={direction!r}; give 'enriched' or 'depleted'.")
+    width = _width(level)
+    effect = jnp.asarray(tasks.log_odds)
+    if effect.ndim != 2 or len(effect) < 2:
+        raise NmjaxError(
+            f"Got effects {list(effect.shape)}, expected float[T, F] of at least two tasks: stack "
+            "them on the first axis."
+        )
+    p_value = getattr(tasks, direction)
+    tested = ~jnp.isnan(p_value)
+    p_value = jnp.where(tested, p_value, 1)
+
+    variance = tasks.std**2
+    weight = jnp.where(tested, 1 / variance, 0)
+    within = jnp.sum(weight * (effect - _mean(weight, effect)[None]) ** 2, axis=0)
+    freedom = jnp.maximum(jnp.sum(tested, axis=0) - 1, 0).astype(effect.dtype)
+    total = jnp.sum(weight, axis=0)
+    scale = total - jnp.sum(weight**2, axis=0) / jnp.where(total > 0, total, 1)
+    between = jnp.where(scale > 0, jnp.maximum(within - freedom, 0) / scale, 0)
+    weight = jnp.where(tested, 1 / (variance + between[None]), 0)
+    mean, std = _mean(weight, effect), jax.lax.rsqrt(jnp.sum(weight, axis=0))
+    return Replication(
+        log_odds=mean,
+        low=mean - width * std,
+        high=mean + width * std,
+        everywhere=jnp.max(p_value, axis=0),
+        somewhere=jnp.minimum(len(effect) * jnp.min(p_value, axis=0), 1),
+        differs=jnp.where(freedom > 0, gammaincc(0.5 * freedom, 0.5 * within), jnp.nan),
+    )
+
+
+def _mean(weight: Array, effect: Array) -> Array:
+    """The weighted mean float[F] of effects float[T, F]; NaN where nothing has weight."""
+    return jnp.sum(weight * effect, axis=0) / jnp.sum(weight, axis=0)
+
+
+def _tails(table: Array, *, rows: int) -> tuple[Array, Array]:
+    """P(K >= k) and P(K <= k) for k, the first cell of float[2, 2], given its margins.
+
+    In the mass function the factorials' large parts cancel into the cells' deviances from what the
+    margins lead to expect (Loader 2000), so single precision suffices for any number of `rows`.
+    """
+    side, motif, total = jnp.sum(table, axis=1), jnp.sum(table, axis=0), jnp.sum(table)
+    expected = side[:, None] * motif[None] / jnp.maximum(total, 1)
+    first = jnp.arange(rows + 1, dtype=table.dtype)
+    cells = [first, side[0] - first, motif[0] - first, side[1] - motif[0] + first]
+    possible = jnp.stack(cells).min(axis=0) >= 0
+    log_mass = -sum(
+        _remainder(cell) + _deviance(cell, mean)
+        for cell, mean in zip(cells, expected.ravel(), strict=True)
+    )
+    log_mass = jnp.where(possible, log_mass, -jnp.inf)
+    mass = jnp.exp(log_mass - jnp.max(log_mass))
+    above = jnp.sum(jnp.where(first >= table[0, 0], mass, 0))
+    below = jnp.sum(jnp.where(first <= table[0, 0], mass, 0))
+    return above / jnp.sum(mass), below / jnp.sum(mass)
+
+
+def _remainder(count: Array) -> Array:
+    """log k! - (k log k - k) of whole counts k; Stirling's series from 16 on."""
+    small = jnp.asarray(_REMAINDER, count.dtype)[jnp.clip(count, 0, 15).astype(jnp.int32)]
+    large = jnp.maximum(count, 16)
+    series = 1 / (12 * large) - 1 / (360 * large**3)
+    return jnp.where(count < 16, small, 0.5 * jnp.log(2 * jnp.pi * large) + series)
+
+
+def _deviance(count: Array, mean: Array) -> Array:
+    """k log(k / m) + m - k, which is m where k is 0."""
+    excess = (count - mean) / jnp.where(mean > 0, mean, 1)
+    some = jnp.where(count > 0, excess, 0)
+    return jnp.where(count > 0, mean * ((1 + some) * jnp.log1p(some) - some), mean)
+
+
+def _width(level: float) -> Array:
+    if not 0 < level < 1:
+        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")
+    return ndtri(jnp.asarray(0.5 * (1 + level)))

@@ -1,0 +1,157 @@
+"""How much of a score's variance each choice explains: functional analysis of variance.
+
+A Sobol index is a share of the variance of the score over architectures whose choices are drawn
+independently (Sobol 2001): *first order* for one choice alone, *pair* for what two explain together
+beyond each alone, *total* for a choice with all of its interactions. Everything here is built from
+one number, the closed index Var(E[score | some choices]) / Var(score).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.patterns.indices import Sensitivity, effects, from_effects, subsets
+from nmjax.spaces import Space, option_mask
+from nmjax.spaces.enumeration import ENUMERABLE
+from nmjax.spaces.radix import to_flat
+from nmjax.stats import bootstrap_interval
+from nmjax.types import Array
+
+
+@partial(jax.jit, static_argnames="space")
+def sobol_indices(
+    space: Space, architecture: Array, score: Array, probabilities: Array | None = None
+) -> Sensitivity:
+    """Sensitivities of the scores of a pool, exactly, from conditional means over its rows.
+
+    On a full factorial pool these are the Sobol indices. On any other they still are shares
+    Var(E[score | choices]) / Var(score) *over that pool*: where its choices depend on one another
+    (validity rules, one of each isomorphism class) the first order also counts what correlated
+    choices explain, pairs may be negative, and orders need not add up to 1. Where isomorphic
+    architectures score alike, give the whole grid, each row with its representative's score. A
+    sparse sample shows too few rows of each group: its conditional means fit noise, first orders
+    and pairs come out too large and totals too small. Predict the rest, or use
+    `sampled_sobol_indices`.
+
+    Args:
+      space: of the architectures; its real-valued choices are left out.
+      architecture: int32[N, C].
+      score: float[..., N], any draws or tasks on leading axes; NaN rows are left out.
+      probabilities: float[C, O], independent marginals of the choices, which weigh the rows by
+        their product; by default every row counts the same.
+
+    Returns:
+      Leaves float[..., C] and float[..., C, C]; NaN where scores are constant.
+
+    Raises:
+      NmjaxError: shapes do not fit, or the space has more than ten million architectures.
+    """
+    architecture = jnp.asarray(architecture, jnp.int32)
+    score = jnp.asarray(score)
+    size = architecture.shape[:1]
+    if architecture.shape[1:] != (space.num_choices,) or score.shape[-1:] != size:
+        raise NmjaxError(
+            f"Got architectures {list(architecture.shape)} with scores {list(score.shape)}; give "
+            f"[N, {space.num_choices}] for space {space.name!r} and one score for each."
+        )
+    if space.size > ENUMERABLE:
+        raise NmjaxError(
+            f"Space {space.name!r} has {space.size:,} architectures, and a table may have "
+            f"{ENUMERABLE:,}; draw from a predictor with sampled_sobol_indices."
+        )
+    if probabilities is None:
+        weight = jnp.ones(size, score.dtype)
+    else:
+        marginals = _check_probabilities(space, probabilities).astype(score.dtype)
+        weight = jnp.prod(marginals[np.arange(space.num_choices), architecture], axis=-1)
+
+    def closed(score: Array) -> Array:
+        succeeded = ~jnp.isnan(score)
+        share = jnp.where(succeeded, weight, 0)
+        share = share / jnp.sum(share)
+        centred = jnp.where(succeeded, score, 0)
+        centred = centred - jnp.sum(share * centred)
+
+        def explained(subset: Array) -> Array:
+            group = to_flat(architecture * subset[None], space.num_options)
+            rows = jnp.stack([share, share * centred], axis=-1)
+            mass, moment = jax.ops.segment_sum(rows, group, space.size).T
+            return jnp.sum(moment**2 / jnp.where(mass > 0, mass, 1))
+
+        of_subsets = jax.lax.map(explained, subsets(space.num_choices).astype(np.int32))
+        return of_subsets / jnp.sum(share * centred**2)
+
+    return from_effects(effects(jnp.vectorize(closed, signature="(n)->(s)")(score)))
+
+
+def sampled_sobol_indices(
+    key: Array,
+    space: Space,
+    function: Callable[[Array], Array],
+    probabilities: Array | None = None,
+    *,
+    samples: int = 4096,
+    resamples: int = 1000,
+    level: float = 0.95,
+) -> Sensitivity:
+    """Sensitivities of a predictor on a space of any size, each an `Interval`, from pairs of draws.
+
+    Two architectures that share some choices and are otherwise drawn apart have a covariance of
+    Var(E[score | those choices]); estimated as in Janon et al. 2014 (equation 6), which for the
+    total index is Jansen's estimator. Intervals resample the draws (Archer, Saltelli and Sobol
+    1997), so they tell the error of sampling and not that of the predictor. Choices are
+    independent: the predictor is asked for architectures that the space may not allow.
+
+    Args:
+      key: a PRNG key.
+      space: whose C choices are drawn.
+      function: int32[N, C] -> float[N], pure.
+      probabilities: float[C, O], marginals of the choices; uniform by default.
+      samples: pairs of draws; the function is called on (C (C + 3) / 2 + 1) times as many.
+      resamples: of the bootstrap.
+      level: of the intervals.
+
+    Raises:
+      NmjaxError: the probabilities do not fit, or as `nmjax.stats.bootstrap_interval`.
+    """
+    exists = option_mask(space)
+    marginals = exists if probabilities is None else _check_probabilities(space, probabilities)
+    draw_key, bootstrap_key = jax.random.split(key)
+    logits = jnp.log(marginals.astype(jnp.result_type(float)))
+    shape = (2, samples, space.num_choices)
+    base, other = jax.random.categorical(draw_key, logits, shape=shape).astype(jnp.int32)
+
+    def partner(subset: Array) -> Array:
+        return function(jnp.where(subset[None], base, other))
+
+    partners = jax.lax.map(partner, subsets(space.num_choices)).T
+    values = jnp.concatenate([function(base)[:, None], partners], axis=-1)
+    interval = bootstrap_interval(
+        bootstrap_key, values[None], _paired_effects, resamples=resamples, level=level
+    )
+    parts = [from_effects(part) for part in interval]
+    return jax.tree.map(lambda *ends: type(interval)(*ends), *parts)
+
+
+def _paired_effects(values: Array) -> Array:
+    """Flat effects float[S] of values float[1, n, 1 + S], those of the base first."""
+    centred = values[0] - jnp.mean(values)
+    base, partner = centred[:, :1], centred[:, 1:]
+    mean = jnp.mean(0.5 * (base + partner), axis=0)
+    covariance = jnp.mean(base * partner, axis=0) - mean**2
+    variance = jnp.mean(0.5 * (base**2 + partner**2), axis=0) - mean**2
+    return effects(covariance / variance)
+
+
+def _check_probabilities(space: Space, probabilities: Array) -> Array:
+    expected = (space.num_choices, space.max_options)
+    if jnp.shape(probabilities) != expected:
+        raise NmjaxError(
+            f"Got probabilities {list(jnp.shape(probabilities))} for space {space.name!r}; give "
+            f"{list(expected)}, zero for options that do not exist."
+        )
+    return jnp.asarray(probabilities)

@@ -1,0 +1,123 @@
+"""A `History` on disk: the folder, and the manifest that says what its rows are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Choice, Space, catalog, get_space
+from nmjax.tasks.importers import check_discrete
+from nmjax.tasks.store import whole_file
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class HistoryStore:
+    """What the manifest of a folder of evaluations says; the rows stay on disk.
+
+    `manifest.json` is written once and never changed. `task=NAME/`, with NAME percent-encoded,
+    holds a task's rows, a Parquet file for each append: choices as int32 option indices, metrics
+    and context as float32. A file appears wholly or not at all and is never written again, so a
+    killed writer loses at most the append in flight, and several processes, on one machine or on
+    a file system that they share, lose none of each other's. Readers see what had appeared when
+    they looked. Other tools read the folder as a hive-partitioned data set.
+
+    Attributes:
+      folder: on a local or mounted file system, not an object store.
+      space: of the architectures.
+      metrics: names of the metrics, raw values.
+      context: K names of what is known of a task before any evaluation.
+    """
+
+    folder: Path
+    space: Space
+    metrics: tuple[str, ...]
+    context: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """Of a file of rows: choices, metrics, context."""
+        return [*(choice.name for choice in self.space.choices), *self.metrics, *self.context]
+
+
+def create_store(
+    folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
+) -> HistoryStore:
+    """The store in `folder`, made where there is none; any number of processes may do so at once.
+
+    Raises:
+      NmjaxError: the folder holds a store of something else, the space has real-valued choices,
+        there is no metric, or two columns would share a name.
+    """
+    check_discrete(space)
+    store = HistoryStore(Path(folder), space, tuple(metrics), tuple(context))
+    names = ["task", *store.columns]
+    if not metrics or len(set(names)) < len(names):
+        raise NmjaxError(
+            f"Columns {names} came, expected at least one metric and no name twice: rename one."
+        )
+    try:
+        with whole_file(store.folder / MANIFEST, new=True) as file:
+            file.write(json.dumps(_description(store), indent=1).encode())
+    except FileExistsError:
+        found = open_store(folder, space)
+        if (found.metrics, found.context) != (store.metrics, store.context):
+            raise NmjaxError(
+                f"{folder} holds metrics {found.metrics} and context {found.context}, not "
+                f"{store.metrics} and {store.context}: open it with open_store, or name another."
+            ) from None
+    return store
+
+
+def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
+    """The store in `folder`; reads its manifest only.
+
+    Args:
+      folder: as given to `create_store`.
+      space: as given to `create_store`; by default that of the catalog, if it has the name and
+        choices. Of any other the manifest holds these alone: neither its cell nor what is valid
+        and isomorphic, which are code.
+
+    Raises:
+      NmjaxError: there is no store, its manifest cannot be read, or its space is another.
+    """
+    path = Path(folder) / MANIFEST
+    try:
+        told = json.loads(path.read_text())
+        if told["schema"] != SCHEMA:
+            raise NmjaxError(
+                f"{path} has schema {told['schema']}, expected {SCHEMA}: use the version of nmjax "
+                "that wrote it."
+            )
+        choices = tuple(Choice(**choice) for choice in told["space"]["choices"])
+        stored = Space(told["space"]["name"], choices)
+        metrics, context = tuple(told["metrics"]), tuple(told["context"])
+    except FileNotFoundError:
+        raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise NmjaxError(f"{path} cannot be read as a history's manifest: {error!r}.") from error
+    if space is None:
+        ready = get_space(stored.name) if stored.name in catalog.names() else stored
+        space = ready if ready.choices == stored.choices else stored
+    elif (space.name, space.choices) != (stored.name, stored.choices):
+        raise NmjaxError(
+            f"{folder} holds architectures of space {stored.name!r} with choices "
+            f"{[c.name for c in stored.choices]}, not of {space.name!r} with "
+            f"{[c.name for c in space.choices]}, or their options differ: give the space that it "
+            "was made with."
+        )
+    return HistoryStore(Path(folder), space, metrics, context)
+
+
+def _description(store: HistoryStore) -> dict[str, Any]:
+    choices = [asdict(choice) for choice in store.space.choices]
+    return {
+        "schema": SCHEMA,
+        "space": {"name": store.space.name, "choices": choices},
+        "metrics": store.metrics,
+        "context": store.context,
+    }
