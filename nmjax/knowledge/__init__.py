@@ -19,7 +19,7 @@ from nmjax.knowledge.similarity import (
     single_source_priors,
 )
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
-from nmjax.knowledge.transfer import adapt_prior
+from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
 
 __all__ = [
     "FeatureParams",
@@ -44,4 +44,5 @@ __all__ = [
     "sample_left_out",
     "sample_sources",
     "single_source_priors",
+    "transfer_knowledge",
 ]

@@ -5,6 +5,8 @@ ranking-weighted Gaussian process ensembles", section 4: RGPE. Ranks make scales
 comparable; draws, rather than means, make an unsure model lose.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
@@ -12,13 +14,12 @@ from jax.scipy.linalg import solve_triangular
 from nmjax.knowledge.features import predict_sources
 from nmjax.knowledge.state import MetaKnowledge
 from nmjax.predictors import (
+    KernelParams,
     Pool,
     PoolPrior,
-    PoolState,
-    init_pool,
+    condition_pool,
     matern,
     noisy_factor,
-    observe_pool,
     sample_pool_prior,
     scale,
     unit_matern,
@@ -29,53 +30,56 @@ _DILUTION_QUANTILE = 0.95
 _JITTER = 1e-4
 
 
-def condition(prior: PoolPrior, pool: Pool, score: Array) -> tuple[PoolState, Array]:
-    """K posteriors after the evaluations of a pool in the order of its rows.
-
-    Args:
-      prior: K of them.
-      pool: the n evaluated architectures.
-      score: float[n]; NaN does not count.
-
-    Returns:
-      The posteriors, and the log evidence float[n, K] of the scores up to each row.
-    """
-    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
-
-    def observe(state: PoolState, newest: Array) -> tuple[PoolState, Array]:
-        seen = jnp.where(rows <= newest, score, jnp.nan)
-        state = observe_pool(state, prior, pool, rows, seen, newest)
-        return state, state.log_evidence
-
-    return jax.lax.scan(observe, init_pool(prior, pool, capacity=score.shape[0]), rows)
-
-
 def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, draws: int) -> Array:
     """Joint draws float[R, S, n] of what the sources' scores are at positions float[n, D].
 
-    Each source is a Gaussian process of its own past alone. One source at a time, as two batched
-    factorisations side by side may wait for ever.
+    Each source is a Gaussian process of its own past alone.
     """
-    params = knowledge.params
-    # Positions are features that are scaled already.
-    kernel = params.kernel._replace(log_relevance=jnp.zeros_like(params.kernel.log_relevance))
-    intercept = jnp.exp(kernel.log_intercept)
-    jitter = _JITTER * jnp.eye(position.shape[0], dtype=position.dtype)
+    kernel, jitter = _of_positions(knowledge), _JITTER * jnp.eye(len(position))
 
-    def root(source: tuple[Array, Array]) -> Array:
+    def root(whitened: Array) -> Array:
+        before = matern(kernel, knowledge.params.groups, position, position)
+        before = before + jnp.exp(kernel.log_intercept) + jitter.astype(position.dtype)
+        return jnp.linalg.cholesky(before - whitened.T @ whitened)
+
+    roots = _over_sources(root, knowledge, position)
+    normal = jax.random.normal(key, (draws, *roots.shape[:2]), roots.dtype)
+    mean = predict_sources(knowledge.sources, position).T
+    return mean[None] + jnp.einsum("rsm,snm->rsn", normal, roots)
+
+
+def source_variance(knowledge: MetaKnowledge, position: Array) -> Array:
+    """Variances float[S, N] of what the sources' scores are at positions float[N, D]."""
+    kernel = _of_positions(knowledge)
+    before = jnp.exp(kernel.log_amplitude) + jnp.exp(kernel.log_intercept)
+
+    def variance(whitened: Array) -> Array:
+        return jnp.maximum(before - jnp.sum(jnp.square(whitened), axis=0), 0)
+
+    return _over_sources(variance, knowledge, position)
+
+
+def _of_positions(knowledge: MetaKnowledge) -> KernelParams:
+    """The kernel of positions, which are features that are scaled already."""
+    kernel = knowledge.params.kernel
+    return kernel._replace(log_relevance=jnp.zeros_like(kernel.log_relevance))
+
+
+def _over_sources(of: Callable[[Array], Array], knowledge: MetaKnowledge, position: Array) -> Array:
+    """`of` each source's covariance float[M, n] with positions, whitened.
+
+    One source at a time, as two batched factorisations side by side may wait for ever.
+    """
+    kernel, groups = _of_positions(knowledge), knowledge.params.groups
+
+    def one(source: tuple[Array, Array]) -> Array:
         past, weights = source
         counts = weights != 0
-        factor = noisy_factor(kernel, params.groups, past, counts)
-        cross = matern(kernel, params.groups, past, position) + intercept
-        white = solve_triangular(factor, jnp.where(counts[:, None], cross, 0), lower=True)
-        before = matern(kernel, params.groups, position, position) + intercept
-        return jnp.linalg.cholesky(before - white.T @ white + jitter)
+        factor = noisy_factor(kernel, groups, past, counts)
+        cross = matern(kernel, groups, past, position) + jnp.exp(kernel.log_intercept)
+        return of(solve_triangular(factor, jnp.where(counts[:, None], cross, 0), lower=True))
 
-    sources = knowledge.sources
-    roots = jax.lax.map(root, (sources.position, sources.weights))
-    normal = jax.random.normal(key, (draws, *roots.shape[:2]), roots.dtype)
-    mean = predict_sources(sources, position).T
-    return mean[None] + jnp.einsum("rsm,snm->rsn", normal, roots)
+    return jax.lax.map(one, (knowledge.sources.position, knowledge.sources.weights))
 
 
 def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, draws: int) -> Array:
@@ -93,7 +97,8 @@ def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, d
       draws: R.
     """
     prior_key, noise_key = jax.random.split(key)
-    state, _ = condition(prior, pool, score)
+    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
+    state, _ = condition_pool(prior, pool, rows, score)
     spread = jnp.sqrt(scale(state))[:, None]
     draw = jax.vmap(lambda key: sample_pool_prior(key, prior, pool, spread)[0])(
         jax.random.split(prior_key, draws)
@@ -127,6 +132,18 @@ def misranked(draws: Array, score: Array) -> Array:
     wrong = (own < draws) != less.reshape(lead + less.shape)
     both = counts[:, None] & counts[None, :]
     return jnp.where(both.reshape(lead + both.shape), wrong, False).astype(score.dtype)
+
+
+def misranked_by_all(source_draws: Array, target_draws: Array, score: Array) -> Array:
+    """`misranked` of R draws of S sources and, last, the target's own, float[R, S + 1, n, n].
+
+    Args:
+      source_draws: float[R, S, n], of `sample_sources`.
+      target_draws: float[R, n, n], of `sample_left_out`.
+      score: float[n]; NaN does not count.
+    """
+    by_sources = misranked(source_draws[:, :, None, :], score)
+    return jnp.concatenate([by_sources, misranked(target_draws, score)[:, None]], axis=1)
 
 
 def rgpe_weights(loss: Array) -> Array:

@@ -14,14 +14,13 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.rgpe import (
-    condition,
-    misranked,
+    misranked_by_all,
     rgpe_weights,
     sample_left_out,
     sample_sources,
 )
 from nmjax.knowledge.state import MetaKnowledge
-from nmjax.predictors import Pool, PoolPrior, get_warp
+from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.stats import wasserstein
 from nmjax.types import Array
 
@@ -123,7 +122,7 @@ def rank_similarity(key: Array, predicted: Array, score: Array) -> Similarity:
     agrees = jnp.sign(predicted[:, None] - predicted[None, :]) * order[..., None]
     seen = jnp.einsum("bi,bj,ijs->bs", weights, weights, agrees)
     unseen = 1 - jnp.square(jnp.sum(weights, axis=-1, keepdims=True))
-    unknown = jax.random.uniform(unseen_key, seen.shape, seen.dtype, minval=-1)
+    unknown = jax.random.uniform(unseen_key, unseen.shape, seen.dtype, minval=-1)
     pairs = 1 - jnp.sum(jnp.square(weights), axis=-1, keepdims=True)
     correlation = (seen + unseen * unknown) / pairs
     return Similarity(jnp.mean(correlation, axis=0), *_ends(correlation))
@@ -150,7 +149,8 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
       score: float[n], warped; NaN does not count.
     """
     weight_key, prior_key = jax.random.split(key)
-    _, so_far = condition(prior, pool, score)
+    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
+    _, so_far = condition_pool(prior, pool, rows, score)
     added = jnp.diff(so_far, axis=0, prepend=jnp.zeros_like(so_far[:1]))
     counts = ~jnp.isnan(score)
     weights = _normalised(_bootstrap_weights(weight_key, counts))
@@ -176,8 +176,7 @@ def rgpe_similarity(
       score: float[n]; NaN does not count.
     """
     weight_key, unseen_key = jax.random.split(key)
-    by_sources = misranked(source_draws[:, :, None, :], score)
-    wrong = jnp.concatenate([by_sources, misranked(target_draws, score)[:, None]], axis=1)
+    wrong = misranked_by_all(source_draws, target_draws, score)
     weights = _bootstrap_weights(weight_key, ~jnp.isnan(score))
     unseen = 1 - jnp.square(jnp.sum(weights, axis=-1))
     unknown = jax.random.uniform(unseen_key, (len(weights), 1, wrong.shape[1]), wrong.dtype)

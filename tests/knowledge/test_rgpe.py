@@ -9,8 +9,15 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from nmjax.knowledge import FeatureParams, MetaKnowledge, rgpe_weights
 from nmjax.knowledge.evidence import fit_sources
-from nmjax.knowledge.rgpe import condition, misranked, sample_left_out, sample_sources
-from nmjax.predictors import KernelParams, Pool, PoolPrior, kernel_noise, kernel_position
+from nmjax.knowledge.rgpe import misranked_by_all, sample_left_out, sample_sources, source_variance
+from nmjax.predictors import (
+    KernelParams,
+    Pool,
+    PoolPrior,
+    condition_pool,
+    kernel_noise,
+    kernel_position,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -50,8 +57,7 @@ def test_weights_against_a_count_by_hand(failed):
 
     @jax.jit
     def weights(sources, target, score):
-        wrong = misranked(sources[:, :, None, :], score), misranked(target, score)[:, None]
-        return rgpe_weights(jnp.sum(jnp.concatenate(wrong, axis=1), axis=(-2, -1)))
+        return rgpe_weights(jnp.sum(misranked_by_all(sources, target, score), axis=(-2, -1)))
 
     np.testing.assert_allclose(weights(sources, target, score), expected, atol=1e-6)
 
@@ -74,6 +80,7 @@ def test_sources_are_drawn_from_their_posteriors(float64):
     knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)
     position = kernel_position(kernel, groups, jnp.asarray(new))
     drawn = sample_sources(jax.random.key(0), knowledge, position, draws=20_000)
+    variance = source_variance(knowledge, position)
     covariance = ConstantKernel(np.exp(0.5)) * Matern(0.5**-0.5, nu=2.5)
     covariance += ConstantKernel(np.exp(-0.7))
     for source in range(2):
@@ -85,6 +92,7 @@ def test_sources_are_drawn_from_their_posteriors(float64):
         mean, spread = process.predict(new, return_cov=True)
         np.testing.assert_allclose(drawn[:, source].mean(0), mean, atol=0.03)
         np.testing.assert_allclose(np.cov(drawn[:, source].T), spread, atol=0.04)
+        np.testing.assert_allclose(variance[source], np.diag(spread), rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -99,7 +107,7 @@ def test_the_target_is_drawn_without_each_evaluation(float64):
     pool = Pool(jnp.asarray(features), jnp.asarray(position))
     drawn = sample_left_out(jax.random.key(0), prior, pool, jnp.asarray(score), draws=3000)
     covariance = (features * values[1]) @ features.T + 0.8 * Matern(nu=2.5)(position)
-    state, _ = condition(prior, pool, jnp.asarray(score))
+    state, _ = condition_pool(prior, pool, jnp.arange(n), jnp.asarray(score))
     unit = float(state.rate[0] / state.shape[0])
     kept = [i for i in range(n) if i not in {left_out, failed}]
     inverse = np.linalg.inv(covariance[np.ix_(kept, kept)] + 0.3 * np.eye(len(kept)))
