@@ -90,13 +90,12 @@ def summary_rows(tasks: tuple[str, ...], found: dict[str, dict[str, Quality]]) -
 
 def marks(name: str, found: dict[str, dict[str, Quality]]) -> list[Mark]:
     """What is asked of ours after 20 evaluations; of qualities [T, L, 5]."""
-    key = jax.random.key(0)
     honest = {method: jnp.asarray(q.spearman[..., MARKED]) for method, q in found["honest"].items()}
     best = max(OTHERS, key=lambda method: honest[method].mean())
     number = int(honest[best].size)
     made = []
     for ours in OURS:
-        ahead = mean_interval(key, honest[ours] - honest[best])
+        ahead = mean_interval(jax.random.key(0), honest[ours] - honest[best])
         made.append(
             Mark(
                 f"{name}: Spearman after 20 evaluations, {ours} less {best}",
@@ -121,7 +120,7 @@ def marks(name: str, found: dict[str, dict[str, Quality]]) -> list[Mark]:
         )
         for how in PASTS[1:]:
             ratio = bootstrap_interval(
-                key,
+                jax.random.key(0),
                 tuple(jnp.asarray(found[how][m].spearman[..., MARKED]) for m in (ours, FLAT)),
                 _cost,
             )

@@ -58,20 +58,20 @@ class Quality(NamedTuple):
     coverage: Array
 
 
-def students(state: PoolState, prior: PoolPrior, which: tuple[int, ...]) -> tuple[Array, ...]:
-    """Degrees of freedom [K, 1], means and scales [K, N] of what some posteriors predict."""
-    of = jnp.array(which)
+def student_ts(state: PoolState, prior: PoolPrior, score: Array) -> Prediction:
+    """The predictions of K posteriors, leaves [K, N]."""
     variance = (state.variance + prior.noise[:, None]) * scale(state)[:, None]
-    return 2 * state.shape[of, None], state.mean[of], jnp.sqrt(variance[of])
-
-
-def student_mixture(log_weights: Array, parameters: tuple[Array, ...], score: Array) -> Prediction:
-    """The prediction of K Student-ts, as `students` returns them, by their log-weights."""
+    parameters = 2 * state.shape[:, None], state.mean, jnp.sqrt(variance)
     with jax.numpy_rank_promotion("allow"):
-        log_density = log_weights[:, None] + student_t_log_prob(score, *parameters)
-        below = student_t_cdf(score, *parameters)
+        log_density = student_t_log_prob(score, *parameters)
+        return Prediction(state.mean, log_density, student_t_cdf(score, *parameters))
+
+
+def mix(log_weights: Array, components: Prediction) -> Prediction:
+    """The prediction of a mixture of K, of leaves [K, N], by log-weights float[K]."""
     weights = jnp.exp(log_weights)
-    return Prediction(weights @ parameters[1], logsumexp(log_density, axis=0), weights @ below)
+    log_density = logsumexp(log_weights[:, None] + components.log_density, axis=0)
+    return Prediction(weights @ components.mean, log_density, weights @ components.cdf)
 
 
 def normal(mean: Array, variance: Array, score: Array) -> Prediction:
@@ -120,7 +120,7 @@ def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -
         # A prediction that is the same everywhere ranks nothing.
         jnp.nan_to_num(spearman(prediction.mean, score, counts)),
         -jnp.sum(log_density) / number,
-        jnp.sum(inside & counts) / number,
+        jnp.sum(jnp.where(counts, inside.astype(score.dtype), 0)) / number,
     )
 
 
@@ -168,12 +168,15 @@ def qualities(
                 lambda both, bent: jnp.append(both, bent[:1], axis=0), knowledge.prior, adapted
             )
             state, _ = condition_pool(priors, pool, rows, seen)
+            components = student_ts(state, priors, warped)
 
             def bayesian(*which: int) -> Prediction:
+                of = jnp.array(which)
                 log_prior = knowledge.confidence if len(which) > 1 else jnp.zeros(1)
-                evidence = state.log_evidence[jnp.array(which)]
-                log_weights = mixture_log_weights(log_prior, evidence, jnp.array(FLOOR))
-                return student_mixture(log_weights, students(state, priors, which), warped)
+                log_weights = mixture_log_weights(
+                    log_prior, state.log_evidence[of], jnp.array(FLOOR)
+                )
+                return mix(log_weights, Prediction(*(leaf[of] for leaf in components)))
 
             target_draws = sample_left_out(target_key, flat, at_rows, seen, draws=DRAWS)
             unit = scale(state)[1]

@@ -20,7 +20,6 @@ from nmjax.predictors import (
     condition_pool,
     matern,
     noisy_factor,
-    sample_pool_prior,
     scale,
     unit_matern,
 )
@@ -99,20 +98,23 @@ def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, d
     prior_key, noise_key = jax.random.split(key)
     rows = jnp.arange(score.shape[0], dtype=jnp.int32)
     state, _ = condition_pool(prior, pool, rows, score)
-    spread = jnp.sqrt(scale(state))[:, None]
-    draw = jax.vmap(lambda key: sample_pool_prior(key, prior, pool, spread)[0])(
-        jax.random.split(prior_key, draws)
-    )
+    spread = jnp.sqrt(scale(state))[0]
+    covariance = (pool.features * prior.variance) @ pool.features.T
+    covariance = covariance + prior.amplitude[:, None] * unit_matern(pool.position, pool.position)
+    # A root without a factorisation, by the inverse that conditioning grows.
+    clear = prior._replace(noise=jnp.full_like(prior.noise, _JITTER))
+    inverse = condition_pool(clear, pool, rows, jnp.zeros_like(score))[0].inverse[0]
+    root = (covariance + _JITTER * jnp.eye(len(rows), dtype=covariance.dtype)) @ inverse.T
+    draw = jax.random.normal(prior_key, (draws, len(rows)), covariance.dtype) @ root.T
+    draw = prior.mean @ pool.features.T + spread * draw
     noise = jax.random.normal(noise_key, draw.shape, draw.dtype)
-    noise = noise * spread * jnp.sqrt(prior.noise)[:, None]
+    noise = noise * spread * jnp.sqrt(prior.noise[0])
     residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw - noise)
     precision = state.inverse[0].T @ state.inverse[0]
     diagonal = jnp.diagonal(precision)
     weights = residual @ precision
     own = weights / jnp.where(diagonal > 0, diagonal, 1)[None, :]
     weights = weights[:, None, :] - own[:, :, None] * precision[None]
-    covariance = (pool.features * prior.variance) @ pool.features.T
-    covariance = covariance + prior.amplitude[:, None] * unit_matern(pool.position, pool.position)
     return draw[:, None, :] + weights @ covariance
 
 

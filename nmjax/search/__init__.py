@@ -8,6 +8,7 @@ from nmjax.search.acquisition import (
     thompson_sampling,
     upper_confidence_bound,
 )
+from nmjax.search.advice import Advice, advise
 from nmjax.search.baselines import past_best_search, random_search, regularised_evolution
 from nmjax.search.loop import (
     SearchAlgorithm,
@@ -25,6 +26,7 @@ from nmjax.search.study import Study, observe, start_study, suggest
 
 __all__ = [
     "AcquisitionContext",
+    "Advice",
     "Problem",
     "Record",
     "SearchAlgorithm",
@@ -32,6 +34,7 @@ __all__ = [
     "SearchInfo",
     "SearchState",
     "Study",
+    "advise",
     "bayesian_search",
     "default_hyper",
     "expected_improvement",

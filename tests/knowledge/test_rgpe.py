@@ -69,6 +69,7 @@ def test_without_dilution_nothing_is_barred():
     np.testing.assert_allclose(rgpe_weights(loss.at[1, 0].set(3.0)), [2 / 3, 1 / 3], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sources_are_drawn_from_their_posteriors(float64):
     """Means and covariances against scikit-learn's Gaussian process."""
     x, y, new = RNG.normal(size=(2, 30, 3)), RNG.normal(size=(2, 30)), RNG.normal(size=(4, 3))
