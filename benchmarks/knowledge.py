@@ -37,8 +37,6 @@ RESULTS = Path(__file__).parent / "results"
 
 def mislead(key: Array, score: Array, how: str) -> Array:
     """Scores float[S, M] of sources, all or every other one negated or permuted."""
-    if how == "honest":
-        return score
     wrong = -score
     if how.endswith("permuted"):
         wrong = jax.random.permutation(key, score, axis=1, independent=True)
@@ -60,18 +58,22 @@ def measure(
     encoding = encode(suite.space, jnp.asarray(suite.pool)[rows])
     score = nmjax.scores(suite)[split.target_index][rows]
     keys = jax.random.split(lane_key, lanes)
-    found = {}
-    for how in PASTS:
-        scores = {metric.name: mislead(mislead_key, honest, how)}
+
+    def learned(how: str) -> nmjax.MetaKnowledge:
         knowledge, _ = nmjax.learn_from_history(
-            prepare_key,
-            prepared.history._replace(metrics=scores),
+            jax.random.clone(prepare_key),
+            prepared.history._replace(metrics={metric.name: mislead(mislead_key, honest, how)}),
             metric,
             np.isin(split.sources, prepared.meta_validation),
             space=suite.space,
         )
-        found[how] = jax.tree.map(np.asarray, qualities(keys, knowledge, encoding, score))
-    return found
+        return knowledge
+
+    def judged(knowledge: nmjax.MetaKnowledge) -> dict[str, Quality]:
+        return jax.tree.map(np.asarray, qualities(keys, knowledge, encoding, score))
+
+    misled = {how: judged(learned(how)) for how in PASTS[1:]}
+    return {PASTS[0]: judged(prepared.knowledge)} | misled
 
 
 def summary_rows(tasks: tuple[str, ...], found: dict[str, dict[str, Quality]]) -> list[dict]:

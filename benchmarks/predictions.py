@@ -146,13 +146,14 @@ def qualities(
         return jax.grad(lambda s: jnp.nansum(compress(s, reference)))(score)
 
     def lane(key: Array) -> dict[str, Quality]:
-        row_key, source_key, target_key, rank_key = jax.random.split(key, 4)
+        row_key, source_key, model_key = jax.random.split(key, 3)
         rows = jax.random.permutation(row_key, len(score))[: max(NUMBERS)].astype(jnp.int32)
         counts = jnp.ones(score.shape, bool).at[rows].set(False) & ~jnp.isnan(score)
         at_rows = Pool(pool.features[rows], pool.position[rows])
         source_draws = sample_sources(source_key, knowledge, at_rows.position, draws=DRAWS)
 
         def after(number: Array) -> dict[str, Quality]:
+            target_key, rank_key = jax.random.split(jax.random.fold_in(model_key, number))
             is_seen = jnp.arange(max(NUMBERS)) < number
             paid = jnp.where(is_seen, score[rows], jnp.nan)
             reference = jnp.where(

@@ -68,11 +68,12 @@ def transfer_knowledge(
 def adapt_prior(prior: PoolPrior, similarity: Similarity) -> PoolPrior:
     """The prior of a target whose expected scores follow the sources by their similarity.
 
-    Of the sum of the sources' mean weights, each gets the share that it has of what all are
-    expected to have above 0, under normals with the estimates and intervals: sources of which
-    little is known share alike, those that are surely unlike the target get nothing. Variances
-    stay: what evaluations say later may still correct the shares. A prior that is then conditioned
-    on the evaluations behind the similarity counts them twice.
+    Each source's share is that of what all are expected to have above 0, under normals with the
+    estimates and intervals: where little is known they share alike, and those that are surely
+    unlike the target get nothing. By the size of the sum of the sources' mean weights, shares above
+    an equal one add to a mean weight and those below take from it; so a positive sum is dealt out
+    by shares. Variances stay: what evaluations say later may still correct the shares. A prior that
+    is then conditioned on the evaluations behind the similarity counts them twice.
 
     Args:
       prior: of K components, a constant and the S sources coming first among its features; a
@@ -85,7 +86,8 @@ def adapt_prior(prior: PoolPrior, similarity: Similarity) -> PoolPrior:
     expected = spread * norm.pdf(unit) + similarity.estimate * norm.cdf(unit)
     worth = jnp.where(unsure, expected, jnp.maximum(similarity.estimate, 0))
     total = jnp.sum(worth)
-    share = jnp.where(total > 0, worth / jnp.where(total > 0, total, 1), 1 / worth.shape[0])
+    equal = 1 / worth.shape[0]
+    share = jnp.where(total > 0, worth / jnp.where(total > 0, total, 1), equal)
     at_sources = slice(1, 1 + worth.shape[0])
-    together = jnp.sum(prior.mean[:, at_sources], axis=-1, keepdims=True)
-    return prior._replace(mean=prior.mean.at[:, at_sources].set(together * share[None, :]))
+    size = jnp.abs(jnp.sum(prior.mean[:, at_sources], axis=-1, keepdims=True))
+    return prior._replace(mean=prior.mean.at[:, at_sources].add(size * (share - equal)[None, :]))

@@ -32,6 +32,13 @@ def test_expected_scores_follow_the_sources_that_are_surely_alike(estimate, sour
     jax.tree.map(np.testing.assert_array_equal, ours[1:], PRIOR[1:])
 
 
+def test_where_sources_oppose_the_rest_those_that_are_alike_do_not():
+    """A negative sum of mean weights does not turn a source that is alike into its opposite."""
+    prior = PRIOR._replace(mean=-PRIOR.mean)
+    ours = jax.jit(adapt_prior)(prior, certain(jnp.array([0.5, 0.0, 0.0])))
+    np.testing.assert_allclose(ours.mean[0, 1:4], [0.2, -0.4, -0.4], atol=1e-6)
+
+
 def test_shares_are_of_what_is_expected_above_zero():
     """Against the mean of a truncated normal times the probability of being above 0."""
     estimate, spread = np.array([0.5, 0.1, -0.3]), np.array([0.2, 0.4, 0.3])
@@ -39,13 +46,13 @@ def test_shares_are_of_what_is_expected_above_zero():
     above = stats.truncnorm(-estimate / spread, np.inf, estimate, spread)
     worth = above.mean() * stats.norm.cdf(estimate / spread)
     similarity = Similarity(*map(jnp.float32, (estimate, estimate - half, estimate + half)))
-    ours = adapt_prior(PRIOR, similarity).mean[0, 1:4]
+    ours = jax.jit(adapt_prior)(PRIOR, similarity).mean[0, 1:4]
     np.testing.assert_allclose(ours, 0.6 * worth / worth.sum(), rtol=1e-5)
 
 
 def test_what_is_hardly_known_is_shared_alike():
     estimate = jnp.array([0.1, 0.0, -0.1])
-    ours = adapt_prior(PRIOR, Similarity(estimate, estimate - 9, estimate + 9))
+    ours = jax.jit(adapt_prior)(PRIOR, Similarity(estimate, estimate - 9, estimate + 9))
     np.testing.assert_allclose(ours.mean[0, 1:4], 0.2, rtol=0.05)
 
 
@@ -55,10 +62,10 @@ def test_lanes_and_gradients():
     def expected_by_third(estimate):
         return adapt_prior(PRIOR, certain(estimate)).mean[0, 3]
 
-    ours = jax.vmap(expected_by_third)(lanes)
+    ours = jax.jit(jax.vmap(expected_by_third))(lanes)
     np.testing.assert_allclose(ours, 0.6 * lanes[:, 2] / lanes.sum(1), rtol=1e-5)
     # d (c / sum) / d c = (sum - c) / sum^2, times what all the sources weigh.
-    slope = jax.grad(expected_by_third)(lanes[0])
+    slope = jax.jit(jax.grad(expected_by_third))(lanes[0])
     np.testing.assert_allclose(slope[2], 0.6 * 0.8 / 0.9**2, rtol=1e-5)
 
 
@@ -81,7 +88,9 @@ def transferred():
         traces.append(None)
         return transfer_knowledge(key, knowledge, encoding, score)
 
-    found = [transfer(jax.random.key(0), knowledge, s) for s in (jnp.full(20, jnp.nan), score)]
+    found = [
+        transfer(jax.random.key(0), knowledge, s) for s in (jnp.full_like(score, jnp.nan), score)
+    ]
     assert len(traces) == 1
     return *found, knowledge, encoding, score
 
@@ -89,7 +98,9 @@ def transferred():
 @pytest.mark.slow
 def test_without_evaluations_nothing_changes(transferred):
     none, _, knowledge, _, _ = transferred
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), none, knowledge)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), none, knowledge
+    )
 
 
 @pytest.mark.slow
