@@ -11,7 +11,6 @@ mislead: all of them negated or permuted, or every other one. Writes
 benchmarks/results/knowledge_SUITE.json.
 """
 
-import argparse
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
+from benchmarks.held_out import parse, settings
 from benchmarks.predictions import DRAWS, FLAT, FLOOR, NUMBERS, Quality, qualities
 from nmjax.experiments import Mark, Result, provenance, write_result
 from nmjax.experiments.leave_one_out import prepare
@@ -147,12 +147,7 @@ def _cost(pair: tuple[Array, Array]) -> Array:
 
 def main() -> None:
     """Measures and writes the result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suite", default="transnas101")
-    parser.add_argument("--lanes", type=int, default=8)
-    parser.add_argument("--history-size", type=int, default=300)
-    parser.add_argument("--data", type=Path, default=None)
-    arguments = parser.parse_args()
+    arguments = parse(__doc__.splitlines()[0], lanes=8)
     begun, origin = time.perf_counter(), provenance()
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     by_task = []
@@ -169,14 +164,7 @@ def main() -> None:
         **origin,
         split="leave one task out",
         seeds=(0,),
-        config={
-            "lanes": arguments.lanes,
-            "history_size": arguments.history_size,
-            "learn": vars(nmjax.LearnConfig()),
-            "pool": POOL,
-            "draws": DRAWS,
-            "floor": FLOOR,
-        },
+        config=settings(arguments) | {"pool": POOL, "draws": DRAWS, "floor": FLOOR},
         seconds=time.perf_counter() - begun,
         rows=tuple(rows),
         marks=tuple(marks(suite.name, found)),

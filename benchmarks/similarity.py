@@ -8,7 +8,6 @@ the Spearman correlations of the whole tables; and how often the intervals of "r
 Kendall correlation of a source's predictions with the target, over 2000 rows.
 """
 
-import argparse
 import time
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
+from benchmarks.held_out import parse, settings
 from nmjax.experiments import Result, provenance, write_result
 from nmjax.experiments.leave_one_out import Prepared, prepare
 from nmjax.knowledge import Similarity, compute_task_similarity
@@ -85,12 +85,7 @@ def judge(key: jax.Array, prepared: Prepared, lanes: int) -> dict[str, np.ndarra
 
 def main() -> None:
     """Measures and writes the result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suite", default="transnas101")
-    parser.add_argument("--lanes", type=int, default=16)
-    parser.add_argument("--history-size", type=int, default=300)
-    parser.add_argument("--data", type=Path, default=None)
-    arguments = parser.parse_args()
+    arguments = parse(__doc__.splitlines()[0], lanes=16)
     begun, origin = time.perf_counter(), provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
@@ -114,12 +109,7 @@ def main() -> None:
         **origin,
         split="leave one task out",
         seeds=(0,),
-        config={
-            "lanes": arguments.lanes,
-            "history_size": arguments.history_size,
-            "learn": vars(nmjax.LearnConfig()),
-            "truth_rows": TRUTH_ROWS,
-        },
+        config=settings(arguments) | {"truth_rows": TRUTH_ROWS},
         seconds=time.perf_counter() - begun,
         rows=tuple(rows),
     )
