@@ -1,6 +1,12 @@
 """Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
 
-from nmjax.stats.bootstrap import Interval, bootstrap_interval, mean_interval, paired_bootstrap
+from nmjax.stats.bootstrap import (
+    Interval,
+    bootstrap_interval,
+    check_level,
+    mean_interval,
+    paired_bootstrap,
+)
 from nmjax.stats.calibration import calibration_error, interval_coverage
 from nmjax.stats.gaussian import (
     from_covariance,
@@ -20,6 +26,7 @@ __all__ = [
     "Interval",
     "bootstrap_interval",
     "calibration_error",
+    "check_level",
     "from_covariance",
     "gaussian_log_prob",
     "import_tfp",
