@@ -62,6 +62,61 @@ def sinusoids() -> str:
     return tables.table(header, rows)
 
 
+def task_sampling() -> str:
+    """What choosing the tasks of meta-training is worth, beside choosing none."""
+
+    def difference(row: dict, name: str) -> str:
+        return tables.with_interval(row[f"{name}_less_uniform"], row[f"{name}_less_uniform_ci"])
+
+    found = [read_result(path) for path in RESULTS.glob("task_sampling.json")]
+    header = ("tasks", "chosen", "n", "mean squared error", "less uniform", "hardest tenth")
+    header += ("Spearman", "less uniform")
+    filled = [
+        tables.with_origin(
+            result,
+            header,
+            (
+                (
+                    row["family"],
+                    row["sampling"],
+                    str(row["n"]),
+                    tables.with_interval(row["mse"], row["mse_ci"]),
+                    difference(row, "mse"),
+                    f"{row['mse_of_hardest_tenth']:.3f}",
+                    tables.with_interval(row["spearman"], row["spearman_ci"]),
+                    difference(row, "spearman"),
+                )
+                for row in result.rows
+            ),
+        )
+        for result in found
+    ]
+    return "\n\n".join(filled) or "Not measured yet."
+
+
+def accuracy() -> str:
+    """Rank correlations of new tasks' scores by suite, method and shots, over all tasks."""
+    filled = []
+    for path in sorted(RESULTS.glob("accuracy_*.json")):
+        result = read_result(path)
+        overall = [row for row in result.rows if row["task"] == "all"]
+        header = (path.stem.removeprefix("accuracy_"), *map(str, overall[0]["shots"]))
+        rows = [
+            (
+                row["method"],
+                *("" if at is None else tables.with_interval(at, ci) for at, ci in _by_shots(row)),
+                "" if row["known"] is None else f"{row['known']:.3f}",
+            )
+            for row in overall
+        ]
+        filled.append(tables.with_origin(result, (*header, "measured before, at 20"), rows))
+    return "\n\n".join(filled) or "Not measured yet."
+
+
+def _by_shots(row: dict) -> zip:
+    return zip(row["spearman"], row["spearman_ci"], strict=True)
+
+
 def latency() -> str:
     """Rank correlations on unseen devices with 20 labels, beside what was published."""
     result = read_result(RESULTS / "latency_fbnet.json")
@@ -95,8 +150,11 @@ def speed() -> str:
 def marks() -> str:
     """Every mark of meta-learning, met or not."""
     names = ("latency_fbnet", "latency_help", "meta_throughput")
-    found = [read_result(RESULTS / f"{name}.json") for name in names]
-    return tables.marks([*_sinusoids(), *found])
+    paths = [
+        *(RESULTS / f"{name}.json" for name in names),
+        *sorted(RESULTS.glob("accuracy_*.json")),
+    ]
+    return tables.marks([*_sinusoids(), *map(read_result, paths)])
 
 
 def _sinusoids() -> list[Result]:

@@ -214,7 +214,7 @@ def rows_of(family: str, found: dict[str, Scores]) -> list[dict]:
 
 def hardest_tenth(errors: np.ndarray) -> float:
     """The mean of the largest tenth of errors, rounded up."""
-    return float(np.sort(errors, axis=None)[-(-errors.size // -10) :].mean())
+    return float(np.sort(errors, axis=None)[-errors.size // 10 :].mean())
 
 
 def _with_interval(name: str, values: np.ndarray) -> dict[str, float | tuple[float, float]]:

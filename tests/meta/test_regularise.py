@@ -167,7 +167,7 @@ def test_what_is_not_remembered_is_read_from_the_support(told_by_inputs):
 @pytest.mark.slow
 def test_conformance(sinusoids):
     network = make_network((12,), activation="tanh")
-    base = maml(squared_error(network.apply), optax.sgd(0.0), inner_steps=2)
+    base = maml(squared_error(network.apply), optax.sgd(0.0), inner_steps=1)
     check_meta_learner(
         regularised(base, optax.adam(1e-2)),
         with_uncertainty(network.init(jax.random.key(0), 1)),
