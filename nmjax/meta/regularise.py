@@ -168,4 +168,4 @@ def _divergence(params: UncertainParams, prior_std: Array) -> Array:
         return kullback_leibler_divergence(weights, prior)
 
     found = jax.tree.map(of_leaf, *params[::-1], is_leaf=lambda leaf: leaf is None)
-    return sum(jax.tree.leaves(found))
+    return jax.tree.reduce(jnp.add, found)
