@@ -15,6 +15,7 @@ IMPLEMENTATIONS = {
     "maml_torch-higher": "PyTorch, higher",
     "learn2learn": "learn2learn",
 }
+UNMEASURED = "Not measured yet."
 SETS = ("FD", "F1", "F2", "F3", "F4", "FA", "mean")
 
 
@@ -64,57 +65,50 @@ def sinusoids() -> str:
 
 def task_sampling() -> str:
     """What choosing the tasks of meta-training is worth, beside choosing none."""
-
-    def difference(row: dict, name: str) -> str:
-        return tables.with_interval(row[f"{name}_less_uniform"], row[f"{name}_less_uniform_ci"])
-
-    found = [read_result(path) for path in RESULTS.glob("task_sampling.json")]
+    path = RESULTS / "task_sampling.json"
+    if not path.exists():
+        return UNMEASURED
+    result = read_result(path)
     header = ("tasks", "chosen", "n", "mean squared error", "less uniform", "hardest tenth")
-    header += ("Spearman", "less uniform")
-    filled = [
-        tables.with_origin(
-            result,
-            header,
-            (
-                (
-                    row["family"],
-                    row["sampling"],
-                    str(row["n"]),
-                    tables.with_interval(row["mse"], row["mse_ci"]),
-                    difference(row, "mse"),
-                    f"{row['mse_of_hardest_tenth']:.3f}",
-                    tables.with_interval(row["spearman"], row["spearman_ci"]),
-                    difference(row, "spearman"),
-                )
-                for row in result.rows
-            ),
+
+    def cell(row: dict, name: str) -> str:
+        return tables.with_interval(row[name], row[f"{name}_ci"])
+
+    rows = (
+        (
+            row["family"],
+            row["sampling"],
+            str(row["n"]),
+            cell(row, "mse"),
+            cell(row, "mse_less_uniform"),
+            f"{row['mse_of_hardest_tenth']:.3f}",
+            cell(row, "spearman"),
+            cell(row, "spearman_less_uniform"),
         )
-        for result in found
-    ]
-    return "\n\n".join(filled) or "Not measured yet."
+        for row in result.rows
+    )
+    return tables.with_origin(result, (*header, "Spearman", "less uniform"), rows)
 
 
 def accuracy() -> str:
     """Rank correlations of new tasks' scores by suite, method and shots, over all tasks."""
-    filled = []
+
+    def cells(row: dict) -> tuple[str, ...]:
+        correlations = (
+            "" if value is None else tables.with_interval(value, ci)
+            for value, ci in zip(row["spearman"], row["spearman_ci"], strict=True)
+        )
+        known = "" if row["known"] is None else f"{row['known']:.3f}"
+        return (row["method"], *correlations, known)
+
+    found = []
     for path in sorted(RESULTS.glob("accuracy_*.json")):
         result = read_result(path)
         overall = [row for row in result.rows if row["task"] == "all"]
-        header = (path.stem.removeprefix("accuracy_"), *map(str, overall[0]["shots"]))
-        rows = [
-            (
-                row["method"],
-                *("" if at is None else tables.with_interval(at, ci) for at, ci in _by_shots(row)),
-                "" if row["known"] is None else f"{row['known']:.3f}",
-            )
-            for row in overall
-        ]
-        filled.append(tables.with_origin(result, (*header, "measured before, at 20"), rows))
-    return "\n\n".join(filled) or "Not measured yet."
-
-
-def _by_shots(row: dict) -> zip:
-    return zip(row["spearman"], row["spearman_ci"], strict=True)
+        shots = map(str, overall[0]["shots"])
+        header = (path.stem.removeprefix("accuracy_"), *shots, "measured before, at 20")
+        found.append(tables.with_origin(result, header, map(cells, overall)))
+    return "\n\n".join(found) or UNMEASURED
 
 
 def latency() -> str:

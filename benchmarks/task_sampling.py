@@ -47,6 +47,7 @@ SHOTS, QUERY = 10, 10  # of a source's task in a meta-update
 CURVE_SOURCES, CURVE_TARGETS, CURVE_ROWS = 32, 16, 40
 PAST, TARGET_SHOTS = 300, 20  # evaluations of a suite's sources and of its target
 CHOICES = replace(BASE, updates=400)
+TRAINING_KEY = 1_000_003  # keys of tasks are the seeds
 
 
 class Sampling(NamedTuple):
@@ -138,7 +139,8 @@ def suite_worlds(suite: nmjax.Suite, seeds: int) -> World:
     for task in suite.tasks:
         split = nmjax.leave_one_out(suite, task)
         past, target = table[split.source_indices], table[split.target_index]
-        worlds.append(jax.vmap(of_seed, in_axes=(0, None, None))(_keys(seeds), past, target))
+        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(_keys(seeds), split.target_index)
+        worlds.append(jax.vmap(of_seed, in_axes=(0, None, None))(keys, past, target))
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *worlds)
 
 
@@ -174,10 +176,10 @@ def measure(worlds: World, sampling: Sampling, choices: Choices) -> Scores:
         return jax.lax.scan(one, state, jax.random.split(key, choices.updates // 2))[0]
 
     def of_world(key: Array, world: World) -> Scores:
-        init_key, early_key, late_key = jax.random.split(key, 3)
+        params_key, init_key, early_key, late_key = jax.random.split(key, 4)
         sources, targets = world
         alike = WeightedSources(sources, jnp.zeros(sources.y.shape[0]))
-        start = NETWORK.init(init_key, sources.x.shape[-1])
+        start = NETWORK.init(params_key, sources.x.shape[-1])
         early = meta_train(early_key, learner.init(init_key, start), alike)
 
         def of_target(target: Episode) -> Scores:
@@ -190,7 +192,7 @@ def measure(worlds: World, sampling: Sampling, choices: Choices) -> Scores:
 
         return jax.vmap(of_target)(targets)
 
-    keys = jax.random.split(jax.random.key(0), worlds.sources.y.shape[0])
+    keys = jax.random.split(jax.random.key(TRAINING_KEY), worlds.sources.y.shape[0])
     return jax.lax.map(lambda lane: of_world(*lane), (keys, worlds))
 
 

@@ -72,8 +72,8 @@ Learner = TypeVar("Learner", MetaLearner, ProbabilisticLearner)
 def regularised(learner: Learner, optimizer: optax.GradientTransformation) -> Learner:
     """Meta-trains what a learner adapts as normal weights that are held near to knowing nothing.
 
-    Meta-regularisation on weights (Yin et al., 2020, section 4.2, equation 5): the mean query loss
-    after adapting from weights drawn anew for each task, plus strength times the divergence of the
+    Meta-regularisation on weights (Yin et al., 2020, section 4.2): the mean query loss after
+    adapting from weights drawn anew for each task, plus strength times the divergence of the
     weights from N(0, prior_std^2). To adapt, and to be evaluated, a learner begins at the mean.
     Which weights are held is for `with_uncertainty` to say: of MAML, the authors hold an encoder
     that no inner step moves, which is `anil` with the leaves that are not its head.
