@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation
@@ -159,13 +160,11 @@ def _draw(key: Array, params: UncertainParams) -> PyTree:
 
 def _divergence(params: UncertainParams, prior_std: Array) -> Array:
     """Nats of the uncertain weights from the prior, float[]."""
-
-    def of_leaf(log_std: Array | None, mean: Array) -> Array | None:
-        if log_std is None:
-            return None
-        prior = Gaussian(jnp.zeros((1,)), jnp.reshape(prior_std, 1))
-        weights = Gaussian(mean.ravel(), jnp.exp(log_std.ravel()))
-        return kullback_leibler_divergence(weights, prior)
-
-    found = jax.tree.map(of_leaf, *params[::-1], is_leaf=lambda leaf: leaf is None)
-    return jax.tree.reduce(jnp.add, found)
+    uncertain = jax.tree.map(
+        lambda log_std, mean: None if log_std is None else mean,
+        *params[::-1],
+        is_leaf=lambda leaf: leaf is None,
+    )
+    mean, log_std = (ravel_pytree(tree)[0] for tree in (uncertain, params.log_std))
+    prior = Gaussian(jnp.zeros_like(mean), jnp.broadcast_to(prior_std, mean.shape))
+    return kullback_leibler_divergence(Gaussian(mean, jnp.exp(log_std)), prior)

@@ -52,6 +52,7 @@ def tasks(sinusoids):
     return sinusoids(jax.random.key(1), (0.5, 2.0), tasks=4, size=4)
 
 
+@pytest.mark.slow
 def test_the_divergence_is_the_integral(tasks):
     means, stds = np.array([0.3, -1.0]), np.array([0.5, 0.1])
     params = UncertainParams(
@@ -60,7 +61,7 @@ def test_the_divergence_is_the_integral(tasks):
     )
     learner = regularised(maml(indifferent, SGD, inner_steps=1), SGD)
     state = learner.init(jax.random.key(0), params)
-    _, info = learner.update(jax.random.key(0), state, tasks, hyper_of(1.0, 2.0))
+    _, info = jax.jit(learner.update)(jax.random.key(0), state, tasks, hyper_of(1.0, 2.0))
 
     def nats(mean, std):
         ours, prior = stats.norm(mean, std), stats.norm(0, 2)
@@ -91,11 +92,12 @@ def test_where_nothing_is_to_be_learned_nothing_is_known(tasks):
     np.testing.assert_allclose(info.divergence[-1], 0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_each_task_draws_weights_of_its_own(sinusoids):
     tasks = sinusoids(jax.random.key(1), (0.5, 2.0), tasks=4000, size=1)
     learner = regularised(maml(squared, SGD, inner_steps=1), SGD)
     state = learner.init(jax.random.key(0), with_uncertainty(jnp.asarray([1.5]), 0.4))
-    _, info = learner.update(jax.random.key(2), state, tasks, hyper_of(0.0))
+    _, info = jax.jit(learner.update)(jax.random.key(2), state, tasks, hyper_of(0.0))
     # A step on w^2 at rate .1 leaves .8 w: of its square these are the moments.
     law = stats.ncx2(1, (1.5 / 0.4) ** 2, scale=(0.8 * 0.4) ** 2)
     assert stats.kstest(np.asarray(info.query_losses), law.cdf).pvalue > 0.01
@@ -140,10 +142,8 @@ def test_what_is_not_remembered_is_read_from_the_support(told_by_inputs):
     seen, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
     network = make_network((24, 24), activation="tanh")
     adam = optax.adam(3e-3)
-    base, params = (
-        maml(squared_error(network.apply), adam, inner_steps=2),
-        network.init(jax.random.key(0), 4),
-    )
+    base = maml(squared_error(network.apply), adam, inner_steps=2)
+    params = network.init(jax.random.key(0), 4)
 
     def losses(learner, params, hyper):
         def step(state, key):
