@@ -12,6 +12,7 @@ from nmjax.predictors import (
     PoolPrior,
     init_pool,
     observe_pool,
+    pool_covariance,
     pool_information_gain,
     predict_evaluation,
     predict_pool,
@@ -101,6 +102,18 @@ def assert_dense(state, scores):
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
 def test_it_is_the_dense_posterior(float64, wrap):
     assert_dense(wrap(observe_all)(*inputs(), constant(FAILED)), FAILED)
+
+
+def test_covariances_between_rows_and_the_pool(float64):
+    prior, pool = inputs()
+    state = observe_all(prior, pool, constant(FAILED))
+    rows = np.array([0, 5, 19, 3])
+    ours = pool_covariance(state, prior, pool, jnp.asarray(ROWS), jnp.asarray(rows))
+    for component, covariance in enumerate(ours):
+        theirs = dense(component, FAILED)
+        np.testing.assert_allclose(
+            covariance, theirs["scale"] * theirs["covariance"][rows], rtol=1e-8, atol=1e-10
+        )
 
 
 def test_scores_may_be_warped_anew(float64):
