@@ -15,6 +15,7 @@ from nmjax.stats.gaussian import (
 from nmjax.stats.kl import kullback_leibler_divergence
 from nmjax.stats.ranking import kendall, rank, spearman
 from nmjax.stats.tfp import import_tfp
+from nmjax.stats.truncated import truncated_moments
 
 __all__ = [
     "Interval",
@@ -36,4 +37,5 @@ __all__ = [
     "student_t_log_prob",
     "to_covariance",
     "to_multivariate",
+    "truncated_moments",
 ]
