@@ -18,7 +18,9 @@ def sample(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
     size = (*shape, space.num_choices)
     num_options = jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), size)
 
-    return draw_valid(key, space, lambda key: jax.random.randint(key, size, 0, num_options, jnp.int32))
+    return draw_valid(
+        key, space, lambda key: jax.random.randint(key, size, 0, num_options, jnp.int32)
+    )
 
 
 def draw_valid(key: Array, space: Space, draw: Callable[[Array], Array]) -> Array:
