@@ -7,6 +7,7 @@ from nmjax.knowledge.adapted import (
     restrict_space,
     to_original,
 )
+from nmjax.knowledge.continual import num_sources, update, with_capacity
 from nmjax.knowledge.features import PoolFeatures, pool_features
 from nmjax.knowledge.information import (
     compute_information_gain,
@@ -15,6 +16,18 @@ from nmjax.knowledge.information import (
 )
 from nmjax.knowledge.learn import LearnConfig, LearnInfo, learn_from_history
 from nmjax.knowledge.limits import adapt_limit
+from nmjax.knowledge.mapping import (
+    NAS_BENCH_201_TO_TRANSNAS101,
+    Counterparts,
+    counterparts,
+    join_histories,
+    map_architectures,
+    map_history,
+    nearest_architectures,
+    rename,
+    shared_encoding,
+    shared_names,
+)
 from nmjax.knowledge.mixture import mixture_log_weights
 from nmjax.knowledge.sampling import (
     SamplingDistribution,
@@ -29,7 +42,9 @@ from nmjax.knowledge.sampling import (
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
 
 __all__ = [
+    "NAS_BENCH_201_TO_TRANSNAS101",
     "AdaptedSpace",
+    "Counterparts",
     "FeatureParams",
     "LearnConfig",
     "LearnInfo",
@@ -40,18 +55,29 @@ __all__ = [
     "adapt_limit",
     "adapt_space",
     "compute_information_gain",
+    "counterparts",
     "expected_information_gain",
     "from_original",
+    "join_histories",
     "learn_from_history",
+    "map_architectures",
+    "map_history",
     "mixture_log_weights",
+    "nearest_architectures",
+    "num_sources",
     "pool_features",
     "realised_information_gain",
+    "rename",
     "restrict_space",
     "sample_architectures",
     "sampling_divergence",
     "sampling_moments",
+    "shared_encoding",
+    "shared_names",
     "to_original",
     "truncate_sampling",
     "uniform_sampling",
+    "update",
     "update_sampling_distribution",
+    "with_capacity",
 ]
