@@ -39,11 +39,14 @@ from nmjax.knowledge.sampling import (
     uniform_sampling,
     update_sampling_distribution,
 )
+from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
 __all__ = [
     "NAS_BENCH_201_TO_TRANSNAS101",
     "AdaptedSpace",
+    "ContextFit",
     "Counterparts",
     "FeatureParams",
     "LearnConfig",
@@ -55,8 +58,10 @@ __all__ = [
     "adapt_limit",
     "adapt_space",
     "compute_information_gain",
+    "context_weights",
     "counterparts",
     "expected_information_gain",
+    "fit_context",
     "from_original",
     "join_histories",
     "learn_from_history",
@@ -72,6 +77,7 @@ __all__ = [
     "sample_architectures",
     "sampling_divergence",
     "sampling_moments",
+    "share_among_sources",
     "shared_encoding",
     "shared_names",
     "to_original",
@@ -80,4 +86,5 @@ __all__ = [
     "update",
     "update_sampling_distribution",
     "with_capacity",
+    "zero_shot_prior",
 ]

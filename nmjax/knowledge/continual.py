@@ -20,8 +20,9 @@ from nmjax.knowledge.evidence import fit_sources
 from nmjax.knowledge.features import pool_features, standardise_encoding
 from nmjax.knowledge.past import best_options
 from nmjax.knowledge.rehearsal import log_evidence, rehearse
+from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.state import MetaKnowledge, SourceModels
-from nmjax.predictors import Pool, PoolPrior, normal_scores
+from nmjax.predictors import Pool, normal_scores
 from nmjax.spaces import Space, encode
 from nmjax.tasks import history_scores
 from nmjax.types import Array, Categorical, History, Metric
@@ -131,8 +132,10 @@ def _append_all(
         highest = jnp.maximum(knowledge.bounds[:, 1], bounds[:, 1])
         wins = jnp.exp(knowledge.confidence[0]) * (before + 2) - 1 + win
         transferred = jnp.minimum((wins + 1) / (before + 3), 0.5)
+        capacity = knowledge.sources.constant.shape[0]
+        share = (jnp.arange(capacity) <= number).astype(win.dtype) / (before + 1)
         updated = knowledge._replace(
-            prior=_share_evenly(knowledge, number + 1),
+            prior=share_among_sources(knowledge.prior, share),
             sampling=Categorical(jnp.log(mean / (before + 1))),
             bounds=jnp.stack([lowest, highest], axis=-1),
             confidence=jnp.log(jnp.stack([transferred, 1 - transferred])),
@@ -166,20 +169,6 @@ def _win(
     over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
     evidence = jax.vmap(over_rehearsals, in_axes=(0, None, None, None))(knowledge.prior, *drawn)
     return jnp.mean(jax.nn.softmax(evidence, axis=0)[0])
-
-
-def _share_evenly(knowledge: MetaKnowledge, number: Array) -> PoolPrior:
-    """The priors with what they give to all sources shared by the first `number` of them."""
-    first, last = _source_ends(knowledge)
-    used = (jnp.arange(last - first) < number).astype(knowledge.prior.mean.dtype)
-    share = (used / jnp.sum(used))[None, :]
-
-    def spread(leaf: Array) -> Array:
-        total = jnp.sum(leaf[:, first:last], axis=-1, keepdims=True)
-        return leaf.at[:, first:last].set(total * share)
-
-    prior = knowledge.prior
-    return prior._replace(mean=spread(prior.mean), variance=spread(prior.variance))
 
 
 def _is_source(knowledge: MetaKnowledge) -> Array:

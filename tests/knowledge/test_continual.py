@@ -1,5 +1,3 @@
-from functools import lru_cache
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +6,6 @@ from scipy.stats import spearmanr
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
-    FeatureParams,
-    MetaKnowledge,
     learn_from_history,
     num_sources,
     pool_features,
@@ -17,54 +13,26 @@ from nmjax.knowledge import (
     with_capacity,
 )
 from nmjax.knowledge.continual import _append_all
-from nmjax.knowledge.evidence import fit_sources
-from nmjax.knowledge.features import group_index, predictor_network
-from nmjax.knowledge.past import best_options
-from nmjax.knowledge.rehearsal import (
-    Layout,
-    default_prior_params,
-    log_evidence,
-    make_prior,
-    rehearse,
-)
-from nmjax.predictors import PoolPrior, default_kernel, init_pool, normal_scores
-from nmjax.spaces import encode, encoding_size
+from nmjax.knowledge.rehearsal import log_evidence, rehearse
+from nmjax.predictors import PoolPrior, init_pool
+from nmjax.spaces import encode
 from nmjax.tasks import select_tasks
-from tests.related import CONFIG, METRIC, SOURCES, SPACE, related_history, related_tasks
+from tests.related import (
+    CONFIG,
+    METRIC,
+    SOURCES,
+    SPACE,
+    plain_knowledge,
+    related_history,
+    related_tasks,
+)
 from tests.serial import concurrent_algebra
 
 CAPACITY, SIZE = 6, 16
-HALF = jnp.log(jnp.array([0.5, 0.5]))
 
 
 def tasks(*which, how="honest"):
     return select_tasks(related_history(how), np.array(which))
-
-
-@lru_cache
-def at_once(number, confidence=0.5):
-    """Knowledge of the first sources, everything that is fitted on them together being fixed."""
-    history, groups = tasks(*range(number)), group_index(SPACE)
-    score = history.metrics["score"]
-    ones, kernel = jnp.ones(encoding_size(SPACE)), default_kernel(int(groups.max()) + 1)
-    params = FeatureParams(
-        0.3 * ones,
-        0.5 * ones,
-        jnp.asarray(groups),
-        kernel,
-        predictor_network().init(jax.random.key(1), ones.size),
-        jnp.zeros(64),
-        8 * jnp.ones(64),
-    )
-    x = (encode(SPACE, history.architecture) - 0.3) / 0.5
-    sources = fit_sources(kernel, params.groups, x, jax.vmap(normal_scores)(score))
-    active = jnp.stack([jnp.ones(number, bool), jnp.zeros(number, bool)])
-    prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
-        default_prior_params(), Layout(number, 64), active, jnp.array([True, False])
-    )
-    weights = jnp.log(jnp.array([confidence, 1 - confidence]))
-    sampling, bounds = best_options(history.architecture, score, space=SPACE)
-    return MetaKnowledge(params, prior, sources, sampling, bounds, weights)
 
 
 def take_in(knowledge, *which, how="honest"):
@@ -84,14 +52,14 @@ def assert_close(ours, theirs, **kwargs):
 
 @pytest.fixture(scope="module")
 def one_by_one():
-    knowledge = with_capacity(at_once(2), CAPACITY)
+    knowledge = with_capacity(plain_knowledge(2), CAPACITY)
     for task in range(2, 5):
         knowledge = take_in(knowledge, task)
     return knowledge
 
 
-def test_one_by_one_is_what_is_learned_at_once(one_by_one):
-    ours, theirs = with_capacity(one_by_one, 5), at_once(5)
+def test_one_by_one_is_what_is_learned_plain_knowledge(one_by_one):
+    ours, theirs = with_capacity(one_by_one, 5), plain_knowledge(5)
     assert int(num_sources(one_by_one)) == 5
     assert_close(ours.sources, theirs.sources, rtol=1e-3, atol=1e-4)
     assert_close(ours.prior, theirs.prior, rtol=1e-5, atol=1e-7)
@@ -101,7 +69,7 @@ def test_one_by_one_is_what_is_learned_at_once(one_by_one):
 
 
 def test_room_for_more_changes_no_model():
-    knowledge = at_once(3)
+    knowledge = plain_knowledge(3)
     encoding = encode(SPACE, related_tasks().pool)
     states = []
     for known in (knowledge, with_capacity(knowledge, CAPACITY)):
@@ -113,7 +81,7 @@ def test_room_for_more_changes_no_model():
 
 
 def test_the_order_is_of_no_account(one_by_one):
-    other = with_capacity(at_once(2), CAPACITY)
+    other = with_capacity(plain_knowledge(2), CAPACITY)
     for task in (4, 2, 3):
         other = take_in(other, task)
     order = np.array([0, 1, 4, 2, 3])
@@ -129,15 +97,15 @@ def test_the_order_is_of_no_account(one_by_one):
 
 
 def test_several_at_a_time_are_one_by_one(one_by_one):
-    together = take_in(with_capacity(at_once(2), CAPACITY), 2, 3, 4)
+    together = take_in(with_capacity(plain_knowledge(2), CAPACITY), 2, 3, 4)
     assert_close(together, one_by_one, rtol=1e-4, atol=1e-5)
 
 
 def test_a_task_costs_the_same_whatever_came_before():
     """One program serves from the first to the last."""
-    take_in(with_capacity(at_once(2), CAPACITY), 4)
+    take_in(with_capacity(plain_knowledge(2), CAPACITY), 4)
     programs = _append_all._cache_size()
-    knowledge = with_capacity(at_once(2), CAPACITY)
+    knowledge = with_capacity(plain_knowledge(2), CAPACITY)
     for task in (3, 4, 2, 1):
         knowledge = take_in(knowledge, task)
     assert _append_all._cache_size() == programs
@@ -147,7 +115,7 @@ def test_a_task_costs_the_same_whatever_came_before():
 def test_confidence_counts_who_wins():
     """Against the evidence of rehearsals by knowledge that never heard of the new task."""
     for how in ("honest", "permuted"):
-        before = at_once(3, 0.4)
+        before = plain_knowledge(3, 0.4)
         after = take_in(with_capacity(before, CAPACITY), 3, how=how)
         history = tasks(3, how=how)
         pool = pool_features(before, encode(SPACE, history.architecture[0])).pool
@@ -181,7 +149,7 @@ def test_shorter_tasks_fit_in():
     failed = history._replace(
         metrics={"score": history.metrics["score"].at[:, 40:].set(jnp.nan)},
     )
-    start = with_capacity(at_once(2), CAPACITY)
+    start = with_capacity(plain_knowledge(2), CAPACITY)
     ours, theirs = (
         update(jax.random.key(0), start, given, METRIC, space=SPACE, rehearsal_size=SIZE)
         for given in (short, failed)
@@ -211,7 +179,7 @@ def test_nothing_waits_for_ever():
             warp="compress",
         )
 
-    start = with_capacity(at_once(2), CAPACITY)
+    start = with_capacity(plain_knowledge(2), CAPACITY)
     assert not concurrent_algebra(program, start, history.architecture, history.metrics["score"])
 
 
@@ -245,7 +213,7 @@ def test_it_is_close_to_learning_anew():
 
 
 def test_what_does_not_fit_is_refused():
-    full = at_once(2)
+    full = plain_knowledge(2)
     with pytest.raises(NmjaxError, match=r"with_capacity\(knowledge, 3\)"):
         take_in(full, 2)
     with pytest.raises(NmjaxError, match="capacity of 1 for 2 sources"):
