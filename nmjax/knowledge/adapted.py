@@ -25,8 +25,8 @@ class AdaptedSpace:
       original: what it is part of.
       kept: bool[C, O], the original's options that are left.
       risk: as stated.
-      cut_off: share of the past tasks that lose their best if the others decide, as an `Interval`
-        of floats; an exact one, which takes the threshold for given.
+      cut_off: share of the past tasks that lose their best if the others decide, float[]; the
+        interval is the exact one, which takes the threshold for given.
       resolved: whether the tasks are enough to tell: the interval ends at 1.5 times the stated
         risk or below.
     """
@@ -83,11 +83,9 @@ def adapt_space(
     )
     kept = np.asarray((pruning.level <= pruning.threshold) & jnp.isfinite(pruning.level))
     lost = jnp.sum(pruning.needed > pruning.threshold)
-    interval = clopper_pearson(lost, pruning.needed.size, level=level)
-    cut_off = Interval(*(float(end) for end in interval))
-    return AdaptedSpace(
-        restrict_space(space, kept), space, kept, risk, cut_off, cut_off.high <= 1.5 * risk
-    )
+    cut_off = clopper_pearson(lost, jnp.asarray(pruning.needed.size), level=level)
+    resolved = bool(cut_off.high <= 1.5 * risk)
+    return AdaptedSpace(restrict_space(space, kept), space, kept, risk, cut_off, resolved)
 
 
 def restrict_space(space: Space, kept: np.ndarray) -> Space:
@@ -108,10 +106,10 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
             raise NmjaxError(f"Choice {choice.name!r} keeps no option; keep at least one.")
     if all(len(chosen) == count for chosen, count in zip(options, space.num_options, strict=True)):
         return space
-    choices = [
-        Choice(choice.name, [choice.options[i] for i in chosen], choice.kind, choice.scale)
+    choices = tuple(
+        Choice(choice.name, tuple(choice.options[i] for i in chosen), choice.kind, choice.scale)
         for choice, chosen in zip(space.choices, options, strict=True)
-    ]
+    )
     cell = space.cell
     if cell is not None and cell.topology is not None:
         topologies = tuple(cell.topologies[i] for i in options[cell.topology])

@@ -50,7 +50,7 @@ def rename(space: Space, synonyms: Mapping[str, str]) -> Space:
     choices = [
         Choice(
             synonyms.get(choice.name, choice.name),
-            [synonyms.get(str(option), option) for option in choice.options],
+            tuple(synonyms.get(str(option), option) for option in choice.options),
             choice.kind,
             choice.scale,
         )

@@ -102,9 +102,10 @@ def update_sampling_distribution(
             f"Got knowledge of options {list(jnp.shape(proposed))} for a sampling distribution of "
             f"{list(shape)}; give knowledge of the same space."
         )
-    if confidence is None:
-        confidence = jnp.exp(knowledge.confidence[0])
-    options = _pool_options(distribution.options.logits, proposed, confidence, floor)
+    dtype = distribution.options.logits.dtype
+    weight = jnp.exp(knowledge.confidence[0]) if confidence is None else confidence
+    weight, floor = jnp.asarray(weight, dtype), jnp.asarray(floor, dtype)
+    options = _pool_options(distribution.options.logits, proposed, weight, floor)
     reals = distribution.reals
     if optimal is not None:
         if jnp.shape(optimal.mean) != jnp.shape(reals.mean):
@@ -112,7 +113,7 @@ def update_sampling_distribution(
                 f"Got optimal values {list(jnp.shape(optimal.mean))} for "
                 f"{list(jnp.shape(reals.mean))} real-valued choices; give one for each."
             )
-        reals = _pool_reals(reals, optimal, confidence, floor)
+        reals = _pool_reals(reals, optimal, weight, floor)
     return SamplingDistribution(Categorical(options), reals)
 
 
