@@ -19,6 +19,7 @@ from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.state import MetaKnowledge
 from nmjax.predictors import PoolPrior, kernel_position
 from nmjax.spaces import Space
+from nmjax.stats import spearman
 from nmjax.types import Array, History, Metric
 
 _LENGTHS = np.append(2.0 ** np.arange(-3, 3), np.inf)
@@ -64,12 +65,16 @@ def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
     itself = jnp.eye(number, dtype=bool)
 
     def information(length: Array) -> Array:
-        """Nats float[T] that the others' weighted mean tells of an evaluation of each task."""
+        """Nats float[T] that the others' weighted mean tells of an evaluation of each task.
+
+        Those that Gaussian variables of that rank correlation have in common; 0 where it is
+        negative.
+        """
         weights = jax.vmap(context_weights, in_axes=(None, 0, None))(context, context, length)
         weights = jnp.where(itself, 0, weights)
         weights = weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-30)
         together = jnp.einsum("tms,ts->tm", predicted, weights)
-        correlation = jax.vmap(_correlation)(together, score)
+        correlation = jnp.nan_to_num(spearman(together, score))
         return -0.5 * jnp.log1p(-jnp.square(jnp.clip(correlation, 0, 0.9999)))
 
     between = (context[:, None] - context[None]) / _scale(context)[None, None, :]
@@ -143,16 +148,3 @@ def _scale(context: Array) -> Array:
     """Standard deviations float[K] over tasks, 1 where all are the same."""
     scale = jnp.std(context, axis=0)
     return jnp.where(scale > 0, scale, 1)
-
-
-def _correlation(a: Array, b: Array) -> Array:
-    """Pearson's correlation float[] of float[M]; NaN of `b` does not count, 0 if constant."""
-    counts = ~jnp.isnan(b)
-    number = jnp.maximum(jnp.sum(counts), 1).astype(a.dtype)
-
-    def centred(x: Array) -> Array:
-        return jnp.where(counts, x - jnp.sum(jnp.where(counts, x, 0)) / number, 0)
-
-    a, b = centred(a), centred(b)
-    product = jnp.sum(a * a) * jnp.sum(b * b)
-    return jnp.where(product > 0, a @ b / jnp.sqrt(jnp.where(product > 0, product, 1)), 0)

@@ -68,6 +68,7 @@ def test_one_by_one_is_what_is_learned_plain_knowledge(one_by_one):
     assert_close(ours.params, theirs.params)
 
 
+@pytest.mark.slow
 def test_room_for_more_changes_no_model():
     knowledge = plain_knowledge(3)
     encoding = encode(SPACE, related_tasks().pool)
@@ -96,6 +97,7 @@ def test_the_order_is_of_no_account(one_by_one):
     assert_close(other.prior, one_by_one.prior, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_several_at_a_time_are_one_by_one(one_by_one):
     together = take_in(with_capacity(plain_knowledge(2), CAPACITY), 2, 3, 4)
     assert_close(together, one_by_one, rtol=1e-4, atol=1e-5)
@@ -112,6 +114,7 @@ def test_a_task_costs_the_same_whatever_came_before():
     assert int(num_sources(knowledge)) == CAPACITY
 
 
+@pytest.mark.slow
 def test_confidence_counts_who_wins():
     """Against the evidence of rehearsals by knowledge that never heard of the new task."""
     for how in ("honest", "permuted"):
@@ -139,6 +142,7 @@ def test_confidence_counts_who_wins():
         assert (transferred > 0.4) == (how == "honest")
 
 
+@pytest.mark.slow
 def test_shorter_tasks_fit_in():
     history = tasks(2)
     short = history._replace(
