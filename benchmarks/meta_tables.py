@@ -35,8 +35,7 @@ def cost() -> str:
         )
         for row in sorted(result.rows, key=lambda row: row["update_flops"])
     )
-    body = tables.table((*header, "Mflop to adapt", "take it where"), rows)
-    return f"{body}\n\n{tables.origin(result)}"
+    return tables.with_origin(result, (*header, "Mflop to adapt", "take it where"), rows)
 
 
 def sinusoids() -> str:
@@ -70,7 +69,7 @@ def latency() -> str:
     for row in result.rows:
         by_method.setdefault(row["method"], {})[row["set"]] = row["spearman"]
     rows = ((name, *(f"{found[s]:.3f}" for s in SETS)) for name, found in by_method.items())
-    return f"{tables.table(('Spearman', *SETS), rows)}\n\n{tables.origin(result)}"
+    return tables.with_origin(result, ("Spearman", *SETS), rows)
 
 
 def speed() -> str:
@@ -89,8 +88,8 @@ def speed() -> str:
             )
         rows.append((row["setting"], IMPLEMENTATIONS[row["implementation"]], *cells))
     header = ("setting", "", "meta-iterations a second", "nmjax is times as fast")
-    body = tables.table((*header, "share of a core's products", "seconds to compile"), rows)
-    return f"{body}\n\n{tables.origin(result)}"
+    header += ("share of a core's products", "seconds to compile")
+    return tables.with_origin(result, header, rows)
 
 
 def marks() -> str:

@@ -213,7 +213,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             rate(0.01),
             shots=10,
             inner_steps=5,
-            updates=8_000,
+            updates=40_000,
             marks={(10, 5): 0.07},
         ),
     ),

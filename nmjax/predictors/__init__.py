@@ -1,5 +1,6 @@
 """What scores an architecture: networks, a Bayesian linear head, a Gaussian process."""
 
+from nmjax.predictors.condition import condition
 from nmjax.predictors.gp import GaussianProcess, GPState, gaussian_process
 from nmjax.predictors.kernel import (
     KernelParams,
@@ -41,6 +42,7 @@ __all__ = [
     "PoolPrior",
     "PoolState",
     "bayesian_linear",
+    "condition",
     "default_kernel",
     "gaussian_process",
     "get_warp",

@@ -1,7 +1,13 @@
 """Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
 
 from nmjax.stats.binomial import clopper_pearson
-from nmjax.stats.bootstrap import Interval, bootstrap_interval, mean_interval, paired_bootstrap
+from nmjax.stats.bootstrap import (
+    Interval,
+    bootstrap_interval,
+    check_level,
+    mean_interval,
+    paired_bootstrap,
+)
 from nmjax.stats.calibration import calibration_error, interval_coverage
 from nmjax.stats.gaussian import (
     from_covariance,
@@ -22,6 +28,7 @@ __all__ = [
     "Interval",
     "bootstrap_interval",
     "calibration_error",
+    "check_level",
     "clopper_pearson",
     "from_covariance",
     "gaussian_log_prob",

@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import betainc
 
-from nmjax.errors import NmjaxError
-from nmjax.stats.bootstrap import Interval
+from nmjax.stats.bootstrap import Interval, check_level
 from nmjax.types import Array
 
 _HALVINGS = 40
@@ -27,8 +26,7 @@ def clopper_pearson(count: Array, number: Array, *, level: float = 0.95) -> Inte
     Raises:
       NmjaxError: the level is outside (0, 1).
     """
-    if not 0 < level < 1:
-        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")
+    check_level(level)
     dtype = jnp.result_type(float)
     count, number = jnp.broadcast_arrays(jnp.asarray(count, dtype), jnp.asarray(number, dtype))
     tail = 0.5 * (1 - level)
