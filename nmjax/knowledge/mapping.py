@@ -201,20 +201,19 @@ def join_histories(parts: Sequence[tuple[History, Metric]]) -> tuple[History, Me
 
 
 def shared_names(source_space: Space, target_space: Space) -> tuple[str, ...]:
-    """Names of the features that either space's encoding has; `rename` one where they differ."""
-    return tuple(dict.fromkeys([*encoding_names(source_space), *encoding_names(target_space)]))
+    """Names of the features that both spaces' encodings have; `rename` one where they differ."""
+    known = set(encoding_names(source_space))
+    return tuple(name for name in encoding_names(target_space) if name in known)
 
 
 def shared_encoding(space: Space, architecture: ArrayLike, names: Sequence[str]) -> Array:
-    """Encodings float[..., len(names)] with the features `names`, 0 where the space has none such.
+    """The features `names` of encodings, float[..., len(names)].
 
-    Values of ordinal choices are comparable between spaces with the same range only.
+    An operation that only one of two spaces has shows by what is missing. Values of ordinal choices
+    are comparable between spaces with the same range only.
     """
     own = {name: index for index, name in enumerate(encoding_names(space))}
-    column = np.array([own.get(name, len(own)) for name in names])
-    encoding = encode(space, jnp.asarray(architecture))
-    padded = jnp.concatenate([encoding, jnp.zeros_like(encoding[..., :1])], axis=-1)
-    return padded[..., column]
+    return encode(space, jnp.asarray(architecture))[..., np.array([own[name] for name in names])]
 
 
 def nearest_architectures(
