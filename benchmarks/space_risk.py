@@ -65,16 +65,16 @@ def judge(
             architecture, score, classes, risk, space=space, share=share, top=top
         )
         need = architecture_levels(pruning.level, pool, classes, space=space)
-        kept = need <= pruning.threshold
+        lost = (need > pruning.threshold).astype(target.dtype)
         best = target >= jnp.nanmax(target)
         good = target >= jnp.nanquantile(target, 1 - TOP)
-        lost = jnp.sum(pruning.needed > pruning.threshold)
-        high = clopper_pearson(lost, pruning.needed.size).high
+        past_lost = jnp.sum(pruning.needed > pruning.threshold)
+        high = clopper_pearson(past_lost, jnp.asarray(pruning.needed.size)).high
         return jnp.stack(
             [
-                1.0 - jnp.any(kept & best),
-                1.0 - jnp.any(kept & good),
-                jnp.mean(kept.astype(jnp.float32)),
+                jnp.min(jnp.where(best, lost, 1.0)),
+                jnp.min(jnp.where(good, lost, 1.0)),
+                1 - jnp.mean(lost),
                 high,
             ]
         )

@@ -4,6 +4,7 @@ from nmjax.knowledge.adapted import (
     AdaptedSpace,
     adapt_space,
     from_original,
+    predicted_history,
     restrict_space,
     to_original,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "nearest_architectures",
     "num_sources",
     "pool_features",
+    "predicted_history",
     "realised_information_gain",
     "rename",
     "restrict_space",

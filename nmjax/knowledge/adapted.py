@@ -6,13 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.risk import calibrate_pruning, isomorphism_classes
-from nmjax.spaces import Cell, Choice, Space, canonicalise, is_valid, to_index
+from nmjax.knowledge.state import MetaKnowledge
+from nmjax.spaces import Cell, Choice, Space, canonicalise, encode, is_valid, to_index
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.isomorphism import look_up, representatives
 from nmjax.spaces.radix import from_flat
 from nmjax.stats import Interval, clopper_pearson
-from nmjax.tasks import history_scores
+from nmjax.tasks import history_scores, make_history
 from nmjax.types import Array, History, Metric
 
 
@@ -58,8 +60,7 @@ def adapt_space(
 
     Args:
       space: of the history.
-      history: T past tasks, raw metrics; or, for what models predict, a history of a pool with
-        their predictions.
+      history: T past tasks, raw metrics; or what knowledge says of them (`predicted_history`).
       metric: which metric is the score.
       risk: probability that the best of a new task is cut off, inside (0, 1).
       share: of each task's evaluations, the best, whose options set what is kept first.
@@ -86,6 +87,27 @@ def adapt_space(
     cut_off = clopper_pearson(lost, jnp.asarray(pruning.needed.size), level=level)
     resolved = bool(cut_off.high <= 1.5 * risk)
     return AdaptedSpace(restrict_space(space, kept), space, kept, risk, cut_off, resolved)
+
+
+def predicted_history(
+    knowledge: MetaKnowledge, pool: Array, *, space: Space
+) -> tuple[History, Metric]:
+    """What the models of the S sources predict of a whole pool, as their history; and its metric.
+
+    So a space can be adapted to knowledge alone. The models' errors are then in the risk as if
+    they were the tasks'.
+
+    Args:
+      knowledge: without room for more sources.
+      pool: int32[N, C].
+      space: of the pool.
+    """
+    metric = Metric("predicted", "normal score")
+    sources = knowledge.sources.constant.shape[0]
+    features = pool_features(knowledge, encode(space, pool)).pool.features
+    score = features[:, 1 : 1 + sources].T
+    architecture = jnp.broadcast_to(jnp.asarray(pool), (sources, *jnp.shape(pool)))
+    return make_history(architecture, {metric.name: score}), metric
 
 
 def restrict_space(space: Space, kept: np.ndarray) -> Space:

@@ -54,7 +54,8 @@ def context_weights(source_context: Array, target_context: Array, length: Array)
 def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
     """The length of the kernel under which past tasks predict one another best.
 
-    A finite length is taken only if it gains more than its standard error over tasks.
+    A finite length is taken only if it gains more than two standard errors over tasks: it is the best
+    of several.
 
     Args:
       context: float[T, K], of past tasks.
@@ -85,7 +86,7 @@ def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
     best = jnp.argmax(jnp.mean(gains, axis=-1))
     gain = jnp.mean(gains[best])
     error = jnp.std(gains[best], ddof=1) / jnp.sqrt(number)
-    return ContextFit(jnp.where(gain > error, lengths[best], jnp.inf), gain, error)
+    return ContextFit(jnp.where(gain > 2 * error, lengths[best], jnp.inf), gain, error)
 
 
 def zero_shot_prior(

@@ -3,8 +3,16 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import adapt_space, from_original, restrict_space, to_original
+from nmjax.knowledge import (
+    adapt_space,
+    from_original,
+    predicted_history,
+    restrict_space,
+    to_original,
+)
+from nmjax.knowledge.features import predict_sources, standardise_encoding
 from nmjax.knowledge.risk import architecture_levels, isomorphism_classes
+from nmjax.predictors import kernel_position
 from nmjax.spaces import (
     Choice,
     Space,
@@ -18,6 +26,8 @@ from nmjax.spaces import (
 )
 from nmjax.tasks import make_history
 from nmjax.types import Metric
+from tests.related import SPACE as RELATED
+from tests.related import plain_knowledge, related_tasks
 
 METRIC = Metric("loss", "1", "min")
 GRID = Space(
@@ -60,8 +70,8 @@ def classes(architectures):
 @pytest.mark.parametrize(
     "name",
     [
-        "transnas101-micro",
         "nas-bench-graph-proteins",
+        pytest.param("transnas101-micro", marks=pytest.mark.slow),
         pytest.param("nas-bench-graph", marks=pytest.mark.slow),
         pytest.param("hpobench", marks=pytest.mark.slow),
     ],
@@ -135,6 +145,21 @@ def test_architectures_go_there_and_back():
     moved, inside = from_original(adapted, everything)
     assert int(np.sum(inside)) == len(own)
     assert np.all(np.asarray(moved) < np.array(adapted.space.num_options))
+
+
+@pytest.mark.slow
+def test_knowledge_alone_is_enough():
+    """Its history is what its sources predict."""
+    knowledge, pool = plain_knowledge(5), related_tasks().pool
+    history, metric = predicted_history(knowledge, pool, space=RELATED)
+    params = knowledge.params
+    x = standardise_encoding(params.location, params.scale, encode(RELATED, pool))
+    position = kernel_position(params.kernel, params.groups, x)
+    expected = predict_sources(knowledge.sources, position)
+    np.testing.assert_allclose(history.metrics[metric.name], expected.T, rtol=1e-4, atol=1e-5)
+    adapted = adapt_space(RELATED, history, metric, risk=0.7)
+    assert adapted.space.size < RELATED.size
+    assert 0 < adapted.cut_off.estimate <= 0.6
 
 
 @pytest.mark.slow

@@ -143,6 +143,7 @@ def test_the_divergence_is_that_of_the_choices_together(float64):
     assert np.isinf(sampling_divergence(start, cut))
 
 
+@pytest.mark.slow
 def test_it_has_gradients(float64):
     start = uniform_sampling(SPACE)
 
