@@ -54,8 +54,8 @@ def context_weights(source_context: Array, target_context: Array, length: Array)
 def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
     """The length of the kernel under which past tasks predict one another best.
 
-    A finite length is taken only if it gains more than two standard errors over tasks: it is the best
-    of several.
+    A finite length is taken only if it gains more than two standard errors over tasks, as it is the
+    best of several.
 
     Args:
       context: float[T, K], of past tasks.
