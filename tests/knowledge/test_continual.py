@@ -58,7 +58,7 @@ def one_by_one():
     return knowledge
 
 
-def test_one_by_one_is_what_is_learned_plain_knowledge(one_by_one):
+def test_one_by_one_is_what_is_learned_at_once(one_by_one):
     ours, theirs = with_capacity(one_by_one, 5), plain_knowledge(5)
     assert int(num_sources(one_by_one)) == 5
     assert_close(ours.sources, theirs.sources, rtol=1e-3, atol=1e-4)

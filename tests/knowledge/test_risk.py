@@ -94,6 +94,7 @@ def test_the_threshold_is_what_all_but_a_few_need():
         np.testing.assert_allclose(cut.threshold, needed[8 - lost])
 
 
+@pytest.mark.slow
 def test_a_task_has_no_say_in_what_it_needs():
     """Its shares, and with them its need, are those of the others alone."""
     architecture, score = tasks(jax.random.key(4), 6, 0.7)

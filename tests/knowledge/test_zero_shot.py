@@ -105,6 +105,7 @@ def test_shares_keep_the_sums():
         np.testing.assert_array_equal(after[1], before[1])
 
 
+@pytest.mark.slow
 def test_a_prior_of_a_new_task():
     tasks = related_tasks()
     rows, context = tasks.rows[:5], np.arange(5.0)[:, None]
