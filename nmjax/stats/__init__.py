@@ -1,5 +1,6 @@
 """Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
 
+from nmjax.stats.binomial import clopper_pearson
 from nmjax.stats.bootstrap import (
     Interval,
     bootstrap_interval,
@@ -21,12 +22,14 @@ from nmjax.stats.gaussian import (
 from nmjax.stats.kl import kullback_leibler_divergence
 from nmjax.stats.ranking import kendall, rank, spearman
 from nmjax.stats.tfp import import_tfp
+from nmjax.stats.truncated import truncated_moments
 
 __all__ = [
     "Interval",
     "bootstrap_interval",
     "calibration_error",
     "check_level",
+    "clopper_pearson",
     "from_covariance",
     "gaussian_log_prob",
     "import_tfp",
@@ -43,4 +46,5 @@ __all__ = [
     "student_t_log_prob",
     "to_covariance",
     "to_multivariate",
+    "truncated_moments",
 ]
