@@ -9,12 +9,15 @@ from nmjax.patterns.enrichment import (
     replicate,
 )
 from nmjax.patterns.indices import Sensitivity, draws_interval, sensitivity_agreement
+from nmjax.patterns.motif_table import MotifTable, motif_table
 from nmjax.patterns.motifs import find_motifs, motif_names
+from nmjax.patterns.predicted import predicted_sobol_indices
 from nmjax.patterns.sensitivity import sampled_sobol_indices, sobol_indices
 from nmjax.patterns.tradeoffs import hypervolume, hypervolume_contribution, pareto_front
 
 __all__ = [
     "Enrichment",
+    "MotifTable",
     "Replication",
     "Sensitivity",
     "draws_interval",
@@ -25,7 +28,9 @@ __all__ = [
     "is_best",
     "motif_enrichment",
     "motif_names",
+    "motif_table",
     "pareto_front",
+    "predicted_sobol_indices",
     "replicate",
     "sampled_sobol_indices",
     "sensitivity_agreement",
