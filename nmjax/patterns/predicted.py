@@ -1,4 +1,4 @@
-"""Sensitivities of a whole space from the few architectures that were evaluated, with error bars."""
+"""Sensitivities of a whole space from a few of its architectures, with error bars."""
 
 from functools import partial
 

@@ -46,9 +46,9 @@ def test_draws_are_those_of_the_exact_posterior():
     flat, _ = jax.flatten_util.ravel_pytree(params)
     belief = Belief(flat, jnp.zeros((len(flat), len(flat))))
     architecture, score = np.array([[1, 2]], np.int32), np.float32([1.7])
-    draw = jax.jit(
-        jax.vmap(lambda key: sample_grid(key, SMALL, belief, architecture, score)[0])
-    )(jax.random.split(jax.random.key(0), 20_000))
+    draw = jax.jit(jax.vmap(lambda key: sample_grid(key, SMALL, belief, architecture, score)[0]))(
+        jax.random.split(jax.random.key(0), 20_000)
+    )
     mean, covariance = dense_posterior(jax.tree.map(np.asarray, params), architecture, score)
     np.testing.assert_allclose(np.mean(draw, 0), mean, atol=0.03)
     np.testing.assert_allclose(np.cov(np.asarray(draw).T), covariance, atol=0.04)

@@ -16,12 +16,12 @@ COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 
 
-def quiet_axes(axes: Axes) -> None:
-    """Leave only what is read: left and bottom spines, and faint horizontal lines."""
+def quiet_axes(axes: Axes, *, lines: Literal["x", "y"] = "y") -> None:
+    """Leave only what is read: left and bottom spines, and faint lines at the ticks of one axis."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999999")
     axes.tick_params(colors=INK, labelsize=10)
-    axes.grid(axis="y", which="major", color="#E4E4E4", linewidth=0.8)
+    axes.grid(axis=lines, which="major", color="#E4E4E4", linewidth=0.8)
     axes.set_axisbelow(True)
 
 

@@ -1,0 +1,131 @@
+"""How much more often the best, or the failed, contain each motif."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from numpy.typing import ArrayLike
+
+from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, quiet_axes
+from nmjax.errors import NmjaxError
+from nmjax.patterns import MotifTable
+
+_ROW = 0.27
+_RATIOS = (1, 2, 3, 5)
+
+
+def plot_motifs(
+    panels: Mapping[str, tuple[MotifTable, ArrayLike]],
+    names: tuple[str, ...],
+    *,
+    rate: float = 0.05,
+    title: str = "",
+) -> Figure:
+    """One panel for each title: odds ratios of some motifs with their intervals, on a log axis.
+
+    A filled mark holds on every task at the false discovery rate, a hollow one only on some; small
+    marks are the tasks' own.
+
+    Args:
+      panels: {title: (table, int[n], the motifs to draw from top to bottom)}.
+      names: of all F motifs.
+      rate: false discovery rate.
+      title: drawn above the panels.
+
+    Raises:
+      NmjaxError: there is no panel, or the names do not fit a table.
+    """
+    if not panels or any(len(names) != len(table.log_odds) for table, _ in panels.values()):
+        raise NmjaxError(
+            f"{len(panels)} panels came with {len(names)} names, expected at least one panel, and "
+            "a name for each motif of its table."
+        )
+    rows = max(len(np.asarray(shown)) for _, shown in panels.values())
+    size = (5.2 * len(panels) + 0.6, 1.5 + _ROW * max(rows, 3))
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    drawn = zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
+    for place, (axes, (name, (table, shown))) in enumerate(drawn):
+        colour = EMPHASIS if place % 2 else COLOURS[0]
+        _draw(axes, table, np.asarray(shown, int), names, rate, rows, colour)
+        axes.set_title(name, fontsize=11, color=INK, loc="left")
+    _explain(figure.axes[0], alone=len(next(iter(panels.values()))[0].task_rate) == 1)
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
+    return figure
+
+
+def _draw(
+    axes: Axes,
+    table: MotifTable,
+    shown: np.ndarray,
+    names: tuple[str, ...],
+    rate: float,
+    rows: int,
+    colour: str,
+) -> None:
+    heights = np.arange(len(shown))
+    middle, low, high = (
+        np.exp(np.asarray(x, float)[shown]) for x in (table.log_odds, table.low, table.high)
+    )
+    everywhere = np.asarray(table.everywhere)[shown] <= rate
+    own = np.exp(np.asarray(table.task_log_odds, float)[:, shown])
+    quiet_axes(axes, lines="x")
+    axes.set_xscale("log")
+    axes.axvline(1, color="#999999", linewidth=1, zorder=1)
+    if len(own) > 1:
+        axes.plot(own.T, heights, "|", color=colour, alpha=0.45, markersize=7, zorder=2)
+    axes.hlines(heights, low, high, color=colour, linewidth=1.6, zorder=3)
+    axes.scatter(
+        middle,
+        heights,
+        s=34,
+        color=colour,
+        facecolor=np.where(everywhere, colour, "white"),
+        linewidth=1.4,
+        zorder=4,
+    )
+    axes.set_yticks(heights, [names[motif] for motif in shown])
+    axes.set_ylim(max(rows, 3) - 0.4, -0.6)
+    ends = np.concatenate([low, high, own[np.isfinite(own)], [0.8, 1.25]])
+    _label_ratios(axes, np.nanmin(ends) / 1.1, np.nanmax(ends) * 1.1)
+    axes.set_xlabel("Odds ratio", fontsize=11, color=INK)
+    if not len(shown):
+        middle_of_axes = {"x": 0.5, "y": 0.5, "transform": axes.transAxes, "ha": "center"}
+        axes.text(s="none at this rate", color="#777777", fontsize=10, **middle_of_axes)
+
+
+def _label_ratios(axes: Axes, low: float, high: float) -> None:
+    """Ticks at round ratios and their inverses, few enough to be read."""
+    decades = 10.0 ** np.arange(np.ceil(np.log10(max(high, 1 / low))) + 1)
+    ratios = np.unique([ratio * decade for ratio in _RATIOS for decade in decades])
+    ticks = np.union1d(ratios, 1 / ratios)
+    ticks = ticks[(low <= ticks) & (ticks <= high)]
+    if len(ticks) > 7:
+        powers = np.log10(np.where(ticks < 1, 1 / ticks, ticks))
+        ticks = ticks[np.isclose(powers, np.round(powers)) | (np.log10(high / low) < 2)]
+    axes.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // 8)].tolist()))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g}"))
+    axes.set_xlim(low, high)
+
+
+def _explain(axes: Axes, *, alone: bool) -> None:
+    if alone:
+        return
+    marks = {"linestyle": "none", "color": INK, "markersize": 6}
+    handles = [
+        axes.plot([], [], marker="o", label="on every task", **marks)[0],
+        axes.plot([], [], marker="o", markerfacecolor="white", label="on some", **marks)[0],
+        axes.plot([], [], marker="|", label="one task", **marks)[0],
+    ]
+    axes.figure.legend(
+        handles=handles,
+        loc="outside lower left",
+        ncols=3,
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=INK,
+        handletextpad=0.3,
+    )
