@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from nmjax.errors import NmjaxError
-from nmjax.types import Metric
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,13 @@ def run(config: PatternsConfig) -> None:
         )
     check_run_folder(config.out)
     past_key, key = jax.random.split(jax.random.key(config.seed))
+    names = (config.score, config.cost)
     drawn = {"tasks": config.tasks, "evaluations": config.evaluations}
     if Path(config.past).is_dir():
-        score = None if config.score is None else Metric(config.score, "", config.direction)
-        cost = None if config.cost is None else Metric(config.cost, "", "min", "log")
-        past = past_of_store(past_key, Path(config.past), score, cost, **drawn)
+        drawn["direction"] = config.direction
+        past = past_of_store(past_key, Path(config.past), *names, **drawn)
     else:
-        names = (config.past, config.score, config.cost)
-        past = past_of_suite(past_key, *names, **drawn, data=config.data)
+        past = past_of_suite(past_key, config.past, *names, **drawn, data=config.data)
     found = find_patterns(key, past, share=config.share)
     folder = make_run_folder(config.out, benchmark=past.name, target="patterns")
     write_patterns(folder, past, found, rate=config.rate)

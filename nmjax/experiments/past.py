@@ -1,8 +1,8 @@
 """A past to look at: what a store holds, or what random search would have left of a suite."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,9 +46,10 @@ class PastSearches(NamedTuple):
 def past_of_store(
     key: Array,
     folder: Path,
-    score: Metric | None = None,
-    cost: Metric | None = None,
+    score: str | None = None,
+    cost: str | None = None,
     *,
+    direction: Literal["max", "min"] = "max",
     tasks: Sequence[str] = (),
     evaluations: int,
 ) -> PastSearches:
@@ -57,8 +58,9 @@ def past_of_store(
     Args:
       key: of the draws.
       folder: of the store.
-      score: the store's first metric, higher for better, by default.
-      cost: none by default.
+      score: name of a metric; the store's first one by default.
+      cost: name of a metric of which less is better and which is compared by ratios, if any.
+      direction: which way the score is better.
       tasks: all by default.
       evaluations: of a task, at the most.
 
@@ -66,16 +68,20 @@ def past_of_store(
       NmjaxError: there is no such store, task or metric, or `evaluations` is below 1.
     """
     store = open_store(folder)
-    score = score or Metric(store.metrics[0], "")
-    for metric in filter(None, (score, cost)):
-        if metric.name not in store.metrics:
-            raise unknown_name(f"metric of {folder}", metric.name, store.metrics)
-    _check_evaluations(evaluations)
+    score = score or store.metrics[0]
+    _check(score, cost, store.metrics, evaluations)
     history, names = load_history(store, tasks or None)
     drawn = _draw_rows(key, history, evaluations)
     found = check_quality(drawn, store.space, tasks=names)
     kept = keep_out(drawn, [finding for finding in found if finding.kind in KEPT_OUT])
-    return PastSearches(folder.resolve().name, store.space, names, kept, score, cost)
+    return PastSearches(
+        folder.resolve().name,
+        store.space,
+        names,
+        kept,
+        Metric(score, "", direction),
+        Metric(cost, "", "min", "log") if cost else None,
+    )
 
 
 def past_of_suite(
@@ -104,12 +110,9 @@ def past_of_suite(
     """
     suite = load_suite(name, data=data)
     score = score or suite.score_metric
-    for metric in filter(None, (score, cost)):
-        if metric not in suite.metrics:
-            raise unknown_name(f"metric of {name}", metric, suite.metrics)
+    _check(score, cost, suite.metrics, evaluations)
     costs = [m for m, info in suite.metric_info.items() if info.direction == "min" and m != score]
     cost = cost or next(iter(costs), None)
-    _check_evaluations(evaluations)
     names = tuple(tasks) or suite.tasks
     history = sample_history(key, suite, names, min(evaluations, len(suite.pool)))
     info = suite.metric_info
@@ -131,6 +134,9 @@ def _draw_rows(key: Array, history: History, number: int) -> History:
     )
 
 
-def _check_evaluations(number: int) -> None:
-    if number < 1:
-        raise NmjaxError(f"Got --evaluations {number}; give at least 1.")
+def _check(score: str, cost: str | None, known: Iterable[str], evaluations: int) -> None:
+    for metric in filter(None, (score, cost)):
+        if metric not in known:
+            raise unknown_name("metric", metric, known)
+    if evaluations < 1:
+        raise NmjaxError(f"Got --evaluations {evaluations}; give at least 1.")

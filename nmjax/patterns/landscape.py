@@ -80,7 +80,7 @@ def neighbourhood(rows: Array, score: Array) -> Neighbourhood:
     theirs = _of_neighbours(rows, score)
     known = ~jnp.isnan(theirs)
     count = jnp.sum(known, axis=-1, dtype=jnp.int32)
-    number = jnp.where(count > 0, count, jnp.nan).astype(theirs.dtype)
+    number = jnp.where(count > 0, count.astype(theirs.dtype), jnp.nan)
     mean = jnp.sum(jnp.where(known, theirs, 0), axis=-1) / number
     apart = jnp.where(known, theirs - mean[..., None], 0)
     worst = jnp.min(jnp.where(known, theirs, jnp.inf), axis=-1)

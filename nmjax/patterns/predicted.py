@@ -15,7 +15,7 @@ from nmjax.spaces import Space, canonicalise, from_index, is_valid, to_index
 from nmjax.types import Array
 
 LARGEST_GRID = 1_000_000
-_ROWS = 256
+_ROWS, _FITTED_ROWS = 256, 128
 
 
 @partial(jax.jit, static_argnames=("space", "noise", "draws", "steps", "level"))
@@ -26,15 +26,16 @@ def predicted_sobol_indices(
     score: Array,
     *,
     noise: bool = True,
-    draws: int = 64,
-    steps: int = 80,
+    draws: int = 48,
+    steps: int = 60,
     level: float = 0.95,
 ) -> Sensitivity:
     """Sobol indices of a space's scores over its full grid, from evaluations of some of it.
 
     Each is an `Interval`, of the indices of draws from a Gaussian process given the evaluations
     (`nmjax.patterns.factorial`). Isomorphic architectures score alike, those that are not valid
-    are left out. A task's first 256 evaluations are what it is judged by.
+    are left out. A task is judged by its first 256 evaluations, and hyperparameters by half of
+    these.
 
     Args:
       key: of the draws.
@@ -75,7 +76,8 @@ def predicted_sobol_indices(
     def of_task(task: tuple[Array, Array, Array]) -> Sensitivity:
         key, rows, values = task
         rows, values = canonicalise(space, rows), standardise(values)
-        belief = fit_factorial(space, rows, values, steps=steps)
+        few = rows[:_FITTED_ROWS], values[:_FITTED_ROWS]
+        belief = fit_factorial(space, *few, steps=steps)
 
         def one(key: Array) -> Array:
             explained, own = sample_grid(key, space, belief, rows, values)

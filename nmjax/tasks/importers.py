@@ -43,11 +43,9 @@ def read_history(
       NmjaxError: a column is missing, or a value is not what its column holds; rows count from 1,
         the header left out.
     """
-    path = Path(path)
-    choices = [choice.name for choice in space.choices]
-    texts = {task, *choices, *metrics, *context, *(columns or {}).values()}
-    options = {"metrics": metrics, "task": task, "context": context, "columns": columns}
-    return _history_of(read_table(path, texts), path.name, space, **options)
+    path, named = Path(path), _columns_of(space, metrics, columns)
+    table = read_table(path, {task, *named.values(), *context})
+    return _history_of(table, path.name, space, named, metrics, task, context)
 
 
 def history_from_frame(
@@ -75,6 +73,7 @@ def history_from_frame(
     """
     import pyarrow as pa
 
+    named = _columns_of(space, metrics, columns)
     try:
         table = pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -82,36 +81,40 @@ def history_from_frame(
             f"A {type(frame).__name__} cannot be read as a data frame ({error}): give columns of "
             "equal length, each of one type."
         ) from error
-    options = {"metrics": metrics, "task": task, "context": context, "columns": columns}
-    return _history_of(table, "the data frame", space, **options)
+    return _history_of(table, "the data frame", space, named, metrics, task, context)
+
+
+def _columns_of(
+    space: Space, metrics: Sequence[str], columns: Mapping[str, str] | None
+) -> dict[str, str]:
+    """The column of each choice and metric."""
+    check_discrete(space)
+    names = [*(choice.name for choice in space.choices), *metrics]
+    for name in columns or {}:
+        if name not in names:
+            raise unknown_name("choice or metric", name, names)
+    return {name: name for name in names} | dict(columns or {})
 
 
 def _history_of(
     found: Any,
     source: str,
     space: Space,
-    *,
+    named: Mapping[str, str],
     metrics: Sequence[str],
     task: str,
     context: Sequence[str],
-    columns: Mapping[str, str] | None,
 ) -> tuple[History, tuple[str, ...]]:
-    check_discrete(space)
-    named = dict(columns or {})
-    names = [choice.name for choice in space.choices]
-    for name in named:
-        if name not in (*names, *metrics):
-            raise unknown_name("choice or metric", name, (*names, *metrics))
-    wanted = [task, *(named.get(name, name) for name in (*names, *metrics)), *context]
+    wanted = [task, *named.values(), *context]
     table = _columns(found, source, list(dict.fromkeys(wanted)))
     label, place = _task_rows(table[task], task)
-    choices = [_options(table[named.get(c.name, c.name)], c) for c in space.choices]
+    choices = [_options(table[named[c.name]], c) for c in space.choices]
     options = jnp.asarray(np.stack(choices, axis=-1), dtype=jnp.int32)
     invalid = np.flatnonzero(~np.asarray(is_valid(space, options)))
     if len(invalid):
         raise NmjaxError(f"Row {invalid[0] + 1} is no valid architecture of {space.name!r}.")
     rows = np.asarray(canonicalise(space, options))
-    values = {name: _numbers(table[named.get(name, name)], name) for name in metrics}
+    values = {name: _numbers(table[named[name]], name) for name in metrics}
     told = np.stack([_numbers(table[c], c) for c in context], -1) if context else None
     members = [np.flatnonzero(place == index) for index in range(len(label))]
     history = stack_tasks(

@@ -79,9 +79,10 @@ def test_intervals_hold_the_indices_of_the_full_tables():
         np.testing.assert_allclose(interval.estimate, truth, atol=0.12)
         assert np.abs(interval.estimate - truth).mean() < 0.04
         assert (interval.high - interval.low).mean() < 0.12
-    # The intervals of one's own evaluations are wide enough; those of another task's are not.
-    other = (ours.first.low <= exact.first[::-1]) & (exact.first[::-1] <= ours.first.high)
-    assert other.mean() < 0.65
+    # Conditional means over so few rows fit noise instead.
+    chosen = zip(jnp.asarray(suite.pool)[rows], jnp.take_along_axis(table, rows, 1), strict=True)
+    raw = [patterns.sobol_indices(suite.space, *of_task).total for of_task in chosen]
+    assert np.abs(np.stack(raw) - exact.total).mean() > 0.1
 
 
 def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_totals():
