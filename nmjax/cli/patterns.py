@@ -79,6 +79,6 @@ def run(config: PatternsConfig) -> None:
     found = find_patterns(key, past, share=config.share)
     folder = make_run_folder(config.out, benchmark=past.name, target="patterns")
     write_patterns(folder, past, found, rate=config.rate)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 100)
     console.print(patterns_report(past, found, rate=config.rate))
     console.print(f"Wrote {folder}.", soft_wrap=True)

@@ -100,11 +100,11 @@ def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Gro
     caption = Text(f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n", style="dim")
     parts: list = [heading, caption]
     for group, table in found.motifs.items():
-        parts += [_motifs(past, found.names, group, table, rate), ""]
+        parts += _motifs(past, found.names, group, table, rate)
     if found.sensitivity is not None:
-        parts += [_sensitivities(past, found.sensitivity), ""]
+        parts += _sensitivities(past, found.sensitivity)
     if found.tradeoffs and past.cost is not None:
-        parts += [_fronts(found.tradeoffs, past.score, past.cost), ""]
+        parts += _fronts(found.tradeoffs, past.score, past.cost)
     return Group(*parts)
 
 
@@ -175,13 +175,14 @@ def _tradeoffs(past: PastSearches, scores: Array) -> dict[str, Tradeoff]:
 
 def _motifs(
     past: PastSearches, names: tuple[str, ...], group: str, motifs: MotifTable, rate: float
-) -> "Table":
+) -> list:
     shown = leading_motifs(motifs, rate=rate)
     found = int((np.asarray(motifs.somewhere) <= rate).sum())
-    table = _table(
+    title = (
         f"Enriched among {group}: {found} of {len(names)} motifs at a false discovery rate of "
         f"{rate:g}" + (f", the {SHOWN} surest" if found > SHOWN else "")
     )
+    table = _table()
     table.add_column("motif", overflow="fold")
     for column in ("odds ratio", "95% interval", "q"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -197,15 +198,16 @@ def _motifs(
         q = everywhere if everywhere <= rate else float(motifs.somewhere[motif])
         where = "all" if everywhere <= rate else f"{len(holds)}: {', '.join(holds)}"
         table.add_row(names[motif], f"{middle:.3g}", f"{low:.3g} to {high:.3g}", f"{q:.1e}", where)
-    return table
+    return [title, table, ""]
 
 
-def _sensitivities(past: PastSearches, found: Sensitivity) -> "Table":
+def _sensitivities(past: PastSearches, found: Sensitivity) -> list:
     """Means over tasks, and the least and the most on one task."""
-    table = _table(
+    title = (
         "Share of the variance of ranks that a choice explains, mean over tasks with the mean "
         "95% interval of one; on which task least and most"
     )
+    table = _table()
     table.add_column("choice", no_wrap=True)
     for column in ("alone", "with interactions"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -222,24 +224,24 @@ def _sensitivities(past: PastSearches, found: Sensitivity) -> "Table":
             for t in (total[:, choice].argmin(), total[:, choice].argmax())
         ]
         table.add_row(past.space.choices[choice].name, *cells, *ends)
-    return table
+    return [title, table, ""]
 
 
-def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> "Table":
-    table = _table(
+def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> list:
+    title = (
         f"{score.name} against {cost.name}: the front, and the share that it dominates of the box "
         "between the worst and the best of each, as scores"
     )
+    table = _table()
     table.add_column("task", no_wrap=True)
     for column in ("on the front", "hypervolume"):
         table.add_column(column, justify="right", no_wrap=True)
     for task, of_task in tradeoffs.items():
         table.add_row(task, str(int(np.sum(of_task.front))), f"{float(of_task.hypervolume):.3f}")
-    return table
+    return [title, table, ""]
 
 
-def _table(title: str) -> "Table":
+def _table() -> "Table":
     from rich.table import Table
 
-    look = {"title_justify": "left", "title_style": "", "header_style": "bold"}
-    return Table(title=title, box=None, pad_edge=False, padding=(0, 1), **look)
+    return Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")

@@ -6,6 +6,8 @@ and Osborne 2021 (NAS-BOWL, ICLR, section 5.1: convolutions of 3x3, alone and in
 good motifs, zeroize and pooling in the bad ones); Wan, Ru, Esperanca and Li 2022 (On redundancy and
 diversity in cell-based architecture search, ICLR: good cells are residual, a skip connection from
 input to output beside a chain of convolutions).
+
+What was expected and is not so stays as an expected failure.
 """
 
 import numpy as np
@@ -25,6 +27,15 @@ GOOD = (
     "Op3=skip_connect",
 )
 BAD = ("count none", "count avg_pool_3x3", "Op3=none", "Op3=avg_pool_3x3")
+DEAD_EDGES = pytest.mark.xfail(
+    strict=True,
+    reason="of isomorphic cells the one that counts writes edges that lead nowhere as none, which "
+    "good cells have too: none is rare among the best, and no mark of the worst on every data set",
+)
+TASTES_DIFFER = pytest.mark.xfail(
+    strict=True,
+    reason="chains of skip connections are depleted on two data sets, and not on CIFAR-10",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +64,9 @@ def test_good_motifs_are_enriched_among_the_best_everywhere(tables, motif):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("motif", BAD)
+@pytest.mark.parametrize(
+    "motif", [pytest.param(motif, marks=DEAD_EDGES) if "none" in motif else motif for motif in BAD]
+)
 def test_bad_motifs_are_enriched_among_the_worst_everywhere(tables, motif):
     found, names = tables
     assert found["worst", "enriched"].everywhere[names.index(motif)] <= RATE
@@ -74,6 +87,7 @@ def test_a_kernel_of_3x3_is_worth_more_than_one_of_1x1(tables):
 
 
 @pytest.mark.slow
+@TASTES_DIFFER
 def test_chains_of_skip_connections_are_not_what_the_best_have(tables):
     found, names = tables
     chain = names.index("skip_connect>skip_connect")

@@ -23,7 +23,7 @@ def test_batches_give_the_ridge_of_all(batch):
     weights, intercept = ridge_weights(state, jnp.float32(2.0))
     known = ~np.isnan(y)
     exact = Ridge(alpha=2.0).fit(x[known].astype(float), y[known].astype(float))
-    assert state.number == known.sum()
+    assert float(state.number) == known.sum()
     np.testing.assert_allclose(weights, exact.coef_, atol=2e-3)
     np.testing.assert_allclose(intercept, exact.intercept_, rtol=1e-5)
 

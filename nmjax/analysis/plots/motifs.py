@@ -12,8 +12,8 @@ from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.patterns import MotifTable
 
-_ROW = 0.27
-_RATIOS = (1, 2, 3, 5)
+_ROW, _LETTER = 0.27, 0.08
+_RATIOS = (1, 2, 5)
 
 
 def plot_motifs(
@@ -42,11 +42,13 @@ def plot_motifs(
             f"{len(panels)} panels came with {len(names)} names, expected at least one panel, and "
             "a name for each motif of its table."
         )
+    drawn = [names[motif] for _, shown in panels.values() for motif in np.asarray(shown, int)]
     rows = max(len(np.asarray(shown)) for _, shown in panels.values())
-    size = (5.2 * len(panels) + 0.6, 1.5 + _ROW * max(rows, 3))
+    width = 3.3 + _LETTER * max(map(len, drawn), default=0)
+    size = (width * len(panels), 1.5 + _ROW * max(rows, 3))
     figure = Figure(figsize=size, dpi=150, layout="constrained")
-    drawn = zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
-    for place, (axes, (name, (table, shown))) in enumerate(drawn):
+    places = zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
+    for place, (axes, (name, (table, shown))) in enumerate(places):
         colour = EMPHASIS if place % 2 else COLOURS[0]
         _draw(axes, table, np.asarray(shown, int), names, rate, rows, colour)
         axes.set_title(name, fontsize=11, color=INK, loc="left")

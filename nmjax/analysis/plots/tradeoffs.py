@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from nmjax.analysis.plots.style import EMPHASIS, INK, quiet_axes
@@ -87,7 +87,7 @@ def _draw(axes: Axes, task: Tradeoff, cost: Metric, score: Metric) -> None:
     if cost.transform == "log":
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=6))
-        axes.xaxis.set_major_formatter(LogFormatter(minor_thresholds=(np.inf, np.inf)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.scatter(costs, values, s=5, color="#8A8A8A", alpha=0.35, linewidth=0, rasterized=True)
     order = np.argsort(costs[front], kind="stable")
