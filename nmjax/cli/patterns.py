@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -70,7 +70,7 @@ def run(config: PatternsConfig) -> None:
     check_run_folder(config.out)
     past_key, key = jax.random.split(jax.random.key(config.seed))
     names = (config.score, config.cost)
-    drawn = {"tasks": config.tasks, "evaluations": config.evaluations}
+    drawn: dict[str, Any] = {"tasks": config.tasks, "evaluations": config.evaluations}
     if Path(config.past).is_dir():
         drawn["direction"] = config.direction
         past = past_of_store(past_key, Path(config.past), *names, **drawn)

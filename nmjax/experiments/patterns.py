@@ -14,15 +14,18 @@ from nmjax.experiments.past import PastSearches
 from nmjax.patterns import (
     MotifTable,
     Sensitivity,
+    find_motifs,
     hypervolume,
     is_best,
     motif_names,
     motif_table,
     pareto_front,
     predicted_sobol_indices,
+    sensitivity_agreement,
 )
 from nmjax.patterns.predicted import LARGEST_GRID
 from nmjax.predictors import normal_scores
+from nmjax.spaces import canonicalise
 from nmjax.tasks import history_scores
 from nmjax.types import Array, Metric
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 """Motifs of a table or a panel."""
+SAME = 0.5
+"""Overlap from which on two motifs are told as one, the surer."""
 
 
 class Patterns(NamedTuple):
@@ -39,12 +44,15 @@ class Patterns(NamedTuple):
 
     Attributes:
       names: of F motifs.
+      overlap: float[F, F], how many of the evaluations with one or the other of two motifs have
+        both.
       motifs: {"the best 10%": what is enriched among them, ...}.
       sensitivity: of T tasks' normal scores, each an `Interval`; None where the space is too large.
       tradeoffs: {task: score against cost}; empty where no metric is a cost.
     """
 
     names: tuple[str, ...]
+    overlap: np.ndarray
     motifs: Mapping[str, MotifTable]
     sensitivity: Sensitivity | None
     tradeoffs: Mapping[str, Tradeoff]
@@ -64,30 +72,35 @@ def find_patterns(key: Array, past: PastSearches, *, share: float) -> Patterns:
     rows, mask = past.history.architecture, past.history.mask
     succeeded = mask & ~jnp.isnan(scores)
     failed = mask & jnp.isnan(scores)
-    percent = f"{100 * share:g}%"
-    motifs = {
-        f"the best {percent}": motif_table(past.space, rows, is_best(scores, share), succeeded)
-    }
+    percent, level = f"{100 * share:g}%", jnp.float32(share)
+    best = is_best(scores, level)
+    motifs = {f"the best {percent}": motif_table(past.space, rows, best, succeeded)}
     if failed.any():
         motifs["the failed"] = motif_table(past.space, rows, failed, mask)
     else:
-        worst = is_best(-scores, share)
+        worst = is_best(-scores, level)
         motifs[f"the worst {percent}"] = motif_table(past.space, rows, worst, succeeded)
     sensitivity = None
     if past.space.size <= LARGEST_GRID:
         ranks = jax.vmap(normal_scores)(scores)
         sensitivity = predicted_sobol_indices(key, past.space, rows, ranks)
-    return Patterns(motif_names(past.space), motifs, sensitivity, _tradeoffs(past, scores))
+    names, overlap = motif_names(past.space), _overlap(past)
+    return Patterns(names, overlap, motifs, sensitivity, _tradeoffs(past, scores))
 
 
-def leading_motifs(table: MotifTable, *, rate: float) -> np.ndarray:
+def leading_motifs(found: Patterns, table: MotifTable, *, rate: float) -> np.ndarray:
     """int[n], the motifs that hold on some task at a false discovery rate, at most `SHOWN`.
 
-    They are those of the largest effects that are sure: by the lower ends of their intervals.
+    They are those of the largest effects that are sure, by the lower ends of their intervals; one
+    that mostly comes with another before it is left out, as a range with a slightly shorter one.
     """
     holds = np.asarray(table.somewhere) <= rate
     order = np.argsort(-np.where(holds, np.asarray(table.low), -np.inf), kind="stable")
-    return order[: min(SHOWN, holds.sum())]
+    kept: list[int] = []
+    for motif in order[: holds.sum()].tolist():
+        if len(kept) < SHOWN and (found.overlap[motif, kept] < SAME).all():
+            kept.append(motif)
+    return np.array(kept, int)
 
 
 def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Group":
@@ -100,7 +113,7 @@ def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Gro
     caption = Text(f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n", style="dim")
     parts: list = [heading, caption]
     for group, table in found.motifs.items():
-        parts += _motifs(past, found.names, group, table, rate)
+        parts += _motifs(past, found, group, table, rate)
     if found.sensitivity is not None:
         parts += _sensitivities(past, found.sensitivity)
     if found.tradeoffs and past.cost is not None:
@@ -132,7 +145,7 @@ def write_patterns(folder: Path, past: PastSearches, found: Patterns, *, rate: f
     ]
     parquet.write_table(pa.concat_tables(tables), folder / "motifs.parquet")
     panels = {
-        f"Enriched among {group}": (table, leading_motifs(table, rate=rate))
+        f"Enriched among {group}": (table, leading_motifs(found, table, rate=rate))
         for group, table in found.motifs.items()
     }
     plot_motifs(panels, found.names, rate=rate, title=f"{past.name}: {past.score.name}").savefig(
@@ -153,6 +166,15 @@ def write_patterns(folder: Path, past: PastSearches, found: Patterns, *, rate: f
         )
 
 
+def _overlap(past: PastSearches) -> np.ndarray:
+    """Jaccard's index of each two motifs over the evaluations of the first task."""
+    rows = canonicalise(past.space, past.history.architecture[0])
+    present = np.asarray(find_motifs(past.space, rows), np.float32)
+    present = present[np.asarray(past.history.mask[0])]
+    both, each = present.T @ present, present.sum(0)
+    return both / np.maximum(each[:, None] + each[None, :] - both, 1)
+
+
 def _tradeoffs(past: PastSearches, scores: Array) -> dict[str, Tradeoff]:
     if past.cost is None:
         return {}
@@ -167,20 +189,20 @@ def _tradeoffs(past: PastSearches, scores: Array) -> dict[str, Tradeoff]:
             np.where(np.asarray(past.history.mask[t]), raw[past.cost.name][t], np.nan),
             np.where(np.asarray(past.history.mask[t]), raw[past.score.name][t], np.nan),
             np.asarray(fronts[t]),
-            np.asarray(volumes[t]),
+            float(volumes[t]),
         )
         for t, task in enumerate(past.tasks)
     }
 
 
 def _motifs(
-    past: PastSearches, names: tuple[str, ...], group: str, motifs: MotifTable, rate: float
+    past: PastSearches, found: Patterns, group: str, motifs: MotifTable, rate: float
 ) -> list:
-    shown = leading_motifs(motifs, rate=rate)
-    found = int((np.asarray(motifs.somewhere) <= rate).sum())
+    shown = leading_motifs(found, motifs, rate=rate)
+    number = int((np.asarray(motifs.somewhere) <= rate).sum())
     title = (
-        f"Enriched among {group}: {found} of {len(names)} motifs at a false discovery rate of "
-        f"{rate:g}" + (f", the {SHOWN} surest" if found > SHOWN else "")
+        f"Enriched among {group}: {number} of {len(found.names)} motifs at a false discovery rate of "
+        f"{rate:g}" + (f"; {len(shown)} that differ" if number > len(shown) else "")
     )
     table = _table()
     table.add_column("motif", overflow="fold")
@@ -197,7 +219,9 @@ def _motifs(
         ]
         q = everywhere if everywhere <= rate else float(motifs.somewhere[motif])
         where = "all" if everywhere <= rate else f"{len(holds)}: {', '.join(holds)}"
-        table.add_row(names[motif], f"{middle:.3g}", f"{low:.3g} to {high:.3g}", f"{q:.1e}", where)
+        table.add_row(
+            found.names[motif], f"{middle:.3g}", f"{low:.3g} to {high:.3g}", f"{q:.1e}", where
+        )
     return [title, table, ""]
 
 
@@ -224,7 +248,16 @@ def _sensitivities(past: PastSearches, found: Sensitivity) -> list:
             for t in (total[:, choice].argmin(), total[:, choice].argmax())
         ]
         table.add_row(past.space.choices[choice].name, *cells, *ends)
-    return [title, table, ""]
+    return [title, table, *_agreement(past, total), ""]
+
+
+def _agreement(past: PastSearches, total: np.ndarray) -> list[str]:
+    """Which two tasks agree the least on what matters."""
+    if len(total) < 2:
+        return []
+    cosine = np.array(sensitivity_agreement(total)) + 2 * np.eye(len(total))
+    a, b = (past.tasks[task] for task in np.unravel_index(cosine.argmin(), cosine.shape))
+    return [f"Tasks agree on these to a cosine of {cosine.min():.2f} or more, {a} and {b} least."]
 
 
 def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> list:
@@ -237,7 +270,7 @@ def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> l
     for column in ("on the front", "hypervolume"):
         table.add_column(column, justify="right", no_wrap=True)
     for task, of_task in tradeoffs.items():
-        table.add_row(task, str(int(np.sum(of_task.front))), f"{float(of_task.hypervolume):.3f}")
+        table.add_row(task, str(int(np.sum(of_task.front))), f"{of_task.hypervolume:.3f}")
     return [title, table, ""]
 
 

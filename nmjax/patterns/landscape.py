@@ -23,14 +23,14 @@ class Neighbourhood(NamedTuple):
       mean: float[..., N], of the neighbours' scores.
       std: float[..., N], of the neighbours' scores.
       worst: float[..., N], the lowest of them.
-      count: int32[..., N], neighbours that have a score.
+      number: int32[..., N], neighbours that have a score.
       optimum: bool[..., N], no neighbour scores higher; False where failed itself.
     """
 
     mean: Array
     std: Array
     worst: Array
-    count: Array
+    number: Array
     optimum: Array
 
 
@@ -89,7 +89,7 @@ def neighbourhood(rows: Array, score: Array) -> Neighbourhood:
         mean=mean,
         std=jnp.sqrt(jnp.sum(apart**2, axis=-1) / number),
         worst=jnp.where(count > 0, worst, jnp.nan),
-        count=count,
+        number=count,
         optimum=score >= best,
     )
 

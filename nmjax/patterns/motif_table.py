@@ -82,16 +82,17 @@ def motif_table(
     rates = false_discovery_rate(p_value.reshape(-1)).reshape(p_value.shape)
     effects = jnp.where(jnp.isnan(p_value), jnp.nan, tasks.log_odds)
     if len(chosen) == 1:
-        ends = (jnp.where(jnp.isnan(p_value), jnp.nan, end)[0] for end in (tasks.low, tasks.high))
+        low, high = (jnp.where(jnp.isnan(p_value), jnp.nan, e)[0] for e in (tasks.low, tasks.high))
         nothing = jnp.full_like(rates[0], jnp.nan)
-        return MotifTable(effects[0], *ends, rates[0], rates[0], nothing, effects, rates)
+        return MotifTable(effects[0], low, high, rates[0], rates[0], nothing, effects, rates)
     together = replicate(tasks, direction=direction)
-    p_values = (together.everywhere, together.somewhere, together.differs)
     return MotifTable(
-        together.log_odds,
-        together.low,
-        together.high,
-        *map(false_discovery_rate, p_values),
-        effects,
-        rates,
+        log_odds=together.log_odds,
+        low=together.low,
+        high=together.high,
+        everywhere=false_discovery_rate(together.everywhere),
+        somewhere=false_discovery_rate(together.somewhere),
+        differs=false_discovery_rate(together.differs),
+        task_log_odds=effects,
+        task_rate=rates,
     )

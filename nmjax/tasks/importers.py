@@ -147,8 +147,8 @@ def write_history(
     Raises:
       NmjaxError: the number of names does not fit, or two columns would share a name.
     """
-    names = {"tasks": tasks, "task": task, "context": context}
-    write_table(Path(path), history_to_frame(history, space, **names))
+    table = history_to_frame(history, space, tasks=tasks, task=task, context=context)
+    write_table(Path(path), table)
 
 
 def history_to_frame(

@@ -1,24 +1,22 @@
 """How much more often the best, or the failed, contain each motif."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from numpy.typing import ArrayLike
 
-from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, quiet_axes
+from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, log_x_axis, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.patterns import MotifTable
 
 _ROW, _LETTER = 0.27, 0.08
-_RATIOS = (1, 2, 5)
 
 
 def plot_motifs(
-    panels: Mapping[str, tuple[MotifTable, ArrayLike]],
-    names: tuple[str, ...],
+    panels: Mapping[str, tuple[MotifTable, np.ndarray]],
+    names: Sequence[str],
     *,
     rate: float = 0.05,
     title: str = "",
@@ -62,7 +60,7 @@ def _draw(
     axes: Axes,
     table: MotifTable,
     shown: np.ndarray,
-    names: tuple[str, ...],
+    names: Sequence[str],
     rate: float,
     rows: int,
     colour: str,
@@ -74,7 +72,6 @@ def _draw(
     everywhere = np.asarray(table.everywhere)[shown] <= rate
     own = np.exp(np.asarray(table.task_log_odds, float)[:, shown])
     quiet_axes(axes, lines="x")
-    axes.set_xscale("log")
     axes.axvline(1, color="#999999", linewidth=1, zorder=1)
     if len(own) > 1:
         axes.plot(own.T, heights, "|", color=colour, alpha=0.45, markersize=7, zorder=2)
@@ -91,32 +88,23 @@ def _draw(
     axes.set_yticks(heights, [names[motif] for motif in shown])
     axes.set_ylim(max(rows, 3) - 0.4, -0.6)
     ends = np.concatenate([low, high, own[np.isfinite(own)], [0.8, 1.25]])
-    _label_ratios(axes, np.nanmin(ends) / 1.1, np.nanmax(ends) * 1.1)
+    log_x_axis(axes, np.nanmin(ends) / 1.1, np.nanmax(ends) * 1.1)
     axes.set_xlabel("Odds ratio", fontsize=11, color=INK)
     if not len(shown):
-        middle_of_axes = {"x": 0.5, "y": 0.5, "transform": axes.transAxes, "ha": "center"}
-        axes.text(s="none at this rate", color="#777777", fontsize=10, **middle_of_axes)
-
-
-def _label_ratios(axes: Axes, low: float, high: float) -> None:
-    """Ticks at round ratios and their inverses, few enough to be read."""
-    decades = 10.0 ** np.arange(np.ceil(np.log10(max(high, 1 / low))) + 1)
-    ratios = np.unique([ratio * decade for ratio in _RATIOS for decade in decades])
-    ticks = np.union1d(ratios, 1 / ratios)
-    ticks = ticks[(low <= ticks) & (ticks <= high)]
-    if len(ticks) > 7:
-        powers = np.log10(np.where(ticks < 1, 1 / ticks, ticks))
-        ticks = ticks[np.isclose(powers, np.round(powers)) | (np.log10(high / low) < 2)]
-    axes.xaxis.set_major_locator(FixedLocator(ticks[:: -(-len(ticks) // 8)].tolist()))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g}"))
-    axes.set_xlim(low, high)
+        axes.annotate(
+            "none at this rate",
+            (0.5, 0.5),
+            xycoords="axes fraction",
+            ha="center",
+            color="#777777",
+            fontsize=10,
+        )
 
 
 def _explain(axes: Axes, *, alone: bool) -> None:
     if alone:
         return
-    marks = {"linestyle": "none", "color": INK, "markersize": 6}
+    marks: dict[str, Any] = {"linestyle": "none", "color": INK, "markersize": 6}
     handles = [
         axes.plot([], [], marker="o", label="on every task", **marks)[0],
         axes.plot([], [], marker="o", markerfacecolor="white", label="on some", **marks)[0],

@@ -6,10 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import ArrayLike
 
-from nmjax.analysis.plots.style import EMPHASIS, INK, quiet_axes
+from nmjax.analysis.plots.style import EMPHASIS, INK, log_x_axis, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.types import Metric
 
@@ -25,20 +23,20 @@ class Tradeoff(NamedTuple):
       cost: float[N]; NaN is a failed evaluation, as in `score`.
       score: float[N].
       front: bool[N], which no other dominates.
-      hypervolume: float[], the share of the box between the worst and the best of each that the
+      hypervolume: the share of the box between the worst and the best of each that the
         front dominates.
     """
 
-    cost: ArrayLike
-    score: ArrayLike
-    front: ArrayLike
-    hypervolume: ArrayLike
+    cost: np.ndarray
+    score: np.ndarray
+    front: np.ndarray
+    hypervolume: float
 
 
 def plot_tradeoffs(
     tasks: Mapping[str, Tradeoff], cost: Metric, score: Metric, *, title: str = ""
 ) -> Figure:
-    """A panel for each task: evaluations, the front as steps, its hypervolume above.
+    """A panel for each task: evaluations, the front as steps, its hypervolume below.
 
     The worst scores, a fiftieth, may lie outside.
 
@@ -64,12 +62,6 @@ def plot_tradeoffs(
     for axes, (name, task) in zip(grid, tasks.items(), strict=False):
         _draw(axes, task, cost, score)
         axes.set_title(name, fontsize=11, color=INK, loc="left")
-        axes.set_title(
-            f"hypervolume {float(np.asarray(task.hypervolume)):.3f}",
-            fontsize=9,
-            color=EMPHASIS,
-            loc="right",
-        )
     for axes in grid[len(tasks) :]:
         axes.set_visible(False)
     for axes in grid[max(len(tasks) - columns, 0) : len(tasks)]:
@@ -82,19 +74,26 @@ def plot_tradeoffs(
 
 
 def _draw(axes: Axes, task: Tradeoff, cost: Metric, score: Metric) -> None:
-    costs, values, front = np.asarray(task.cost), np.asarray(task.score), np.asarray(task.front)
+    costs, values, front, _ = task
     quiet_axes(axes)
     if cost.transform == "log":
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5), numticks=6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        positive = costs[np.isfinite(costs) & (costs > 0)]
+        log_x_axis(axes, 0.9 * positive.min(initial=1), 1.1 * positive.max(initial=1))
     axes.scatter(costs, values, s=5, color="#8A8A8A", alpha=0.35, linewidth=0, rasterized=True)
     order = np.argsort(costs[front], kind="stable")
     along = costs[front][order], values[front][order]
-    where = "post" if cost.direction == "min" else "pre"
-    axes.step(*along, where=where, color=EMPHASIS, linewidth=1.8)
+    steps = "steps-post" if cost.direction == "min" else "steps-pre"
+    axes.plot(*along, drawstyle=steps, color=EMPHASIS, linewidth=1.8)
     axes.plot(*along, "o", color=EMPHASIS, markersize=3.2)
+    axes.annotate(
+        f"hypervolume {float(task.hypervolume):.3f}",
+        (0.98, 0.04),
+        xycoords="axes fraction",
+        ha="right",
+        fontsize=9,
+        color=EMPHASIS,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+    )
     shown = values[np.isfinite(values) & np.isfinite(costs)]
     if len(shown):
         ends = (_TAIL, 1) if score.direction == "max" else (0, 1 - _TAIL)

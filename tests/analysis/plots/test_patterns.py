@@ -2,8 +2,10 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from nmjax.analysis.plots import plot_motifs, plot_sensitivity, plot_tradeoffs
+from nmjax.analysis.plots.style import log_x_axis
 from nmjax.analysis.plots.tradeoffs import Tradeoff
 from nmjax.errors import NmjaxError
 from nmjax.patterns import MotifTable, Sensitivity
@@ -77,6 +79,22 @@ def test_sensitivities_have_a_panel_a_task_and_intervals_that_do_not_leave_it():
     np.testing.assert_allclose(ends, np.stack([np.maximum(low, 0), high], -1))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.9, 6, [1, 2, 5]),
+        (0.008, 0.03, [0.01, 0.02]),
+        (0.05, 9e4, [0.1, 1, 10, 100, 1000, 1e4]),
+        (1e-8, 1.0, [1e-8, 1e-6, 1e-4, 1e-2, 1]),
+    ],
+)
+def test_ticks_of_log_axes_are_few_and_round(low, high, ticks):
+    axes = Figure().add_subplot()
+    log_x_axis(axes, low, high)
+    np.testing.assert_allclose(axes.get_xticks(), ticks)
+    assert axes.get_xlim() == (low, high)
+
+
 COST, SCORE = Metric("latency", "s", "min", "log"), Metric("acc", "accuracy")
 
 
@@ -87,7 +105,7 @@ def test_fronts_are_drawn_over_all_evaluations():
     figure = as_png(plot_tradeoffs(tasks, COST, SCORE, title="past"))
     for name, axes in zip(tasks, figure.axes, strict=True):
         assert axes.get_title(loc="left") == name
-        assert axes.get_title(loc="right") == "hypervolume 0.610"
+        assert [text.get_text() for text in axes.texts] == ["hypervolume 0.610"]
         assert axes.get_xlabel() == "latency (s)"
         assert axes.get_xscale() == "log"
         np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[1, 0.2], [2, 0.5], [4, 0.9]])
