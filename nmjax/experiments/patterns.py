@@ -201,8 +201,8 @@ def _motifs(
     shown = leading_motifs(found, motifs, rate=rate)
     number = int((np.asarray(motifs.somewhere) <= rate).sum())
     title = (
-        f"Enriched among {group}: {number} of {len(found.names)} motifs at a false discovery rate of "
-        f"{rate:g}" + (f"; {len(shown)} that differ" if number > len(shown) else "")
+        f"Enriched among {group}: {number} of {len(found.names)} motifs at a false discovery rate "
+        f"of {rate:g}" + (f"; {len(shown)} that differ" if number > len(shown) else "")
     )
     table = _table()
     table.add_column("motif", overflow="fold")
@@ -255,7 +255,7 @@ def _agreement(past: PastSearches, total: np.ndarray) -> list[str]:
     """Which two tasks agree the least on what matters."""
     if len(total) < 2:
         return []
-    cosine = np.array(sensitivity_agreement(total)) + 2 * np.eye(len(total))
+    cosine = np.array(sensitivity_agreement(jnp.asarray(total))) + 2 * np.eye(len(total))
     a, b = (past.tasks[task] for task in np.unravel_index(cosine.argmin(), cosine.shape))
     return [f"Tasks agree on these to a cosine of {cosine.min():.2f} or more, {a} and {b} least."]
 
