@@ -40,6 +40,7 @@ def dense_posterior(params, architecture, score):
     return mean, gram(grid, grid) - cross @ np.linalg.solve(noisy, cross.T)
 
 
+@pytest.mark.slow
 def test_draws_are_those_of_the_exact_posterior():
     """One evaluation, so that all resamples are alike, and hyperparameters that are known."""
     params = prior(2)[0]._replace(log_weight=jnp.array([0.5, 1.0]), log_length=jnp.array([0, -0.3]))
@@ -85,6 +86,7 @@ def test_intervals_hold_the_indices_of_the_full_tables():
     assert np.abs(np.stack(raw) - exact.total).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_totals():
     """Mirror images score alike, and a function of the first choice alone of a pair is none."""
 
