@@ -37,7 +37,7 @@ from nmjax.tasks import (
 RESULT = Path(__file__).parent / "results" / "history_scale.json"
 SPACE = "nas-bench-graph"
 APPENDS = 5
-BATCH = 2**15
+BATCH = 2**14
 GROWTH_MIB = 64
 
 

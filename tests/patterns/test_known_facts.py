@@ -34,7 +34,7 @@ DEAD_EDGES = pytest.mark.xfail(
 )
 TASTES_DIFFER = pytest.mark.xfail(
     strict=True,
-    reason="chains of skip connections are rarer among the best of two data sets, and not of CIFAR-10",
+    reason="chains of skip connections are rarer among the best of two data sets, not of CIFAR-10",
 )
 
 
