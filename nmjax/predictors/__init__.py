@@ -30,6 +30,7 @@ from nmjax.predictors.pooled import (
     sample_pool_prior,
     scale,
 )
+from nmjax.predictors.streamed import Moments, init_moments, ridge_weights, update_moments
 
 __all__ = [
     "BayesianLinear",
@@ -38,6 +39,7 @@ __all__ = [
     "KernelParams",
     "LinearPrior",
     "LinearState",
+    "Moments",
     "Network",
     "Pool",
     "PoolPrior",
@@ -47,6 +49,7 @@ __all__ = [
     "default_kernel",
     "gaussian_process",
     "get_warp",
+    "init_moments",
     "init_pool",
     "kernel_noise",
     "kernel_position",
@@ -60,10 +63,12 @@ __all__ = [
     "pool_information_gain",
     "predict_evaluation",
     "predict_pool",
+    "ridge_weights",
     "sample_pool",
     "sample_pool_prior",
     "scale",
     "spectral_features",
     "standardise",
     "unit_matern",
+    "update_moments",
 ]
