@@ -73,6 +73,11 @@ DESCRIBED = {
         "K initialisations", "all weights of each", "uncertainty for any of the gradient-based"
     ),
     "es_maml": Described("an initialisation", "all weights", "a loss without a useful gradient"),
+    "regularised": Described(
+        "an initialisation, and a spread of each weight",
+        "what its learner adapts",
+        "tasks can be told from their encodings, and would be learned by heart",
+    ),
     "evolved": Described(
         "what its learner learns", "what its learner adapts", "few parameters, a rugged objective"
     ),

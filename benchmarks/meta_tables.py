@@ -15,6 +15,7 @@ IMPLEMENTATIONS = {
     "maml_torch-higher": "PyTorch, higher",
     "learn2learn": "learn2learn",
 }
+UNMEASURED = "Not measured yet."
 SETS = ("FD", "F1", "F2", "F3", "F4", "FA", "mean")
 
 
@@ -35,8 +36,7 @@ def cost() -> str:
         )
         for row in sorted(result.rows, key=lambda row: row["update_flops"])
     )
-    body = tables.table((*header, "Mflop to adapt", "take it where"), rows)
-    return f"{body}\n\n{tables.origin(result)}"
+    return tables.with_origin(result, (*header, "Mflop to adapt", "take it where"), rows)
 
 
 def sinusoids() -> str:
@@ -63,6 +63,54 @@ def sinusoids() -> str:
     return tables.table(header, rows)
 
 
+def task_sampling() -> str:
+    """What choosing the tasks of meta-training is worth, beside choosing none."""
+    path = RESULTS / "task_sampling.json"
+    if not path.exists():
+        return UNMEASURED
+    result = read_result(path)
+    header = ("tasks", "chosen", "n", "mean squared error", "less uniform", "hardest tenth")
+
+    def cell(row: dict, name: str) -> str:
+        return tables.with_interval(row[name], row[f"{name}_ci"])
+
+    rows = (
+        (
+            row["family"],
+            row["sampling"],
+            str(row["n"]),
+            cell(row, "mse"),
+            cell(row, "mse_less_uniform"),
+            f"{row['mse_of_hardest_tenth']:.3f}",
+            cell(row, "spearman"),
+            cell(row, "spearman_less_uniform"),
+        )
+        for row in result.rows
+    )
+    return tables.with_origin(result, (*header, "Spearman", "less uniform"), rows)
+
+
+def accuracy() -> str:
+    """Rank correlations of new tasks' scores by suite, method and shots, over all tasks."""
+
+    def cells(row: dict) -> tuple[str, ...]:
+        correlations = (
+            "" if value is None else tables.with_interval(value, ci)
+            for value, ci in zip(row["spearman"], row["spearman_ci"], strict=True)
+        )
+        known = "" if row["known"] is None else f"{row['known']:.3f}"
+        return (row["method"], *correlations, known)
+
+    found = []
+    for path in sorted(RESULTS.glob("accuracy_*.json")):
+        result = read_result(path)
+        overall = [row for row in result.rows if row["task"] == "all"]
+        shots = map(str, overall[0]["shots"])
+        header = (path.stem.removeprefix("accuracy_"), *shots, "measured before, at 20")
+        found.append(tables.with_origin(result, header, map(cells, overall)))
+    return "\n\n".join(found) or UNMEASURED
+
+
 def latency() -> str:
     """Rank correlations on unseen devices with 20 labels, beside what was published."""
     result = read_result(RESULTS / "latency_fbnet.json")
@@ -70,7 +118,7 @@ def latency() -> str:
     for row in result.rows:
         by_method.setdefault(row["method"], {})[row["set"]] = row["spearman"]
     rows = ((name, *(f"{found[s]:.3f}" for s in SETS)) for name, found in by_method.items())
-    return f"{tables.table(('Spearman', *SETS), rows)}\n\n{tables.origin(result)}"
+    return tables.with_origin(result, ("Spearman", *SETS), rows)
 
 
 def speed() -> str:
@@ -89,15 +137,18 @@ def speed() -> str:
             )
         rows.append((row["setting"], IMPLEMENTATIONS[row["implementation"]], *cells))
     header = ("setting", "", "meta-iterations a second", "nmjax is times as fast")
-    body = tables.table((*header, "share of a core's products", "seconds to compile"), rows)
-    return f"{body}\n\n{tables.origin(result)}"
+    header += ("share of a core's products", "seconds to compile")
+    return tables.with_origin(result, header, rows)
 
 
 def marks() -> str:
     """Every mark of meta-learning, met or not."""
     names = ("latency_fbnet", "latency_help", "meta_throughput")
-    found = [read_result(RESULTS / f"{name}.json") for name in names]
-    return tables.marks([*_sinusoids(), *found])
+    paths = [
+        *(RESULTS / f"{name}.json" for name in names),
+        *sorted(RESULTS.glob("accuracy_*.json")),
+    ]
+    return tables.marks([*_sinusoids(), *map(read_result, paths)])
 
 
 def _sinusoids() -> list[Result]:

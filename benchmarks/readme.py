@@ -22,11 +22,9 @@ def transfer_table() -> str:
     reach = {row["reach"]: row for row in result.rows if "reach" in row}
     steps = overall[0]["steps"]
     shown = [steps.index(step) for step in (10, 20, 50, 100)]
-    lines = [
-        "| method | regret at 10 | 20 | 50 | 100 | log10 rank at 100 | test score at 100 "
-        "| transfer reaches its 100 at |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    header = ("method", "regret at 10", "20", "50", "100", "log10 rank at 100")
+    header += ("test score at 100", "transfer reaches its 100 at")
+    rows = []
     for row in sorted(overall, key=lambda row: row["regret"][shown[-1]]):
         regrets = [tables.with_interval(row["regret"][i], row["regret_ci"][i]) for i in shown]
         at = reach.get(row["method"])
@@ -34,9 +32,9 @@ def transfer_table() -> str:
         if at is not None:
             reached += f" [{tables.evaluations(at['ci'][0])}, {tables.evaluations(at['ci'][1])}]"
         last = shown[-1]
-        cells = [*regrets, f"{row['log10_rank'][last]:.2f}", f"{row['test'][last]:.4f}", reached]
-        lines.append(f"| {row['method']} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", tables.origin(result)])
+        rank, test = f"{row['log10_rank'][last]:.2f}", f"{row['test'][last]:.4f}"
+        rows.append((row["method"], *regrets, rank, test, reached))
+    return tables.with_origin(result, header, rows)
 
 
 def throughput_table() -> str:
@@ -52,22 +50,18 @@ def throughput_table() -> str:
         ("peak memory of the process", f"{row['peak_process_bytes'] / 2**30:.1f} GiB"),
         ("share of the machine's measured floor", f"{100 * row['share_of_floor']:.0f}%"),
     ]
-    lines = [
-        f"| {row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures | |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in measured),
-    ]
-    return "\n".join([*lines, "", tables.origin(result)])
+    header = (f"{row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures", "")
+    return tables.with_origin(result, header, measured)
 
 
 def startup_table() -> str:
     """How long the main job takes."""
     result = read_result(RESULTS / "startup.json")
-    lines = ["| `nmjax search`, without installation | seconds | CPU seconds |", "|---|---|---|"]
+    header = ("`nmjax search`, without installation", "seconds", "CPU seconds")
     runs = [
-        f"| {row['run']} | {row['seconds']:.0f} | {row['cpu_seconds']:.0f} |" for row in result.rows
+        (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
     ]
-    return "\n".join([*lines, *runs, "", tables.origin(result)])
+    return tables.with_origin(result, header, runs)
 
 
 def marks_table() -> str:
@@ -82,7 +76,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "startup": startup_table,
     "marks": marks_table,
     "meta-cost": meta_tables.cost,
+    "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
+    "accuracy": meta_tables.accuracy,
     "latency": meta_tables.latency,
     "meta-speed": meta_tables.speed,
     "meta-marks": meta_tables.marks,

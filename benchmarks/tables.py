@@ -44,3 +44,8 @@ def origin(result: Result) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     commit = f"commit {str(result.commit)[:9]}"
     return "; ".join([result.split, *seeds, device, versions, commit]) + "."
+
+
+def with_origin(result: Result, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table, and where it comes from."""
+    return f"{table(header, rows)}\n\n{origin(result)}"

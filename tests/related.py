@@ -4,11 +4,23 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from nmjax.knowledge import LearnConfig, LearnInfo, MetaKnowledge, learn_from_history
-from nmjax.spaces import Choice, Space, encode
-from nmjax.tasks import make_history
+from nmjax.knowledge import (
+    FeatureParams,
+    LearnConfig,
+    LearnInfo,
+    MetaKnowledge,
+    learn_from_history,
+)
+from nmjax.knowledge.evidence import fit_sources
+from nmjax.knowledge.features import group_index, predictor_network
+from nmjax.knowledge.past import best_options
+from nmjax.knowledge.rehearsal import Layout, default_prior_params, make_prior
+from nmjax.predictors import default_kernel, normal_scores
+from nmjax.spaces import Choice, Space, encode, encoding_size
+from nmjax.tasks import make_history, select_tasks
 from nmjax.types import History, Metric
 
 SPACE = Space("related", tuple(Choice(f"c{i}", ("a", "b", "c")) for i in range(5)))
@@ -89,3 +101,29 @@ def learn_related(how: str = "honest") -> tuple[MetaKnowledge, LearnInfo]:
     return learn_from_history(
         jax.random.key(0), sources, METRIC, validation, space=SPACE, config=CONFIG
     )
+
+
+@lru_cache
+def plain_knowledge(number: int, confidence: float = 0.5) -> MetaKnowledge:
+    """Knowledge of the first sources; what is fitted on them together is not, but given."""
+    history, groups = select_tasks(related_history(), np.arange(number)), group_index(SPACE)
+    score = history.metrics["score"]
+    ones, kernel = jnp.ones(encoding_size(SPACE)), default_kernel(int(groups.max()) + 1)
+    params = FeatureParams(
+        0.3 * ones,
+        0.5 * ones,
+        jnp.asarray(groups),
+        kernel,
+        predictor_network().init(jax.random.key(1), ones.size),
+        jnp.zeros(64),
+        8 * jnp.ones(64),
+    )
+    x = (encode(SPACE, history.architecture) - 0.3) / 0.5
+    sources = fit_sources(kernel, params.groups, x, jax.vmap(normal_scores)(score))
+    active = jnp.stack([jnp.ones(number, bool), jnp.zeros(number, bool)])
+    prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
+        default_prior_params(), Layout(number, 64), active, jnp.array([True, False])
+    )
+    weights = jnp.log(jnp.array([confidence, 1 - confidence]))
+    sampling, bounds = best_options(history.architecture, score, space=SPACE)
+    return MetaKnowledge(params, prior, sources, sampling, bounds, weights)

@@ -27,6 +27,8 @@ from nmjax.types import Array
 
 SHOTS = (0, 5, 10, 20, 50)
 JUDGED = SHOTS.index(20)
+LEAST = 3  # evaluations that a ridge regression is fitted to
+HISTORY_SIZE = 300
 TRIVIAL = ("past mean", "ridge", "ridge on the past")
 RESULTS = Path(__file__).parent.parent / "results"
 # Measured beforehand on TransNAS-Bench-101 micro with 20 shots.
@@ -60,10 +62,11 @@ def predicted_by_search(problem: Problem, rows: Array, *, shots: tuple[int, ...]
 def predicted_by_ridge(
     prepared: Prepared, rows: np.ndarray, *, shots: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """What the trivial methods expect of the pool, float[len(shots), N] each; NaN without data.
+    """What the trivial methods expect of the pool, float[len(shots), N] each.
 
     The past's mean is that of one ridge regression a source, whatever was seen of the target; the
-    other two regress what was seen, on encodings or on what those sources predict.
+    other two regress what was seen, on encodings or on what those sources predict, and are NaN
+    where that is fewer than `LEAST` evaluations.
     """
     suite, history = prepared.suite, prepared.history
     encoding = np.asarray(encode(suite.space, suite.pool))
@@ -77,7 +80,7 @@ def predicted_by_ridge(
     found["past mean"][:] = sources.mean(-1)
     for i, number in enumerate(shots):
         seen = rows[:number][~np.isnan(score[rows[:number]])]
-        if len(seen) > 2:
+        if len(seen) >= LEAST:
             found["ridge"][i] = _ridge(encoding[seen], score[seen], encoding)
             mix = BayesianRidge().fit(sources[seen], score[seen])
             found["ridge on the past"][i] = mix.predict(sources)
@@ -100,30 +103,41 @@ def correlations(predicted: Array, score: Array, rows: Array) -> Array:
     return spearman(predicted, score.at[rows].set(jnp.nan))
 
 
+def predictions(prepared: Prepared, rows: Array) -> dict[str, np.ndarray]:
+    """What every method expects of the pool after 0, 5, ... of `rows`, float[len(SHOTS), N] each.
+
+    Args:
+      prepared: the target, and the past of the others.
+      rows: int32[max(SHOTS)], of the pool, in the order in which they are evaluated.
+    """
+    problem = prepared.problem
+    return {
+        "transfer": predicted_by_search(problem, rows, shots=SHOTS),
+        "no-transfer": predicted_by_search(without_transfer(problem), rows, shots=SHOTS),
+        **predicted_by_ridge(prepared, np.asarray(rows), shots=SHOTS),
+    }
+
+
 def measure(suite: nmjax.Suite, seeds: int) -> dict[str, np.ndarray]:
     """Rank correlations float[T, S, len(SHOTS)] by method; NaN where a method cannot predict."""
-    found: dict[str, np.ndarray] = {}
+    lanes: dict[str, list[np.ndarray]] = {}
     for t, task in enumerate(suite.tasks):
         split = nmjax.leave_one_out(suite, task)
         for seed in range(seeds):
             begun = time.perf_counter()
             key = jax.random.fold_in(jax.random.key(seed), t)
-            prepared = prepare(key, suite, split)
-            problem = prepared.problem
+            prepared = prepare(key, suite, split, history_size=HISTORY_SIZE)
             rows = jax.random.choice(
                 jax.random.fold_in(key, 1), len(suite.pool), (max(SHOTS),), replace=False
             ).astype(jnp.int32)
-            predicted = {
-                "transfer": predicted_by_search(problem, rows, shots=SHOTS),
-                "no-transfer": predicted_by_search(without_transfer(problem), rows, shots=SHOTS),
-                **predicted_by_ridge(prepared, np.asarray(rows), shots=SHOTS),
-            }
-            for name, values in predicted.items():
-                blank = np.full((len(suite.tasks), seeds, len(SHOTS)), np.nan)
-                correlation = correlations(jnp.asarray(values), problem.score, rows)
-                found.setdefault(name, blank)[t, seed] = correlation
+            for name, predicted in predictions(prepared, rows).items():
+                found = correlations(jnp.asarray(predicted), prepared.problem.score, rows)
+                lanes.setdefault(name, []).append(np.asarray(found))
             print(f"{task} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
-    return found
+    return {
+        name: np.stack(found).reshape(len(suite.tasks), seeds, len(SHOTS))
+        for name, found in lanes.items()
+    }
 
 
 def summary_rows(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> list[dict]:
@@ -177,7 +191,7 @@ def main() -> None:
         **origin,
         split="leave one task out; each seed has a past and evaluations of its own",
         seeds=tuple(range(arguments.seeds)),
-        config={"shots": SHOTS, "history_size": 300, "learn": vars(nmjax.LearnConfig())},
+        config={"shots": SHOTS, "history_size": HISTORY_SIZE, "learn": vars(nmjax.LearnConfig())},
         seconds=time.perf_counter() - begun,
         rows=tuple(summary_rows(suite, found)),
         marks=marks(suite, found),

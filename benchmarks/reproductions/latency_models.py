@@ -24,6 +24,7 @@ from nmjax.predictors import (
     Pool,
     PoolPrior,
     bayesian_linear,
+    condition,
     init_pool,
     observe_pool,
     predict_pool,
@@ -173,8 +174,7 @@ def adapt(priors: LinearPrior, features: Array, x: Array, y: Array) -> Array:
     head = bayesian_linear()
 
     def one(prior: LinearPrior) -> tuple[Array, Array]:
-        labels = x, standardise(y)
-        state, _ = jax.lax.scan(lambda s, xy: (head.update(s, *xy), None), head.init(prior), labels)
+        state = condition(head, head.init(prior), x, standardise(y))
         return prior.mean + jnp.sqrt(prior.variance) * state.mean, state.log_evidence
 
     weights, log_evidence = jax.vmap(one)(priors)

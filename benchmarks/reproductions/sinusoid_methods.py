@@ -14,6 +14,7 @@ from nmjax.meta import (
     MetaLearner,
     MultiStepHyper,
     ProbabilisticLearner,
+    RegularisedHyper,
     alpaca,
     anil,
     cavia,
@@ -29,6 +30,7 @@ from nmjax.meta import (
     negative_log_density,
     neural_process,
     noisy,
+    regularised,
     reptile,
     squared_error,
     with_context,
@@ -38,6 +40,7 @@ from nmjax.meta import (
     with_process,
     with_rates,
     with_step_rates,
+    with_uncertainty,
 )
 from nmjax.predictors import make_network
 from nmjax.types import Array, PyTree
@@ -128,6 +131,10 @@ def members(key: Array) -> PyTree:
     return jax.vmap(lambda key: with_noise(plain(key)))(jax.random.split(key, MEMBERS))
 
 
+def uncertain(key: Array) -> PyTree:
+    return with_uncertainty(plain(key))
+
+
 def rate(value: float) -> MAMLHyper:
     return MAMLHyper(jnp.asarray(value))
 
@@ -177,6 +184,10 @@ def _es_maml(steps: int, updates: int) -> MetaLearner:
     return es_maml(LOSS, adam(updates), inner_steps=steps, pairs=64)
 
 
+def _regularised(steps: int, updates: int) -> MetaLearner:
+    return regularised(_maml(steps, updates), adam(updates))
+
+
 def _meta_sgd(steps: int, updates: int) -> MetaLearner:
     return meta_sgd(LOSS, adam(updates), inner_steps=steps)
 
@@ -213,7 +224,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             rate(0.01),
             shots=10,
             inner_steps=5,
-            updates=8_000,
+            updates=40_000,
             marks={(10, 5): 0.07},
         ),
     ),
@@ -274,6 +285,15 @@ METHODS: dict[str, tuple[Setting, ...]] = {
     "deep_kernel": (Setting("Matern-5/2", _deep_kernel, kernel, **CLOSED_FORM),),
     "neural_process": (Setting("mean", _neural_process, process, **CLOSED_FORM),),
     "ensemble": (Setting("3 of maml", _ensemble, members, rate(0.002), updates=5_000),),
+    "regularised": (
+        Setting(
+            "maml",
+            _regularised,
+            uncertain,
+            RegularisedHyper(rate(0.01), jnp.asarray(1e-5), jnp.asarray(1.0)),
+            updates=5_000,
+        ),
+    ),
     "es_maml": (
         Setting(
             "64 pairs",

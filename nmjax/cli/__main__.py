@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from nmjax.cli import benchmarks, history, search
+from nmjax.cli import benchmarks, history, patterns, search
 from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.history import HistoryConfig
+from nmjax.cli.patterns import PatternsConfig
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.experiments.config import SearchConfig
 
@@ -16,11 +17,13 @@ _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "search": (SearchConfig, search.run),
     "benchmarks": (BenchmarksConfig, benchmarks.run),
     "history": (HistoryConfig, history.run),
+    "patterns": (PatternsConfig, patterns.run),
 }
 _Command = (
     Annotated[SearchConfig, tyro.conf.subcommand("search")]
     | Annotated[BenchmarksConfig, tyro.conf.subcommand("benchmarks")]
     | Annotated[HistoryConfig, tyro.conf.subcommand("history")]
+    | Annotated[PatternsConfig, tyro.conf.subcommand("patterns")]
 )
 
 

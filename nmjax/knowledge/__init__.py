@@ -1,5 +1,14 @@
 """What carries over from one task to the next."""
 
+from nmjax.knowledge.adapted import (
+    AdaptedSpace,
+    adapt_space,
+    from_original,
+    predicted_history,
+    restrict_space,
+    to_original,
+)
+from nmjax.knowledge.continual import num_sources, update, with_capacity
 from nmjax.knowledge.features import PoolFeatures, pool_features
 from nmjax.knowledge.information import (
     compute_information_gain,
@@ -7,8 +16,32 @@ from nmjax.knowledge.information import (
     realised_information_gain,
 )
 from nmjax.knowledge.learn import LearnConfig, LearnInfo, learn_from_history
+from nmjax.knowledge.limits import adapt_limit
+from nmjax.knowledge.mapping import (
+    NAS_BENCH_201_TO_TRANSNAS101,
+    Counterparts,
+    counterparts,
+    join_histories,
+    map_architectures,
+    map_history,
+    nearest_architectures,
+    rename,
+    shared_encoding,
+    shared_names,
+)
 from nmjax.knowledge.mixture import mixture_log_weights
 from nmjax.knowledge.rgpe import rgpe_weights, sample_left_out, sample_sources
+from nmjax.knowledge.sampling import (
+    SamplingDistribution,
+    SamplingMoments,
+    sample_architectures,
+    sampling_divergence,
+    sampling_moments,
+    truncate_sampling,
+    uniform_sampling,
+    update_sampling_distribution,
+)
+from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.similarity import (
     Similarity,
     compute_task_similarity,
@@ -20,29 +53,63 @@ from nmjax.knowledge.similarity import (
 )
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
 from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
+from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
 __all__ = [
+    "NAS_BENCH_201_TO_TRANSNAS101",
+    "AdaptedSpace",
+    "ContextFit",
+    "Counterparts",
     "FeatureParams",
     "LearnConfig",
     "LearnInfo",
     "MetaKnowledge",
     "PoolFeatures",
+    "SamplingDistribution",
+    "SamplingMoments",
     "Similarity",
+    "adapt_limit",
     "adapt_prior",
+    "adapt_space",
     "compute_information_gain",
     "compute_task_similarity",
+    "context_weights",
+    "counterparts",
     "distribution_similarity",
     "evidence_similarity",
     "expected_information_gain",
+    "fit_context",
+    "from_original",
+    "join_histories",
     "learn_from_history",
+    "map_architectures",
+    "map_history",
     "mixture_log_weights",
+    "nearest_architectures",
+    "num_sources",
     "pool_features",
+    "predicted_history",
     "rank_similarity",
     "realised_information_gain",
+    "rename",
+    "restrict_space",
     "rgpe_similarity",
     "rgpe_weights",
+    "sample_architectures",
     "sample_left_out",
     "sample_sources",
+    "sampling_divergence",
+    "sampling_moments",
+    "share_among_sources",
+    "shared_encoding",
+    "shared_names",
     "single_source_priors",
+    "to_original",
     "transfer_knowledge",
+    "truncate_sampling",
+    "uniform_sampling",
+    "update",
+    "update_sampling_distribution",
+    "with_capacity",
+    "zero_shot_prior",
 ]

@@ -75,14 +75,26 @@ def best_options(
       Mean over sources of the smoothed shares of options, as logits [C, O], and the lowest and
       highest option present, int32[C, 2].
     """
-    exists = option_mask(space)
-    threshold = jnp.nanquantile(score, 1 - share, axis=-1, keepdims=True)
-    best = (score >= threshold).astype(jnp.float32)
-    chosen = jax.nn.one_hot(architecture, space.max_options, dtype=jnp.float32)
-    count = jnp.einsum("tm,tmco->tco", best, chosen)
-    smoothed = jnp.where(exists[None], count + 1, 0)
-    probability = jnp.mean(smoothed / jnp.sum(smoothed, axis=-1, keepdims=True), axis=0)
+    count = best_counts(architecture, score, space=space, share=share)
+    probability = jnp.mean(smoothed_shares(count, space=space), axis=0)
     present = jnp.sum(count, axis=0) > 0
     last = present.shape[-1] - 1 - jnp.argmax(present[:, ::-1], axis=-1)
     bounds = jnp.stack([jnp.argmax(present, axis=-1), last], axis=-1).astype(jnp.int32)
     return Categorical(jnp.log(probability)), bounds
+
+
+def best_counts(architecture: Array, score: Array, *, space: Space, share: float) -> Array:
+    """How many of each source's best evaluations chose each option, float[T, C, O].
+
+    Arguments are those of `best_options`.
+    """
+    threshold = jnp.nanquantile(score, 1 - share, axis=-1, keepdims=True)
+    best = (score >= threshold).astype(jnp.float32)
+    chosen = jax.nn.one_hot(architecture, space.max_options, dtype=jnp.float32)
+    return jnp.einsum("tm,tmco->tco", best, chosen)
+
+
+def smoothed_shares(count: Array, *, space: Space) -> Array:
+    """Shares float[T, C, O] of options, each that exists as if chosen once more."""
+    smoothed = jnp.where(option_mask(space)[None], count + 1, 0)
+    return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)

@@ -107,6 +107,13 @@ from nmjax.meta.rated import (
     with_rates,
     with_step_rates,
 )
+from nmjax.meta.regularise import (
+    RegularisedHyper,
+    RegularisedInfo,
+    UncertainParams,
+    regularised,
+    with_uncertainty,
+)
 from nmjax.meta.reptile import (
     reptile,
 )
@@ -159,9 +166,12 @@ __all__ = [
     "ProbabilisticLearner",
     "ProcessParams",
     "RatedParams",
+    "RegularisedHyper",
+    "RegularisedInfo",
     "Reservoir",
     "TrainResult",
     "TrainState",
+    "UncertainParams",
     "WeightedSources",
     "adapt",
     "adaptation_speed",
@@ -202,6 +212,7 @@ __all__ = [
     "neural_process",
     "noisy",
     "query",
+    "regularised",
     "reptile",
     "sample_efficiency",
     "smoothed_gradient",
@@ -222,4 +233,5 @@ __all__ = [
     "with_process",
     "with_rates",
     "with_step_rates",
+    "with_uncertainty",
 ]

@@ -48,6 +48,11 @@ def counted(batch: Batch) -> Array:
     return batch.mask & ~jnp.isnan(batch.y)
 
 
+def known_scores(batch: Batch) -> Array:
+    """Scores float[..., M]; NaN where a row does not count."""
+    return jnp.where(batch.mask, batch.y, jnp.nan)
+
+
 def squared_error(apply: ApplyFn) -> Callable[[PyTree, Batch], Array]:
     """The loss (params, batch) -> float[]: mean squared error over rows that count.
 

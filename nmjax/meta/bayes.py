@@ -10,22 +10,31 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nmjax.meta.batch import Batch, counted, everything, support
+from nmjax.meta.batch import (
+    Batch,
+    everything,
+    known_scores,
+    negative_log_density,
+    query,
+    support,
+)
 from nmjax.meta.gradient import MAMLInfo, MAMLState
 from nmjax.meta.learner import descend
+from nmjax.meta.multitask import with_intercept
 from nmjax.meta.probabilistic import ProbabilisticLearner, conditioning
 from nmjax.predictors import (
     GaussianProcess,
     KernelParams,
     LinearPrior,
     bayesian_linear,
+    condition,
     default_kernel,
     gaussian_process,
     kernel_noise,
 )
 from nmjax.predictors.kernel import NOISE_FLOOR
 from nmjax.tasks.episodes import Episode
-from nmjax.types import ApplyFn, Array, Gaussian, PyTree, Surrogate
+from nmjax.types import ApplyFn, Array, Gaussian, PyTree
 
 _KNOWN = 1e12  # Shape and rate of an inverse gamma that no data move away from 1.
 
@@ -92,10 +101,9 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
     surrogate = bayesian_linear()
 
     def embed(params: LastLayerParams, x: Array) -> Array:
-        raw = features(params.network, x)
-        return jnp.append(raw, jnp.ones_like(raw[:, :1]), axis=-1) @ params.factor
+        return with_intercept(features)(params.network, x) @ params.factor
 
-    def condition(params: LastLayerParams, batch: Batch) -> Posterior:
+    def learn(params: LastLayerParams, batch: Batch) -> Posterior:
         prior = LinearPrior(
             mean=params.mean,
             variance=jnp.ones_like(params.mean),
@@ -103,14 +111,14 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
             shape=jnp.full_like(params.log_noise, _KNOWN),
             rate=jnp.full_like(params.log_noise, _KNOWN),
         )
-        state = _observe(surrogate, surrogate.init(prior), embed(params, batch.x), batch)
-        return Posterior(params, state)
+        start, embedded = surrogate.init(prior), embed(params, batch.x)
+        return Posterior(params, condition(surrogate, start, embedded, known_scores(batch)))
 
     def predict(posterior: Posterior, x: Array) -> Gaussian:
         params, state = posterior
         return _add_noise(surrogate.predict(state, embed(params, x)), state.prior.noise)
 
-    return conditioning(condition, predict, optimizer)
+    return conditioning(learn, predict, optimizer)
 
 
 def with_last_layer(network: PyTree, size: int) -> LastLayerParams:
@@ -138,13 +146,11 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         groups = jnp.zeros((embedded.shape[-1],), jnp.int32)
         return gaussian_process(groups, capacity=capacity)
 
-    def condition(params: DeepKernelParams, batch: Batch) -> Posterior:
+    def learn(params: DeepKernelParams, batch: Batch) -> Posterior:
         embedded = features(params.network, batch.x)
         surrogate = process(embedded, batch.y.shape[-1])
-        centred = batch._replace(y=batch.y - params.mean)
-        return Posterior(
-            params, _observe(surrogate, surrogate.init(params.kernel), embedded, centred)
-        )
+        start, centred = surrogate.init(params.kernel), known_scores(batch) - params.mean
+        return Posterior(params, condition(surrogate, start, embedded, centred))
 
     def predict(posterior: Posterior, x: Array) -> Gaussian:
         params, state = posterior
@@ -152,7 +158,8 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
         return _add_noise(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
 
-    base = conditioning(condition, predict, optimizer)
+    base = conditioning(learn, predict, optimizer)
+    loss_fn = negative_log_density(predict)
 
     def update(
         key: Array, state: MAMLState, tasks: Episode, hyper: PyTree
@@ -160,7 +167,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         del key
 
         def surprise(params: DeepKernelParams, batch: Batch) -> Array:
-            known = condition(params, batch).state
+            known = learn(params, batch).state
             return -known.log_evidence / jnp.maximum(known.number, 1).astype(batch.y.dtype)
 
         def objective(params: DeepKernelParams) -> Array:
@@ -168,10 +175,9 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
 
         gradient = jax.grad(objective)(state.params)
         params, opt_state, norm = descend(optimizer, gradient, state.opt_state, state.params)
-        query_losses = base.evaluate(state.params, tasks, hyper)
-        adapt = jax.vmap(base.adapt, in_axes=(None, 0, None))
-        support_losses = adapt(state.params, support(tasks), hyper).losses
-        info = MAMLInfo(jnp.mean(query_losses), query_losses, support_losses, norm)
+        adapted = jax.vmap(base.adapt, in_axes=(None, 0, None))(state.params, support(tasks), hyper)
+        query_losses = jax.vmap(loss_fn)(adapted.params, query(tasks))
+        info = MAMLInfo(jnp.mean(query_losses), query_losses, adapted.losses, norm)
         return MAMLState(params, opt_state, state.step + 1), info
 
     return base._replace(update=update)
@@ -183,16 +189,6 @@ def with_kernel(network: PyTree, size: int) -> DeepKernelParams:
     return DeepKernelParams(
         network, jnp.zeros(()), kernel._replace(log_relevance=kernel.log_relevance - jnp.log(size))
     )
-
-
-def _observe(surrogate: Surrogate, state: PyTree, features: Array, batch: Batch) -> PyTree:
-    """The surrogate's state after the evaluations at `features` float[M, F] that count."""
-    scores = jnp.where(counted(batch), batch.y, jnp.nan)
-
-    def one(state: PyTree, observation: tuple[Array, Array]) -> tuple[PyTree, None]:
-        return surrogate.update(state, *observation), None
-
-    return jax.lax.scan(one, state, (features, scores))[0]
 
 
 def _add_noise(clean: Gaussian, noise: Array) -> Gaussian:

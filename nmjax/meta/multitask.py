@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.batch import Batch, squared_error
+from nmjax.meta.batch import Batch, known_scores, squared_error
 from nmjax.meta.learner import descend
-from nmjax.predictors.linear import BayesianLinear, LinearPrior, LinearState
+from nmjax.predictors import BayesianLinear, LinearPrior, LinearState, condition
 from nmjax.types import ApplyFn, Array, PyTree
 
 
@@ -155,13 +155,8 @@ def extract_task_specific(
       features: as for `init_meta_model`.
     """
     model = BayesianLinear()
-
-    def observe(state: LinearState, row: tuple[Array, Array]) -> tuple[LinearState, None]:
-        return model.update(state, *row), None
-
-    known = jnp.where(batch.mask, batch.y, jnp.nan)
-    state, _ = jax.lax.scan(observe, model.init(prior), (features(params.body, batch.x), known))
-    return state
+    phi = features(params.body, batch.x)
+    return condition(model, model.init(prior), phi, known_scores(batch))
 
 
 def head_prior(params: MultiTaskParams, noise: Array) -> LinearPrior:

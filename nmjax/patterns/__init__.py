@@ -1,4 +1,4 @@
-"""What past searches have in common: motifs, sensitivities and trade-offs."""
+"""What past searches have in common: motifs, sensitivities, landscapes, trade-offs."""
 
 from nmjax.patterns.enrichment import (
     Enrichment,
@@ -9,14 +9,27 @@ from nmjax.patterns.enrichment import (
     replicate,
 )
 from nmjax.patterns.indices import Sensitivity, draws_interval, sensitivity_agreement
+from nmjax.patterns.landscape import (
+    Neighbourhood,
+    climb,
+    neighbour_rows,
+    neighbourhood,
+    repeatability,
+    robust_score,
+)
+from nmjax.patterns.motif_table import MotifTable, motif_table
 from nmjax.patterns.motifs import find_motifs, motif_names
+from nmjax.patterns.predicted import predicted_sobol_indices
 from nmjax.patterns.sensitivity import sampled_sobol_indices, sobol_indices
 from nmjax.patterns.tradeoffs import hypervolume, hypervolume_contribution, pareto_front
 
 __all__ = [
     "Enrichment",
+    "MotifTable",
+    "Neighbourhood",
     "Replication",
     "Sensitivity",
+    "climb",
     "draws_interval",
     "false_discovery_rate",
     "find_motifs",
@@ -25,8 +38,14 @@ __all__ = [
     "is_best",
     "motif_enrichment",
     "motif_names",
+    "motif_table",
+    "neighbour_rows",
+    "neighbourhood",
     "pareto_front",
+    "predicted_sobol_indices",
+    "repeatability",
     "replicate",
+    "robust_score",
     "sampled_sobol_indices",
     "sensitivity_agreement",
     "sobol_indices",

@@ -15,6 +15,7 @@ import numpy as np
 from jax.scipy.special import gammaincc, ndtri
 
 from nmjax.errors import NmjaxError
+from nmjax.stats import check_level
 from nmjax.types import Array
 
 _TABLES = 16
@@ -250,6 +251,5 @@ def _deviance(count: Array, mean: Array) -> Array:
 
 
 def _width(level: float) -> Array:
-    if not 0 < level < 1:
-        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")
+    check_level(level)
     return ndtri(jnp.asarray(0.5 * (1 + level)))

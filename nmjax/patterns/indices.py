@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.stats import Interval, spearman
+from nmjax.stats import Interval, check_level, spearman
 from nmjax.types import Array, PyTree
 
 
@@ -67,8 +67,7 @@ def draws_interval(draws: PyTree, *, level: float = 0.95) -> PyTree:
     Raises:
       NmjaxError: the level is outside (0, 1).
     """
-    if not 0 < level < 1:
-        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")
+    check_level(level)
     tail = 0.5 * (1 - level)
 
     def interval(leaf: Array) -> Interval:

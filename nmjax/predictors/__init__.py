@@ -1,5 +1,6 @@
 """What scores an architecture: networks, a Bayesian linear head, a Gaussian process."""
 
+from nmjax.predictors.condition import condition
 from nmjax.predictors.gp import GaussianProcess, GPState, gaussian_process
 from nmjax.predictors.kernel import (
     KernelParams,
@@ -22,6 +23,7 @@ from nmjax.predictors.pooled import (
     condition_pool,
     init_pool,
     observe_pool,
+    pool_covariance,
     pool_information_gain,
     predict_evaluation,
     predict_pool,
@@ -29,6 +31,7 @@ from nmjax.predictors.pooled import (
     sample_pool_prior,
     scale,
 )
+from nmjax.predictors.streamed import Moments, init_moments, ridge_weights, update_moments
 
 __all__ = [
     "BayesianLinear",
@@ -37,16 +40,19 @@ __all__ = [
     "KernelParams",
     "LinearPrior",
     "LinearState",
+    "Moments",
     "Network",
     "Pool",
     "PoolPrior",
     "PoolState",
     "bayesian_linear",
     "compress",
+    "condition",
     "condition_pool",
     "default_kernel",
     "gaussian_process",
     "get_warp",
+    "init_moments",
     "init_pool",
     "kernel_noise",
     "kernel_position",
@@ -56,13 +62,16 @@ __all__ = [
     "noisy_factor",
     "normal_scores",
     "observe_pool",
+    "pool_covariance",
     "pool_information_gain",
     "predict_evaluation",
     "predict_pool",
+    "ridge_weights",
     "sample_pool",
     "sample_pool_prior",
     "scale",
     "spectral_features",
     "standardise",
     "unit_matern",
+    "update_moments",
 ]

@@ -226,6 +226,29 @@ def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:
     return 0.5 * (volume - (number - unexplained) + quadratic / scale(state))
 
 
+def pool_covariance(
+    state: PoolState, prior: PoolPrior, pool: Pool, index: Array, rows: Array
+) -> Array:
+    """Covariances float[K, M, N] of the noise-free score between rows and the whole pool.
+
+    Args:
+      state: after the observations.
+      prior: what the state began with.
+      pool: what it is over.
+      index: int32[B], as observed.
+      rows: int32[M].
+    """
+    features, observed = pool.features[rows], pool.features[index]
+    cross = prior.amplitude[:, None, None] * state.kernel[:, rows].T[None]
+    cross = cross + (prior.variance[:, None, :] * features[None]) @ observed.T
+    # Where nothing is observed the factors are 0.
+    weights = jnp.einsum("kbi,kbj,kmj->kmi", state.inverse, state.inverse, cross)
+    over_features = prior.variance[:, None, :] * (features[None] - weights @ observed)
+    kernel = unit_matern(pool.position[rows], pool.position)[None] - weights @ state.kernel
+    covariance = over_features @ pool.features.T + prior.amplitude[:, None, None] * kernel
+    return scale(state)[:, None, None] * covariance
+
+
 def sample_pool(
     key: Array, state: PoolState, prior: PoolPrior, pool: Pool, index: Array, score: Array
 ) -> Array:

@@ -22,11 +22,12 @@ from nmjax.predictors import (
     get_warp,
     init_pool,
     observe_pool,
+    pool_covariance,
     predict_evaluation,
     sample_pool,
     scale,
 )
-from nmjax.search.acquisition import AcquisitionContext, log_expected_improvement
+from nmjax.search.acquisitions import AcquisitionContext, log_expected_improvement
 from nmjax.search.problem import Problem
 from nmjax.search.record import Record, SearchInfo, append, can_go_on, empty_record
 from nmjax.search.strategy import select_initial_points
@@ -148,7 +149,7 @@ def bayesian_search(
 
     def suggest(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
         record, model = state.record, state.model
-        acquire_key, sample_key = jax.random.split(jax.random.fold_in(state.key, record.step))
+        acquire_key = jax.random.fold_in(state.key, record.step)
 
         def sample(key: Array) -> Array:
             which_key, draw_key = jax.random.split(key)
@@ -158,7 +159,16 @@ def bayesian_search(
         warped = apply_warp(record.score)
         best = jnp.max(jnp.nan_to_num(warped, nan=-jnp.inf))
         posterior = Mixture(state.log_weights, predict_evaluation(model, problem.prior))
-        context = AcquisitionContext(best, hyper.exploration, lambda _: sample(sample_key))
+        context = AcquisitionContext(
+            best=best,
+            exploration=hyper.exploration,
+            step=record.step,
+            evaluated=record.evaluated,
+            noise=problem.prior.noise * scale(model),
+            cost=problem.cost,
+            sample=sample,
+            covariance=partial(pool_covariance, model, problem.prior, problem.pool, record.row),
+        )
         value = acquire(acquire_key, posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
         # What the past would try is not worth an evaluation where evidence has turned against it.

@@ -24,6 +24,7 @@ class Problem(NamedTuple):
       prior: of the score over the pool, leaves with a leading axis of K components.
       log_weights: float[K], prior log-probabilities of the components.
       past_mean: float[N], mean over sources of their predicted scores.
+      cost: float[N], positive, what an evaluation is expected to cost, in any unit.
       neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer.
     """
 
@@ -32,6 +33,7 @@ class Problem(NamedTuple):
     prior: PoolPrior
     log_weights: Array
     past_mean: Array
+    cost: Array
     neighbours: Array
 
 
@@ -40,6 +42,8 @@ def make_problem(
     pool: Array,
     score: Array | None,
     knowledge: MetaKnowledge,
+    *,
+    cost: Array | None = None,
 ) -> Problem:
     """The problem of finding the best of a pool with what is known from past tasks.
 
@@ -48,9 +52,11 @@ def make_problem(
       pool: int32[N, C], canonical and distinct.
       score: float[N], higher is better, NaN for failures; None where none is known.
       knowledge: learned on the same space.
+      cost: float[N], positive, what an evaluation is expected to cost; the same for all by default.
 
     Raises:
-      NmjaxError: shapes do not fit, the pool is empty, or no score is a number.
+      NmjaxError: shapes do not fit, the pool is empty, no score is a number, or a cost is not
+        positive.
     """
     pool = jnp.asarray(pool)
     if pool.ndim != 2 or pool.shape[0] == 0 or pool.shape[1] != space.num_choices:
@@ -65,6 +71,12 @@ def make_problem(
             f"Got scores {list(np.shape(score))} for {len(pool)} architectures; "
             "give one number each, NaN for failures, not all NaN."
         )
+    cost = jnp.ones(len(pool)) if cost is None else jnp.asarray(cost)
+    if cost.shape != (len(pool),) or not np.all(np.asarray(cost) > 0):
+        raise NmjaxError(
+            f"Got costs {list(cost.shape)} for {len(pool)} architectures; "
+            "give one positive number each."
+        )
     features = _features(knowledge, pool, space=space)
     return Problem(
         score=jnp.asarray(score),
@@ -72,6 +84,7 @@ def make_problem(
         prior=knowledge.prior,
         log_weights=knowledge.confidence,
         past_mean=features.past_mean,
+        cost=cost,
         neighbours=pool_neighbours(space, pool),
     )
 

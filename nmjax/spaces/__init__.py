@@ -22,7 +22,14 @@ from nmjax.spaces.enumeration import (
     is_valid,
     to_index,
 )
-from nmjax.spaces.moves import mutate, neighbours, sample, sample_reals
+from nmjax.spaces.moves import (
+    draw_valid,
+    from_scale,
+    mutate,
+    neighbours,
+    sample,
+    sample_reals,
+)
 from nmjax.spaces.relaxation import (
     discretise,
     gumbel_softmax,
@@ -42,6 +49,7 @@ __all__ = [
     "catalog",
     "decode",
     "discretise",
+    "draw_valid",
     "encode",
     "encode_soft",
     "encoding_groups",
@@ -49,6 +57,7 @@ __all__ = [
     "encoding_size",
     "enumerate_architectures",
     "from_index",
+    "from_scale",
     "get_space",
     "gumbel_softmax",
     "is_valid",

@@ -1,5 +1,6 @@
 """Moves in a space: draw an architecture, change one choice, list all one-choice changes."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import jax
@@ -17,8 +18,16 @@ def sample(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
     size = (*shape, space.num_choices)
     num_options = jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), size)
 
-    def draw(key):
-        return jax.random.randint(key, size, 0, num_options, jnp.int32)
+    return draw_valid(
+        key, space, lambda key: jax.random.randint(key, size, 0, num_options, jnp.int32)
+    )
+
+
+def draw_valid(key: Array, space: Space, draw: Callable[[Array], Array]) -> Array:
+    """What `draw` makes of a key, int32[..., C], each drawn anew until the space allows it.
+
+    Does not end where `draw` never makes a valid architecture.
+    """
 
     def redraw(carry):
         key, architecture, done = carry
@@ -28,7 +37,8 @@ def sample(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
 
     if space.valid is None:
         return draw(key)
-    first = (key, jnp.zeros(size, jnp.int32), jnp.zeros(shape, bool))
+    drawn = jax.eval_shape(draw, key)
+    first = (key, jnp.zeros(drawn.shape, jnp.int32), jnp.zeros(drawn.shape[:-1], bool))
     return jax.lax.while_loop(lambda carry: ~jnp.all(carry[2]), redraw, first)[1]
 
 
@@ -36,15 +46,22 @@ def sample(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
 def sample_reals(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
     """Real-valued choices float32[*shape, R], uniform on each one's scale."""
     uniform = jax.random.uniform(key, (*shape, space.num_reals), jnp.float32)
+    return from_scale(space, 2 * uniform - 1)
+
+
+@partial(jax.jit, static_argnames="space")
+def from_scale(space: Space, position: Array) -> Array:
+    """Real-valued choices float32[..., R] at positions float[..., R] in [-1, 1] of their scales."""
+    share = 0.5 * (jnp.asarray(position, jnp.float32) + 1)
     columns = []
     for index, real in enumerate(space.reals):
         if real.scale == "log":
             low, high = np.log(real.low), np.log(real.high)
-            value = jnp.exp(low + (high - low) * uniform[..., index])
+            value = jnp.exp(low + (high - low) * share[..., index])
         else:
-            value = real.low + (real.high - real.low) * uniform[..., index]
+            value = real.low + (real.high - real.low) * share[..., index]
         columns.append(jnp.clip(value, real.low, real.high))
-    return jnp.stack(columns, axis=-1) if columns else uniform
+    return jnp.stack(columns, axis=-1) if columns else share
 
 
 @partial(jax.jit, static_argnames="space")

@@ -15,7 +15,7 @@ from nmjax.types import Array
 
 def option_mask(space: Space) -> Array:
     """bool[C, O]: which options exist; choices with fewer than O are padded."""
-    index = jnp.arange(space.max_options)[None, :]
+    index = jnp.arange(space.max_options, dtype=jnp.int32)[None, :]
     return index < jnp.asarray(space.num_options, jnp.int32)[:, None]
 
 

@@ -1,6 +1,13 @@
 """Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
 
-from nmjax.stats.bootstrap import Interval, bootstrap_interval, mean_interval, paired_bootstrap
+from nmjax.stats.binomial import clopper_pearson
+from nmjax.stats.bootstrap import (
+    Interval,
+    bootstrap_interval,
+    check_level,
+    mean_interval,
+    paired_bootstrap,
+)
 from nmjax.stats.calibration import calibration_error, interval_coverage
 from nmjax.stats.gaussian import (
     from_covariance,
@@ -17,11 +24,14 @@ from nmjax.stats.kl import kullback_leibler_divergence
 from nmjax.stats.ranking import kendall, rank, spearman
 from nmjax.stats.tfp import import_tfp
 from nmjax.stats.transport import wasserstein
+from nmjax.stats.truncated import truncated_moments
 
 __all__ = [
     "Interval",
     "bootstrap_interval",
     "calibration_error",
+    "check_level",
+    "clopper_pearson",
     "from_covariance",
     "gaussian_log_prob",
     "import_tfp",
@@ -39,5 +49,6 @@ __all__ = [
     "student_t_log_prob",
     "to_covariance",
     "to_multivariate",
+    "truncated_moments",
     "wasserstein",
 ]

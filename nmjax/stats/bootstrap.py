@@ -54,8 +54,7 @@ def bootstrap_interval(
     tasks, seeds = _lanes(values)
     if resamples < 1:
         raise NmjaxError(f"Got resamples={resamples}, expected at least 1: give some thousands.")
-    if not 0 < level < 1:
-        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")
+    check_level(level)
 
     bounds = jnp.array([tasks] + [seeds] * seeds)
     indices = jax.random.randint(key, (resamples, tasks, 1 + seeds), 0, bounds[None, None])
@@ -112,3 +111,13 @@ def _lanes(values: PyTree) -> tuple[int, int]:
             "every leaf: put the tasks on the first axis and the seeds on the second."
         )
     return shape[0], shape[1]
+
+
+def check_level(level: float) -> None:
+    """Refuses what is no probability that an interval could have.
+
+    Raises:
+      NmjaxError: `level` is not inside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")

@@ -1,4 +1,4 @@
-"""The divergence between truncated normals, by quadrature.
+"""Divergences and moments of truncated normals, by quadrature.
 
 The integrand is written relative to each density's mode, so that intervals far in a tail (tens of
 thousands of standard deviations) neither underflow nor cancel, and is integrated only where the
@@ -41,6 +41,21 @@ def truncated_gaussian_kl(posterior: TruncatedGaussian, prior: TruncatedGaussian
     divergence = expected + jnp.log(prior_total / total) - jnp.log(scale[..., 0])
     inside = (posterior.low >= prior.low) & (posterior.high <= prior.high)
     return jnp.where(inside, divergence, jnp.inf)
+
+
+def truncated_moments(distribution: TruncatedGaussian) -> tuple[Array, Array]:
+    """Mean and variance float[..., N] of each marginal as it is, truncated; bounds may be infinite.
+
+    By the quadrature of `truncated_gaussian_kl`.
+    """
+    distribution = TruncatedGaussian(*jnp.broadcast_arrays(*distribution))
+    mode, tilt, start, end = _effective_interval(distribution)
+    z, weights = _quadrature(start, end)
+    mass = weights * jnp.exp(_log_kernel(z, tilt))
+    mass = mass / jnp.sum(mass, axis=-1, keepdims=True)
+    mean = jnp.sum(mass * z, axis=-1)
+    variance = jnp.sum(mass * jnp.square(z - mean[..., None]), axis=-1)
+    return mode + distribution.std * mean, jnp.square(distribution.std) * variance
 
 
 def _effective_interval(distribution: TruncatedGaussian) -> tuple[Array, Array, Array, Array]:

@@ -40,6 +40,8 @@ from nmjax.tasks.identical import (
     refuse_identical_tasks,
 )
 from nmjax.tasks.importers import (
+    history_from_frame,
+    history_to_frame,
     read_history,
     write_history,
 )
@@ -75,7 +77,9 @@ __all__ = [
     "check_quality",
     "count_evaluations",
     "create_store",
+    "history_from_frame",
     "history_scores",
+    "history_to_frame",
     "iter_batches",
     "keep_out",
     "leave_family_out",

@@ -1,6 +1,5 @@
-"""Past evaluations from and to CSV, Parquet and JSON-lines files, one row an evaluation."""
+"""Past evaluations from and to files and data frames, one row an evaluation."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from pathlib import Path
@@ -13,6 +12,7 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space, canonicalise, is_valid
 from nmjax.spaces.space import Choice
 from nmjax.tasks.history import stack_tasks
+from nmjax.tasks.tables import read_table, write_table
 from nmjax.types import History
 
 
@@ -43,23 +43,78 @@ def read_history(
       NmjaxError: a column is missing, or a value is not what its column holds; rows count from 1,
         the header left out.
     """
-    path = Path(path)
+    path, named = Path(path), _columns_of(space, metrics, columns)
+    table = read_table(path, {task, *named.values(), *context})
+    return _history_of(table, path.name, space, named, metrics, task, context)
+
+
+def history_from_frame(
+    frame: Any,
+    space: Space,
+    *,
+    metrics: Sequence[str],
+    task: str = "task",
+    context: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+) -> tuple[History, tuple[str, ...]]:
+    """A `History` and its T task names from a data frame, by the rules of `read_history`.
+
+    Args:
+      frame: of pandas, Polars or any other library that has Arrow's stream interface, an Arrow
+        table, or {column: values}.
+      space: as for `read_history`, like all that follow.
+      metrics: names of the metrics to read.
+      task: the column that names the task.
+      context: columns of what is known of a task.
+      columns: {choice or metric: column}.
+
+    Raises:
+      NmjaxError: as `read_history`, or what came is no data frame.
+    """
+    import pyarrow as pa
+
+    named = _columns_of(space, metrics, columns)
+    try:
+        table = pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise NmjaxError(
+            f"A {type(frame).__name__} cannot be read as a data frame ({error}): give columns of "
+            "equal length, each of one type."
+        ) from error
+    return _history_of(table, "the data frame", space, named, metrics, task, context)
+
+
+def _columns_of(
+    space: Space, metrics: Sequence[str], columns: Mapping[str, str] | None
+) -> dict[str, str]:
+    """The column of each choice and metric."""
     check_discrete(space)
-    named = dict(columns or {})
-    names = [choice.name for choice in space.choices]
-    for name in named:
-        if name not in (*names, *metrics):
-            raise unknown_name("choice or metric", name, (*names, *metrics))
-    wanted = [task, *(named.get(name, name) for name in (*names, *metrics)), *context]
-    table = _read_columns(path, list(dict.fromkeys(wanted)))
+    names = [*(choice.name for choice in space.choices), *metrics]
+    for name in columns or {}:
+        if name not in names:
+            raise unknown_name("choice or metric", name, names)
+    return {name: name for name in names} | dict(columns or {})
+
+
+def _history_of(
+    found: Any,
+    source: str,
+    space: Space,
+    named: Mapping[str, str],
+    metrics: Sequence[str],
+    task: str,
+    context: Sequence[str],
+) -> tuple[History, tuple[str, ...]]:
+    wanted = [task, *named.values(), *context]
+    table = _columns(found, source, list(dict.fromkeys(wanted)))
     label, place = _task_rows(table[task], task)
-    choices = [_options(table[named.get(c.name, c.name)], c) for c in space.choices]
-    found = jnp.asarray(np.stack(choices, axis=-1), dtype=jnp.int32)
-    invalid = np.flatnonzero(~np.asarray(is_valid(space, found)))
+    choices = [_options(table[named[c.name]], c) for c in space.choices]
+    options = jnp.asarray(np.stack(choices, axis=-1), dtype=jnp.int32)
+    invalid = np.flatnonzero(~np.asarray(is_valid(space, options)))
     if len(invalid):
         raise NmjaxError(f"Row {invalid[0] + 1} is no valid architecture of {space.name!r}.")
-    rows = np.asarray(canonicalise(space, found))
-    values = {name: _numbers(table[named.get(name, name)], name) for name in metrics}
+    rows = np.asarray(canonicalise(space, options))
+    values = {name: _numbers(table[named[name]], name) for name in metrics}
     told = np.stack([_numbers(table[c], c) for c in context], -1) if context else None
     members = [np.flatnonzero(place == index) for index in range(len(label))]
     history = stack_tasks(
@@ -92,7 +147,24 @@ def write_history(
     Raises:
       NmjaxError: the number of names does not fit, or two columns would share a name.
     """
-    path = Path(path)
+    table = history_to_frame(history, space, tasks=tasks, task=task, context=context)
+    write_table(Path(path), table)
+
+
+def history_to_frame(
+    history: History,
+    space: Space,
+    *,
+    tasks: Sequence[str],
+    task: str = "task",
+    context: Sequence[str] = (),
+) -> Any:
+    """An Arrow table of `history`, one row an evaluation; its `to_pandas()` is a data frame.
+
+    Arguments and errors are those of `write_history`.
+    """
+    import pyarrow as pa
+
     check_discrete(space)
     mask = np.asarray(history.mask)
     rows, told = np.asarray(history.architecture), np.asarray(history.context)
@@ -113,7 +185,7 @@ def write_history(
         table[name] = np.asarray(values)[mask]
     for place, name in enumerate(context):
         table[name] = told[index, place]
-    _write_columns(path, table)
+    return pa.table(table)
 
 
 def check_discrete(space: Space) -> None:
@@ -125,58 +197,15 @@ def check_discrete(space: Space) -> None:
         )
 
 
-def _read_columns(path: Path, wanted: list[str]) -> dict[str, list[Any]]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-    from pyarrow import json as json_lines
-
-    _check_suffix(path)
-    try:
-        if path.suffix == ".csv":
-            convert = csv.ConvertOptions(
-                column_types={name: pa.string() for name in wanted}, strings_can_be_null=False
-            )
-            table = csv.read_csv(path, convert_options=convert)
-        elif path.suffix == ".jsonl":
-            table = json_lines.read_json(path)
-        else:
-            table = parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise NmjaxError(f"{path} cannot be read as {path.suffix[1:]}: {error}") from error
+def _columns(table: Any, source: str, wanted: list[str]) -> dict[str, list[Any]]:
     for name in wanted:
         if name not in table.column_names:
-            raise unknown_name(f"column of {path.name}", name, table.column_names)
+            raise unknown_name(f"column of {source}", name, table.column_names)
         if table.column_names.count(name) > 1:
-            raise NmjaxError(f"{path} has {name!r} more than once, expected one such column.")
+            raise NmjaxError(f"{source} has {name!r} more than once, expected one such column.")
     if not table.num_rows:
-        raise NmjaxError(f"{path} has no rows, expected one an evaluation.")
+        raise NmjaxError(f"{source} has no rows, expected one an evaluation.")
     return {name: table.column(name).to_pylist() for name in wanted}
-
-
-def _write_columns(path: Path, table: Mapping[str, Any]) -> None:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    _check_suffix(path)
-    if path.suffix == ".csv":
-        csv.write_csv(pa.table(table), path)
-    elif path.suffix == ".jsonl":
-        with path.open("w") as file:
-            file.writelines(map(_json_line, pa.table(table).to_pylist()))
-    else:
-        parquet.write_table(pa.table(table), path)
-
-
-def _json_line(row: Mapping[str, Any]) -> str:
-    told = {name: None if value != value else value for name, value in row.items()}  # NaN
-    return json.dumps(told) + "\n"
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix not in (".csv", ".parquet", ".jsonl"):
-        raise NmjaxError(
-            f"{path} ends in {path.suffix!r}, expected '.csv', '.parquet' or '.jsonl'."
-        )
 
 
 def _task_rows(column: list[Any], name: str) -> tuple[tuple[str, ...], np.ndarray]:

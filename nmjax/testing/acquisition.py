@@ -40,7 +40,7 @@ def check_acquisition(
     close = partial(assert_close, tolerance=tolerance)
 
     def of(key: Array, posterior: Mixture, best: Array, exploration: Array) -> Array:
-        return acquire(key, posterior, AcquisitionContext(best, exploration, context.sample))
+        return acquire(key, posterior, context._replace(best=best, exploration=exploration))
 
     compiled = Counted(of)
     numbers = (jnp.asarray(context.best), jnp.asarray(context.exploration))
@@ -60,6 +60,10 @@ def check_acquisition(
         jnp.concatenate([posterior.log_weights, posterior.log_weights]) - jnp.log(2),
         jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), posterior.components),
     )
-    close("values of components cut in halves", of(jax.random.key(0), halves, *numbers), value)
+    twice = context._replace(
+        noise=jnp.concatenate([context.noise, context.noise]),
+        covariance=lambda rows: jnp.concatenate([context.covariance(rows)] * 2),
+    )
+    close("values of components cut in halves", acquire(jax.random.key(0), halves, twice), value)
     slope = jax.grad(lambda p: jnp.sum(of(jax.random.key(0), p, *numbers)))(posterior)
     assert_finite("gradients", slope)

@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.linear_model import Ridge
 
 from benchmarks.reproductions import latency, latency_models
+from benchmarks.reproductions import latency_protocols as protocols
 from benchmarks.reproductions.latency_tables import (
     HELP_SETS,
     NASFLAT_SETS,
@@ -43,8 +44,8 @@ def table():
 @pytest.fixture(scope="module")
 def known(table):
     rows = {f"gpu{i}": np.arange(300) for i in range(4)}
-    past = latency.fit_past(table, rows)
-    return latency.prepare(table, latency.join(past, tuple(rows)), SMALL)
+    past = protocols.fit_past(table, rows)
+    return protocols.prepare(table, protocols.join(past, tuple(rows)), SMALL)
 
 
 def test_costs_of_fbnet_by_hand():
@@ -181,57 +182,59 @@ def test_chosen_rows_are_greedy_in_the_volume_of_the_weights():
 @pytest.mark.slow
 def test_a_device_unlike_its_sources_is_learned_from_costs(table, known):
     rows = np.random.default_rng(5).choice(600, 20, replace=False)
-    supports = dict.fromkeys([*latency.TRIVIAL, *latency.PARTS], rows)
-    supports[latency.CHOSEN] = latency.chosen_rows(known, np.ones(600, bool))
-    scores = latency.evaluate(known, "target", supports, np.arange(600))
-    assert scores[latency.OURS] > 0.97
-    assert scores[latency.CHOSEN] > 0.97
-    assert scores[latency.OURS] > max(scores[name] for name in latency.TRIVIAL) + 0.05
+    supports = dict.fromkeys([*protocols.TRIVIAL, *protocols.PARTS], rows)
+    supports[protocols.CHOSEN] = protocols.chosen_rows(known, np.ones(600, bool))
+    scores = protocols.evaluate(known, "target", supports, np.arange(600))
+    assert scores[protocols.OURS] > 0.97
+    assert scores[protocols.CHOSEN] > 0.97
+    assert scores[protocols.OURS] > max(scores[name] for name in protocols.TRIVIAL) + 0.05
     assert scores["ours, no costs"] < 0.9
 
 
 @pytest.mark.slow
 def test_a_device_like_its_sources_is_learned_from_them(table):
     rows = {f"gpu{i}": np.arange(300) for i in range(3)}
-    known = latency.prepare(table, latency.join(latency.fit_past(table, rows), tuple(rows)), SMALL)
+    known = protocols.prepare(
+        table, protocols.join(protocols.fit_past(table, rows), tuple(rows)), SMALL
+    )
     support = dict.fromkeys(["trivial 1", "ours, no costs"], np.arange(400, 410))
-    scores = latency.evaluate(known, "gpu3", support, np.arange(600))
+    scores = protocols.evaluate(known, "gpu3", support, np.arange(600))
     assert min(scores.values()) > 0.98
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", [*latency.TRIVIAL, *latency.PARTS])
+@pytest.mark.parametrize("method", [*protocols.TRIVIAL, *protocols.PARTS])
 def test_labels_of_other_architectures_are_not_read(table, known, method):
     rows = np.arange(580, 600)
     hidden = np.full(600, np.nan)
     hidden[rows] = table.latency["target"][rows]
-    predicted = latency.predict(known, method, rows, hidden[rows])
+    predicted = protocols.predict(known, method, rows, hidden[rows])
     assert np.isfinite(predicted).all()
-    past = latency.fit_past(table, {"gpu0": np.arange(300)})["gpu0"]
+    past = protocols.fit_past(table, {"gpu0": np.arange(300)})["gpu0"]
     blind = {"gpu0": np.where(np.arange(600) < 300, table.latency["gpu0"], np.nan)}
     blinded = make_table("fbnet", np.argmax(table.options.reshape(600, 22, 9), -1), rows, blind)
-    again = latency.fit_past(blinded, {"gpu0": np.arange(300)})["gpu0"]
+    again = protocols.fit_past(blinded, {"gpu0": np.arange(300)})["gpu0"]
     np.testing.assert_array_equal(past.fitted, again.fitted)
     np.testing.assert_array_equal(past.ridge, again.ridge)
 
 
 @pytest.mark.slow
 def test_protocols_run_and_marks_are_held_against_the_better_baseline(table, monkeypatch):
-    monkeypatch.setattr(latency, "SOURCE_ROWS", 200)
-    monkeypatch.setitem(latency.POOL, "fbnet", 300)
-    monkeypatch.setattr(latency, "QUERIES", 200)
+    monkeypatch.setattr(protocols, "SOURCE_ROWS", 200)
+    monkeypatch.setitem(protocols.POOL, "fbnet", 300)
+    monkeypatch.setattr(protocols, "QUERIES", 200)
     sets = {"one": DeviceSet(("gpu0", "gpu1"), ("target", "gpu3"))}
-    found = latency.collect([latency.fbnet_draw(table, sets, draw) for draw in range(2)])
+    found = latency.collect([protocols.fbnet_draw(table, sets, draw) for draw in range(2)])
     assert {scores.shape for scores in found.values()} == {(2, 2)}
     found = latency.average(found, ("one",))
     np.testing.assert_allclose(found["mean", "ours"][:, 0], found["one", "ours"].mean(axis=1))
     mark = latency.difference_mark(found, "one", -0.01)
-    better = max(found["one", name].mean() for name in latency.TRIVIAL)
+    better = max(found["one", name].mean() for name in protocols.TRIVIAL)
     assert mark.value <= found["one", "ours"].mean() - better
     row = latency.summary_rows(found, {"one": sets["one"].targets})[0]
     assert list(row["targets"]) == ["target", "gpu3"]
 
-    helped = latency.collect([latency.help_draw({"fbnet": table}, {"fbnet": sets["one"]}, 0)])
+    helped = latency.collect([protocols.help_draw({"fbnet": table}, {"fbnet": sets["one"]}, 0)])
     assert {name for name, _ in helped} == {
         "fbnet 10",
         "fbnet 10 + 10",

@@ -65,6 +65,7 @@ def prepared(suite):
         prior=prior,
         log_weights=jnp.log(jnp.array([0.7, 0.3])),
         past_mean=jnp.asarray(features[:, 0]),
+        cost=jnp.ones(SIZE),
         neighbours=pool_neighbours(suite.space, jnp.asarray(suite.pool)),
     )
     return Prepared(

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nmjax.tasks import CurveRanges, sample_curves
+from nmjax.tasks import CurveRanges, Episode, sample_curves
 
 
 def sample_sinusoids(key, sources, *, tasks=16, size=10):
@@ -14,6 +14,20 @@ def sample_sinusoids(key, sources, *, tasks=16, size=10):
 @pytest.fixture(scope="session")
 def sinusoids():
     return sample_sinusoids
+
+
+def sample_told_by_inputs(key, codes):
+    """Tasks y = 2 code_0 + sin(2 x) whose inputs tell which they are: x and three other codes."""
+    x = jax.random.uniform(key, (codes.shape[0], 10, 1), minval=-2, maxval=2)
+    y = 2 * codes[:, :1] + jnp.sin(2 * x[..., 0])
+    told = jnp.broadcast_to(codes[:, None, 1:], (*x.shape[:2], 3))
+    x, mask = jnp.concatenate([x, told], axis=-1), jnp.ones((codes.shape[0], 5), bool)
+    return Episode(x[:, :5], y[:, :5], x[:, 5:], y[:, 5:], mask, mask)
+
+
+@pytest.fixture(scope="session")
+def told_by_inputs():
+    return sample_told_by_inputs
 
 
 @pytest.fixture

@@ -94,17 +94,8 @@ def test_augmentations_follow_in_order(tasks):
     assert abs(other[1, 0] - added[1, 0]) > 1e-3
 
 
-def told_by_inputs(key, codes):
-    """Tasks y = 2 code_0 + sin(2 x) whose inputs tell which they are: x and three other codes."""
-    x = jax.random.uniform(key, (codes.shape[0], 10, 1), minval=-2, maxval=2)
-    y = 2 * codes[:, :1] + jnp.sin(2 * x[..., 0])
-    told = jnp.broadcast_to(codes[:, None, 1:], (*x.shape[:2], 3))
-    x, mask = jnp.concatenate([x, told], axis=-1), jnp.ones((codes.shape[0], 5), bool)
-    return Episode(x[:, :5], y[:, :5], x[:, 5:], y[:, 5:], mask, mask)
-
-
 @pytest.mark.slow
-def test_augmentation_keeps_maml_from_learning_tasks_by_heart():
+def test_augmentation_keeps_maml_from_learning_tasks_by_heart(told_by_inputs):
     """With few tasks, which can be told from the inputs, MAML remembers each and adapts badly."""
     known, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
     network = make_network((24, 24), activation="tanh")

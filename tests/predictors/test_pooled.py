@@ -13,6 +13,7 @@ from nmjax.predictors import (
     condition_pool,
     init_pool,
     observe_pool,
+    pool_covariance,
     pool_information_gain,
     predict_evaluation,
     predict_pool,
@@ -112,6 +113,18 @@ def test_conditioning_in_one_scan_tells_the_evidence_so_far(float64):
         seen = np.where(np.arange(CAPACITY) < number, FAILED, np.nan)
         expected = [dense_evidence(component, seen) for component in range(2)]
         np.testing.assert_allclose(so_far[number - 1], expected, rtol=1e-10)
+
+
+def test_covariances_between_rows_and_the_pool(float64):
+    prior, pool = inputs()
+    state = observe_all(prior, pool, constant(FAILED))
+    rows = np.array([0, 5, 19, 3])
+    ours = pool_covariance(state, prior, pool, jnp.asarray(ROWS), jnp.asarray(rows))
+    for component, covariance in enumerate(ours):
+        theirs = dense(component, FAILED)
+        np.testing.assert_allclose(
+            covariance, theirs["scale"] * theirs["covariance"][rows], rtol=1e-8, atol=1e-10
+        )
 
 
 def test_scores_may_be_warped_anew(float64):

@@ -32,6 +32,7 @@ def problem():
         prior=prior,
         log_weights=jnp.log(jnp.array([0.7, 0.3])),
         past_mean=features @ believed,
+        cost=jnp.ones(SIZE),
         neighbours=neighbours,
     )
 

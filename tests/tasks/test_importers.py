@@ -4,7 +4,14 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Real, Space, get_space, parse, sample
-from nmjax.tasks import read_history, sample_history, stack_tasks, write_history
+from nmjax.tasks import (
+    history_from_frame,
+    history_to_frame,
+    read_history,
+    sample_history,
+    stack_tasks,
+    write_history,
+)
 
 HEADER = "task,link,op,width,rate,acc\n"
 ROW = "t,0012,gat,16,1e-8,0.5\n"
@@ -127,3 +134,56 @@ def test_other_files_columns_and_spaces_are_refused(tmp_path, space, suite):
     for names in ({"tasks": ("a", "b")}, {"tasks": ("a",), "task": "op"}):
         with pytest.raises(NmjaxError, match=r"expected|repeat"):
             write_history(tmp_path / "past.csv", history, space, **names)
+
+
+FRAME = {
+    "d": ["x", "y", "x"],
+    "link": ["0123", "0012", "0012"],
+    "operation": ["skip", "none", "gat"],
+    "width": [64, 256, 16],
+    "rate": [1e-8, 1e-8, 7.742637e-8],
+    "top1": [0.5, None, float("nan")],
+}
+MAPPING = {"metrics": ("acc",), "task": "d", "columns": {"op": "operation", "acc": "top1"}}
+
+
+def frames():
+    """The same rows as columns, as an Arrow table, and as a pandas data frame."""
+    import pyarrow as pa
+
+    pandas = pytest.importorskip("pandas")
+    return [pa.table(FRAME), pandas.DataFrame(FRAME), pandas.DataFrame(FRAME, index=list("abc"))]
+
+
+def test_columns_are_a_frame(space):
+    history, tasks = history_from_frame(FRAME, space, **MAPPING)
+    assert tasks == ("x", "y")
+    np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan], [np.nan, np.nan]])
+    frame = history_to_frame(history, space, tasks=tasks, task="d")
+    again, _ = history_from_frame(frame, space, metrics=("acc",), task="d")
+    jax.tree.map(np.testing.assert_array_equal, again, history)
+
+
+def test_data_frames_of_other_libraries_hold_the_same(space):
+    expected, _ = history_from_frame(FRAME, space, **MAPPING)
+    for frame in frames():
+        history, tasks = history_from_frame(frame, space, **MAPPING)
+        assert tasks == ("x", "y")
+        jax.tree.map(np.testing.assert_array_equal, history, expected)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (FRAME | {"top1": [1.0]}, "dict cannot be read as a data frame"),
+        (FRAME | {"operation": ["skip", 3, "gat"]}, "each of one type"),
+        (7, "int cannot be read as a data frame"),
+        ({n: c for n, c in FRAME.items() if n != "top1"}, "column of the data frame 'top1'"),
+        ({n: [] for n in FRAME}, "the data frame has no rows"),
+        (FRAME | {"operation": ["skip", "gta", "gat"]}, "Row 2: op is 'gta'"),
+    ],
+)
+def test_wrong_frames_are_refused(space, frame, says):
+    with pytest.raises(NmjaxError, match=says):
+        history_from_frame(frame, space, **MAPPING)

@@ -1,6 +1,15 @@
-"""Pictures of a search: each function returns a matplotlib `Figure`, which the caller saves."""
+"""Pictures of a search or a past: each function returns a matplotlib `Figure` for saving."""
 
 from nmjax.analysis.plots.information import plot_information
+from nmjax.analysis.plots.motifs import plot_motifs
 from nmjax.analysis.plots.regret import plot_regret
+from nmjax.analysis.plots.sensitivity import plot_sensitivity
+from nmjax.analysis.plots.tradeoffs import plot_tradeoffs
 
-__all__ = ["plot_information", "plot_regret"]
+__all__ = [
+    "plot_information",
+    "plot_motifs",
+    "plot_regret",
+    "plot_sensitivity",
+    "plot_tradeoffs",
+]

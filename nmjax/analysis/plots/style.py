@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 Band = Literal["95%", "interquartile"]
@@ -16,13 +17,28 @@ COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 
 
-def quiet_axes(axes: Axes) -> None:
-    """Leave only what is read: left and bottom spines, and faint horizontal lines."""
+def quiet_axes(axes: Axes, *, lines: Literal["x", "y"] = "y") -> None:
+    """Leave only what is read: left and bottom spines, and faint lines at the ticks of one axis."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999999")
     axes.tick_params(colors=INK, labelsize=10)
-    axes.grid(axis="y", which="major", color="#E4E4E4", linewidth=0.8)
+    axes.grid(axis=lines, which="major", color="#E4E4E4", linewidth=0.8)
     axes.set_axisbelow(True)
+
+
+def log_x_axis(axes: Axes, low: float, high: float) -> None:
+    """A log axis from `low` to `high`, with at most seven ticks at round numbers."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for step, within in ((1, (1, 2, 5)), (1, (1,)), (2, (1,)), (3, (1,)), (6, (1,))):
+        ticks = (decades[::step, None] * np.array(within)).ravel()
+        ticks = ticks[(low <= ticks) & (ticks <= high)]
+        if len(ticks) <= 7:
+            break
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def mean_and_band(values: ArrayLike, band: Band) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

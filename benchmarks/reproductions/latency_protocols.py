@@ -1,0 +1,222 @@
+"""The protocols of NASFLAT and HELP: who is a source, what is known of a target, what is asked.
+
+No latency of a target is read but those of its support rows, and of its queries to judge.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.reproductions.latency_models import (
+    Settings,
+    adapt,
+    choose,
+    device_priors,
+    fit_source,
+    ridge,
+    trivial,
+    trivial_priors,
+    unit_columns,
+)
+from benchmarks.reproductions.latency_tables import DeviceSet, LatencyTable, kind
+from nmjax.stats import spearman
+
+SETTINGS = Settings()
+SOURCE_ROWS, SHOTS = 800, 20
+# Amplitudes and length scales of the process on counts.
+TRIVIAL = {"trivial 1": ((0.0,), (1.0,)), "trivial 2": ((0.1, 0.3, 1.0, 3.0), (2.0, 4.0, 8.0))}
+OURS, CHOSEN = "ours", "ours, chosen"
+PARTS = {OURS: ("sources", "costs"), "ours, no costs": ("sources",), "ours, no sources": ("costs",)}
+POOL = {"fbnet": 4000, "nas-bench-201": 900}
+QUERIES = 1000
+
+Episodes = Iterator[tuple[str, str, dict[str, float]]]
+
+
+class Past(NamedTuple):
+    """What sources predict for the pool, standardised.
+
+    Attributes:
+      fitted: float[N, S], by `fit_source`.
+      ridge: float[N, S], by ridge regression on the options alone, as the trivial baselines do.
+    """
+
+    fitted: np.ndarray
+    ridge: np.ndarray
+
+
+def fit_past(table: LatencyTable, rows: Mapping[str, np.ndarray]) -> dict[str, Past]:
+    """The past float[N, 1] of each device, from its latencies in the given rows alone."""
+    costs, past = unit_columns(table.costs), {}
+    for device, at in rows.items():
+        y = table.latency[device][at]
+        weights = fit_source(costs[at], table.options[at], y)
+        fitted = costs @ weights[0] + table.options @ weights[1]
+        simple = table.options @ ridge(table.options[at], y, penalty=1.0)
+        past[device] = Past(unit_columns(fitted[:, None]), unit_columns(simple[:, None]))
+    return past
+
+
+def join(past: Mapping[str, Past], sources: Sequence[str]) -> Past:
+    """The past of several sources."""
+    return Past(
+        *(np.concatenate(columns, 1) for columns in zip(*map(past.get, sources), strict=True))
+    )
+
+
+class Known(NamedTuple):
+    """What is known before a target's first label.
+
+    Attributes:
+      table: its latencies are read only in a target's support rows.
+      past: of the sources.
+      models: (priors, features float[N, 1 + D]) by part of `PARTS`.
+    """
+
+    table: LatencyTable
+    past: Past
+    models: Mapping[str, tuple]
+
+
+def prepare(table: LatencyTable, past: Past, settings: Settings = SETTINGS) -> Known:
+    """Priors of a new device under the past, and without one of its two kinds of features."""
+    costs, models = unit_columns(table.costs), {}
+    for name, parts in PARTS.items():
+        sources = past.fitted if "sources" in parts else past.fitted[:, :0]
+        features = np.concatenate([sources, costs if "costs" in parts else costs[:, :0]], axis=1)
+        moments = jnp.asarray(features.T @ features / len(features), jnp.float32)
+        priors = device_priors(
+            jax.random.key(0), moments, num_sources=sources.shape[1], settings=settings
+        )
+        models[name] = priors, with_constant(features)
+    return Known(table, past, models)
+
+
+def with_constant(features: np.ndarray) -> jax.Array:
+    """Features float32[N, 1 + D] with a constant first."""
+    return jnp.asarray(np.insert(features, 0, 1, axis=1), jnp.float32)
+
+
+def chosen_rows(known: Known, allowed: np.ndarray, number: int = SHOTS) -> np.ndarray:
+    """Rows int[number] that teach most about a new device, whichever it is."""
+    priors, features = known.models[OURS]
+    return np.asarray(choose(priors, features, jnp.asarray(allowed), number=number))
+
+
+def predict(known: Known, method: str, rows: np.ndarray, latency: np.ndarray) -> np.ndarray:
+    """Predictions float[N] by a method, in any unit, from latencies float[B] of rows int[B]."""
+    y = jnp.asarray(latency, jnp.float32)
+    if method in TRIVIAL:
+        amplitudes, lengths = TRIVIAL[method]
+        sources, counts = known.past.ridge, unit_columns(known.table.counts)
+        prior = trivial_priors(sources.shape[1], amplitudes)
+        pool = with_constant(sources), jnp.asarray(counts, jnp.float32)
+        return np.asarray(trivial(prior, *pool, jnp.array(lengths), jnp.asarray(rows), y))
+    priors, features = known.models[method]
+    return np.asarray(adapt(priors, features, features[rows], y))
+
+
+def correlation(predicted: np.ndarray, latency: np.ndarray) -> float:
+    """Spearman's correlation of two float[N]."""
+    return float(spearman(jnp.asarray(predicted), jnp.asarray(latency, jnp.float32)))
+
+
+def evaluate(
+    known: Known, target: str, supports: Mapping[str, np.ndarray], queries: np.ndarray
+) -> dict[str, float]:
+    """Correlations over the query rows by method; a method reads its own support rows only."""
+    latency = known.table.latency[target]
+    scores = {}
+    for method, rows in supports.items():
+        model = OURS if method == CHOSEN else method
+        predicted = predict(known, model, rows, latency[rows])
+        scores[method] = correlation(predicted[queries], latency[queries])
+    return scores
+
+
+def fbnet_draw(table: LatencyTable, sets: Mapping[str, DeviceSet], draw: int) -> Episodes:
+    """(set, target, correlations by method) with one draw of source rows and of supports."""
+    size = len(table.options)
+    rng = np.random.default_rng([draw, 0])
+    shared = rng.choice(size, SOURCE_ROWS, replace=False)
+    devices = {source for devices in sets.values() for source in devices.sources}
+    past = fit_past(table, dict.fromkeys(sorted(devices), shared))
+    for name, (sources, targets) in sets.items():
+        known = prepare(table, join(past, sources))
+        chosen = chosen_rows(known, np.ones(size, bool))
+        for target in targets:
+            random = rng.choice(size, SHOTS, replace=False)
+            supports = dict.fromkeys([*TRIVIAL, *PARTS], random) | {CHOSEN: chosen}
+            yield name, target, evaluate(known, target, supports, np.arange(size))
+
+
+def source_draw(table: LatencyTable, sets: Mapping[str, DeviceSet], draw: int) -> Episodes:
+    """As `fbnet_draw`, with sources in the place of targets, within their rows alone.
+
+    Names end in "near" where all other sources are known, in "far" where only those of another
+    kind are; among GPUs alone, a batch of one and larger ones count as two kinds.
+    """
+    rng = np.random.default_rng([draw, 1])
+    shared = rng.choice(len(table.options), SOURCE_ROWS, replace=False)
+    devices = {source for devices in sets.values() for source in devices.sources}
+    past = fit_past(table, dict.fromkeys(sorted(devices), shared))
+    allowed = np.isin(np.arange(len(table.options)), shared)
+    for name, (sources, _) in sets.items():
+        one_kind = len(set(map(kind, sources))) == 1
+        kinds = {s: s.endswith("_1") if one_kind else kind(s) for s in sources}
+        for left_out in sources:
+            random = rng.choice(shared, SHOTS, replace=False)
+            for distance in ("near", "far"):
+                rest = [
+                    source
+                    for source in sources
+                    if source != left_out
+                    and (distance == "near" or kinds[source] != kinds[left_out])
+                ]
+                known = prepare(table, join(past, rest))
+                supports = dict.fromkeys([*TRIVIAL, *PARTS], random)
+                supports[CHOSEN] = chosen_rows(known, allowed)
+                yield f"{name} {distance}", left_out, evaluate(known, left_out, supports, shared)
+
+
+def middle(latency: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows whose latency is within the 10th and 90th percentile of all the rows'."""
+    low, high = np.quantile(latency[rows], (0.1, 0.9))
+    return rows[(low <= latency[rows]) & (latency[rows] <= high)]
+
+
+def help_draw(
+    tables: Mapping[str, LatencyTable], sets: Mapping[str, DeviceSet], draw: int
+) -> Episodes:
+    """As `fbnet_draw`, in HELP's protocol, where all is cut to a device's middle latencies.
+
+    The 10 random rows are from the training pool. Sets are named by space and by what is known of a
+    target: "10"; "10 + 10" with the reference architectures; "10 + 10 uncut" where the random rows
+    are from the whole training pool, so that no latency decides what is measured; "20" chosen from
+    that pool.
+    """
+    rng = np.random.default_rng([draw, 2])
+    for name, (sources, targets) in sets.items():
+        table, number = tables[name], POOL[name]
+        pool = np.arange(number)
+        past = fit_past(table, {source: middle(table.latency[source], pool) for source in sources})
+        known = prepare(table, join(past, sources))
+        chosen = chosen_rows(known, np.arange(len(table.options)) < number)
+        for target in targets:
+            latency = table.latency[target]
+            queries = middle(latency, np.arange(number, number + QUERIES))
+            cut, uncut = (
+                rng.choice(np.setdiff1d(rows, table.references), 10, replace=False)
+                for rows in (middle(latency, pool), pool)
+            )
+            for support, rows in {
+                "10": cut,
+                "10 + 10": np.concatenate([cut, table.references]),
+                "10 + 10 uncut": np.concatenate([uncut, table.references]),
+            }.items():
+                supports = dict.fromkeys([*TRIVIAL, *PARTS], rows)
+                yield f"{name} {support}", target, evaluate(known, target, supports, queries)
+            yield f"{name} 20", target, evaluate(known, target, {CHOSEN: chosen}, queries)

@@ -1,0 +1,121 @@
+"""How much more often the best, or the failed, contain each motif."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, log_x_axis, quiet_axes
+from nmjax.errors import NmjaxError
+from nmjax.patterns import MotifTable
+
+_ROW, _LETTER = 0.27, 0.08
+
+
+def plot_motifs(
+    panels: Mapping[str, tuple[MotifTable, np.ndarray]],
+    names: Sequence[str],
+    *,
+    rate: float = 0.05,
+    title: str = "",
+) -> Figure:
+    """One panel for each title: odds ratios of some motifs with their intervals, on a log axis.
+
+    A filled mark holds on every task at the false discovery rate, a hollow one only on some; small
+    marks are the tasks' own.
+
+    Args:
+      panels: {title: (table, int[n], the motifs to draw from top to bottom)}.
+      names: of all F motifs.
+      rate: false discovery rate.
+      title: drawn above the panels.
+
+    Raises:
+      NmjaxError: there is no panel, or the names do not fit a table.
+    """
+    if not panels or any(len(names) != len(table.log_odds) for table, _ in panels.values()):
+        raise NmjaxError(
+            f"{len(panels)} panels came with {len(names)} names, expected at least one panel, and "
+            "a name for each motif of its table."
+        )
+    drawn = [names[motif] for _, shown in panels.values() for motif in np.asarray(shown, int)]
+    rows = max(len(np.asarray(shown)) for _, shown in panels.values())
+    width = 3.3 + _LETTER * max(map(len, drawn), default=0)
+    size = (width * len(panels), 1.5 + _ROW * max(rows, 3))
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    places = zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
+    for place, (axes, (name, (table, shown))) in enumerate(places):
+        colour = EMPHASIS if place % 2 else COLOURS[0]
+        _draw(axes, table, np.asarray(shown, int), names, rate, rows, colour)
+        axes.set_title(name, fontsize=11, color=INK, loc="left")
+    _explain(figure.axes[0], alone=len(next(iter(panels.values()))[0].task_rate) == 1)
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
+    return figure
+
+
+def _draw(
+    axes: Axes,
+    table: MotifTable,
+    shown: np.ndarray,
+    names: Sequence[str],
+    rate: float,
+    rows: int,
+    colour: str,
+) -> None:
+    heights = np.arange(len(shown))
+    middle, low, high = (
+        np.exp(np.asarray(x, float)[shown]) for x in (table.log_odds, table.low, table.high)
+    )
+    everywhere = np.asarray(table.everywhere)[shown] <= rate
+    own = np.exp(np.asarray(table.task_log_odds, float)[:, shown])
+    quiet_axes(axes, lines="x")
+    axes.axvline(1, color="#999999", linewidth=1, zorder=1)
+    if len(own) > 1:
+        axes.plot(own.T, heights, "|", color=colour, alpha=0.45, markersize=7, zorder=2)
+    axes.hlines(heights, low, high, color=colour, linewidth=1.6, zorder=3)
+    axes.scatter(
+        middle,
+        heights,
+        s=34,
+        color=colour,
+        facecolor=np.where(everywhere, colour, "white"),
+        linewidth=1.4,
+        zorder=4,
+    )
+    axes.set_yticks(heights, [names[motif] for motif in shown])
+    axes.set_ylim(max(rows, 3) - 0.4, -0.6)
+    ends = np.concatenate([low, high, own[np.isfinite(own)], [0.8, 1.25]])
+    log_x_axis(axes, np.nanmin(ends) / 1.1, np.nanmax(ends) * 1.1)
+    axes.set_xlabel("Odds ratio", fontsize=11, color=INK)
+    if not len(shown):
+        axes.annotate(
+            "none at this rate",
+            (0.5, 0.5),
+            xycoords="axes fraction",
+            ha="center",
+            color="#777777",
+            fontsize=10,
+        )
+
+
+def _explain(axes: Axes, *, alone: bool) -> None:
+    if alone:
+        return
+    marks: dict[str, Any] = {"linestyle": "none", "color": INK, "markersize": 6}
+    handles = [
+        axes.plot([], [], marker="o", label="on every task", **marks)[0],
+        axes.plot([], [], marker="o", markerfacecolor="white", label="on some", **marks)[0],
+        axes.plot([], [], marker="|", label="one task", **marks)[0],
+    ]
+    axes.figure.legend(
+        handles=handles,
+        loc="outside lower left",
+        ncols=3,
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=INK,
+        handletextpad=0.3,
+    )

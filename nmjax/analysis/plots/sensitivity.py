@@ -1,0 +1,82 @@
+"""How much of the score's variance each choice explains, alone and with its interactions."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from nmjax.analysis.plots.style import COLOURS, INK, quiet_axes
+from nmjax.errors import NmjaxError
+from nmjax.patterns import Sensitivity
+
+_COLUMNS = 4
+_BAR = 0.36
+_LIGHT = "#A8CCE3"
+
+
+def plot_sensitivity(
+    tasks: Mapping[str, Sensitivity], choices: Sequence[str], *, title: str = ""
+) -> Figure:
+    """A panel for each task: first-order and total indices of its choices, with intervals.
+
+    Choices come by their mean total index, the largest on top.
+
+    Args:
+      tasks: {name: sensitivity}, whose leaves are `Interval`s of float[C].
+      choices: C names.
+      title: drawn above the panels.
+
+    Raises:
+      NmjaxError: there is no task, or one with other than C choices.
+    """
+    shapes = {name: np.shape(task.total.estimate) for name, task in tasks.items()}
+    if not tasks or set(shapes.values()) != {(len(choices),)}:
+        raise NmjaxError(
+            f"Total indices {shapes} came with {len(choices)} names of choices, expected "
+            f"[{len(choices)}] for at least one task."
+        )
+    mean = np.mean([np.asarray(task.total.estimate) for task in tasks.values()], axis=0)
+    order = np.argsort(-mean, kind="stable")
+    columns = min(len(tasks), _COLUMNS)
+    rows = -(-len(tasks) // columns)
+    width = max(0.075 * max(map(len, choices)) + 2.6 * columns, 4.2)
+    size = (width, rows * (0.9 + 0.38 * len(choices)) + 0.7)
+    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, (name, task) in zip(grid, tasks.items(), strict=False):
+        _draw(axes, task, order)
+        axes.set_title(name, fontsize=11, color=INK, loc="left")
+    for axes in grid[len(tasks) :]:
+        axes.set_visible(False)
+    for axes in grid[max(len(tasks) - columns, 0) : len(tasks)]:
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("Share of variance", fontsize=11, color=INK)
+    grid[0].set_yticks(np.arange(len(choices)), [choices[choice] for choice in order])
+    grid[0].set_ylim(len(choices) - 0.4, -0.6)
+    grid[0].set_xlim(left=0)
+    grid[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    figure.legend(
+        *grid[0].get_legend_handles_labels(),
+        loc="outside lower left",
+        ncols=2,
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=INK,
+    )
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
+    return figure
+
+
+def _draw(axes: Axes, task: Sensitivity, order: np.ndarray) -> None:
+    quiet_axes(axes, lines="x")
+    for side, interval, colour, label in (
+        (-1, task.first, COLOURS[0], "alone (first order)"),
+        (1, task.total, _LIGHT, "with all interactions (total)"),
+    ):
+        estimate, low, high = (np.asarray(end, float)[order] for end in interval)
+        heights = np.arange(len(order)) + 0.5 * side * _BAR
+        axes.barh(heights, estimate, _BAR, color=colour, label=label)
+        axes.hlines(heights, np.maximum(low, 0), high, color=INK, linewidth=1)

@@ -1,0 +1,219 @@
+"""A space cut to what was best in the past, with the risk of cutting off the best of a new task."""
+
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge.features import pool_features
+from nmjax.knowledge.risk import calibrate_pruning, isomorphism_classes
+from nmjax.knowledge.state import MetaKnowledge
+from nmjax.spaces import Cell, Choice, Space, canonicalise, encode, is_valid, to_index
+from nmjax.spaces.enumeration import ENUMERABLE
+from nmjax.spaces.isomorphism import look_up, representatives
+from nmjax.spaces.radix import from_flat
+from nmjax.stats import Interval, clopper_pearson
+from nmjax.tasks import history_scores, make_history
+from nmjax.types import Array, History, Metric
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedSpace:
+    """Part of a space.
+
+    Attributes:
+      space: what is left, a space of its own.
+      original: what it is part of.
+      kept: bool[C, O], the original's options that are left.
+      risk: as stated.
+      cut_off: share of the past tasks that lose their best if the others decide, float[]; the
+        interval is the exact one, which takes the threshold for given.
+      resolved: whether the tasks are enough to tell: the interval ends at 1.5 times the stated
+        risk or below.
+    """
+
+    space: Space
+    original: Space
+    kept: np.ndarray
+    risk: float
+    cut_off: Interval
+    resolved: bool
+
+
+def adapt_space(
+    space: Space,
+    history: History,
+    metric: Metric,
+    *,
+    risk: float = 0.05,
+    share: float = 0.1,
+    top: float = 0.0,
+    level: float = 0.95,
+) -> AdaptedSpace:
+    """Prunes choices and tightens ranges to what was best in the past.
+
+    It is the tightest pruning of its kind (`nmjax.knowledge.risk`) that loses the best of a new
+    task with a probability of about `risk`, if that task is to past tasks as they are to one
+    another. Less than 1 / (T + 1) cannot be shown with T past tasks: then nothing is cut.
+    Real-valued choices, of which histories know nothing, stay.
+
+    Args:
+      space: of the history.
+      history: T past tasks, raw metrics; or what knowledge says of them (`predicted_history`).
+      metric: which metric is the score.
+      risk: probability that the best of a new task is cut off, inside (0, 1).
+      share: of each task's evaluations, the best, whose options set what is kept first.
+      top: share of each task's evaluations of which one must be kept; 0 for the best.
+      level: of the interval of the risk.
+
+    Raises:
+      NmjaxError: fewer than two past tasks, a task without a score, architectures of another
+        space, a risk or share out of range, or nothing valid would be left.
+    """
+    score = history_scores(history, metric)
+    _check(space, history, np.asarray(score), risk, share, top)
+    pruning = calibrate_pruning(
+        history.architecture,
+        score,
+        isomorphism_classes(space),
+        jnp.asarray(risk),
+        space=space,
+        share=share,
+        top=top,
+    )
+    kept = np.asarray((pruning.level <= pruning.threshold) & jnp.isfinite(pruning.level))
+    lost = jnp.sum(pruning.needed > pruning.threshold)
+    cut_off = clopper_pearson(lost, jnp.asarray(pruning.needed.size), level=level)
+    resolved = bool(cut_off.high <= 1.5 * risk)
+    return AdaptedSpace(restrict_space(space, kept), space, kept, risk, cut_off, resolved)
+
+
+def predicted_history(
+    knowledge: MetaKnowledge, pool: Array, *, space: Space
+) -> tuple[History, Metric]:
+    """What the models of the S sources predict of a whole pool, as their history; and its metric.
+
+    So a space can be adapted to knowledge alone. The models' errors are then in the risk as if
+    they were the tasks'.
+
+    Args:
+      knowledge: without room for more sources.
+      pool: int32[N, C].
+      space: of the pool.
+    """
+    metric = Metric("predicted", "normal score")
+    sources = knowledge.sources.constant.shape[0]
+    features = pool_features(knowledge, encode(space, pool)).pool.features
+    score = features[:, 1 : 1 + sources].T
+    architecture = jnp.broadcast_to(jnp.asarray(pool), (sources, *jnp.shape(pool)))
+    return make_history(architecture, {metric.name: score}), metric
+
+
+def restrict_space(space: Space, kept: np.ndarray) -> Space:
+    """The space with options `kept` bool[C, O] only, named after the original.
+
+    Its cell, validity and isomorphism are the original's; of an architecture and those isomorphic
+    to it, one stands for all that are left. Above ten million architectures none are merged.
+
+    Raises:
+      NmjaxError: a choice keeps no option, nodes of a cell keep different ones, or no architecture
+        that is left is valid.
+    """
+    options = [
+        np.flatnonzero(row[:count]) for row, count in zip(kept, space.num_options, strict=True)
+    ]
+    for choice, chosen in zip(space.choices, options, strict=True):
+        if not len(chosen):
+            raise NmjaxError(f"Choice {choice.name!r} keeps no option; keep at least one.")
+    if all(len(chosen) == count for chosen, count in zip(options, space.num_options, strict=True)):
+        return space
+    choices = tuple(
+        Choice(choice.name, tuple(choice.options[i] for i in chosen), choice.kind, choice.scale)
+        for choice, chosen in zip(space.choices, options, strict=True)
+    )
+    cell = space.cell
+    if cell is not None and cell.topology is not None:
+        topologies = tuple(cell.topologies[i] for i in options[cell.topology])
+        cell = Cell(cell.labels, topologies, cell.topology)
+    num_options = tuple(map(len, options))
+    index = _padded(options)
+
+    def valid(architecture: Array) -> Array:
+        return is_valid(space, _gather(index, architecture))
+
+    restricted = Space(
+        f"{space.name}-restricted",
+        choices,
+        space.reals,
+        cell,
+        None if space.valid is None else valid,
+    )
+    if restricted.size > ENUMERABLE:
+        return restricted
+    everything = from_flat(np.arange(restricted.size, dtype=np.int32), num_options)
+    if not np.any(is_valid(restricted, everything)):
+        raise NmjaxError(
+            f"No architecture of space {space.name!r} is valid that has the options "
+            f"{[list(choice.options) for choice in choices]} alone; keep more of them."
+        )
+    if space.canonical is None:
+        return restricted
+    codes = to_index(space, canonicalise(space, _gather(index, everything)))
+    table = representatives(np.asarray(codes))
+
+    def canonical(architecture: Array) -> Array:
+        return look_up(table, num_options, architecture)
+
+    return replace(restricted, canonical=canonical)
+
+
+def to_original(adapted: AdaptedSpace, architecture: Array) -> Array:
+    """Architectures int32[..., C] of the adapted space as the original's, int32[..., C]."""
+    return _gather(_padded([np.flatnonzero(row) for row in adapted.kept]), architecture)
+
+
+def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Array]:
+    """Architectures int32[..., C] of the original space as the adapted's.
+
+    Returns:
+      int32[..., C], and bool[...], whether all options are left; where one is not, the choice has
+      another that is.
+    """
+    inside = jnp.all(_gather(adapted.kept, architecture), axis=-1)
+    position = np.maximum(np.cumsum(adapted.kept, axis=-1) - 1, 0).astype(np.int32)
+    return _gather(position, architecture), inside
+
+
+def _gather(table: np.ndarray, architecture: Array) -> Array:
+    """The entries [..., C] of a table [C, O] at architecture int[..., C]."""
+    architecture = jnp.asarray(architecture)
+    choice = np.arange(len(table)).reshape((1,) * (architecture.ndim - 1) + (-1,))
+    return jnp.asarray(table)[choice, architecture]
+
+
+def _padded(options: list[np.ndarray]) -> np.ndarray:
+    """int32[C, O] of ragged option indices, each row filled up with its last."""
+    longest = max(map(len, options))
+    rows = [np.pad(chosen, (0, longest - len(chosen)), mode="edge") for chosen in options]
+    return np.array(rows, np.int32)
+
+
+def _check(
+    space: Space, history: History, score: np.ndarray, risk: float, share: float, top: float
+) -> None:
+    if history.architecture.shape[-1] != space.num_choices:
+        raise NmjaxError(
+            f"Got architectures {list(history.architecture.shape)} for space {space.name!r}; give "
+            f"[T, M, {space.num_choices}]."
+        )
+    if len(score) < 2 or np.isnan(score).all(axis=-1).any():
+        raise NmjaxError(
+            f"Got {len(score)} past tasks, with {(~np.isnan(score)).sum(axis=-1).tolist()} scores; "
+            "give at least two tasks, each with a score."
+        )
+    if not (0 < risk < 1 and 0 < share <= 1 and 0 <= top < 1):
+        raise NmjaxError(
+            f"Got risk={risk}, share={share} and top={top}; give a risk inside (0, 1), a share in "
+            "(0, 1] and a top share in [0, 1)."
+        )

@@ -1,0 +1,48 @@
+"""How much an evaluation is worth, for every architecture of the pool.
+
+Each factory returns a pure function (key, posterior, context) -> float[N] of a mixture of Gaussian
+marginals of what evaluations would return; the architecture with the largest value is evaluated
+next.
+"""
+
+from nmjax.search.acquisitions.build import (
+    ACQUISITIONS,
+    build_acquisition,
+    get_acquisition,
+    log_cheapness,
+)
+from nmjax.search.acquisitions.context import AcquisitionContext
+from nmjax.search.acquisitions.improvement import (
+    expected_improvement,
+    log_expected_improvement,
+    log_standard_improvement,
+    noisy_expected_improvement,
+    probability_of_improvement,
+)
+from nmjax.search.acquisitions.information import (
+    information_about_function,
+    information_about_kinship,
+    max_value_entropy_search,
+)
+from nmjax.search.acquisitions.lookahead import knowledge_gradient
+from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_confidence_bound
+
+__all__ = [
+    "ACQUISITIONS",
+    "AcquisitionContext",
+    "build_acquisition",
+    "expected_improvement",
+    "get_acquisition",
+    "gp_ucb",
+    "information_about_function",
+    "information_about_kinship",
+    "knowledge_gradient",
+    "log_cheapness",
+    "log_expected_improvement",
+    "log_standard_improvement",
+    "max_value_entropy_search",
+    "noisy_expected_improvement",
+    "probability_of_improvement",
+    "thompson_sampling",
+    "upper_confidence_bound",
+]

@@ -1,0 +1,101 @@
+"""How far an evaluation is expected to be better than the best so far, and how likely.
+
+Before any evaluation nothing can be improved on, and the mean of the score takes the place.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import log_ndtr
+from jax.scipy.stats import norm
+
+from nmjax.search.acquisitions.context import AcquisitionContext, sample_many
+from nmjax.stats import mixture_moments
+from nmjax.types import Acquisition, Array, Mixture
+
+
+def expected_improvement() -> Acquisition:
+    """E[max(score - best, 0)] (Mockus, 1975)."""
+    log_improvement = log_expected_improvement()
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        value = log_improvement(key, posterior, context)
+        return jnp.where(jnp.isfinite(context.best), jnp.exp(value), value)
+
+    return acquire
+
+
+def log_expected_improvement() -> Acquisition:
+    """The logarithm of expected improvement, exact far below the best (Ament et al., 2023)."""
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        del key
+        log_values = jnp.log(_spread(posterior)) + log_standard_improvement(
+            _standardised(posterior, context)
+        )
+        value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
+        return _once_begun(value, posterior, context)
+
+    return acquire
+
+
+def probability_of_improvement() -> Acquisition:
+    """P(score > best), in logarithms, exact far below the best (Kushner, 1964)."""
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        del key
+        log_values = log_ndtr(_standardised(posterior, context))
+        value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
+        return _once_begun(value, posterior, context)
+
+    return acquire
+
+
+def noisy_expected_improvement(*, draws: int = 64) -> Acquisition:
+    """E[max(f - best f of what was evaluated, 0)] of the noise-free score f.
+
+    Which evaluation is the best is unsure where they are noisy (Letham et al., 2019, "Constrained
+    Bayesian optimization with noisy experiments"); here the mean over joint draws, as in BoTorch.
+
+    Args:
+      draws: R. Rows that improve in none have the value 0.
+    """
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        draw = sample_many(key, context, draws)
+        best = jnp.max(jnp.where(context.evaluated[None, :], draw, -jnp.inf), axis=1)
+        gain = draw - jnp.where(jnp.isfinite(best), best, 0)[:, None]
+        return _once_begun(jnp.mean(jnp.maximum(gain, 0), axis=0), posterior, context)
+
+    return acquire
+
+
+def log_standard_improvement(u: Array) -> Array:
+    """log E[max(u + e, 0)], float[...], for a standard normal e.
+
+    log(pdf(u) + u cdf(u)), by the asymptotic series of the Mills ratio below -10, where float32
+    would cancel.
+    """
+    safe = jnp.where(u > -5, u, 0)
+    near = jnp.log(norm.pdf(safe) + safe * norm.cdf(safe))
+    tail = jnp.where(u > -5, -5.0, u).astype(u.dtype)
+    log_pdf = norm.logpdf(tail)
+    mills = jnp.exp(log_ndtr(tail) - log_pdf)
+    direct = jnp.log(jnp.maximum(1 + tail * mills, jnp.finfo(u.dtype).tiny))
+    inverse = 1 / jnp.square(tail)
+    series = jnp.log(inverse) + jnp.log1p(-3 * inverse + 15 * inverse**2)
+    return jnp.where(u > -5, near, log_pdf + jnp.where(tail > -10, direct, series))
+
+
+def _spread(posterior: Mixture) -> Array:
+    std = posterior.components.std
+    return jnp.maximum(std, jnp.finfo(std.dtype).tiny ** 0.5)
+
+
+def _standardised(posterior: Mixture, context: AcquisitionContext) -> Array:
+    """How far float[K, N] means are above the best score, in standard deviations."""
+    best = jnp.where(jnp.isfinite(context.best), context.best, 0)
+    return (posterior.components.mean - best) / _spread(posterior)
+
+
+def _once_begun(value: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+    return jnp.where(jnp.isfinite(context.best), value, mixture_moments(posterior).mean)

@@ -1,0 +1,70 @@
+"""What an evaluation is expected to teach, in nats: of the function, its optimum, its kinship."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import log_ndtr
+from jax.scipy.stats import norm
+
+from nmjax.knowledge import expected_information_gain
+from nmjax.search.acquisitions.context import AcquisitionContext, noise_free, sample_many
+from nmjax.stats import gaussian_log_prob, mixture_moments
+from nmjax.types import Acquisition, Array, Mixture
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
+
+
+def information_about_function() -> Acquisition:
+    """Mutual information of the evaluation and the function, averaged over components."""
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        del key
+        variance = jnp.square(noise_free(posterior, context.noise).components.std)
+        gain = expected_information_gain(variance, context.noise[:, None])
+        return jnp.exp(posterior.log_weights) @ gain
+
+    return acquire
+
+
+def information_about_kinship() -> Acquisition:
+    """Mutual information of the evaluation and which component is true.
+
+    With a transferred and a flat prior: what is learned of whether the task is like the past ones.
+    E[log p(y | k) - log p(y)] by Gauss-Hermite quadrature.
+    """
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        del key, context
+        mean, std = posterior.components
+        nodes, weights = (jnp.asarray(a, mean.dtype) for a in (_NODES, _WEIGHTS))
+        y = mean[:, :, None] + std[:, :, None] * nodes[None, None, :]
+        each = gaussian_log_prob(y[:, None], mean[None, :, :, None], std[None, :, :, None])
+        marginal = jax.nn.logsumexp(each + posterior.log_weights[None, :, None, None], axis=1)
+        own = gaussian_log_prob(y, mean[:, :, None], std[:, :, None])
+        gain = (own - marginal) @ (weights / jnp.sum(weights))
+        return jnp.exp(posterior.log_weights) @ gain
+
+    return acquire
+
+
+def max_value_entropy_search(*, draws: int = 32) -> Acquisition:
+    """Mutual information of the noise-free score and the best one of the pool.
+
+    The mean over drawn best values f* of g pdf(g) / (2 cdf(g)) - log cdf(g) with
+    g = (f* - mean) / std (Wang and Jegelka, 2017, equation 6). Draws are joint ones, not by their
+    Gumbel approximation; a mixture is taken for the Gaussian of its moments.
+
+    Args:
+      draws: of the best value.
+    """
+
+    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        mean, std = mixture_moments(noise_free(posterior, context.noise))
+        best = jnp.max(sample_many(key, context, draws), axis=1)
+        gap = (best[:, None] - mean[None, :]) / std[None, :]
+        # Where no draw could be that far below, the ratio of pdf and cdf is -gap.
+        log_cdf = log_ndtr(gap)
+        ratio = jnp.exp(norm.logpdf(gap) - log_cdf)
+        return jnp.mean(0.5 * gap * ratio - log_cdf, axis=0)
+
+    return acquire

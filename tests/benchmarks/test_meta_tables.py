@@ -1,0 +1,57 @@
+"""Tables that are written out of whatever result files there are."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks import meta_tables, task_sampling
+from benchmarks.reproductions import accuracy
+from nmjax.experiments import Result, provenance, write_result
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    monkeypatch.setattr(meta_tables, "RESULTS", tmp_path)
+    empty = Result(**provenance(), split="toy", seeds=(0,), config={}, seconds=1.0, rows=())
+
+    def write(name, rows):
+        write_result(tmp_path / name, dataclasses.replace(empty, rows=tuple(rows)))
+
+    return write
+
+
+def cells(table, name):
+    (line,) = (line for line in table.splitlines() if f" {name} |" in line)
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.usefixtures("write")
+def test_what_is_not_measured_is_said():
+    for table in (meta_tables.task_sampling, meta_tables.accuracy):
+        assert table() == "Not measured yet."
+
+
+def test_task_sampling_shows_what_is_lost(write):
+    error = np.arange(1.0, 11.0).reshape(2, 5)
+    found = {
+        name: task_sampling.Scores(error + add, np.full((2, 5), 0.5) - add)
+        for name, add in (("uniform", 0.0), ("by kinship, 0.1", 0.25))
+    }
+    write("task_sampling.json", task_sampling.rows_of("toy", found))
+    shown = cells(meta_tables.task_sampling(), "by kinship, 0.1")
+    assert shown[:3] == ["toy", "by kinship, 0.1", "10"]
+    assert shown[4:6] == ["0.250 [0.250, 0.250]", "10.250"]
+    assert shown[6:] == ["0.250 [0.250, 0.250]", "-0.250 [-0.250, -0.250]"]
+
+
+def test_accuracy_has_a_table_a_suite(write, related):
+    shape = (len(related.tasks), 2, len(accuracy.SHOTS))
+    found = {"transfer": np.full(shape, 0.5), "ridge": np.full(shape, 0.25)}
+    found["ridge"][..., 0] = np.nan
+    for name in ("transnas101", "other"):
+        rows = accuracy.summary_rows(dataclasses.replace(related, name=name), found)
+        write(f"accuracy_{name}.json", rows)
+    other, known = meta_tables.accuracy().split("| transnas101 |")
+    assert cells(other, "transfer") == ["transfer", *5 * ["0.500 [0.500, 0.500]"], ""]
+    assert cells(known, "ridge") == ["ridge", "", *4 * ["0.250 [0.250, 0.250]"], "0.487"]

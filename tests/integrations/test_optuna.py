@@ -1,0 +1,149 @@
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.integrations import read_studies, write_studies
+from nmjax.spaces import Choice, Space
+from nmjax.tasks import stack_tasks
+from nmjax.types import Metric
+
+SPACE = Space(
+    "toy",
+    (
+        Choice("op", ("gat", "skip", "none")),
+        Choice("width", (16, 64, 256), "ordinal", "log"),
+        Choice("rate", (1e-3, 1e-2), "ordinal", "log"),
+    ),
+)
+ACCURACY, SECONDS = Metric("acc", "accuracy"), Metric("time", "s", "min", "log")
+
+
+@pytest.fixture
+def optuna():
+    library = pytest.importorskip("optuna")
+    library.logging.set_verbosity(library.logging.WARNING)
+    return library
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return f"sqlite:///{tmp_path / 'past.db'}"
+
+
+def test_a_study_that_optuna_ran(optuna, storage):
+    """Three ways to write down an option, trials that fail and are pruned, and one still open."""
+    seen = []
+
+    def objective(trial):
+        chosen = (
+            trial.suggest_categorical("operation", ["gat", "skip", "none"]),
+            trial.suggest_categorical("width", [16, 64, 256]),
+            trial.suggest_float("rate", 1e-3, 1e-2, step=9e-3),
+        )
+        trial.suggest_float("momentum", 0, 1)
+        pairs = zip(SPACE.choices[:2], chosen, strict=False)
+        seen.append([*(c.options.index(x) for c, x in pairs), int(chosen[2] > 5e-3)])
+        if trial.number == 2:
+            raise optuna.TrialPruned
+        if trial.number == 4:
+            raise ValueError
+        trial.set_user_attr("seconds", 10.0 + trial.number)
+        return trial.number / 10
+
+    for name in ("cora", "empty"):
+        study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        study.set_user_attr("nodes", 2708)
+    study = optuna.load_study(study_name="cora", storage=storage)
+    study.optimize(objective, n_trials=6, catch=ValueError)
+    study.ask()
+    history, tasks = read_studies(
+        storage,
+        SPACE,
+        objectives=("acc",),
+        attributes=("seconds",),
+        context=("nodes",),
+        columns={"op": "operation"},
+    )
+    assert tasks == ("cora",)
+    np.testing.assert_array_equal(history.architecture[0], seen)
+    nan = np.nan
+    np.testing.assert_allclose(history.metrics["acc"][0], [0, 0.1, nan, 0.3, nan, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(history.metrics["seconds"][0], [10, 11, nan, 13, nan, 15])
+    np.testing.assert_array_equal(history.context, [[2708]])
+
+
+def past():
+    rng = np.random.default_rng(0)
+    sizes = (7, 4)
+    metrics = [
+        {"acc": rng.uniform(size=m), "time": rng.uniform(1, 9, size=m), "size": np.arange(m) + 0.5}
+        for m in sizes
+    ]
+    metrics[0]["acc"][2] = metrics[0]["time"][2] = np.nan
+    rows = [rng.integers(0, SPACE.num_options, size=(m, 3)) for m in sizes]
+    return stack_tasks(rows, metrics, [[1.0], [2.0]])
+
+
+def test_histories_become_studies_and_come_back(optuna, storage):
+    history = past()
+    write_studies(
+        storage,
+        history,
+        SPACE,
+        tasks=("a", "b"),
+        objectives=(ACCURACY, SECONDS),
+        context=("rows",),
+    )
+    study = optuna.load_study(study_name="a", storage=storage)
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    best = np.nanargmax(history.metrics["acc"][0, :7])
+    assert best in [trial.number for trial in study.best_trials]
+    found, tasks = read_studies(
+        storage,
+        SPACE,
+        objectives=("acc", "time"),
+        attributes=("size",),
+        context=("rows",),
+        studies=("a", "b"),
+    )
+    assert tasks == ("a", "b")
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+    with pytest.raises(NmjaxError, match=r"\['a', 'b'\] are there already"):
+        write_studies(
+            storage, history, SPACE, tasks=("a", "b"), objectives=(ACCURACY,), context=("rows",)
+        )
+
+
+def test_what_does_not_fit_is_told(optuna, storage):
+    write_studies(
+        storage, past(), SPACE, tasks=("a", "b"), objectives=(ACCURACY,), context=("rows",)
+    )
+    fits = {"objectives": ("acc",)}
+    for options, says in (
+        (fits | {"studies": ("c",)}, "Unknown study 'c'"),
+        (fits | {"context": ("row",)}, "did you mean 'rows'"),
+        (fits | {"columns": {"opp": "x"}}, "did you mean 'op'"),
+        (fits | {"columns": {"op": "absent"}}, "Row 1: op is None"),
+        ({"objectives": ("acc", "time")}, "1 objectives, and 2 names"),
+    ):
+        with pytest.raises(NmjaxError, match=says):
+            read_studies(storage, SPACE, **options)
+    for options, says in (
+        ({"tasks": ("c",), "objectives": (ACCURACY,)}, "1 task names"),
+        ({"tasks": ("c", "d"), "objectives": ()}, "0 objectives"),
+        ({"tasks": ("c", "d"), "objectives": (Metric("ac", ""),)}, "did you mean 'acc'"),
+    ):
+        with pytest.raises(NmjaxError, match=says):
+            write_studies(storage, past(), SPACE, context=("rows",), **options)
+    optuna.create_study(study_name="none yet", storage=storage)
+    with pytest.raises(NmjaxError, match="has a finished trial"):
+        read_studies(storage, SPACE, objectives=("acc",), studies=("none yet",))
+
+
+def test_without_optuna_the_cure_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(NmjaxError, match=r"nmjax\[optuna\]"):
+        read_studies("sqlite://", SPACE, objectives=("acc",))

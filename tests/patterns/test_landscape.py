@@ -1,0 +1,134 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax import patterns
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Choice, Space, canonicalise, enumerate_architectures, get_space, is_valid
+
+MIXED = Space(
+    "mixed",
+    (Choice("a", "xyz"), Choice("b", "xyz"), Choice("c", "klmn")),
+    valid=lambda a: (a[..., 0] != 2) | (a[..., 2] != 3),
+    canonical=lambda a: jnp.concatenate([jnp.sort(a[..., :2], axis=-1), a[..., 2:]], axis=-1),
+)
+POOL = enumerate_architectures(MIXED)[:-2]  # two that nobody measured
+ROWS = patterns.neighbour_rows(MIXED, POOL)
+
+
+def brute_force_neighbours(row):
+    """Rows that some one change of a choice leads to, one change after another."""
+    found = set()
+    for choice, options in enumerate(MIXED.num_options):
+        for option in range(options):
+            other = np.array(POOL[row])
+            other[choice] = option
+            if bool(is_valid(MIXED, other)):
+                same = (np.asarray(canonicalise(MIXED, other)) == POOL).all(1)
+                found |= set(np.flatnonzero(same)) - {row}
+    return found
+
+
+NEIGHBOURS = [brute_force_neighbours(row) for row in range(len(POOL))]
+
+
+def test_neighbours_by_brute_force():
+    assert [set(row[row >= 0]) for row in np.asarray(ROWS)] == NEIGHBOURS
+    assert [(row >= 0).sum() for row in np.asarray(ROWS)] == [len(n) for n in NEIGHBOURS]
+
+
+def table(key, lanes=3):
+    score = np.random.default_rng(key).normal(size=(lanes, len(POOL))).astype(np.float32)
+    score[0, [2, 5, 7]] = np.nan
+    return score
+
+
+def test_neighbourhoods_by_brute_force():
+    score = table(0)
+    ours = patterns.neighbourhood(ROWS, score)
+    for lane, row in np.ndindex(score.shape):
+        theirs = [score[lane, n] for n in NEIGHBOURS[row] if not np.isnan(score[lane, n])]
+        expected = (np.mean(theirs), np.std(theirs), np.min(theirs), len(theirs))
+        np.testing.assert_allclose([leaf[lane, row] for leaf in ours[:4]], expected, rtol=1e-4)
+        assert ours.optimum[lane, row] == (score[lane, row] >= max(theirs))
+
+
+def test_climbing_step_by_step():
+    score = table(1)
+    reached = patterns.climb(ROWS, score)
+    for lane, row in np.ndindex(score.shape):
+        at = row
+        while True:
+            value = -np.inf if np.isnan(score[lane, at]) else score[lane, at]
+            better = [n for n in NEIGHBOURS[at] if score[lane, n] > value]
+            if not better:
+                break
+            at = max(better, key=lambda n: score[lane, n])
+        assert reached[lane, row] == at
+    optimum = patterns.neighbourhood(ROWS, score).optimum
+    assert set(np.unique(reached[1])) == set(np.flatnonzero(optimum[1]))
+
+
+def test_a_spike_loses_to_a_plateau():
+    grid = Space("grid", (Choice("x", "abc"), Choice("y", "abc")))
+    pool = enumerate_architectures(grid)
+    rows = patterns.neighbour_rows(grid, pool)
+    score = jnp.array([[1.0, 0, 0], [0, 0.8, 0.8], [0, 0.8, 0.8]]).reshape(-1)
+    assert int(jnp.argmax(patterns.robust_score(rows, score, jnp.float32(0)))) == 0
+    smoothed = patterns.robust_score(rows, score, jnp.float32(0.5))
+    np.testing.assert_allclose(smoothed[0], 0.5)  # its four neighbours have nothing
+    np.testing.assert_allclose(smoothed[4], 0.5 * 0.8 + 0.5 * 0.4, rtol=1e-6)
+    lone = patterns.robust_score(jnp.full((9, 4), -1), score, jnp.float32(0.5))
+    np.testing.assert_allclose(lone, score)
+
+
+def test_traced_once_for_all_weights_and_differentiable():
+    score, traces = jnp.asarray(table(2)[1]), []
+
+    @jax.jit
+    def best(weight):
+        traces.append(None)
+        return jnp.max(patterns.robust_score(ROWS, score, weight))
+
+    slopes = [jax.grad(best)(jnp.float32(w)) for w in (0.2, 0.4)]
+    assert len(traces) == 1
+    assert np.isfinite(slopes).all()
+
+
+def test_repeatability_by_analysis_of_variance():
+    """Shrout and Fleiss 1979, table 2 and 4: ICC(1,1) of six targets by four judges is .17."""
+    judges = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    score = np.float32(judges).T
+    np.testing.assert_allclose(patterns.repeatability(score), 0.166, atol=5e-4)
+    failed = np.concatenate([score, np.float32([[1], [np.nan], [99], [2]])], axis=1)
+    np.testing.assert_allclose(
+        patterns.repeatability(np.stack([failed, failed])), [0.166] * 2, atol=5e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: patterns.neighbour_rows(MIXED, POOL[:, :2]), r", 2\]"),
+        (
+            lambda: patterns.neighbour_rows(
+                Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(12))),
+                np.zeros((1, 12), int),
+            ),
+            "16,777,216",
+        ),
+        (lambda: patterns.neighbourhood(ROWS, np.zeros(3)), r"scores \[3\]"),
+        (lambda: patterns.repeatability(np.zeros((1, 3))), "two seeds"),
+    ],
+)
+def test_errors_at_the_door(call, match):
+    with pytest.raises(NmjaxError, match=match):
+        call()
+
+
+def test_every_cell_of_nas_bench_201_has_a_neighbour():
+    space = get_space("nas-bench-201")
+    rows = patterns.neighbour_rows(space, enumerate_architectures(space))
+    assert rows.shape == (6466, 24)
+    assert (rows >= 0).any(axis=1).all()

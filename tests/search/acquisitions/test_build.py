@@ -1,0 +1,73 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.search import build_acquisition, get_acquisition, upper_confidence_bound
+from nmjax.search.acquisitions import ACQUISITIONS
+from nmjax.testing import check_acquisition
+
+
+def key():
+    return jax.random.key(0)
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_conformance(name, world):
+    check_acquisition(get_acquisition(name), world.posterior(), world.context())
+
+
+def test_conformance_of_sums(world):
+    sums = build_acquisition({"log_expected_improvement": 1.0, "log_cheapness": 0.5})
+    check_acquisition(sums, world.posterior(), world.context())
+
+
+class TestBroken:
+    """What the conformance check must catch."""
+
+    def check(self, world, acquire, message):
+        with pytest.raises(AssertionError, match=message):
+            check_acquisition(acquire, world.posterior(), world.context())
+
+    def test_components_taken_apart(self, world):
+        self.check(
+            world, lambda key, p, c: jnp.max(p.components.mean, 0) + p.log_weights[0], "halves"
+        )
+
+    def test_nothing_before_the_first_score(self, world):
+        self.check(world, lambda key, p, c: p.components.mean[0] - c.best, "before any evaluation")
+
+    def test_one_value_for_all(self, world):
+        self.check(world, lambda key, p, c: jnp.mean(p.components.mean), "shape")
+
+
+def test_improvement_for_its_cost(world):
+    """Twice the cost has to bring twice the improvement."""
+    posterior, context = world.posterior(), world.context()
+    acquire = build_acquisition({"log_expected_improvement": 1, "log_cheapness": 1})
+    improvement = get_acquisition("expected_improvement")(key(), posterior, context)
+    ours = np.exp(acquire(key(), posterior, context))
+    np.testing.assert_allclose(ours, improvement / context.cost, rtol=1e-4)
+    assert np.argmax(ours) != np.argmax(improvement)
+
+
+def test_ones_own_acquisition_can_be_weighed(world):
+    own = upper_confidence_bound()
+    acquire = build_acquisition({own: 2.0, "information_about_kinship": 0.1})
+    inputs = key(), world.posterior(), world.context()
+    theirs = 2 * own(*inputs) + 0.1 * get_acquisition("information_about_kinship")(*inputs)
+    np.testing.assert_allclose(acquire(*inputs), theirs, rtol=1e-6)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(NmjaxError, match="expected_improvement"):
+        get_acquisition("expected improvement")
+    with pytest.raises(NmjaxError, match="gp_ucb"):
+        build_acquisition({"ucb": 1.0})
+
+
+@pytest.mark.parametrize("weights", [{}, {"gp_ucb": float("nan")}])
+def test_weights_are_checked(weights):
+    with pytest.raises(NmjaxError, match="finite number"):
+        build_acquisition(weights)
