@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from nmjax.knowledge import FeatureParams, MetaKnowledge, sample_sources
 from nmjax.knowledge.evidence import fit_kernel, fit_sources
 from nmjax.knowledge.rehearsal import Layout, Rehearsals, fit_priors
 from nmjax.predictors import default_kernel, gaussian_process
@@ -31,6 +32,14 @@ def covariances(points):
     return jax.vmap(process.covariance, in_axes=(None, 0, 0))(state, points, points + 1)
 
 
+def source_draws(keys, positions):
+    params = FeatureParams(None, None, GROUPS, default_kernel(SIZE), *(None,) * 3)
+    past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS))
+    sources = fit_sources(default_kernel(SIZE), GROUPS, *past)
+    knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)
+    return jax.vmap(lambda key, x: sample_sources(key, knowledge, x, draws=2))(keys, positions)
+
+
 PROGRAMS = {
     "divergence": (jax.vmap(kullback_leibler_divergence), gaussians(TASKS), gaussians(TASKS)),
     "kernel": (
@@ -48,6 +57,7 @@ PROGRAMS = {
         Rehearsals(*(jnp.ones((TASKS, 2, *s)) for s in ((ROWS, 5), (ROWS, ROWS), (ROWS,)))),
         jnp.arange(TASKS) == 0,
     ),
+    "draws": (source_draws, jax.random.split(jax.random.key(0), 2), jnp.ones((2, 3, SIZE))),
     "covariance": (covariances, jnp.ones((TASKS, 2, SIZE))),
 }
 

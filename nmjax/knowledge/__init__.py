@@ -30,6 +30,7 @@ from nmjax.knowledge.mapping import (
     shared_names,
 )
 from nmjax.knowledge.mixture import mixture_log_weights
+from nmjax.knowledge.rgpe import rgpe_weights, sample_left_out, sample_sources
 from nmjax.knowledge.sampling import (
     SamplingDistribution,
     SamplingMoments,
@@ -41,7 +42,17 @@ from nmjax.knowledge.sampling import (
     update_sampling_distribution,
 )
 from nmjax.knowledge.shares import share_among_sources
+from nmjax.knowledge.similarity import (
+    Similarity,
+    compute_task_similarity,
+    distribution_similarity,
+    evidence_similarity,
+    rank_similarity,
+    rgpe_similarity,
+    single_source_priors,
+)
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
 from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
 __all__ = [
@@ -56,11 +67,16 @@ __all__ = [
     "PoolFeatures",
     "SamplingDistribution",
     "SamplingMoments",
+    "Similarity",
     "adapt_limit",
+    "adapt_prior",
     "adapt_space",
     "compute_information_gain",
+    "compute_task_similarity",
     "context_weights",
     "counterparts",
+    "distribution_similarity",
+    "evidence_similarity",
     "expected_information_gain",
     "fit_context",
     "from_original",
@@ -73,16 +89,23 @@ __all__ = [
     "num_sources",
     "pool_features",
     "predicted_history",
+    "rank_similarity",
     "realised_information_gain",
     "rename",
     "restrict_space",
+    "rgpe_similarity",
+    "rgpe_weights",
     "sample_architectures",
+    "sample_left_out",
+    "sample_sources",
     "sampling_divergence",
     "sampling_moments",
     "share_among_sources",
     "shared_encoding",
     "shared_names",
+    "single_source_priors",
     "to_original",
+    "transfer_knowledge",
     "truncate_sampling",
     "uniform_sampling",
     "update",

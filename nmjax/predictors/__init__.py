@@ -15,11 +15,12 @@ from nmjax.predictors.kernel import (
 )
 from nmjax.predictors.linear import BayesianLinear, LinearPrior, LinearState, bayesian_linear
 from nmjax.predictors.networks import Network, make_network
-from nmjax.predictors.normalise import get_warp, normal_scores, standardise
+from nmjax.predictors.normalise import compress, get_warp, normal_scores, standardise
 from nmjax.predictors.pooled import (
     Pool,
     PoolPrior,
     PoolState,
+    condition_pool,
     init_pool,
     observe_pool,
     pool_covariance,
@@ -45,7 +46,9 @@ __all__ = [
     "PoolPrior",
     "PoolState",
     "bayesian_linear",
+    "compress",
     "condition",
+    "condition_pool",
     "default_kernel",
     "gaussian_process",
     "get_warp",

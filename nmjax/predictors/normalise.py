@@ -32,32 +32,48 @@ def identity(score: Array) -> Array:
     return score
 
 
-def standardise(score: Array) -> Array:
-    """Scores float[M] less their mean and over their standard deviation; NaN stays NaN.
+def standardise(score: Array, reference: Array | None = None) -> Array:
+    """Scores float[M] less the mean and over the standard deviation of a reference; NaN stays NaN.
 
-    Where all are equal, as where there is one, they become 0.
+    Where all of the reference are equal, as where there is one, the mean alone is taken off.
+
+    Args:
+      score: float[M].
+      reference: float[R], what the map is fitted on; the scores themselves by default.
     """
-    counts = ~jnp.isnan(score)
+    reference = score if reference is None else reference
+    counts = ~jnp.isnan(reference)
     number = jnp.maximum(jnp.sum(counts), 1).astype(score.dtype)
-    centred = jnp.where(counts, score - jnp.sum(jnp.where(counts, score, 0)) / number, 0)
-    spread = jnp.sqrt(jnp.sum(jnp.square(centred)) / number)
-    unit = jnp.where(spread > 0, centred / jnp.where(spread > 0, spread, 1), 0)
-    return jnp.where(counts, unit, jnp.nan)
+    location = jnp.sum(jnp.where(counts, reference, 0)) / number
+    variance = jnp.sum(jnp.square(jnp.where(counts, reference - location, 0))) / number
+    spread = jnp.sqrt(jnp.where(variance > 0, variance, 1))
+    failed = jnp.isnan(score)
+    return jnp.where(failed, jnp.nan, (jnp.where(failed, location, score) - location) / spread)
 
 
-def compress(score: Array) -> Array:
+def compress(score: Array, reference: Array | None = None) -> Array:
     """Standardised scores whose half below the median is put on a logarithmic scale.
 
     In units of the distance between the best and the median so far, scores s below the median
     become -log(1 - s): a failure is bad, not infinitely so.
+
+    Args:
+      score: float[M].
+      reference: float[R], what the map is fitted on; the scores themselves by default.
     """
-    counts = ~jnp.isnan(score)
-    median = jnp.nan_to_num(jnp.nanmedian(score))
-    best = jnp.max(jnp.where(counts, score, -jnp.inf), initial=-jnp.inf)
+    reference = score if reference is None else reference
+    counts = ~jnp.isnan(reference)
+    median = jnp.nan_to_num(jnp.nanmedian(reference))
+    best = jnp.max(jnp.where(counts, reference, -jnp.inf), initial=-jnp.inf)
     span = jnp.where(best > median, best - median, 1)
-    unit = jnp.where(counts, score - median, 0) / span
-    compressed = jnp.where(unit < 0, -jnp.log1p(-jnp.minimum(unit, 0)), unit)
-    return standardise(jnp.where(counts, compressed, jnp.nan))
+
+    def compressed(score: Array) -> Array:
+        failed = jnp.isnan(score)
+        unit = (jnp.where(failed, median, score) - median) / span
+        low = -jnp.log1p(-jnp.minimum(unit, 0))
+        return jnp.where(failed, jnp.nan, jnp.where(unit < 0, low, unit))
+
+    return standardise(compressed(score), compressed(reference))
 
 
 WARPS = {

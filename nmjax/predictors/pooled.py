@@ -166,6 +166,30 @@ def observe_pool(
     return PoolState(mean, remaining, kernel, inverse, white, shape, rate, log_evidence)
 
 
+def condition_pool(
+    prior: PoolPrior, pool: Pool, index: Array, score: Array
+) -> tuple[PoolState, Array]:
+    """Condition on observations one after the other, in one scan.
+
+    Args:
+      prior: K of them.
+      pool: what they are over.
+      index: int32[B], which rows of the pool were observed; any row where there is no score.
+      score: float[B], NaN where there is none or the evaluation failed.
+
+    Returns:
+      The posteriors, and the log evidence float[B, K] of the scores up to each observation.
+    """
+    order = jnp.arange(score.shape[0], dtype=jnp.int32)
+
+    def observe(state: PoolState, newest: Array) -> tuple[PoolState, Array]:
+        seen = jnp.where(order <= newest, score, jnp.nan)
+        state = observe_pool(state, prior, pool, index, seen, newest)
+        return state, state.log_evidence
+
+    return jax.lax.scan(observe, init_pool(prior, pool, capacity=score.shape[0]), order)
+
+
 def predict_pool(state: PoolState) -> Gaussian:
     """Marginals of the noise-free score over the pool, mean and std float[K, N]."""
     return Gaussian(state.mean, jnp.sqrt(state.variance * scale(state)[:, None]))

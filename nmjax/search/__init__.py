@@ -17,6 +17,7 @@ from nmjax.search.acquisitions import (
     thompson_sampling,
     upper_confidence_bound,
 )
+from nmjax.search.advice import Advice, advise
 from nmjax.search.baselines import past_best_search, random_search, regularised_evolution
 from nmjax.search.loop import (
     SearchAlgorithm,
@@ -34,6 +35,7 @@ from nmjax.search.study import Study, observe, start_study, suggest
 
 __all__ = [
     "AcquisitionContext",
+    "Advice",
     "Problem",
     "Record",
     "SearchAlgorithm",
@@ -41,6 +43,7 @@ __all__ = [
     "SearchInfo",
     "SearchState",
     "Study",
+    "advise",
     "bayesian_search",
     "build_acquisition",
     "default_hyper",

@@ -15,6 +15,7 @@ from nmjax.stats.gaussian import (
     mixture_moments,
     multivariate_gaussian_log_prob,
     positive_root,
+    student_t_cdf,
     student_t_log_prob,
     to_covariance,
     to_multivariate,
@@ -22,6 +23,7 @@ from nmjax.stats.gaussian import (
 from nmjax.stats.kl import kullback_leibler_divergence
 from nmjax.stats.ranking import kendall, rank, spearman
 from nmjax.stats.tfp import import_tfp
+from nmjax.stats.transport import wasserstein
 from nmjax.stats.truncated import truncated_moments
 
 __all__ = [
@@ -43,8 +45,10 @@ __all__ = [
     "positive_root",
     "rank",
     "spearman",
+    "student_t_cdf",
     "student_t_log_prob",
     "to_covariance",
     "to_multivariate",
     "truncated_moments",
+    "wasserstein",
 ]

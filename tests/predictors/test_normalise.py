@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors import get_warp, normal_scores, standardise
+from nmjax.predictors import compress, get_warp, normal_scores, standardise
 
 NAMES = ("identity", "standardise", "compress", "normal_scores")
 SIZE = 9
@@ -80,6 +80,29 @@ def test_compress_tames_a_failure_alone():
     worse = scores.at[0].set(-1e4)
     gap = {name: np.diff(get_warp(name)(worse))[-1] for name in ("standardise", "compress")}
     assert gap["compress"] > 100 * gap["standardise"]
+
+
+@pytest.mark.parametrize("warp", [standardise, compress])
+def test_the_map_of_a_reference_is_its_own_at_its_scores(warp):
+    """And goes on beyond them, rising; what is not in the reference does not move it."""
+    reference = jnp.array([0.0, 3.0, jnp.nan, 1.0, 7.0])
+    others = jnp.array([-50.0, 0.0, 1.0, 2.0, jnp.nan, 3.0, 7.0, 9.0])
+    ours = jax.jit(warp)(others, reference)
+    np.testing.assert_allclose(
+        ours[jnp.array([1, 5, 2, 6])], warp(reference)[jnp.array([0, 1, 3, 4])]
+    )
+    assert np.all(np.diff(ours[~np.isnan(others)]) > 0)
+    slope = jax.grad(lambda s: jnp.nansum(warp(s, reference)))(others)
+    assert np.all(np.asarray(slope)[~np.isnan(others)] > 0)
+
+
+def test_standardise_by_a_reference_is_the_z_map():
+    reference = np.array([0.3, 0.1, np.nan, 7.0, -1.0], np.float32)
+    scores = np.array([4.0, -3.0], np.float32)
+    expected = stats.zmap(scores, reference, nan_policy="omit")
+    np.testing.assert_allclose(
+        standardise(jnp.asarray(scores), jnp.asarray(reference)), expected, rtol=1e-5
+    )
 
 
 def test_unknown_names_are_refused():

@@ -10,6 +10,7 @@ from nmjax.errors import NmjaxError
 from nmjax.predictors import (
     Pool,
     PoolPrior,
+    condition_pool,
     init_pool,
     observe_pool,
     pool_covariance,
@@ -102,6 +103,16 @@ def assert_dense(state, scores):
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
 def test_it_is_the_dense_posterior(float64, wrap):
     assert_dense(wrap(observe_all)(*inputs(), constant(FAILED)), FAILED)
+
+
+def test_conditioning_in_one_scan_tells_the_evidence_so_far(float64):
+    prior, pool = inputs()
+    state, so_far = jax.jit(condition_pool)(prior, pool, jnp.asarray(ROWS), jnp.asarray(FAILED))
+    assert_dense(state, FAILED)
+    for number in (1, 3, CAPACITY):
+        seen = np.where(np.arange(CAPACITY) < number, FAILED, np.nan)
+        expected = [dense_evidence(component, seen) for component in range(2)]
+        np.testing.assert_allclose(so_far[number - 1], expected, rtol=1e-10)
 
 
 def test_covariances_between_rows_and_the_pool(float64):

@@ -1,0 +1,202 @@
+"""What several methods predict of a new task out of past ones, and how good that is."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import logsumexp
+from jax.scipy.stats import norm
+
+from nmjax.knowledge import (
+    MetaKnowledge,
+    adapt_prior,
+    mixture_log_weights,
+    pool_features,
+    rank_similarity,
+)
+from nmjax.knowledge.rgpe import (
+    misranked_by_all,
+    rgpe_weights,
+    sample_left_out,
+    sample_sources,
+    source_variance,
+)
+from nmjax.predictors import Pool, PoolPrior, PoolState, compress, condition_pool, scale
+from nmjax.stats import spearman, student_t_cdf, student_t_log_prob
+from nmjax.types import Array
+
+NUMBERS = (0, 5, 10, 20, 50)
+DRAWS, FLOOR = 128, 0.02
+FLAT = "flat prior"
+
+
+class Prediction(NamedTuple):
+    """Of N scores as an evaluation would return them.
+
+    Attributes:
+      mean: float[N].
+      log_density: float[N], at the true score.
+      cdf: float[N], probability of a score below the true one.
+    """
+
+    mean: Array
+    log_density: Array
+    cdf: Array
+
+
+class Quality(NamedTuple):
+    """Of a prediction.
+
+    Attributes:
+      spearman: float[...].
+      nll: float[...], nats a score.
+      coverage: float[...], the share of scores inside the central 90% interval.
+    """
+
+    spearman: Array
+    nll: Array
+    coverage: Array
+
+
+def student_ts(state: PoolState, prior: PoolPrior, score: Array) -> Prediction:
+    """The predictions of K posteriors, leaves [K, N]."""
+    variance = (state.variance + prior.noise[:, None]) * scale(state)[:, None]
+    parameters = 2 * state.shape[:, None], state.mean, jnp.sqrt(variance)
+    with jax.numpy_rank_promotion("allow"):
+        log_density = student_t_log_prob(score, *parameters)
+        return Prediction(state.mean, log_density, student_t_cdf(score, *parameters))
+
+
+def mix(log_weights: Array, components: Prediction) -> Prediction:
+    """The prediction of a mixture of K, of leaves [K, N], by log-weights float[K]."""
+    weights = jnp.exp(log_weights)
+    log_density = logsumexp(log_weights[:, None] + components.log_density, axis=0)
+    return Prediction(weights @ components.mean, log_density, weights @ components.cdf)
+
+
+def normal(mean: Array, variance: Array, score: Array) -> Prediction:
+    """The prediction of normal marginals."""
+    std = jnp.sqrt(variance)
+    return Prediction(mean, norm.logpdf(score, mean, std), norm.cdf(score, mean, std))
+
+
+def mean_of_sources(past_mean: Array, rows: Array, seen: Array, score: Array) -> Prediction:
+    """The past's mean, around it a normal of the variance of what was seen and one score more."""
+    mean = (past_mean - jnp.mean(past_mean)) / jnp.std(past_mean)
+    squares = jnp.nansum(jnp.square(seen - mean[rows]))
+    variance = (1 + squares) / (1 + jnp.sum(~jnp.isnan(seen))).astype(mean.dtype)
+    return normal(mean, jnp.full_like(mean, variance), score)
+
+
+def ensemble(
+    wrong: Array, means: Array, variances: Array, noise: Array, score: Array
+) -> Prediction:
+    """The ranking-weighted ensemble of the S sources and, last, the target's own model.
+
+    Args:
+      wrong: float[R, S + 1, n, n], of `misranked_by_all`.
+      means: float[S + 1, N].
+      variances: float[S + 1, N], without noise.
+      noise: float[], variance.
+      score: float[N].
+    """
+    weights = rgpe_weights(jnp.sum(wrong, axis=(-2, -1)))
+    return normal(weights @ means, jnp.square(weights) @ variances + noise, score)
+
+
+def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -> Quality:
+    """How good a prediction is.
+
+    Args:
+      prediction: of warped scores.
+      score: float[N], of which higher is better.
+      stretch: float[N], log of the unit of likelihoods over that of the prediction.
+      counts: bool[N], the scores to judge by.
+    """
+    number = jnp.sum(counts).astype(score.dtype)
+    log_density = jnp.where(counts, prediction.log_density + stretch, 0)
+    inside = (prediction.cdf > 0.05) & (prediction.cdf < 0.95)
+    return Quality(
+        # A prediction that is the same everywhere ranks nothing.
+        jnp.nan_to_num(spearman(prediction.mean, score, counts)),
+        -jnp.sum(log_density) / number,
+        jnp.sum(jnp.where(counts, inside.astype(score.dtype), 0)) / number,
+    )
+
+
+@jax.jit
+def qualities(
+    keys: Array, knowledge: MetaKnowledge, encoding: Array, score: Array
+) -> dict[str, Quality]:
+    """By method, leaves float[L, 5] of lanes that each see ever more of the same evaluations.
+
+    Args:
+      keys: of the lanes.
+      knowledge: of the sources.
+      encoding: float[N, D], of the architectures.
+      score: float[N], of the target, raw; NaN does not count.
+    """
+    features = pool_features(knowledge, encoding)
+    pool, sources = features.pool, len(knowledge.sources.constant)
+    predicted = pool.features[:, 1 : 1 + sources]
+    variances = source_variance(knowledge, pool.position)
+    flat = PoolPrior(*(leaf[-1:] for leaf in knowledge.prior))
+
+    def slope(reference: Array) -> Array:
+        return jax.grad(lambda s: jnp.nansum(compress(s, reference)))(score)
+
+    def lane(key: Array) -> dict[str, Quality]:
+        row_key, source_key, model_key = jax.random.split(key, 3)
+        rows = jax.random.permutation(row_key, len(score))[: max(NUMBERS)].astype(jnp.int32)
+        counts = jnp.ones(score.shape, bool).at[rows].set(False) & ~jnp.isnan(score)
+        at_rows = Pool(pool.features[rows], pool.position[rows])
+        source_draws = sample_sources(source_key, knowledge, at_rows.position, draws=DRAWS)
+
+        def after(number: Array) -> dict[str, Quality]:
+            target_key, rank_key = jax.random.split(jax.random.fold_in(model_key, number))
+            is_seen = jnp.arange(max(NUMBERS)) < number
+            paid = jnp.where(is_seen, score[rows], jnp.nan)
+            reference = jnp.where(
+                number > 0, jnp.full_like(score, jnp.nan).at[rows].set(paid), score
+            )
+            warped = compress(score, reference)
+            seen = jnp.where(is_seen, warped[rows], jnp.nan)
+            stretch = jnp.log(slope(reference)) - jnp.log(slope(score))
+
+            similarity = rank_similarity(rank_key, predicted[rows], seen)
+            adapted = adapt_prior(knowledge.prior, similarity)
+            priors = jax.tree.map(
+                lambda both, bent: jnp.append(both, bent[:1], axis=0), knowledge.prior, adapted
+            )
+            state, _ = condition_pool(priors, pool, rows, seen)
+            components = student_ts(state, priors, warped)
+
+            def bayesian(*which: int) -> Prediction:
+                of = jnp.array(which)
+                log_prior = knowledge.confidence if len(which) > 1 else jnp.zeros(1)
+                log_weights = mixture_log_weights(
+                    log_prior, state.log_evidence[of], jnp.array(FLOOR)
+                )
+                return mix(log_weights, Prediction(*(leaf[of] for leaf in components)))
+
+            target_draws = sample_left_out(target_key, flat, at_rows, seen, draws=DRAWS)
+            unit = scale(state)[1]
+            predictions = {
+                FLAT: bayesian(1),
+                "mean of sources": mean_of_sources(features.past_mean, rows, seen, warped),
+                "RGPE": ensemble(
+                    misranked_by_all(source_draws, target_draws, seen),
+                    jnp.append(predicted.T, state.mean[1:2], axis=0),
+                    jnp.append(variances, state.variance[1:2] * unit, axis=0),
+                    flat.noise[0] * unit,
+                    warped,
+                ),
+                "transferred prior": bayesian(0),
+                "mixture": bayesian(0, 1),
+                "adapted mixture": bayesian(2, 1),
+            }
+            return {name: judge(p, score, stretch, counts) for name, p in predictions.items()}
+
+        return jax.lax.map(after, jnp.array(NUMBERS))
+
+    return jax.lax.map(lane, keys)

@@ -1,0 +1,120 @@
+"""How well each measure of similarity tells a target's true correlation with its sources.
+
+    python -m benchmarks.similarity --suite transnas101 [--lanes 16]
+
+Every task is held out in turn; each lane sees 0, 5, 10 and 20 random evaluations of it. Writes
+benchmarks/results/similarity_SUITE.json: how the estimates of a measure rank the sources, against
+the Spearman correlations of the whole tables; and how often the intervals of "rank" hold the
+Kendall correlation of a source's predictions with the target, over 2000 rows.
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nmjax
+from benchmarks.held_out import parse, settings
+from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments.leave_one_out import Prepared, prepare
+from nmjax.knowledge import Similarity, compute_task_similarity
+from nmjax.knowledge.similarity import MEASURES
+from nmjax.spaces import encode
+from nmjax.stats import kendall, mean_interval, spearman
+from nmjax.tasks import history_scores
+
+NUMBERS = (0, 5, 10, 20)
+TRUTH_ROWS = 2000
+RESULTS = Path(__file__).parent / "results"
+
+
+@partial(jax.jit, static_argnames="measure")
+def estimates(
+    keys: jax.Array,
+    knowledge: nmjax.MetaKnowledge,
+    encoding: jax.Array,
+    score: jax.Array,
+    past: jax.Array,
+    *,
+    measure: str,
+) -> Similarity:
+    """Leaves float[L, 4, S] of lanes that each see ever more of the same evaluations."""
+
+    def lane(key: jax.Array) -> Similarity:
+        row_key, key = jax.random.split(key)
+        rows = jax.random.choice(row_key, len(score), (max(NUMBERS),), replace=False)
+
+        def after(number: jax.Array) -> Similarity:
+            seen = jnp.where(jnp.arange(max(NUMBERS)) < number, score[rows], jnp.nan)
+            return compute_task_similarity(
+                key, knowledge, encoding[rows], seen, past, measure=measure
+            )
+
+        return jax.lax.map(after, jnp.array(NUMBERS))
+
+    return jax.lax.map(lane, keys)
+
+
+def judge(key: jax.Array, prepared: Prepared, lanes: int) -> dict[str, np.ndarray]:
+    """By measure, how well it ranks the sources, float[L, 4]; and the coverage of one."""
+    suite, split = prepared.suite, prepared.split
+    row_key, lane_key = jax.random.split(key)
+    table = nmjax.scores(suite)
+    target = table[split.target_index]
+    truth = jax.vmap(spearman, in_axes=(0, None))(table[split.source_indices], target)
+    rows = jax.random.permutation(row_key, len(target))[:TRUTH_ROWS]
+    predicted = prepared.problem.pool.features[rows, 1 : 1 + len(split.sources)]
+    concordance = jax.vmap(kendall, in_axes=(1, None))(predicted, target[rows])
+    keys = jax.random.split(lane_key, lanes)
+    encoding = encode(suite.space, jnp.asarray(suite.pool))
+    past = history_scores(prepared.history, suite.metric_info[suite.score_metric])
+    found = {}
+    for measure in MEASURES:
+        similarity = estimates(keys, prepared.knowledge, encoding, target, past, measure=measure)
+        told = spearman(similarity.estimate, jnp.broadcast_to(truth, similarity.estimate.shape))
+        # Estimates that are all the same say nothing.
+        found[measure] = np.nan_to_num(np.asarray(told))
+        if measure == "rank":
+            held = (similarity.low <= concordance) & (concordance <= similarity.high)
+            found["coverage of rank"] = np.mean(held, axis=-1)
+    return found
+
+
+def main() -> None:
+    """Measures and writes the result file."""
+    arguments = parse(__doc__.splitlines()[0], lanes=16)
+    begun, origin = time.perf_counter(), provenance()
+
+    suite = nmjax.load_suite(arguments.suite, data=arguments.data)
+    judged = []
+    for t, task in enumerate(suite.tasks):
+        learn_key, judge_key = jax.random.split(jax.random.fold_in(jax.random.key(0), t))
+        split = nmjax.leave_one_out(suite, task)
+        prepared = prepare(learn_key, suite, split, history_size=arguments.history_size)
+        judged.append(judge(judge_key, prepared, arguments.lanes))
+        print(f"{task}: {time.perf_counter() - begun:.0f} s", flush=True)
+    rows = []
+    for name in judged[0]:
+        values = jnp.asarray(np.stack([found[name] for found in judged]))
+        interval = mean_interval(jax.random.key(0), values)
+        for i, number in enumerate(NUMBERS):
+            estimate, low, high = (float(end[i]) for end in interval)
+            rows.append({"measure": name, "evaluations": number, "mean": estimate})
+            rows[-1] |= {"ci": [low, high], "n": int(values[..., 0].size)}
+            print(f"{name:18} {number:3} {estimate:6.3f} [{low:.3f}, {high:.3f}]")
+    result = Result(
+        **origin,
+        split="leave one task out",
+        seeds=(0,),
+        config=settings(arguments) | {"truth_rows": TRUTH_ROWS},
+        seconds=time.perf_counter() - begun,
+        rows=tuple(rows),
+    )
+    write_result(RESULTS / f"similarity_{suite.name}.json", result)
+
+
+if __name__ == "__main__":
+    main()

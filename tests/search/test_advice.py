@@ -1,0 +1,99 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from nmjax.errors import NmjaxError
+from nmjax.predictors import PoolPrior
+from nmjax.search.advice import Rehearsal, advise, judge_by_rehearsals, without_source
+from nmjax.spaces import encode
+from tests.related import ROWS, SOURCES, SPACE, learn_related, related_history
+
+RNG = np.random.default_rng(0)
+BUDGET = 10
+
+
+def made_up(tasks, times=3):
+    """Tasks where the first sign tells what is saved, and the second nothing."""
+    signs = RNG.normal(size=(tasks, times, 2)).astype(np.float32)
+    saved = 4 * signs[..., 0] + RNG.normal(size=(tasks, times)) + 1
+    return Rehearsal(*(jnp.float32(leaf) for leaf in (signs, saved, RNG.uniform(0.5, 1, tasks))))
+
+
+def test_judgement_is_that_of_scikit_learns_regressions():
+    rehearsed, signs = made_up(6), np.array([0.7, -0.2], np.float32)
+    known = np.asarray(rehearsed.signs).reshape(-1, 2)
+
+    def design(signs):
+        scaled = (signs - known.mean(0)) / known.std(0)
+        return np.concatenate([np.ones((len(signs), 1)), scaled], axis=1)
+
+    weight = np.repeat(np.asarray(rehearsed.weight) / 3, 3)
+    saved = np.asarray(rehearsed.saved).ravel()
+    logistic = LogisticRegression(fit_intercept=False, tol=1e-8)
+    logistic.fit(design(known), saved > 0, sample_weight=weight)
+    linear = Ridge(alpha=1, fit_intercept=False)
+    linear.fit(design(known), saved / BUDGET, sample_weight=weight)
+    ours = jax.jit(judge_by_rehearsals)(jax.random.key(0), rehearsed, signs, jnp.array(10.0))
+    expected = logistic.predict_proba(design(signs[None]))[0, 1]
+    np.testing.assert_allclose(ours.probability, expected, atol=5e-3)
+    np.testing.assert_allclose(
+        ours.saved, BUDGET * linear.predict(design(signs[None]))[0], atol=0.02
+    )
+    assert ours.probability_low < ours.probability < ours.probability_high
+    assert ours.saved_low < ours.saved < ours.saved_high
+
+
+def test_few_tasks_say_little():
+    """With the same signs, more tasks move the probability from one half and narrow it."""
+    found = [
+        judge_by_rehearsals(
+            jax.random.key(0), made_up(tasks), jnp.array([1.5, 0.0]), jnp.array(10.0)
+        )
+        for tasks in (2, 40)
+    ]
+    assert 0.5 < found[0].probability < found[1].probability
+    width = [advice.saved_high - advice.saved_low for advice in found]
+    assert width[1] < width[0]
+
+
+def test_a_barred_source_leaves_its_share_to_the_others():
+    mean = jnp.array([[0.5, 0.2, 0.2, 0.2, 0.7], [0.1, 0, 0, 0, 0]])
+    prior = PoolPrior(mean, mean + 1, *(jnp.ones(2) for _ in range(4)))
+    ours = without_source(prior, jnp.array(1), sources=3)
+    np.testing.assert_allclose(ours.mean, [[0.5, 0.3, 0, 0.3, 0], [0.1, 0, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(ours.variance[1], [1.1, 1.5, 0, 1.5, 0], rtol=1e-6)
+    np.testing.assert_array_equal(ours.noise, prior.noise)
+
+
+@pytest.fixture(scope="module")
+def related():
+    """Knowledge of related tasks, their past, and 10 evaluations of one more."""
+    history = related_history()
+    encoding, past = encode(SPACE, history.architecture), history.metrics["score"]
+    return learn_related()[0], encoding[:-1], past[:-1], encoding[-1, :10], past[-1, :10]
+
+
+@pytest.mark.slow
+def test_a_task_like_the_past_is_told_from_its_opposite(related):
+    *past, encoding, score = related
+    settings = {"pool_size": ROWS, "budget": BUDGET, "rehearsals": 4}
+    alike, opposite, unknown = (
+        advise(jax.random.key(0), *past, encoding, s, **settings)
+        for s in (score, -score, jnp.full(10, jnp.nan))
+    )
+    assert alike.probability > 0.6 > opposite.probability
+    assert alike.saved > unknown.saved > opposite.saved
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_is_refused(related):
+    knowledge, past_encoding, past_score, encoding, score = related
+    advised = (jax.random.key(0), knowledge, past_encoding)
+    with pytest.raises(NmjaxError, match="at most 10"):
+        advise(*advised, past_score, jnp.zeros((11, 15)), jnp.zeros(11))
+    with pytest.raises(NmjaxError, match=f"{SOURCES} sources"):
+        advise(*advised, past_score[1:], encoding, score)
+    with pytest.raises(NmjaxError, match="pool_size"):
+        advise(*advised, past_score, encoding, score)
