@@ -202,8 +202,15 @@ def rehearse_transfer(
         first = Pool(*(leaf[:MOST_EVALUATIONS] for leaf in features.pool))
         signs = read_signs(prior, first, past_mean[:MOST_EVALUATIONS], few, warp=warp)
 
-        neighbours = jnp.zeros((pool_size, 0), jnp.int32)
-        problem = Problem(score, features.pool, prior, knowledge.confidence, past_mean, neighbours)
+        problem = Problem(
+            score=score,
+            pool=features.pool,
+            prior=prior,
+            log_weights=knowledge.confidence,
+            past_mean=past_mean,
+            cost=jnp.ones_like(score),
+            neighbours=jnp.zeros((pool_size, 0), jnp.int32),
+        )
 
         def best_so_far(problem: Problem) -> Array:
             # Both searches with the same draws.

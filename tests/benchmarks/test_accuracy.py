@@ -12,10 +12,11 @@ from nmjax.experiments import mark_met
 from nmjax.experiments.leave_one_out import Prepared
 from nmjax.search import make_problem
 from nmjax.spaces import encode
-from nmjax.tasks import leave_one_out
+from nmjax.tasks import leave_one_out, scores
 from tests.related import METRIC, SOURCES, learn_related, related_history
 
-METHODS = ("transfer", "no-transfer", "past mean", "ridge", "ridge on the past")
+METHODS = ("transfer", "no-transfer", *accuracy.TRIVIAL, *accuracy.WHOLE)
+NEED_LABELS = ("ridge", "ridge on the past", "ridge on tables")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_no_label_is_read_but_of_the_support(prepared, rows, predicted, shots):
 def test_labels_of_the_support_are_read(predicted):
     for name, values in predicted.items():
         moved = np.nanmax(np.abs(values[-1] - values[-2]))
-        assert (moved > 1e-3) == (name != "past mean")
+        assert (moved > 1e-3) == ("mean" not in name)
 
 
 @pytest.mark.slow
@@ -70,21 +71,31 @@ def test_trivial_methods_by_hand(prepared, rows, predicted):
     for source in range(SOURCES):
         past = np.asarray(history.metrics[METRIC.name][source])
         of_past = np.asarray(encode(prepared.suite.space, history.architecture[source]))
-        fit = RidgeCV(alphas).fit(of_past, stats.zscore(past))
+        fit = RidgeCV(alphas).fit(of_past, stats.zscore(stats.rankdata(past)))
         columns.append(fit.predict(x))
     sources = np.stack(columns, axis=1)
+    tables = np.nan_to_num(
+        stats.zscore(
+            stats.rankdata(scores(prepared.suite)[:-1], axis=1, nan_policy="omit"),
+            axis=1,
+            nan_policy="omit",
+        )
+    ).T
     score = np.asarray(prepared.problem.score)
     for i, shots in enumerate(accuracy.SHOTS):
         np.testing.assert_allclose(predicted["past mean"][i], sources.mean(1), atol=1e-4)
         seen = np.array([row for row in rows[:shots].tolist() if row != 7])
         if shots == 0:
-            for name in ("ridge", "ridge on the past"):
+            for name in NEED_LABELS:
                 assert np.isnan(predicted[name][i]).all()
             continue
-        alone = RidgeCV(alphas).fit(x[seen], score[seen]).predict(x)
+        ranks = stats.zscore(stats.rankdata(score[seen]))
+        alone = RidgeCV(alphas).fit(x[seen], ranks).predict(x)
         np.testing.assert_allclose(predicted["ridge"][i], alone, atol=1e-4)
-        mixed = BayesianRidge().fit(sources[seen], score[seen]).predict(sources)
+        mixed = BayesianRidge().fit(sources[seen], ranks).predict(sources)
         np.testing.assert_allclose(predicted["ridge on the past"][i], mixed, atol=1e-3)
+        mixed = BayesianRidge().fit(tables[seen], ranks).predict(tables)
+        np.testing.assert_allclose(predicted["ridge on tables"][i], mixed, atol=1e-3)
 
 
 def test_correlations_leave_out_what_was_seen():
