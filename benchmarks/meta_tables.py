@@ -15,7 +15,6 @@ IMPLEMENTATIONS = {
     "maml_torch-higher": "PyTorch, higher",
     "learn2learn": "learn2learn",
 }
-UNMEASURED = "Not measured yet."
 SETS = ("FD", "F1", "F2", "F3", "F4", "FA", "mean")
 
 
@@ -67,7 +66,7 @@ def task_sampling() -> str:
     """What choosing the tasks of meta-training is worth, beside choosing none."""
     path = RESULTS / "task_sampling.json"
     if not path.exists():
-        return UNMEASURED
+        return tables.UNMEASURED
     result = read_result(path)
     header = ("tasks", "chosen", "n", "mean squared error", "less uniform", "hardest tenth")
 
@@ -90,6 +89,27 @@ def task_sampling() -> str:
     return tables.with_origin(result, (*header, "Spearman", "less uniform"), rows)
 
 
+def ablations() -> str:
+    """What each choice of meta-training is worth."""
+    path = RESULTS / "ablations_maml.json"
+    if not path.exists():
+        return tables.UNMEASURED
+    result = read_result(path)
+    header = ("varied", "to", "mean squared error", "median", "by seed", "generalisation gap")
+    rows = (
+        (
+            row["factor"].replace("_", " "),
+            f"{row['level']:g}",
+            tables.with_interval(row["mse"], row["mse_ci"]),
+            f"{row['median']:.3f}",
+            f"{min(row['mse_of_seeds']):.3f} to {max(row['mse_of_seeds']):.3f}",
+            f"{row['generalisation_gap']:.3f}",
+        )
+        for row in result.rows
+    )
+    return tables.with_origin(result, header, rows)
+
+
 def accuracy() -> str:
     """Rank correlations of new tasks' scores by suite, method and shots, over all tasks."""
 
@@ -108,7 +128,7 @@ def accuracy() -> str:
         shots = map(str, overall[0]["shots"])
         header = (path.stem.removeprefix("accuracy_"), *shots, "measured before, at 20")
         found.append(tables.with_origin(result, header, map(cells, overall)))
-    return "\n\n".join(found) or UNMEASURED
+    return "\n\n".join(found) or tables.UNMEASURED
 
 
 def latency() -> str:

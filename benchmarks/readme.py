@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import meta_tables, tables
+from benchmarks import knowledge_tables, meta_tables, tables
 from nmjax.experiments import read_result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "meta-learning.md")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
 def transfer_table() -> str:
@@ -78,10 +78,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
+    "ablations": meta_tables.ablations,
     "accuracy": meta_tables.accuracy,
     "latency": meta_tables.latency,
     "meta-speed": meta_tables.speed,
     "meta-marks": meta_tables.marks,
+    "space-risk": knowledge_tables.space_risk,
+    "predictions": knowledge_tables.predictions,
+    "knowledge-marks": knowledge_tables.marks,
 }
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from nmjax.experiments import Result, mark_met
 
+UNMEASURED = "Not measured yet."
+
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
@@ -16,8 +18,13 @@ def with_interval(value: float | None, interval: list[float] | None) -> str:
     if value is None:
         return "not finite"
     if interval is None or None in interval:
-        return f"{value:.3f}"
-    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+        return number(value)
+    return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"
+
+
+def number(value: float) -> str:
+    """Three decimals; what they would make long as a power of ten."""
+    return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.1e}"
 
 
 def evaluations(value: float) -> str:
@@ -29,9 +36,9 @@ def marks(results: Iterable[Result]) -> str:
     """Every mark of some result files, met or not."""
     rows = []
     for mark in (mark for result in results for mark in result.marks):
-        number = evaluations if mark.unit == "evaluations" else "{:.3g}".format
-        ci = "" if mark.ci is None else f" [{number(mark.ci[0])}, {number(mark.ci[1])}]"
-        measured = f"{number(mark.value)}{ci} {mark.unit}"
+        told = evaluations if mark.unit == "evaluations" else "{:.3g}".format
+        ci = "" if mark.ci is None else f" [{told(mark.ci[0])}, {told(mark.ci[1])}]"
+        measured = f"{told(mark.value)}{ci} {mark.unit}"
         verdict = "met" if mark_met(mark) else "**missed**"
         rows.append((mark.name, measured, f"{mark.direction} {mark.target:g}", verdict))
     return table(("mark", "measured", "target", ""), rows)
@@ -39,7 +46,7 @@ def marks(results: Iterable[Result]) -> str:
 
 def origin(result: Result) -> str:
     """Where a result comes from, in a line."""
-    seeds = [f"{number} seed{'s' * (number > 1)}"] if (number := len(result.seeds)) else []
+    seeds = [f"{count} seed{'s' * (count > 1)}"] if (count := len(result.seeds)) else []
     device = f"{result.device.get('cpus', '')} CPU cores".strip()
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     commit = f"commit {str(result.commit)[:9]}"

@@ -1,0 +1,62 @@
+"""The tables of docs/knowledge.md, out of the result files."""
+
+from pathlib import Path
+
+from benchmarks import tables
+from nmjax.experiments import Result, read_result
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def space_risk() -> str:
+    """How often a space cut at a stated risk had lost the best, and what was left of it."""
+    results = _results("space_risk")
+    rows = (
+        (
+            suite,
+            row["history"],
+            str(row["past_tasks"]),
+            f"{row['risk']:g}",
+            tables.with_interval(row["cut_off"], row["cut_off_ci"]),
+            f"{row['cut_off_top']:.3f}",
+            tables.with_interval(row["kept"], row["kept_ci"]),
+        )
+        for suite, result in results.items()
+        for row in result.rows
+        if row["possible"]
+    )
+    header = ("suite", "evaluations a task", "past tasks", "stated risk", "lost the best")
+    header += ("lost the top 0.1%", "share of the pool kept")
+    return tables.with_origin(next(iter(results.values())), header, rows)
+
+
+def predictions() -> str:
+    """Rank correlation, likelihood and calibration of predictions from past tasks, by suite."""
+    found = []
+    for suite, result in _results("knowledge").items():
+        shown = [r for r in result.rows if r["task"] == "all" and r["past"] == "honest"]
+        at = shown[0]["evaluations"].index(20)
+        rows = (
+            (
+                row["method"],
+                *(f"{value:.3f}" for value in row["spearman"]),
+                f"{row['nll'][at]:.3f}",
+                f"{100 * row['coverage'][at]:.1f}%",
+            )
+            for row in shown
+        )
+        seen = [f"Spearman at {number}" for number in shown[0]["evaluations"]]
+        header = (suite, *seen, "nats at 20", "in 90% intervals at 20")
+        found.append(tables.with_origin(result, header, rows))
+    return "\n\n".join(found) or tables.UNMEASURED
+
+
+def marks() -> str:
+    """Every mark of knowledge, met or not."""
+    return tables.marks([*_results("space_risk").values(), *_results("knowledge").values()])
+
+
+def _results(name: str) -> dict[str, Result]:
+    """By suite."""
+    paths = sorted(RESULTS.glob(f"{name}_*.json"))
+    return {path.stem.removeprefix(f"{name}_"): read_result(path) for path in paths}
