@@ -58,6 +58,7 @@ def one_by_one():
     return knowledge
 
 
+@pytest.mark.slow
 def test_one_by_one_is_what_is_learned_at_once(one_by_one):
     ours, theirs = with_capacity(one_by_one, 5), plain_knowledge(5)
     assert int(num_sources(one_by_one)) == 5
@@ -81,6 +82,7 @@ def test_room_for_more_changes_no_model():
     assert_close(with_capacity(with_capacity(knowledge, CAPACITY), 3), knowledge)
 
 
+@pytest.mark.slow
 def test_the_order_is_of_no_account(one_by_one):
     other = with_capacity(plain_knowledge(2), CAPACITY)
     for task in (4, 2, 3):

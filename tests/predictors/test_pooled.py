@@ -153,6 +153,7 @@ def test_without_scores_it_is_the_prior():
     np.testing.assert_allclose(scale(state), PRIOR.rate / PRIOR.shape, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_draws_have_the_moments_of_the_posterior():
     """Up to what random Fourier features cost: the process is one of many draws of them."""
     prior, pool = inputs(jnp.float32)
@@ -168,6 +169,7 @@ def test_draws_have_the_moments_of_the_posterior():
     np.testing.assert_allclose(drawn.std(0), std, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_draws_of_the_prior_have_its_covariance():
     prior, pool = inputs(jnp.float32)
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from sklearn.gaussian_process.kernels import Matern
 
 from nmjax.predictors import pool_information_gain
@@ -32,6 +33,7 @@ def certain_scale(problem):
     return flat._replace(prior=flat.prior._replace(shape=known, rate=known))
 
 
+@pytest.mark.slow
 def test_expected_gains_add_up_to_the_mutual_information(problem):
     problem = certain_scale(problem)
     _, final, trace = search(problem)

@@ -29,7 +29,7 @@ SEARCHES = {
 }
 
 
-SLOW = {"thompson"}
+SLOW = {"thompson", "evolution"}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,7 @@ def test_conformance(name, problem, hyper):
     check_search(SEARCHES[name], problem, hyper)
 
 
+@pytest.mark.slow
 def test_conformance_without_transfer(problem, hyper):
     check_search(SEARCHES["bayesian"], without_transfer(problem), hyper)
 

@@ -12,6 +12,7 @@ from nmjax.search import (
 )
 
 
+@pytest.mark.slow
 def test_draws_have_the_moments_of_each_prior(problem):
     keys = jax.random.split(jax.random.key(0), 4000)
     draw = jax.jit(jax.vmap(lambda key: sample_from_prior(key, problem, jnp.asarray(0.5))))

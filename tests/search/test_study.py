@@ -48,6 +48,7 @@ def test_a_study_is_the_scan(float64, algorithm, problem):
     np.testing.assert_array_equal(after.state.record.score, study.state.record.score)
 
 
+@pytest.mark.slow
 def test_what_was_not_suggested_counts_too(problem):
     algorithm = SEARCHES[0]
     study = start_study(jax.random.key(0), problem, default_hyper(8), algorithm=algorithm)

@@ -13,11 +13,17 @@ def key():
     return jax.random.key(0)
 
 
-@pytest.mark.parametrize("name", ACQUISITIONS)
+DEFAULT = "log_expected_improvement"
+
+
+@pytest.mark.parametrize(
+    "name", [n if n == DEFAULT else pytest.param(n, marks=pytest.mark.slow) for n in ACQUISITIONS]
+)
 def test_conformance(name, world):
     check_acquisition(get_acquisition(name), world.posterior(), world.context())
 
 
+@pytest.mark.slow
 def test_conformance_of_sums(world):
     sums = build_acquisition({"log_expected_improvement": 1.0, "log_cheapness": 0.5})
     check_acquisition(sums, world.posterior(), world.context())
