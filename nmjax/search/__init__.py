@@ -17,7 +17,12 @@ from nmjax.search.acquisitions import (
     thompson_sampling,
     upper_confidence_bound,
 )
-from nmjax.search.baselines import past_best_search, random_search, regularised_evolution
+from nmjax.search.baselines import (
+    local_search,
+    past_best_search,
+    random_search,
+    regularised_evolution,
+)
 from nmjax.search.loop import (
     SearchAlgorithm,
     SearchHyper,
@@ -50,6 +55,7 @@ __all__ = [
     "information_about_function",
     "information_about_kinship",
     "knowledge_gradient",
+    "local_search",
     "log_cheapness",
     "log_expected_improvement",
     "make_problem",

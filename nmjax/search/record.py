@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from nmjax.types import Array
@@ -68,6 +69,12 @@ def can_go_on(record: Record, budget: Array) -> Array:
     """Whether bool[] there is budget, capacity and an architecture left to evaluate."""
     capacity, size = record.row.shape[0], record.evaluated.shape[0]
     return record.step < jnp.minimum(budget, min(capacity, size))
+
+
+def fresh(key: Array, evaluated: Array) -> Array:
+    """A row int32[] that has not been evaluated, uniformly."""
+    noise = jax.random.uniform(key, evaluated.shape)
+    return jnp.argmax(jnp.where(evaluated, -1, noise)).astype(jnp.int32)
 
 
 def model_free_info(index: Array, score: Array, active: Array) -> SearchInfo:
