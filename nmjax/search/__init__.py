@@ -35,7 +35,7 @@ from nmjax.search.loop import (
 from nmjax.search.problem import Problem, make_problem, pool_neighbours, without_transfer
 from nmjax.search.record import Record, SearchInfo
 from nmjax.search.strategy import sample_from_prior, select_initial_points
-from nmjax.search.study import Study, observe, start_study, suggest
+from nmjax.search.study import Study, is_finished, observe, start_study, suggest
 
 __all__ = [
     "AcquisitionContext",
@@ -54,6 +54,7 @@ __all__ = [
     "gp_ucb",
     "information_about_function",
     "information_about_kinship",
+    "is_finished",
     "knowledge_gradient",
     "local_search",
     "log_cheapness",

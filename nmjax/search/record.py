@@ -28,9 +28,10 @@ class SearchInfo(NamedTuple):
     """What one step did; stacked by a scan it is the trace.
 
     Attributes:
-      row: int32[], the evaluated row of the pool; -1 once the budget is spent.
-      score: float[], what it returned; NaN where it failed or the budget is spent.
-      counted: bool[], False once the budget is spent.
+      row: int32[], the evaluated row of the pool; -1 once the search is over.
+      score: float[], what it returned; NaN where it failed or the search is over.
+      counted: bool[], False once the search is over: the budget is spent, or nothing is left
+        that is worth its price.
       expected_gain: float[], expected information gain in nats; NaN without a model.
       realised_gain: float[], realised information gain in nats; NaN without a model.
       confidence: float[], weight of the transferred prior at the choice; NaN without one.
