@@ -53,11 +53,15 @@ from nmjax.tasks.quality import (
     keep_out,
 )
 from nmjax.tasks.suites import (
+    HpobTask,
     Suite,
     SuiteInfo,
+    hpob_ranks,
+    hpob_regret,
     list_suites,
     load_suite,
     oriented_metric,
+    read_hpob,
     scores,
 )
 
@@ -67,6 +71,7 @@ __all__ = [
     "Episode",
     "Finding",
     "HistoryStore",
+    "HpobTask",
     "Split",
     "Suite",
     "SuiteInfo",
@@ -76,6 +81,8 @@ __all__ = [
     "count_evaluations",
     "create_store",
     "history_scores",
+    "hpob_ranks",
+    "hpob_regret",
     "iter_batches",
     "keep_out",
     "leave_family_out",
@@ -91,6 +98,7 @@ __all__ = [
     "oriented_metric",
     "raw_to_score",
     "read_history",
+    "read_hpob",
     "refuse_identical_tasks",
     "sample_curves",
     "sample_episode",
