@@ -22,7 +22,7 @@ class SearchConfig:
       target: The task to search, held out of the past.
       budget: Distinct evaluations that each search may pay for.
       seeds: Searches of each method, all run at once.
-      methods: Any of transfer, no-transfer, evolution, random, past-best.
+      methods: Any of transfer, no-transfer, evolution, local-search, random, past-best.
       history_size: Past evaluations of each other task, drawn at random.
       seed: Of everything random; the same seed gives the same run.
       out: Folder to write: a new one, or an empty one.
@@ -36,7 +36,14 @@ class SearchConfig:
     ] = None
     budget: int = 100
     seeds: int = 16
-    methods: tuple[str, ...] = ("transfer", "no-transfer", "evolution", "random", "past-best")
+    methods: tuple[str, ...] = (
+        "transfer",
+        "no-transfer",
+        "evolution",
+        "local-search",
+        "random",
+        "past-best",
+    )
     history_size: int = 300
     seed: int = 0
     out: Annotated[

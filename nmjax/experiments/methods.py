@@ -9,6 +9,7 @@ from nmjax.search import (
     Problem,
     SearchAlgorithm,
     bayesian_search,
+    local_search,
     past_best_search,
     random_search,
     regularised_evolution,
@@ -38,6 +39,7 @@ METHODS = {
     "transfer": Method(bayesian_search, _whole),
     "no-transfer": Method(bayesian_search, without_transfer),
     "evolution": Method(regularised_evolution, _whole),
+    "local-search": Method(local_search, _whole),
     "random": Method(random_search, _whole),
     "past-best": Method(past_best_search, _whole),
 }

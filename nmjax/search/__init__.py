@@ -18,7 +18,12 @@ from nmjax.search.acquisitions import (
     upper_confidence_bound,
 )
 from nmjax.search.advice import Advice, advise
-from nmjax.search.baselines import past_best_search, random_search, regularised_evolution
+from nmjax.search.baselines import (
+    local_search,
+    past_best_search,
+    random_search,
+    regularised_evolution,
+)
 from nmjax.search.loop import (
     SearchAlgorithm,
     SearchHyper,
@@ -31,7 +36,7 @@ from nmjax.search.loop import (
 from nmjax.search.problem import Problem, make_problem, pool_neighbours, without_transfer
 from nmjax.search.record import Record, SearchInfo
 from nmjax.search.strategy import sample_from_prior, select_initial_points
-from nmjax.search.study import Study, observe, start_study, suggest
+from nmjax.search.study import Study, is_finished, observe, start_study, suggest
 
 __all__ = [
     "AcquisitionContext",
@@ -52,7 +57,9 @@ __all__ = [
     "gp_ucb",
     "information_about_function",
     "information_about_kinship",
+    "is_finished",
     "knowledge_gradient",
+    "local_search",
     "log_cheapness",
     "log_expected_improvement",
     "make_problem",

@@ -43,18 +43,27 @@ class SearchHyper(NamedTuple):
       exploration: float[], of acquisitions that have any.
       initial_spread: float[], standard deviations of the draws behind the initial points, as a
         multiple of the prior's.
+      price: float[], what an evaluation costs, in units of the warped score: by default, standard
+        deviations of the scores paid for so far, those below their median on a logarithmic scale.
+        A search with a model is over, as if its budget were spent, once no row is expected to
+        improve by as much; not before the initial points and a first success. 0 never ends it.
     """
 
     budget: Array
     floor: Array
     exploration: Array
     initial_spread: Array
+    price: Array
 
 
 def default_hyper(budget: int = 100) -> SearchHyper:
     """The numbers that were chosen on HPOBench and TransNAS-Bench-101."""
     return SearchHyper(
-        jnp.asarray(budget, jnp.int32), jnp.asarray(0.02), jnp.asarray(2.0), jnp.asarray(0.3)
+        budget=jnp.asarray(budget, jnp.int32),
+        floor=jnp.asarray(0.02),
+        exploration=jnp.asarray(2.0),
+        initial_spread=jnp.asarray(0.3),
+        price=jnp.asarray(0.0),
     )
 
 
@@ -136,7 +145,8 @@ def bayesian_search(
     if capacity < 1:
         raise NmjaxError(f"Got capacity={capacity}; give the largest budget, 1 or more.")
     apply_warp = get_warp(warp)
-    acquire = acquisition or log_expected_improvement()
+    log_improvement = log_expected_improvement()
+    acquire = acquisition or log_improvement
 
     def init(key: Array, problem: Problem, hyper: SearchHyper) -> SearchState:
         return SearchState(
@@ -147,9 +157,11 @@ def bayesian_search(
             problem.log_weights,
         )
 
-    def suggest(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
+    def foresee(
+        state: SearchState, problem: Problem, hyper: SearchHyper
+    ) -> tuple[Mixture, AcquisitionContext]:
+        """What evaluations would return, and what else an acquisition may use."""
         record, model = state.record, state.model
-        acquire_key = jax.random.fold_in(state.key, record.step)
 
         def sample(key: Array) -> Array:
             which_key, draw_key = jax.random.split(key)
@@ -157,10 +169,8 @@ def bayesian_search(
             return draws[jax.random.categorical(which_key, state.log_weights)]
 
         warped = apply_warp(record.score)
-        best = jnp.max(jnp.nan_to_num(warped, nan=-jnp.inf))
-        posterior = Mixture(state.log_weights, predict_evaluation(model, problem.prior))
         context = AcquisitionContext(
-            best=best,
+            best=jnp.max(jnp.nan_to_num(warped, nan=-jnp.inf)),
             exploration=hyper.exploration,
             step=record.step,
             evaluated=record.evaluated,
@@ -169,7 +179,20 @@ def bayesian_search(
             sample=sample,
             covariance=partial(pool_covariance, model, problem.prior, problem.pool, record.row),
         )
-        value = acquire(acquire_key, posterior, context)
+        return Mixture(state.log_weights, predict_evaluation(model, problem.prior)), context
+
+    def pays(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
+        """Whether bool[] some row is expected to improve by the price of an evaluation."""
+        posterior, context = foresee(state, problem, hyper)
+        improvement = log_improvement(state.key, posterior, context)
+        most = jnp.max(jnp.where(context.evaluated, -jnp.inf, improvement))
+        too_early = (context.step < 3) | ~jnp.isfinite(context.best)
+        return too_early | ~(most < jnp.log(hyper.price))
+
+    def suggest(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
+        record = state.record
+        posterior, context = foresee(state, problem, hyper)
+        value = acquire(jax.random.fold_in(state.key, record.step), posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
         # What the past would try is not worth an evaluation where evidence has turned against it.
         trusted = state.log_weights[0] > problem.log_weights[0] - jnp.log(2)
@@ -181,7 +204,7 @@ def bayesian_search(
     def observe(
         state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
-        active = can_go_on(state.record, hyper.budget)
+        active = can_go_on(state.record, hyper.budget) & pays(state, problem, hyper)
         record = append(state.record, index, score, active)
         warped = apply_warp(record.score)
         newest = jnp.where(active, record.step - 1, -1)
@@ -230,7 +253,7 @@ def run(
     algorithm: SearchAlgorithm,
     length: int,
 ) -> tuple[PyTree, SearchInfo]:
-    """`length` steps in one scan; steps past the budget change nothing.
+    """`length` steps in one scan; steps past its end change nothing.
 
     Returns:
       The state, and the trace: `SearchInfo` with leaves of leading axis `length`.

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from nmjax.types import Array
@@ -27,9 +28,10 @@ class SearchInfo(NamedTuple):
     """What one step did; stacked by a scan it is the trace.
 
     Attributes:
-      row: int32[], the evaluated row of the pool; -1 once the budget is spent.
-      score: float[], what it returned; NaN where it failed or the budget is spent.
-      counted: bool[], False once the budget is spent.
+      row: int32[], the evaluated row of the pool; -1 once the search is over.
+      score: float[], what it returned; NaN where it failed or the search is over.
+      counted: bool[], False once the search is over: the budget is spent, or nothing is left
+        that is worth its price.
       expected_gain: float[], expected information gain in nats; NaN without a model.
       realised_gain: float[], realised information gain in nats; NaN without a model.
       confidence: float[], weight of the transferred prior at the choice; NaN without one.
@@ -68,6 +70,12 @@ def can_go_on(record: Record, budget: Array) -> Array:
     """Whether bool[] there is budget, capacity and an architecture left to evaluate."""
     capacity, size = record.row.shape[0], record.evaluated.shape[0]
     return record.step < jnp.minimum(budget, min(capacity, size))
+
+
+def fresh(key: Array, evaluated: Array) -> Array:
+    """A row int32[] that has not been evaluated, uniformly."""
+    noise = jax.random.uniform(key, evaluated.shape)
+    return jnp.argmax(jnp.where(evaluated, -1, noise)).astype(jnp.int32)
 
 
 def model_free_info(index: Array, score: Array, active: Array) -> SearchInfo:

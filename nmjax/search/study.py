@@ -43,7 +43,7 @@ def suggest(study: Study, *, algorithm: SearchAlgorithm) -> Array:
 def observe(
     study: Study, index: Array, score: Array, *, algorithm: SearchAlgorithm
 ) -> tuple[Study, SearchInfo]:
-    """The study with one more evaluation; past the budget it stays as it is.
+    """The study with one more evaluation; once it is finished it stays as it is.
 
     Args:
       study: before the evaluation.
@@ -54,3 +54,15 @@ def observe(
     score = jnp.asarray(score, study.problem.score.dtype)
     state, info = algorithm.observe(study.state, study.problem, study.hyper, index, score)
     return study._replace(state=state), info
+
+
+@partial(jax.jit, static_argnames="algorithm")
+def is_finished(study: Study, *, algorithm: SearchAlgorithm) -> Array:
+    """Whether bool[] no evaluation would count any more; ask before paying for the next one.
+
+    The budget is spent, nothing is left to evaluate, or all that is left promises less than
+    `hyper.price`.
+    """
+    failure = jnp.full((), jnp.nan, study.problem.score.dtype)
+    anywhere = jnp.zeros((), jnp.int32)
+    return ~algorithm.observe(study.state, study.problem, study.hyper, anywhere, failure)[1].counted

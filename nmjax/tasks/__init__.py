@@ -55,11 +55,15 @@ from nmjax.tasks.quality import (
     keep_out,
 )
 from nmjax.tasks.suites import (
+    HpobTask,
     Suite,
     SuiteInfo,
+    hpob_ranks,
+    hpob_regret,
     list_suites,
     load_suite,
     oriented_metric,
+    read_hpob,
     scores,
 )
 
@@ -69,6 +73,7 @@ __all__ = [
     "Episode",
     "Finding",
     "HistoryStore",
+    "HpobTask",
     "Split",
     "Suite",
     "SuiteInfo",
@@ -80,6 +85,8 @@ __all__ = [
     "history_from_frame",
     "history_scores",
     "history_to_frame",
+    "hpob_ranks",
+    "hpob_regret",
     "iter_batches",
     "keep_out",
     "leave_family_out",
@@ -95,6 +102,7 @@ __all__ = [
     "oriented_metric",
     "raw_to_score",
     "read_history",
+    "read_hpob",
     "refuse_identical_tasks",
     "sample_curves",
     "sample_episode",

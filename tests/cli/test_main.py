@@ -85,7 +85,7 @@ def test_help_is_complete(capsys):
     text = capsys.readouterr().out
     missing = [flag for flag in FLAGS if f"{flag} " not in text]
     assert missing == []
-    for method in ("transfer", "no-transfer", "evolution", "random", "past-best"):
+    for method in ("transfer", "no-transfer", "evolution", "local-search", "random", "past-best"):
         assert method in text
 
 

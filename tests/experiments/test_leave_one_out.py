@@ -64,7 +64,7 @@ def test_a_search_pays_for_distinct_rows_up_to_its_budget(prepared, runs, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["transfer", "evolution"])
+@pytest.mark.parametrize("name", ["transfer", "evolution", "local-search"])
 def test_so_do_the_others(prepared, name):
     keys = seed_keys(jax.random.key(0), KEYS)
     run = run_methods(keys, prepared, methods=(name,), budget=BUDGET)[name]

@@ -10,6 +10,7 @@ from nmjax.search import (
     bayesian_search,
     default_hyper,
     get_acquisition,
+    local_search,
     past_best_search,
     random_search,
     regularised_evolution,
@@ -26,6 +27,7 @@ SEARCHES = {
     "random": random_search(capacity=12),
     "past best": past_best_search(capacity=12),
     "evolution": regularised_evolution(capacity=12, population_size=4, tournament_size=2),
+    "local": local_search(capacity=12),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 from nmjax.search import (
     bayesian_search,
     default_hyper,
+    local_search,
     observe,
     random_search,
     regularised_evolution,
@@ -18,6 +19,7 @@ SEARCHES = [
     bayesian_search(capacity=10),
     random_search(capacity=10),
     regularised_evolution(capacity=10, population_size=3, tournament_size=2),
+    local_search(capacity=10),
 ]
 
 
@@ -28,7 +30,7 @@ def double(tree):
 
 
 @pytest.mark.parametrize(
-    "algorithm", [*SEARCHES[:2], pytest.param(SEARCHES[2], marks=pytest.mark.slow)]
+    "algorithm", [*SEARCHES[:2], *(pytest.param(s, marks=pytest.mark.slow) for s in SEARCHES[2:])]
 )
 def test_a_study_is_the_scan(float64, algorithm, problem):
     problem, hyper = double(problem), double(default_hyper(8))

@@ -1,6 +1,7 @@
 """Searches to compare with, under the same Protocol."""
 
 from nmjax.search.baselines.evolution import regularised_evolution
+from nmjax.search.baselines.local import local_search
 from nmjax.search.baselines.ordered import past_best_search, random_search
 
-__all__ = ["past_best_search", "random_search", "regularised_evolution"]
+__all__ = ["local_search", "past_best_search", "random_search", "regularised_evolution"]

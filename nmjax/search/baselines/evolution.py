@@ -14,6 +14,7 @@ from nmjax.search.record import (
     append,
     can_go_on,
     empty_record,
+    fresh,
     model_free_info,
 )
 from nmjax.types import Array
@@ -153,9 +154,3 @@ def add(population: Population, index: Array) -> Population:
     position = population.births % population.members.shape[0]
     members = population.members.at[position].set(index.astype(jnp.int32))
     return Population(members, population.births + 1)
-
-
-def fresh(key: Array, evaluated: Array) -> Array:
-    """A row int32[] that has not been evaluated, uniformly."""
-    noise = jax.random.uniform(key, evaluated.shape)
-    return jnp.argmax(jnp.where(evaluated, -1, noise)).astype(jnp.int32)

@@ -1,6 +1,18 @@
 """Real benchmarks, one a file, behind one door."""
 
+from nmjax.tasks.suites.hpob import HpobTask, hpob_ranks, hpob_regret, read_hpob
 from nmjax.tasks.suites.registry import list_suites, load_suite
 from nmjax.tasks.suites.suite import Suite, SuiteInfo, oriented_metric, scores
 
-__all__ = ["Suite", "SuiteInfo", "list_suites", "load_suite", "oriented_metric", "scores"]
+__all__ = [
+    "HpobTask",
+    "Suite",
+    "SuiteInfo",
+    "hpob_ranks",
+    "hpob_regret",
+    "list_suites",
+    "load_suite",
+    "oriented_metric",
+    "read_hpob",
+    "scores",
+]

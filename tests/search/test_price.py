@@ -1,0 +1,87 @@
+"""A search that is over once too little is expected of another evaluation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from nmjax.predictors import get_warp, predict_evaluation
+from nmjax.search import (
+    bayesian_search,
+    default_hyper,
+    is_finished,
+    observe,
+    start_study,
+)
+
+SIZE = 64
+ALGORITHM = bayesian_search(capacity=SIZE)
+PRICES = (0.0, 0.03, 0.1, 0.3, 1e3)
+
+
+@jax.jit
+def priced(prices, problem):
+    """Searches side by side: evaluations of each, and its trace with what was foreseen."""
+
+    def search(price):
+        hyper = default_hyper(SIZE)._replace(price=price)
+
+        def step(state, _):
+            after, info = ALGORITHM.step(state, problem, hyper)
+            warped = get_warp("compress")(state.record.score)
+            foreseen = predict_evaluation(state.model, problem.prior)
+            return after, (info, foreseen, state.log_weights, jnp.nanmax(warped))
+
+        start = ALGORITHM.init(jax.random.key(0), problem, hyper)
+        final, traced = jax.lax.scan(step, start, None, length=SIZE)
+        return final.record.step, *traced
+
+    return jax.vmap(search)(prices)
+
+
+def most_expected_improvement(posterior, log_weights, best, paid):
+    """Of the rows that were not paid for, by SciPy."""
+    mean, std = (np.asarray(leaf, np.float64) for leaf in posterior)
+    u = (mean - best) / std
+    each = std * (stats.norm.pdf(u) + u * stats.norm.cdf(u))
+    return np.delete(np.exp(log_weights) @ each, paid).max()
+
+
+def test_it_is_over_when_less_than_the_price_is_expected(problem):
+    steps, info, foreseen, log_weights, best = jax.device_get(priced(jnp.array(PRICES), problem))
+    improvement = [
+        most_expected_improvement(
+            jax.tree.map(lambda leaf, t=t: leaf[0, t], foreseen),
+            log_weights[0, t],
+            best[0, t],
+            info.row[0, :t],
+        )
+        for t in range(3, SIZE)
+    ]
+    over = [[t for t, most in enumerate(improvement, 3) if most < price] for price in PRICES]
+    assert steps.tolist() == [first[0] if first else SIZE for first in over]
+    assert steps[0] == SIZE
+    assert steps[-1] == 3
+    assert len(set(steps)) > 3
+    for row, counted, number in zip(info.row, info.counted, steps, strict=True):
+        np.testing.assert_array_equal(counted, np.arange(SIZE) < number)
+        np.testing.assert_array_equal(row, np.where(counted, info.row[0], -1))
+
+
+def test_a_study_tells_when_it_is_over(problem):
+    for price, budget, number in ((1e3, 10, 3), (0.0, 5, 5)):
+        hyper = default_hyper(budget)._replace(price=jnp.asarray(price))
+        study = start_study(jax.random.key(0), problem, hyper, algorithm=ALGORITHM)
+        for row in range(number):
+            assert not is_finished(study, algorithm=ALGORITHM)
+            study, _ = observe(study, jnp.int32(row), problem.score[row], algorithm=ALGORITHM)
+        assert is_finished(study, algorithm=ALGORITHM)
+
+
+def test_failures_do_not_end_it(problem):
+    """Where nothing has succeeded yet, there is no improvement to be expected."""
+    hyper = default_hyper(10)._replace(price=jnp.asarray(1e3))
+    study = start_study(jax.random.key(0), problem, hyper, algorithm=ALGORITHM)
+    for row in range(6):
+        study, _ = observe(study, jnp.int32(row), jnp.nan, algorithm=ALGORITHM)
+        assert not is_finished(study, algorithm=ALGORITHM)
