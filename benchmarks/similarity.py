@@ -47,13 +47,14 @@ def estimates(
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (max(NUMBERS),), replace=False)
 
-        def after(number: jax.Array) -> Similarity:
+        def after(inputs: tuple[jax.Array, jax.Array]) -> Similarity:
+            own_key, number = inputs
             seen = jnp.where(jnp.arange(max(NUMBERS)) < number, score[rows], jnp.nan)
             return compute_task_similarity(
-                key, knowledge, encoding[rows], seen, past, measure=measure
+                own_key, knowledge, encoding[rows], seen, past, measure=measure
             )
 
-        return jax.lax.map(after, jnp.array(NUMBERS))
+        return jax.lax.map(after, (jax.random.split(key, len(NUMBERS)), jnp.array(NUMBERS)))
 
     return jax.lax.map(lane, keys)
 
