@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space, encode, encoding_names
+from nmjax.spaces import Choice, Space, at_options, encode, encoding_names
 from nmjax.tasks import history_scores, make_history, stack_tasks
 from nmjax.types import Array, History, Metric
 
@@ -122,8 +122,7 @@ def map_architectures(
     """
     shared = counterparts(source_space, target_space, synonyms)
     chosen = jnp.asarray(architecture)[..., np.maximum(shared.choice, 0)]
-    row = np.arange(target_space.num_choices).reshape((1,) * (chosen.ndim - 1) + (-1,))
-    mapped = jnp.asarray(shared.option)[row, chosen]
+    mapped = at_options(shared.option, chosen)
     known = mapped >= 0
     return jnp.where(known, mapped, 0), known
 

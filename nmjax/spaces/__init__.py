@@ -30,10 +30,10 @@ from nmjax.spaces.moves import (
     sample,
     sample_reals,
 )
+from nmjax.spaces.options import at_options, option_mask
 from nmjax.spaces.relaxation import (
     discretise,
     gumbel_softmax,
-    option_mask,
     softmax_relaxation,
     straight_through,
 )
@@ -45,6 +45,7 @@ __all__ = [
     "Choice",
     "Real",
     "Space",
+    "at_options",
     "canonicalise",
     "catalog",
     "decode",
