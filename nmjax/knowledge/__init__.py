@@ -51,7 +51,7 @@ from nmjax.knowledge.similarity import (
     rgpe_similarity,
     single_source_priors,
 )
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
 from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
@@ -104,6 +104,7 @@ __all__ = [
     "shared_encoding",
     "shared_names",
     "single_source_priors",
+    "source_features",
     "to_original",
     "transfer_knowledge",
     "truncate_sampling",

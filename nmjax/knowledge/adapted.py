@@ -8,7 +8,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.risk import calibrate_pruning, isomorphism_classes
-from nmjax.knowledge.state import MetaKnowledge
+from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.spaces import (
     Cell,
     Choice,
@@ -114,7 +114,7 @@ def predicted_history(
     metric = Metric("predicted", "normal score")
     sources = knowledge.sources.constant.shape[0]
     features = pool_features(knowledge, encode(space, pool)).pool.features
-    score = features[:, 1 : 1 + sources].T
+    score = features[:, source_features(sources)].T
     architecture = jnp.broadcast_to(jnp.asarray(pool), (sources, *jnp.shape(pool)))
     return make_history(architecture, {metric.name: score}), metric
 

@@ -19,7 +19,7 @@ from nmjax.knowledge.rgpe import (
     sample_left_out,
     sample_sources,
 )
-from nmjax.knowledge.state import MetaKnowledge
+from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.stats import wasserstein
 from nmjax.types import Array
@@ -91,7 +91,7 @@ def compute_task_similarity(
         return distribution_similarity(key, source_score, score)
     pool = pool_features(knowledge, encoding).pool
     if measure == "rank":
-        return rank_similarity(key, pool.features[:, 1 : 1 + sources], score)
+        return rank_similarity(key, pool.features[:, source_features(sources)], score)
     warped = get_warp(warp)(score)
     if measure == "evidence":
         return evidence_similarity(key, single_source_priors(knowledge), pool, warped)
@@ -133,7 +133,7 @@ def single_source_priors(knowledge: MetaKnowledge) -> PoolPrior:
     sources = len(knowledge.sources.constant)
     flat = jax.tree.map(lambda leaf: jnp.stack([leaf[-1]] * (sources + 1)), knowledge.prior)
     alone = jnp.eye(sources + 1, sources, dtype=flat.mean.dtype)
-    return flat._replace(mean=flat.mean.at[:, 1 : 1 + sources].set(alone))
+    return flat._replace(mean=flat.mean.at[:, source_features(sources)].set(alone))
 
 
 def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) -> Similarity:

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.mixture import mixture_log_weights
 from nmjax.knowledge.similarity import Similarity, compute_task_similarity
-from nmjax.knowledge.state import MetaKnowledge
+from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.predictors import PoolPrior, condition_pool, get_warp
 from nmjax.types import Array
 
@@ -88,6 +88,6 @@ def adapt_prior(prior: PoolPrior, similarity: Similarity) -> PoolPrior:
     total = jnp.sum(worth)
     equal = 1 / worth.shape[0]
     share = jnp.where(total > 0, worth / jnp.where(total > 0, total, 1), equal)
-    at_sources = slice(1, 1 + worth.shape[0])
+    at_sources = source_features(worth.shape[0])
     size = jnp.abs(jnp.sum(prior.mean[:, at_sources], axis=-1, keepdims=True))
     return prior._replace(mean=prior.mean.at[:, at_sources].add(size * (share - equal)[None, :]))

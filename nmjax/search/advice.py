@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, pool_features
+from nmjax.knowledge import MetaKnowledge, pool_features, source_features
 from nmjax.knowledge.evidence import maximise
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.search.loop import bayesian_search, default_hyper, search_lanes
@@ -195,7 +195,7 @@ def rehearse_transfer(
         rows = jax.lax.top_k(noise, pool_size)[1]
         features, score = pool_features(knowledge, encoding[rows]), score[rows]
         prior = without_source(knowledge.prior, source, sources=sources)
-        predicted = features.pool.features[:, 1 : 1 + sources]
+        predicted = features.pool.features[:, source_features(sources)]
         past_mean = (jnp.sum(predicted, axis=-1) - predicted[:, source]) / (sources - 1)
 
         few = jnp.where(jnp.arange(MOST_EVALUATIONS) < number, score[:MOST_EVALUATIONS], jnp.nan)
@@ -237,8 +237,8 @@ def rehearse_transfer(
 def without_source(prior: PoolPrior, source: Array, *, sources: int) -> PoolPrior:
     """Priors that bar one source, whose share goes to the others, and the network."""
     others = (jnp.arange(sources) != source).astype(prior.mean.dtype) * sources / (sources - 1)
-    network = jnp.zeros(prior.mean.shape[-1] - 1 - sources, prior.mean.dtype)
-    kept = jnp.concatenate([jnp.ones(1, prior.mean.dtype), others, network])
+    barred = jnp.zeros_like(prior.mean[0])
+    kept = barred.at[0].set(1).at[source_features(sources)].set(others)
     return prior._replace(mean=prior.mean * kept[None], variance=prior.variance * kept[None])
 
 
