@@ -43,7 +43,6 @@ from nmjax.knowledge.sampling import (
 )
 from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.similarity import (
-    Similarity,
     compute_task_similarity,
     distribution_similarity,
     evidence_similarity,
@@ -67,7 +66,6 @@ __all__ = [
     "PoolFeatures",
     "SamplingDistribution",
     "SamplingMoments",
-    "Similarity",
     "adapt_limit",
     "adapt_prior",
     "adapt_space",
