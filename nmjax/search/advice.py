@@ -21,7 +21,7 @@ from nmjax.knowledge.evidence import maximise
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.search.loop import bayesian_search, default_hyper, search_lanes
 from nmjax.search.problem import Problem, without_transfer
-from nmjax.stats import spearman
+from nmjax.stats import Interval, central_range, spearman
 from nmjax.types import Array
 
 MOST_EVALUATIONS = 10
@@ -45,24 +45,16 @@ class Rehearsal(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """Whether transfer will help, float[] each, ends of 90% intervals over past tasks.
+    """Whether transfer will help, float[] each, with 90% intervals over past tasks.
 
     Attributes:
       probability: that a search with transfer needs fewer evaluations for what one without it has
         found at its budget.
-      probability_low: lower end.
-      probability_high: upper end.
       saved: evaluations that it is expected to save, of that budget; negative where it costs some.
-      saved_low: lower end.
-      saved_high: upper end.
     """
 
-    probability: Array
-    probability_low: Array
-    probability_high: Array
-    saved: Array
-    saved_low: Array
-    saved_high: Array
+    probability: Interval
+    saved: Interval
 
 
 def advise(
@@ -283,10 +275,8 @@ def judge_by_rehearsals(key: Array, rehearsed: Rehearsal, signs: Array, budget: 
     weights = jnp.concatenate([rehearsed.weight[None, :], drawn])
     coefficients = jax.vmap(fit)(weights)
     logit, expected = jnp.moveaxis(coefficients @ design(signs), -1, 0)
-    tail = 0.5 * (1 - _LEVEL)
 
-    def interval(values: Array) -> tuple[Array, Array, Array]:
-        low, high = jnp.quantile(values[1:], jnp.array([tail, 1 - tail]))
-        return values[0], low, high
+    def interval(values: Array) -> Interval:
+        return Interval(values[0], *central_range(values[1:], level=_LEVEL))
 
-    return Advice(*interval(jax.nn.sigmoid(logit)), *interval(budget * expected))
+    return Advice(interval(jax.nn.sigmoid(logit)), interval(budget * expected))
