@@ -20,6 +20,7 @@ from nmjax.spaces.enumeration import (
     enumerate_architectures,
     from_index,
     is_valid,
+    pool_rows,
     to_index,
 )
 from nmjax.spaces.moves import (
@@ -67,6 +68,7 @@ __all__ = [
     "neighbours",
     "option_mask",
     "parse",
+    "pool_rows",
     "rooted_tree",
     "sample",
     "sample_reals",
