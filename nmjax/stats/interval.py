@@ -51,8 +51,7 @@ def draws_interval(draws: PyTree, *, level: float = 0.95) -> PyTree:
     """What draws of a posterior, or repeated evaluations, say of a number derived from each.
 
     Args:
-      draws: a pytree of float[S, ...], for instance `nmjax.patterns.sobol_indices` of scores
-        [S, N].
+      draws: a pytree of float[S, ...], the number derived from each of S draws.
       level: of the interval.
 
     Returns:
