@@ -13,6 +13,7 @@ from nmjax.knowledge import (
     mixture_log_weights,
     pool_features,
     rank_similarity,
+    source_features,
 )
 from nmjax.knowledge.rgpe import (
     misranked_by_all,
@@ -138,7 +139,7 @@ def qualities(
     """
     features = pool_features(knowledge, encoding)
     pool, sources = features.pool, len(knowledge.sources.constant)
-    predicted = pool.features[:, 1 : 1 + sources]
+    predicted = pool.features[:, source_features(sources)]
     variances = source_variance(knowledge, pool.position)
     flat = PoolPrior(*(leaf[-1:] for leaf in knowledge.prior))
 

@@ -20,10 +20,10 @@ import nmjax
 from benchmarks.held_out import parse, settings
 from nmjax.experiments import Result, provenance, write_result
 from nmjax.experiments.leave_one_out import Prepared, prepare
-from nmjax.knowledge import Similarity, compute_task_similarity
+from nmjax.knowledge import compute_task_similarity, source_features
 from nmjax.knowledge.similarity import MEASURES
 from nmjax.spaces import encode
-from nmjax.stats import kendall, mean_interval, spearman
+from nmjax.stats import Interval, kendall, mean_interval, spearman
 from nmjax.tasks import history_scores
 
 NUMBERS = (0, 5, 10, 20)
@@ -40,14 +40,14 @@ def estimates(
     past: jax.Array,
     *,
     measure: str,
-) -> Similarity:
+) -> Interval:
     """Leaves float[L, 4, S] of lanes that each see ever more of the same evaluations."""
 
-    def lane(key: jax.Array) -> Similarity:
+    def lane(key: jax.Array) -> Interval:
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (max(NUMBERS),), replace=False)
 
-        def after(inputs: tuple[jax.Array, jax.Array]) -> Similarity:
+        def after(inputs: tuple[jax.Array, jax.Array]) -> Interval:
             own_key, number = inputs
             seen = jnp.where(jnp.arange(max(NUMBERS)) < number, score[rows], jnp.nan)
             return compute_task_similarity(
@@ -67,7 +67,7 @@ def judge(key: jax.Array, prepared: Prepared, lanes: int) -> dict[str, np.ndarra
     target = table[split.target_index]
     truth = jax.vmap(spearman, in_axes=(0, None))(table[split.source_indices], target)
     rows = jax.random.permutation(row_key, len(target))[:TRUTH_ROWS]
-    predicted = prepared.problem.pool.features[rows, 1 : 1 + len(split.sources)]
+    predicted = prepared.problem.pool.features[rows, source_features(len(split.sources))]
     concordance = jax.vmap(kendall, in_axes=(1, None))(predicted, target[rows])
     keys = jax.random.split(lane_key, lanes)
     encoding = encode(suite.space, jnp.asarray(suite.pool))

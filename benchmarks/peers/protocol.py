@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.peers.searches import COUNTS
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import canonicalise, to_index
+from nmjax.spaces import pool_rows
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.tasks import Suite, load_suite, scores
 
@@ -92,9 +92,7 @@ def export_tasks(suite: Suite, folder: str | Path) -> Path:
         )
     every = np.stack(np.unravel_index(np.arange(space.size), space.num_options), axis=-1)
     architecture = jnp.asarray(every, dtype=jnp.int32)
-    row = np.full(space.size, -1, np.int32)
-    row[np.asarray(to_index(space, suite.pool))] = np.arange(len(suite.pool))
-    lookup = row[np.asarray(to_index(space, canonicalise(space, architecture)))]
+    lookup = np.asarray(pool_rows(space, suite.pool, architecture))
     options = np.full((space.num_choices, space.max_options), "", dtype="U64")
     for place, choice in enumerate(space.choices):
         options[place, : len(choice.options)] = [str(option) for option in choice.options]

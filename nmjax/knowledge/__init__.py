@@ -43,7 +43,6 @@ from nmjax.knowledge.sampling import (
 )
 from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.similarity import (
-    Similarity,
     compute_task_similarity,
     distribution_similarity,
     evidence_similarity,
@@ -51,7 +50,7 @@ from nmjax.knowledge.similarity import (
     rgpe_similarity,
     single_source_priors,
 )
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
 from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
@@ -67,7 +66,6 @@ __all__ = [
     "PoolFeatures",
     "SamplingDistribution",
     "SamplingMoments",
-    "Similarity",
     "adapt_limit",
     "adapt_prior",
     "adapt_space",
@@ -104,6 +102,7 @@ __all__ = [
     "shared_encoding",
     "shared_names",
     "single_source_priors",
+    "source_features",
     "to_original",
     "transfer_knowledge",
     "truncate_sampling",

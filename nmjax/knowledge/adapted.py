@@ -8,8 +8,17 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.risk import calibrate_pruning, isomorphism_classes
-from nmjax.knowledge.state import MetaKnowledge
-from nmjax.spaces import Cell, Choice, Space, canonicalise, encode, is_valid, to_index
+from nmjax.knowledge.state import MetaKnowledge, source_features
+from nmjax.spaces import (
+    Cell,
+    Choice,
+    Space,
+    at_options,
+    canonicalise,
+    encode,
+    is_valid,
+    to_index,
+)
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.isomorphism import look_up, representatives
 from nmjax.spaces.radix import from_flat
@@ -105,7 +114,7 @@ def predicted_history(
     metric = Metric("predicted", "normal score")
     sources = knowledge.sources.constant.shape[0]
     features = pool_features(knowledge, encode(space, pool)).pool.features
-    score = features[:, 1 : 1 + sources].T
+    score = features[:, source_features(sources)].T
     architecture = jnp.broadcast_to(jnp.asarray(pool), (sources, *jnp.shape(pool)))
     return make_history(architecture, {metric.name: score}), metric
 
@@ -140,7 +149,7 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
     index = _padded(options)
 
     def valid(architecture: Array) -> Array:
-        return is_valid(space, _gather(index, architecture))
+        return is_valid(space, at_options(index, architecture))
 
     restricted = Space(
         f"{space.name}-restricted",
@@ -159,7 +168,7 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
         )
     if space.canonical is None:
         return restricted
-    codes = to_index(space, canonicalise(space, _gather(index, everything)))
+    codes = to_index(space, canonicalise(space, at_options(index, everything)))
     table = representatives(np.asarray(codes))
 
     def canonical(architecture: Array) -> Array:
@@ -170,7 +179,7 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
 
 def to_original(adapted: AdaptedSpace, architecture: Array) -> Array:
     """Architectures int32[..., C] of the adapted space as the original's, int32[..., C]."""
-    return _gather(_padded([np.flatnonzero(row) for row in adapted.kept]), architecture)
+    return at_options(_padded([np.flatnonzero(row) for row in adapted.kept]), architecture)
 
 
 def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Array]:
@@ -180,16 +189,9 @@ def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Ar
       int32[..., C], and bool[...], whether all options are left; where one is not, the choice has
       another that is.
     """
-    inside = jnp.all(_gather(adapted.kept, architecture), axis=-1)
+    inside = jnp.all(at_options(adapted.kept, architecture), axis=-1)
     position = np.maximum(np.cumsum(adapted.kept, axis=-1) - 1, 0).astype(np.int32)
-    return _gather(position, architecture), inside
-
-
-def _gather(table: np.ndarray, architecture: Array) -> Array:
-    """The entries [..., C] of a table [C, O] at architecture int[..., C]."""
-    architecture = jnp.asarray(architecture)
-    choice = np.arange(len(table)).reshape((1,) * (architecture.ndim - 1) + (-1,))
-    return jnp.asarray(table)[choice, architecture]
+    return at_options(position, architecture), inside
 
 
 def _padded(options: list[np.ndarray]) -> np.ndarray:

@@ -21,7 +21,7 @@ from nmjax.knowledge.features import pool_features, standardise_encoding
 from nmjax.knowledge.past import best_options
 from nmjax.knowledge.rehearsal import log_evidence, rehearse
 from nmjax.knowledge.shares import share_among_sources
-from nmjax.knowledge.state import MetaKnowledge, SourceModels
+from nmjax.knowledge.state import MetaKnowledge, SourceModels, source_features
 from nmjax.predictors import Pool, normal_scores
 from nmjax.spaces import Space, encode
 from nmjax.tasks import history_scores
@@ -55,7 +55,8 @@ def with_capacity(knowledge: MetaKnowledge, capacity: int) -> MetaKnowledge:
         return jnp.pad(kept, widths)
 
     def features(leaf: Array) -> Array:
-        constant, sources, network = jnp.split(leaf, _source_ends(knowledge), axis=-1)
+        at = _at_sources(knowledge)
+        constant, sources, network = jnp.split(leaf, (at.start, at.stop), axis=-1)
         return jnp.concatenate([constant, fit(sources, 1), network], axis=-1)
 
     prior = knowledge.prior
@@ -162,7 +163,7 @@ def _win(
 ) -> Array:
     """How far rehearsals of a new task are for the transferred prior, float[] in [0, 1]."""
     known = _is_source(knowledge).astype(score.dtype)
-    predicted = pool.features[:, slice(*_source_ends(knowledge))] @ known / jnp.sum(known)
+    predicted = pool.features[:, _at_sources(knowledge)] @ known / jnp.sum(known)
     pools = jax.tree.map(lambda leaf: leaf[None], pool)
     rehearsals = rehearse(key, pools, predicted[None], score[None], size=size, warp=warp)
     drawn = jax.tree.map(lambda leaf: leaf[0], rehearsals)
@@ -173,12 +174,11 @@ def _win(
 
 def _is_source(knowledge: MetaKnowledge) -> Array:
     """bool[S]: which places hold a source, those that the transferred prior does not bar."""
-    return knowledge.prior.variance[0, slice(*_source_ends(knowledge))] > 0
+    return knowledge.prior.variance[0, _at_sources(knowledge)] > 0
 
 
-def _source_ends(knowledge: MetaKnowledge) -> tuple[int, int]:
-    """Where the sources begin and end among the features."""
-    return 1, 1 + knowledge.sources.constant.shape[0]
+def _at_sources(knowledge: MetaKnowledge) -> slice:
+    return source_features(knowledge.sources.constant.shape[0])
 
 
 def _check(knowledge: MetaKnowledge, score: np.ndarray, rehearsal_size: int) -> None:

@@ -20,7 +20,7 @@ from nmjax.knowledge.features import (
 )
 from nmjax.knowledge.past import Past, best_options, standardise_past
 from nmjax.knowledge.rehearsal import Layout, fit_priors, rehearse
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.meta import (
     Curves,
     MAMLHyper,
@@ -259,7 +259,7 @@ def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Pool, Array
     """The pools of the sources' own evaluations, and what other sources predict, float[S, M]."""
     pools = jax.lax.map(lambda encoding: pool_features(knowledge, encoding).pool, past.encoding)
     number = past.y.shape[0]
-    predicted = pools.features[..., 1 : 1 + number]
+    predicted = pools.features[..., source_features(number)]
     itself = jnp.eye(number, dtype=bool)[:, None, :]
     return pools, jnp.sum(jnp.where(itself, 0, predicted), -1) / (number - 1)
 

@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space, encode, encoding_names
+from nmjax.spaces import Choice, Space, at_options, encode, encoding_names
 from nmjax.tasks import history_scores, make_history, stack_tasks
 from nmjax.types import Array, History, Metric
 
@@ -120,12 +120,7 @@ def map_architectures(
     Raises:
       NmjaxError: as `counterparts`.
     """
-    shared = counterparts(source_space, target_space, synonyms)
-    chosen = jnp.asarray(architecture)[..., np.maximum(shared.choice, 0)]
-    row = np.arange(target_space.num_choices).reshape((1,) * (chosen.ndim - 1) + (-1,))
-    mapped = jnp.asarray(shared.option)[row, chosen]
-    known = mapped >= 0
-    return jnp.where(known, mapped, 0), known
+    return _map(counterparts(source_space, target_space, synonyms), architecture)
 
 
 def map_history(
@@ -149,17 +144,13 @@ def map_history(
         architectures would become one; or no evaluation of a task has one.
     """
     shared = counterparts(source_space, target_space, synonyms)
-    absent = [
-        choice.name
-        for index, choice in enumerate(source_space.choices)
-        if index not in shared.choice
-    ]
+    absent = [choice.name for choice in source_space.choices if choice.name in shared.missing]
     if absent:
         raise NmjaxError(
             f"The choices {absent} of space {source_space.name!r} have no counterpart in "
             f"{target_space.name!r}; name it by synonyms, or map to a space that has one."
         )
-    mapped, known = map_architectures(source_space, target_space, history.architecture, synonyms)
+    mapped, known = _map(shared, history.architecture)
     kept = np.asarray(history.mask & jnp.all(known, axis=-1))
     if not kept.any(axis=-1).all():
         raise NmjaxError(
@@ -246,3 +237,11 @@ def nearest_architectures(
     squared = jnp.sum(ours**2, -1)[:, None] + jnp.sum(theirs**2, -1)[None, :] - 2 * products
     row = jnp.argmin(squared, axis=-1).astype(jnp.int32)
     return row, jnp.maximum(jnp.min(squared, axis=-1), 0)
+
+
+def _map(shared: Counterparts, architecture: ArrayLike) -> tuple[Array, Array]:
+    """What `map_architectures` returns, by what the spaces share."""
+    chosen = jnp.asarray(architecture)[..., np.maximum(shared.choice, 0)]
+    option = at_options(shared.option, chosen)
+    known = option >= 0
+    return jnp.where(known, option, 0), known

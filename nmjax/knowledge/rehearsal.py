@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
 from nmjax.knowledge.evidence import maximise
+from nmjax.knowledge.state import source_features
 from nmjax.predictors import Pool, PoolPrior, get_warp, unit_matern
 from nmjax.types import Array
 
@@ -88,7 +89,8 @@ def make_prior(
             jnp.broadcast_to(network, (layout.network,)),
         ]
     )
-    mean = jnp.zeros_like(variance).at[1 : 1 + layout.sources].set(params.source_mean * share)
+    at_sources = source_features(layout.sources)
+    mean = jnp.zeros_like(variance).at[at_sources].set(params.source_mean * share)
     shape = jnp.exp(params.log_shape)
     noise = jnp.exp(params.log_noise) + 1e-3
     return PoolPrior(mean, variance, jnp.exp(params.log_structure), noise, shape, shape)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.knowledge.past import best_counts, smoothed_shares
-from nmjax.spaces import Space, canonicalise, is_valid, option_mask
+from nmjax.spaces import Space, at_options, canonicalise, is_valid, option_mask
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.radix import from_flat, to_flat
 from nmjax.types import Array
@@ -90,10 +90,9 @@ def architecture_levels(
       classes: of the space.
       space: of the architectures.
     """
-    choice = jnp.arange(space.num_choices)[None, :]
     if classes is None:
-        return jnp.max(level[choice, architecture], axis=-1)
-    alone = jnp.max(level[choice, classes.architecture], axis=-1)
+        return jnp.max(at_options(level, architecture), axis=-1)
+    alone = jnp.max(at_options(level, classes.architecture), axis=-1)
     alone = jnp.where(classes.valid, alone, jnp.inf)
     lowest = jax.ops.segment_min(alone, classes.code, space.size)
     return lowest[jnp.asarray(classes.code)[to_flat(architecture, space.num_options)]]

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from nmjax.knowledge.state import source_features
 from nmjax.predictors import PoolPrior
 from nmjax.types import Array
 
@@ -14,7 +15,7 @@ def share_among_sources(prior: PoolPrior, share: Array) -> PoolPrior:
         component that bars the sources stays as it is.
       share: float[S], of each source, which add up to 1; 0 bars one.
     """
-    sources = slice(1, 1 + share.shape[0])
+    sources = source_features(share.shape[0])
 
     def spread(leaf: Array) -> Array:
         total = jnp.sum(leaf[:, sources], axis=-1, keepdims=True)

@@ -3,10 +3,9 @@
 Evaluations are resampled by the Bayesian bootstrap (Rubin, 1981) of a Dirichlet process
 (Ferguson, 1973) of concentration 1: what was not evaluated has the weight of one evaluation more,
 and nothing is known of it. So intervals are wide where there are few evaluations, as wide as can
-be where there are none, and a handful that all agree does not pass for certainty.
+be where there are none, and a handful that all agree does not pass for certainty. Estimates and
+ends are float[S], of each source, higher being more alike; intervals are to hold 95%.
 """
-
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,29 +18,15 @@ from nmjax.knowledge.rgpe import (
     sample_left_out,
     sample_sources,
 )
-from nmjax.knowledge.state import MetaKnowledge
+from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
-from nmjax.stats import wasserstein
+from nmjax.stats import Interval, central_range, draws_interval, wasserstein
 from nmjax.types import Array
 
 MEASURES = ("rank", "evidence", "rgpe", "distribution")
-_LEVEL = 0.95
+INTERVAL_LEVEL = 0.95
 _RESAMPLES = 400
 _DRAWS = 128
-
-
-class Similarity(NamedTuple):
-    """How alike each of S sources is to the target, higher being more alike.
-
-    Attributes:
-      estimate: float[S].
-      low: float[S], lower end of the 95% interval.
-      high: float[S], upper end of the 95% interval.
-    """
-
-    estimate: Array
-    low: Array
-    high: Array
 
 
 def compute_task_similarity(
@@ -53,8 +38,8 @@ def compute_task_similarity(
     *,
     measure: str = "rank",
     warp: str = "compress",
-) -> Similarity:
-    """Similarity of each source to the target.
+) -> Interval:
+    """Similarity of each source to the target, with 95% intervals.
 
     Whatever the number of evaluations up to n, one trace serves.
 
@@ -91,7 +76,7 @@ def compute_task_similarity(
         return distribution_similarity(key, source_score, score)
     pool = pool_features(knowledge, encoding).pool
     if measure == "rank":
-        return rank_similarity(key, pool.features[:, 1 : 1 + sources], score)
+        return rank_similarity(key, pool.features[:, source_features(sources)], score)
     warped = get_warp(warp)(score)
     if measure == "evidence":
         return evidence_similarity(key, single_source_priors(knowledge), pool, warped)
@@ -105,7 +90,7 @@ def compute_task_similarity(
     )
 
 
-def rank_similarity(key: Array, predicted: Array, score: Array) -> Similarity:
+def rank_similarity(key: Array, predicted: Array, score: Array) -> Interval:
     """Kendall's rank correlation of predictions and scores, posterior mean and interval.
 
     Pairs that tie count as neither concordant nor discordant (tau-a). Of pairs with what was not
@@ -125,7 +110,7 @@ def rank_similarity(key: Array, predicted: Array, score: Array) -> Similarity:
     unknown = jax.random.uniform(unseen_key, unseen.shape, seen.dtype, minval=-1)
     pairs = 1 - jnp.sum(jnp.square(weights), axis=-1, keepdims=True)
     correlation = (seen + unseen * unknown) / pairs
-    return Similarity(jnp.mean(correlation, axis=0), *_ends(correlation))
+    return draws_interval(correlation, level=INTERVAL_LEVEL)
 
 
 def single_source_priors(knowledge: MetaKnowledge) -> PoolPrior:
@@ -133,10 +118,10 @@ def single_source_priors(knowledge: MetaKnowledge) -> PoolPrior:
     sources = len(knowledge.sources.constant)
     flat = jax.tree.map(lambda leaf: jnp.stack([leaf[-1]] * (sources + 1)), knowledge.prior)
     alone = jnp.eye(sources + 1, sources, dtype=flat.mean.dtype)
-    return flat._replace(mean=flat.mean.at[:, 1 : 1 + sources].set(alone))
+    return flat._replace(mean=flat.mean.at[:, source_features(sources)].set(alone))
 
 
-def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) -> Similarity:
+def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) -> Interval:
     """Probabilities of the sources by the evidence for each; the rest is the flat prior's.
 
     The interval resamples what each evaluation adds to the evidence (as pseudo-BMA+ does, Yao et
@@ -158,12 +143,12 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
     prior_shape = (resampled.shape[0], added.shape[1])
     log_prior = jnp.log(jax.random.exponential(prior_key, prior_shape, added.dtype))
     probability = jax.nn.softmax(log_prior + resampled)[:, :-1]
-    return Similarity(jax.nn.softmax(so_far[-1])[:-1], *_ends(probability))
+    return Interval(
+        jax.nn.softmax(so_far[-1])[:-1], *central_range(probability, level=INTERVAL_LEVEL)
+    )
 
 
-def rgpe_similarity(
-    key: Array, source_draws: Array, target_draws: Array, score: Array
-) -> Similarity:
+def rgpe_similarity(key: Array, source_draws: Array, target_draws: Array, score: Array) -> Interval:
     """The weights of a ranking-weighted ensemble; the rest is that of the target's own model.
 
     The interval resamples pairs of evaluations. Of pairs with what was not evaluated, every share
@@ -183,10 +168,10 @@ def rgpe_similarity(
     loss = jnp.einsum("bi,bj,rmij->brm", weights, weights, wrong)
     resampled = rgpe_weights(loss + unseen[:, None, None] * unknown)
     estimate = rgpe_weights(jnp.sum(wrong, axis=(-2, -1)))
-    return Similarity(estimate[:-1], *_ends(resampled[:, :-1]))
+    return Interval(estimate[:-1], *central_range(resampled[:, :-1], level=INTERVAL_LEVEL))
 
 
-def distribution_similarity(key: Array, source_score: Array, score: Array) -> Similarity:
+def distribution_similarity(key: Array, source_score: Array, score: Array) -> Interval:
     """exp(-d), d the Wasserstein-1 distance of standardised scores; architectures play no part.
 
     Few evaluations are far from any distribution, so it is biased downwards, for all sources alike.
@@ -214,9 +199,9 @@ def distribution_similarity(key: Array, source_score: Array, score: Array) -> Si
     equal = _normalised(counts.astype(drawn.dtype))
     source_equal = _normalised(source_counts.astype(drawn.dtype))
     estimate = jax.vmap(alike, in_axes=(0, 0, None))(source_score, source_equal, equal)
-    low, high = _ends(resampled.T)
+    low, high = central_range(resampled.T, level=INTERVAL_LEVEL)
     enough = jnp.sum(counts) > 1
-    return Similarity(
+    return Interval(
         jnp.where(enough, estimate, 0.5), jnp.where(enough, low, 0), jnp.where(enough, high, 1)
     )
 
@@ -238,10 +223,3 @@ def _standardised(values: Array, weights: Array) -> Array:
     centred = jnp.where(counts, values - weights @ jnp.where(counts, values, 0), 0)
     variance = weights @ jnp.square(centred)
     return jnp.where(variance > 0, centred / jnp.sqrt(jnp.where(variance > 0, variance, 1)), 0)
-
-
-def _ends(draws: Array) -> tuple[Array, Array]:
-    """Ends float[S] of the interval that holds 95% of draws float[B, S]."""
-    tail = 0.5 * (1 - _LEVEL)
-    low, high = jnp.quantile(draws, jnp.array([tail, 1 - tail]), axis=0)
-    return low, high

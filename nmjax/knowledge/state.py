@@ -46,7 +46,8 @@ class MetaKnowledge(NamedTuple):
     """What past tasks taught.
 
     A model of a new task has P = 1 + S + h features, in this order: a constant; the S sources'
-    predicted scores; h features of the meta-trained network; and a process of the structure.
+    predicted scores (`source_features`); h features of the meta-trained network; and a process of
+    the structure.
 
     Attributes:
       params: how an encoding becomes features and a position.
@@ -64,3 +65,8 @@ class MetaKnowledge(NamedTuple):
     sampling: Categorical
     bounds: Array
     confidence: Array
+
+
+def source_features(sources: int) -> slice:
+    """Where the scores that S sources predict are among a model's features."""
+    return slice(1, 1 + sources)

@@ -1,17 +1,20 @@
 """What carries over, bent towards the sources that are like the target."""
 
+from statistics import NormalDist
+
 import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jax.typing import ArrayLike
 
 from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.mixture import mixture_log_weights
-from nmjax.knowledge.similarity import Similarity, compute_task_similarity
-from nmjax.knowledge.state import MetaKnowledge
+from nmjax.knowledge.similarity import INTERVAL_LEVEL, compute_task_similarity
+from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.predictors import PoolPrior, condition_pool, get_warp
+from nmjax.stats import Interval
 from nmjax.types import Array
 
-_NORMAL_WIDTH = 2 * 1.959964
+_NORMAL_WIDTH = 2 * NormalDist().inv_cdf(0.5 * (1 + INTERVAL_LEVEL))
 
 
 def transfer_knowledge(
@@ -65,7 +68,7 @@ def transfer_knowledge(
     )
 
 
-def adapt_prior(prior: PoolPrior, similarity: Similarity) -> PoolPrior:
+def adapt_prior(prior: PoolPrior, similarity: Interval) -> PoolPrior:
     """The prior of a target whose expected scores follow the sources by their similarity.
 
     Each source's share is that of what all are expected to have above 0, under normals with the
@@ -78,7 +81,8 @@ def adapt_prior(prior: PoolPrior, similarity: Similarity) -> PoolPrior:
     Args:
       prior: of K components, a constant and the S sources coming first among its features; a
         component that bars the sources stays as it is.
-      similarity: of the S sources.
+      similarity: of the S sources, as of `compute_task_similarity`: estimates and 95% intervals,
+        float[S].
     """
     spread = (similarity.high - similarity.low) / _NORMAL_WIDTH
     unsure = spread > 0
@@ -88,6 +92,6 @@ def adapt_prior(prior: PoolPrior, similarity: Similarity) -> PoolPrior:
     total = jnp.sum(worth)
     equal = 1 / worth.shape[0]
     share = jnp.where(total > 0, worth / jnp.where(total > 0, total, 1), equal)
-    at_sources = slice(1, 1 + worth.shape[0])
+    at_sources = source_features(worth.shape[0])
     size = jnp.abs(jnp.sum(prior.mean[:, at_sources], axis=-1, keepdims=True))
     return prior._replace(mean=prior.mean.at[:, at_sources].add(size * (share - equal)[None, :]))

@@ -8,7 +8,7 @@ from nmjax.patterns.enrichment import (
     motif_enrichment,
     replicate,
 )
-from nmjax.patterns.indices import Sensitivity, draws_interval, sensitivity_agreement
+from nmjax.patterns.indices import Sensitivity, sensitivity_agreement
 from nmjax.patterns.landscape import (
     Neighbourhood,
     climb,
@@ -30,7 +30,6 @@ __all__ = [
     "Replication",
     "Sensitivity",
     "climb",
-    "draws_interval",
     "false_discovery_rate",
     "find_motifs",
     "hypervolume",

@@ -1,4 +1,4 @@
-"""Sensitivity indices: how they are laid out, how sure they are, how tasks agree on them."""
+"""Sensitivity indices: how they are laid out, and how tasks agree on them."""
 
 import math
 from typing import Any, NamedTuple
@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.stats import Interval, check_level, spearman
-from nmjax.types import Array, PyTree
+from nmjax.stats import spearman
+from nmjax.types import Array
 
 
 class Sensitivity(NamedTuple):
@@ -53,36 +53,12 @@ def from_effects(flat: Array) -> Sensitivity:
     return Sensitivity(flat[..., :num_choices], pair, flat[..., -num_choices:])
 
 
-def draws_interval(draws: PyTree, *, level: float = 0.95) -> PyTree:
-    """What draws of a posterior, or repeated evaluations, say of a number derived from each.
-
-    Args:
-      draws: a pytree of float[S, ...], for instance `sobol_indices` of scores [S, N].
-      level: of the interval.
-
-    Returns:
-      The tree with an `Interval` of float[...] in each leaf: the mean of the draws between
-      quantiles.
-
-    Raises:
-      NmjaxError: the level is outside (0, 1).
-    """
-    check_level(level)
-    tail = 0.5 * (1 - level)
-
-    def interval(leaf: Array) -> Interval:
-        low, high = jnp.quantile(leaf, jnp.array([tail, 1 - tail], leaf.dtype), axis=0)
-        return Interval(jnp.mean(leaf, axis=0), low, high)
-
-    return jax.tree.map(interval, draws)
-
-
 def sensitivity_agreement(indices: Array, *, ranks: bool = False) -> Array:
     """How far tasks agree on what matters, float[..., T, T] in [-1, 1].
 
     The cosine of their index vectors, which for shares of variance is at least 0 and near 1 for all
     tasks in which one choice rules; or, which does not see sizes, Spearman's correlation. Of draws
-    of the indices [S, T, F], `draws_interval` of the result tells how sure it is.
+    of the indices [S, T, F], `nmjax.stats.draws_interval` of the result tells how sure it is.
 
     Args:
       indices: float[..., T, F], for instance the total indices of T tasks.

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, canonicalise, neighbours, to_index
-from nmjax.spaces.enumeration import ENUMERABLE
+from nmjax.spaces import Space, neighbours, pool_rows
 from nmjax.types import Array
 
 
@@ -39,14 +38,14 @@ def neighbour_rows(space: Space, pool: Array) -> Array:
     """Which rows of a pool differ from each by one choice, int32[N, K]; -1 where there is none.
 
     The K changes are those of `nmjax.spaces.neighbours`, up to isomorphism: one to an isomorphic
-    architecture is none, and two to the same one are one. O(size + N K C) memory.
+    architecture is none, and two to the same one are one. O(N K C) memory.
 
     Args:
       space: of the architectures.
       pool: int32[N, C]; no two are isomorphic.
 
     Raises:
-      NmjaxError: the pool does not fit the space, or that has more than ten million architectures.
+      NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more.
     """
     pool = jnp.asarray(pool, jnp.int32)
     if pool.ndim != 2 or pool.shape[1] != space.num_choices:
@@ -54,17 +53,10 @@ def neighbour_rows(space: Space, pool: Array) -> Array:
             f"Got a pool {list(pool.shape)} for space {space.name!r}; give "
             f"[N, {space.num_choices}], an option for each choice."
         )
-    if space.size > ENUMERABLE:
-        raise NmjaxError(
-            f"Space {space.name!r} has {space.size:,} architectures, and neighbours are looked up "
-            f"among at most {ENUMERABLE:,}: walk it by nmjax.spaces.neighbours instead."
-        )
-    rows = jnp.arange(len(pool), dtype=jnp.int32)
-    row_of = jnp.full((space.size,), -1, jnp.int32)
-    row_of = row_of.at[to_index(space, canonicalise(space, pool))].set(rows)
     changed, valid = neighbours(space, pool)
-    found = jnp.where(valid, row_of[to_index(space, canonicalise(space, changed))], -1)
-    found = jnp.sort(jnp.where(found == rows[:, None], -1, found), axis=-1)
+    found = jnp.where(valid, pool_rows(space, pool, changed), -1)
+    itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
+    found = jnp.sort(jnp.where(found == itself, -1, found), axis=-1)
     repeated = jnp.pad(found[:, 1:] == found[:, :-1], [(0, 0), (1, 0)])
     return jnp.where(repeated, -1, found)
 

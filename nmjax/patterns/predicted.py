@@ -8,10 +8,11 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.patterns.factorial import fit_factorial, sample_grid
-from nmjax.patterns.indices import Sensitivity, draws_interval
+from nmjax.patterns.indices import Sensitivity
 from nmjax.patterns.sensitivity import sobol_indices
 from nmjax.predictors import standardise
 from nmjax.spaces import Space, canonicalise, from_index, is_valid, to_index
+from nmjax.stats import draws_interval
 from nmjax.types import Array
 
 LARGEST_GRID = 1_000_000

@@ -15,7 +15,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.patterns.indices import Sensitivity, effects, from_effects, subsets
-from nmjax.spaces import Space, option_mask
+from nmjax.spaces import Space, at_options, option_mask
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.radix import to_flat
 from nmjax.stats import bootstrap_interval
@@ -67,7 +67,7 @@ def sobol_indices(
         weight = jnp.ones(size, score.dtype)
     else:
         marginals = _check_probabilities(space, probabilities).astype(score.dtype)
-        weight = jnp.prod(marginals[np.arange(space.num_choices), architecture], axis=-1)
+        weight = jnp.prod(at_options(marginals, architecture), axis=-1)
 
     def closed(score: Array) -> Array:
         succeeded = ~jnp.isnan(score)

@@ -27,10 +27,9 @@ from nmjax.predictors.pooled import (
     pool_information_gain,
     predict_evaluation,
     predict_pool,
-    sample_pool,
-    sample_pool_prior,
     scale,
 )
+from nmjax.predictors.pooled_draws import sample_pool, sample_pool_prior
 from nmjax.predictors.streamed import Moments, init_moments, ridge_weights, update_moments
 
 __all__ = [

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors.kernel import spectral_features, unit_matern
+from nmjax.predictors.kernel import unit_matern
 from nmjax.types import Array, Gaussian
 
 
@@ -136,10 +136,9 @@ def observe_pool(
     cross = prior.amplitude[:, None] * kernel[:, row][None, :]
     cross = cross + (prior.variance * pool.features[row][None, :]) @ features.T
     cross = jnp.where((counts & ~is_newest)[None, :], cross, 0)
-    explained = _whiten(state.inverse, cross)
     spread = jnp.sqrt(state.variance[:, row] + prior.noise)[:, None]
     # The newest observation less what the earlier ones say of it.
-    contrast = is_newest.astype(score.dtype)[None, :] - _unwhiten(state.inverse, explained)
+    contrast = is_newest.astype(score.dtype)[None, :] - solve_observed(state.inverse, cross)
     contrast = jnp.where(is_new, contrast / spread, 0)
     inverse = state.inverse + is_newest.astype(score.dtype)[None, :, None] * contrast[:, None, :]
 
@@ -249,52 +248,14 @@ def pool_covariance(
     return scale(state)[:, None, None] * covariance
 
 
-def sample_pool(
-    key: Array, state: PoolState, prior: PoolPrior, pool: Pool, index: Array, score: Array
-) -> Array:
-    """One joint draw of each posterior over the pool, float[K, N]. O(N (B + P + M D)).
-
-    A draw of the prior, by M random Fourier features, corrected by what the observations say of it
-    (Wilson et al., 2020, "Efficiently sampling functions from Gaussian process posteriors").
+def solve_observed(inverse: Array, values: Array) -> Array:
+    """The inverse covariances of the observations times values float[K, B] of them.
 
     Args:
-      key: of the draw.
-      state: after the observations.
-      prior: what the state began with.
-      pool: what it is over.
-      index: int32[B], as observed.
-      score: float[B], as observed.
+      inverse: float[K, B, B], of a `PoolState`.
+      values: float[K, B]; those of what was not observed do not count.
     """
-    prior_key, noise_key = jax.random.split(key)
-    unit = jnp.sqrt(scale(state))[:, None]
-    draw = sample_pool_prior(prior_key, prior, pool, unit)
-    noise = jax.random.normal(noise_key, state.white.shape, draw.dtype)
-    noise = noise * unit * jnp.sqrt(prior.noise)[:, None]
-    residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw[:, index] - noise)
-    white = _whiten(state.inverse, residual)
-    weights = _unwhiten(state.inverse, white)
-    correction = (prior.amplitude[:, None] * weights) @ state.kernel
-    over_features = prior.variance * (weights @ pool.features[index])
-    return draw + correction + over_features @ pool.features.T
-
-
-def sample_pool_prior(key: Array, prior: PoolPrior, pool: Pool, spread: Array) -> Array:
-    """One joint draw of each prior over the pool, float[K, N], by random Fourier features.
-
-    Args:
-      key: of the draws.
-      prior: K of them.
-      pool: what they are over.
-      spread: float[K, 1], standard deviations as a multiple of those at s2 = 1.
-    """
-    basis_key, process_key, weight_key = jax.random.split(key, 3)
-    basis = spectral_features(basis_key, pool.position)
-    components = prior.noise.shape[0]
-    process = jax.random.normal(process_key, (components, basis.shape[-1]), basis.dtype)
-    standard = jax.random.normal(weight_key, prior.mean.shape, basis.dtype)
-    weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
-    process = spread * jnp.sqrt(prior.amplitude)[:, None] * process
-    return weights @ pool.features.T + process @ basis.T
+    return _unwhiten(inverse, _whiten(inverse, values))
 
 
 def _whiten(inverse: Array, values: Array) -> Array:

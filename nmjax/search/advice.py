@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, pool_features
+from nmjax.knowledge import MetaKnowledge, pool_features, source_features
 from nmjax.knowledge.evidence import maximise
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.search.loop import bayesian_search, default_hyper, search_lanes
 from nmjax.search.problem import Problem, without_transfer
-from nmjax.stats import spearman
+from nmjax.stats import Interval, central_range, spearman
 from nmjax.types import Array
 
 MOST_EVALUATIONS = 10
@@ -45,24 +45,16 @@ class Rehearsal(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """Whether transfer will help, float[] each, ends of 90% intervals over past tasks.
+    """Whether transfer will help, float[] each, with 90% intervals over past tasks.
 
     Attributes:
       probability: that a search with transfer needs fewer evaluations for what one without it has
         found at its budget.
-      probability_low: lower end.
-      probability_high: upper end.
       saved: evaluations that it is expected to save, of that budget; negative where it costs some.
-      saved_low: lower end.
-      saved_high: upper end.
     """
 
-    probability: Array
-    probability_low: Array
-    probability_high: Array
-    saved: Array
-    saved_low: Array
-    saved_high: Array
+    probability: Interval
+    saved: Interval
 
 
 def advise(
@@ -195,7 +187,7 @@ def rehearse_transfer(
         rows = jax.lax.top_k(noise, pool_size)[1]
         features, score = pool_features(knowledge, encoding[rows]), score[rows]
         prior = without_source(knowledge.prior, source, sources=sources)
-        predicted = features.pool.features[:, 1 : 1 + sources]
+        predicted = features.pool.features[:, source_features(sources)]
         past_mean = (jnp.sum(predicted, axis=-1) - predicted[:, source]) / (sources - 1)
 
         few = jnp.where(jnp.arange(MOST_EVALUATIONS) < number, score[:MOST_EVALUATIONS], jnp.nan)
@@ -237,8 +229,8 @@ def rehearse_transfer(
 def without_source(prior: PoolPrior, source: Array, *, sources: int) -> PoolPrior:
     """Priors that bar one source, whose share goes to the others, and the network."""
     others = (jnp.arange(sources) != source).astype(prior.mean.dtype) * sources / (sources - 1)
-    network = jnp.zeros(prior.mean.shape[-1] - 1 - sources, prior.mean.dtype)
-    kept = jnp.concatenate([jnp.ones(1, prior.mean.dtype), others, network])
+    barred = jnp.zeros_like(prior.mean[0])
+    kept = barred.at[0].set(1).at[source_features(sources)].set(others)
     return prior._replace(mean=prior.mean * kept[None], variance=prior.variance * kept[None])
 
 
@@ -283,10 +275,8 @@ def judge_by_rehearsals(key: Array, rehearsed: Rehearsal, signs: Array, budget: 
     weights = jnp.concatenate([rehearsed.weight[None, :], drawn])
     coefficients = jax.vmap(fit)(weights)
     logit, expected = jnp.moveaxis(coefficients @ design(signs), -1, 0)
-    tail = 0.5 * (1 - _LEVEL)
 
-    def interval(values: Array) -> tuple[Array, Array, Array]:
-        low, high = jnp.quantile(values[1:], jnp.array([tail, 1 - tail]))
-        return values[0], low, high
+    def interval(values: Array) -> Interval:
+        return Interval(values[0], *central_range(values[1:], level=_LEVEL))
 
-    return Advice(*interval(jax.nn.sigmoid(logit)), *interval(budget * expected))
+    return Advice(interval(jax.nn.sigmoid(logit)), interval(budget * expected))

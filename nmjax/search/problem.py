@@ -10,7 +10,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.spaces import Space, canonicalise, encode, neighbours, to_index
+from nmjax.spaces import Space, encode, neighbours, pool_rows
 from nmjax.types import Array
 
 
@@ -101,20 +101,14 @@ def without_transfer(problem: Problem) -> Problem:
     return problem._replace(prior=prior, log_weights=jnp.zeros_like(problem.log_weights[last]))
 
 
+@partial(jax.jit, static_argnames="space")
 def pool_neighbours(space: Space, pool: Array) -> Array:
     """Rows of the pool one choice away, int32[N, J]; a row's own index where there is none.
 
-    An architecture that is isomorphic to a member of the pool counts as that member.
+    An architecture that is isomorphic to a member of the pool counts as that member, and is there
+    as often as changes lead to it.
     """
-    pool = jnp.asarray(pool)
-    row_of = np.full(space.size, -1, np.int32)
-    row_of[np.asarray(to_index(space, canonicalise(space, pool)))] = np.arange(len(pool))
-    return _rows_of_neighbours(pool, jnp.asarray(row_of), space=space)
-
-
-@partial(jax.jit, static_argnames="space")
-def _rows_of_neighbours(pool: Array, row_of: Array, *, space: Space) -> Array:
     changed, valid = neighbours(space, pool)
-    row = row_of[to_index(space, canonicalise(space, changed))]
+    row = pool_rows(space, pool, changed)
     itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
     return jnp.where(valid & (row >= 0), row, itself)

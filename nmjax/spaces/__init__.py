@@ -20,6 +20,7 @@ from nmjax.spaces.enumeration import (
     enumerate_architectures,
     from_index,
     is_valid,
+    pool_rows,
     to_index,
 )
 from nmjax.spaces.moves import (
@@ -30,10 +31,10 @@ from nmjax.spaces.moves import (
     sample,
     sample_reals,
 )
+from nmjax.spaces.options import at_options, option_mask
 from nmjax.spaces.relaxation import (
     discretise,
     gumbel_softmax,
-    option_mask,
     softmax_relaxation,
     straight_through,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "Choice",
     "Real",
     "Space",
+    "at_options",
     "canonicalise",
     "catalog",
     "decode",
@@ -66,6 +68,7 @@ __all__ = [
     "neighbours",
     "option_mask",
     "parse",
+    "pool_rows",
     "rooted_tree",
     "sample",
     "sample_reals",

@@ -1,4 +1,4 @@
-"""Which architectures there are: validity, canonical forms, flat indices and the full list."""
+"""Which architectures there are: validity, canonical forms, flat indices, pools, the full list."""
 
 from functools import partial
 
@@ -50,6 +50,28 @@ def from_index(space: Space, index: Array) -> Array:
     """
     _check_size(space, 2**31 - 1, "A flat index")
     return radix.from_flat(jnp.asarray(index, jnp.int32), space.num_options)
+
+
+@partial(jax.jit, static_argnames="space")
+def pool_rows(space: Space, pool: Array, architecture: Array) -> Array:
+    """Which row int32[...] of a pool architecture int32[..., C] is; -1 where it is none.
+
+    Isomorphic architectures are the same.
+
+    Args:
+      space: of the architectures.
+      pool: int32[N, C], in any order; no two are isomorphic.
+      architecture: int32[..., C].
+
+    Raises:
+      NmjaxError: if the space has 2**31 architectures or more.
+    """
+    index = to_index(space, canonicalise(space, pool))
+    wanted = to_index(space, canonicalise(space, architecture))
+    order = jnp.argsort(index).astype(jnp.int32)
+    place = jnp.searchsorted(index[order], wanted)
+    row = order[jnp.minimum(place, len(order) - 1)]
+    return jnp.where(index[row] == wanted, row, -1)
 
 
 def enumerate_architectures(space: Space) -> np.ndarray:

@@ -9,14 +9,7 @@ traced.
 import jax
 import jax.numpy as jnp
 
-from nmjax.spaces.space import Space
 from nmjax.types import Array
-
-
-def option_mask(space: Space) -> Array:
-    """bool[C, O]: which options exist; choices with fewer than O are padded."""
-    index = jnp.arange(space.max_options, dtype=jnp.int32)[None, :]
-    return index < jnp.asarray(space.num_options, jnp.int32)[:, None]
 
 
 @jax.jit

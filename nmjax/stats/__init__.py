@@ -1,13 +1,7 @@
 """Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
 
 from nmjax.stats.binomial import clopper_pearson
-from nmjax.stats.bootstrap import (
-    Interval,
-    bootstrap_interval,
-    check_level,
-    mean_interval,
-    paired_bootstrap,
-)
+from nmjax.stats.bootstrap import bootstrap_interval, mean_interval, paired_bootstrap
 from nmjax.stats.calibration import calibration_error, interval_coverage
 from nmjax.stats.gaussian import (
     from_covariance,
@@ -20,6 +14,7 @@ from nmjax.stats.gaussian import (
     to_covariance,
     to_multivariate,
 )
+from nmjax.stats.interval import Interval, central_range, check_level, draws_interval
 from nmjax.stats.kl import kullback_leibler_divergence
 from nmjax.stats.ranking import kendall, rank, spearman
 from nmjax.stats.tfp import import_tfp
@@ -30,8 +25,10 @@ __all__ = [
     "Interval",
     "bootstrap_interval",
     "calibration_error",
+    "central_range",
     "check_level",
     "clopper_pearson",
+    "draws_interval",
     "from_covariance",
     "gaussian_log_prob",
     "import_tfp",

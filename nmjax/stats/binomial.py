@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import betainc
 
-from nmjax.stats.bootstrap import Interval, check_level
+from nmjax.stats.interval import Interval, check_level
 from nmjax.types import Array
 
 _HALVINGS = 40

@@ -2,29 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.stats.interval import Interval, central_range
 from nmjax.types import Array, PyTree
 
 _LANES = 250
-
-
-class Interval(NamedTuple):
-    """An estimate and its confidence interval.
-
-    Attributes:
-      estimate: float[...], the statistic of the values as they are.
-      low: float[...], the lower end.
-      high: float[...], the upper end.
-    """
-
-    estimate: Array
-    low: Array
-    high: Array
 
 
 @partial(jax.jit, static_argnames=("statistic", "resamples", "level"))
@@ -54,7 +40,6 @@ def bootstrap_interval(
     tasks, seeds = _lanes(values)
     if resamples < 1:
         raise NmjaxError(f"Got resamples={resamples}, expected at least 1: give some thousands.")
-    check_level(level)
 
     bounds = jnp.array([tasks] + [seeds] * seeds)
     indices = jax.random.randint(key, (resamples, tasks, 1 + seeds), 0, bounds[None, None])
@@ -64,9 +49,7 @@ def bootstrap_interval(
         return statistic(jax.tree.map(lambda leaf: leaf[task, seed], values))
 
     drawn = jax.lax.map(resampled, indices, batch_size=min(_LANES, resamples))
-    tail = 0.5 * (1 - level)
-    low, high = jnp.quantile(drawn, jnp.array([tail, 1 - tail]), axis=0)
-    return Interval(statistic(values), low, high)
+    return Interval(statistic(values), *central_range(drawn, level=level))
 
 
 @partial(jax.jit, static_argnames=("statistic", "resamples", "level"))
@@ -111,13 +94,3 @@ def _lanes(values: PyTree) -> tuple[int, int]:
             "every leaf: put the tasks on the first axis and the seeds on the second."
         )
     return shape[0], shape[1]
-
-
-def check_level(level: float) -> None:
-    """Refuses what is no probability that an interval could have.
-
-    Raises:
-      NmjaxError: `level` is not inside (0, 1).
-    """
-    if not 0 < level < 1:
-        raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")

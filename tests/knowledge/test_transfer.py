@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nmjax.knowledge import Similarity, adapt_prior, mixture_log_weights, transfer_knowledge
+from nmjax.knowledge import adapt_prior, mixture_log_weights, transfer_knowledge
 from nmjax.knowledge.features import pool_features
 from nmjax.predictors import PoolPrior, condition_pool, get_warp
 from nmjax.spaces import encode
+from nmjax.stats import Interval
 from tests.related import SOURCES, SPACE, learn_related, related_tasks
 
 MEAN = np.array([[0.5, 0.2, 0.2, 0.2, 0.7], [0.1, 0, 0, 0, 0]], np.float32)
@@ -15,7 +16,7 @@ PRIOR = PoolPrior(jnp.asarray(MEAN), jnp.asarray(MEAN + 1), *(jnp.ones(2) for _ 
 
 
 def certain(estimate):
-    return Similarity(estimate, estimate, estimate)
+    return Interval(estimate, estimate, estimate)
 
 
 @pytest.mark.parametrize(
@@ -45,14 +46,14 @@ def test_shares_are_of_what_is_expected_above_zero():
     half = stats.norm.ppf(0.975) * spread
     above = stats.truncnorm(-estimate / spread, np.inf, estimate, spread)
     worth = above.mean() * stats.norm.cdf(estimate / spread)
-    similarity = Similarity(*map(jnp.float32, (estimate, estimate - half, estimate + half)))
+    similarity = Interval(*map(jnp.float32, (estimate, estimate - half, estimate + half)))
     ours = jax.jit(adapt_prior)(PRIOR, similarity).mean[0, 1:4]
     np.testing.assert_allclose(ours, 0.6 * worth / worth.sum(), rtol=1e-5)
 
 
 def test_what_is_hardly_known_is_shared_alike():
     estimate = jnp.array([0.1, 0.0, -0.1])
-    ours = jax.jit(adapt_prior)(PRIOR, Similarity(estimate, estimate - 9, estimate + 9))
+    ours = jax.jit(adapt_prior)(PRIOR, Interval(estimate, estimate - 9, estimate + 9))
     np.testing.assert_allclose(ours.mean[0, 1:4], 0.2, rtol=0.05)
 
 

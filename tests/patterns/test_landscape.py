@@ -113,10 +113,10 @@ def test_repeatability_by_analysis_of_variance():
         (lambda: patterns.neighbour_rows(MIXED, POOL[:, :2]), r", 2\]"),
         (
             lambda: patterns.neighbour_rows(
-                Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(12))),
-                np.zeros((1, 12), int),
+                Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(16))),
+                np.zeros((1, 16), int),
             ),
-            "16,777,216",
+            "4,294,967,296",
         ),
         (lambda: patterns.neighbourhood(ROWS, np.zeros(3)), r"scores \[3\]"),
         (lambda: patterns.repeatability(np.zeros((1, 3))), "two seeds"),

@@ -9,6 +9,7 @@ import scipy.stats
 from nmjax import patterns
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space, encode, enumerate_architectures, option_mask
+from nmjax.stats import draws_interval
 
 MIXED = Space("mixed", (Choice("a", "xyz"), Choice("b", "uv"), Choice("c", "klmn")))
 POOL = enumerate_architectures(MIXED)
@@ -175,7 +176,7 @@ def test_draws_of_a_posterior_and_lanes():
     alone = patterns.sobol_indices(MIXED, POOL, draws[7])
     for batched, one in zip(of_draws, alone, strict=True):
         np.testing.assert_allclose(batched[7], one, atol=1e-5)
-    ours = patterns.draws_interval(of_draws, level=0.8)
+    ours = draws_interval(of_draws, level=0.8)
     np.testing.assert_allclose(ours.total.low, np.quantile(of_draws.total, 0.1, 0), atol=1e-5)
     np.testing.assert_allclose(ours.pair.high, np.quantile(of_draws.pair, 0.9, 0), atol=1e-5)
     np.testing.assert_allclose(ours.first.estimate, np.mean(of_draws.first, 0), atol=1e-5)
@@ -223,7 +224,6 @@ BIG = Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(12)))
             r"probabilities \[3, 3\]",
         ),
         (lambda: patterns.sobol_indices(BIG, np.zeros((2, 12), int), np.zeros(2)), "16,777,216"),
-        (lambda: patterns.draws_interval(np.zeros((3, 2)), level=95), "level=95"),
         (lambda: patterns.sensitivity_agreement(np.zeros(3)), r"indices \[3\]"),
     ],
 )

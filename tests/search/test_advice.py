@@ -37,12 +37,11 @@ def test_judgement_is_that_of_scikit_learns_regressions():
     linear.fit(design(known), saved / BUDGET, sample_weight=weight)
     ours = jax.jit(judge_by_rehearsals)(jax.random.key(0), rehearsed, signs, jnp.array(10.0))
     expected = logistic.predict_proba(design(signs[None]))[0, 1]
-    np.testing.assert_allclose(ours.probability, expected, atol=5e-3)
-    np.testing.assert_allclose(
-        ours.saved, BUDGET * linear.predict(design(signs[None]))[0], atol=0.02
-    )
-    assert ours.probability_low < ours.probability < ours.probability_high
-    assert ours.saved_low < ours.saved < ours.saved_high
+    np.testing.assert_allclose(ours.probability.estimate, expected, atol=5e-3)
+    expected = BUDGET * linear.predict(design(signs[None]))[0]
+    np.testing.assert_allclose(ours.saved.estimate, expected, atol=0.02)
+    for interval in ours:
+        assert interval.low < interval.estimate < interval.high
 
 
 def test_few_tasks_say_little():
@@ -53,8 +52,8 @@ def test_few_tasks_say_little():
         )
         for tasks in (2, 40)
     ]
-    assert 0.5 < found[0].probability < found[1].probability
-    width = [advice.saved_high - advice.saved_low for advice in found]
+    assert 0.5 < found[0].probability.estimate < found[1].probability.estimate
+    width = [advice.saved.high - advice.saved.low for advice in found]
     assert width[1] < width[0]
 
 
@@ -83,8 +82,8 @@ def test_a_task_like_the_past_is_told_from_its_opposite(related):
         advise(jax.random.key(0), *past, encoding, s, **settings)
         for s in (score, -score, jnp.full(10, jnp.nan))
     )
-    assert alike.probability > 0.6 > opposite.probability
-    assert alike.saved > unknown.saved > opposite.saved
+    assert alike.probability.estimate > 0.6 > opposite.probability.estimate
+    assert alike.saved.estimate > unknown.saved.estimate > opposite.saved.estimate
 
 
 @pytest.mark.slow

@@ -70,3 +70,14 @@ def test_everything_is_valid_and_canonical_where_the_space_says_nothing():
     assert spaces.is_valid(space, architecture).all()
     np.testing.assert_array_equal(spaces.canonicalise(space, architecture), architecture)
     assert len(spaces.enumerate_architectures(space)) == space.size
+
+
+def test_rows_of_a_pool_in_any_order():
+    every = spaces.enumerate_architectures(ODD_SUM)
+    pool = np.random.default_rng(0).permutation(every)[:-3]
+    asked = np.stack(np.unravel_index(np.arange(36), ODD_SUM.num_options), axis=-1)
+    ours = spaces.pool_rows(ODD_SUM, pool, asked.reshape(4, 9, 3))
+    rows = {tuple(architecture): row for row, architecture in enumerate(pool.tolist())}
+    expected = [rows.get((min(a, c), b, max(a, c)), -1) for a, b, c in asked.tolist()]
+    np.testing.assert_array_equal(ours, np.reshape(expected, (4, 9)))
+    assert ours.dtype == jnp.int32

@@ -13,12 +13,6 @@ LOGITS = np.random.default_rng(0).normal(scale=2, size=MASK.shape).astype(np.flo
 WEIGHTS = np.random.default_rng(1).normal(size=MASK.shape).astype(np.float32)
 
 
-def test_option_mask_counts_the_options():
-    assert MASK.shape == (5, 9)
-    np.testing.assert_array_equal(MASK.sum(-1), SPACE.num_options)
-    assert MASK[1].tolist() == [True] * 5 + [False] * 4
-
-
 @pytest.mark.parametrize("temperature", [0.1, 1.0, 7.0])
 def test_softmax_agrees_with_scipy_on_the_options_that_exist(temperature):
     found = np.asarray(spaces.softmax_relaxation(LOGITS, temperature, MASK))

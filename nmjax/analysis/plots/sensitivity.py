@@ -7,11 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from nmjax.analysis.plots.style import COLOURS, INK, quiet_axes
+from nmjax.analysis.plots.style import COLOURS, INK, named_panels, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.patterns import Sensitivity
 
-_COLUMNS = 4
 _BAR = 0.36
 _LIGHT = "#A8CCE3"
 
@@ -39,34 +38,29 @@ def plot_sensitivity(
         )
     mean = np.mean([np.asarray(task.total.estimate) for task in tasks.values()], axis=0)
     order = np.argsort(-mean, kind="stable")
-    columns = min(len(tasks), _COLUMNS)
-    rows = -(-len(tasks) // columns)
-    width = max(0.075 * max(map(len, choices)) + 2.6 * columns, 4.2)
-    size = (width, rows * (0.9 + 0.38 * len(choices)) + 0.7)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes, (name, task) in zip(grid, tasks.items(), strict=False):
+    figure, panels = named_panels(
+        list(tasks),
+        size=(2.6, 0.9 + 0.38 * len(choices)),
+        margin=(0.075 * max(map(len, choices)), 0.7),
+        xlabel="Share of variance",
+        title=title,
+        shared=True,
+    )
+    figure.set_figwidth(max(figure.get_figwidth(), 4.2))
+    for axes, task in zip(panels, tasks.values(), strict=True):
         _draw(axes, task, order)
-        axes.set_title(name, fontsize=11, color=INK, loc="left")
-    for axes in grid[len(tasks) :]:
-        axes.set_visible(False)
-    for axes in grid[max(len(tasks) - columns, 0) : len(tasks)]:
-        axes.tick_params(labelbottom=True)
-        axes.set_xlabel("Share of variance", fontsize=11, color=INK)
-    grid[0].set_yticks(np.arange(len(choices)), [choices[choice] for choice in order])
-    grid[0].set_ylim(len(choices) - 0.4, -0.6)
-    grid[0].set_xlim(left=0)
-    grid[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    panels[0].set_yticks(np.arange(len(choices)), [choices[choice] for choice in order])
+    panels[0].set_ylim(len(choices) - 0.4, -0.6)
+    panels[0].set_xlim(left=0)
+    panels[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     figure.legend(
-        *grid[0].get_legend_handles_labels(),
+        *panels[0].get_legend_handles_labels(),
         loc="outside lower left",
         ncols=2,
         frameon=False,
         fontsize=9.5,
         labelcolor=INK,
     )
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
     return figure
 
 

@@ -1,10 +1,12 @@
-"""One look for all pictures: colours, axes and bands."""
+"""One look for all pictures: colours, panels, axes and bands."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
@@ -15,6 +17,51 @@ INK = "#333333"
 # Okabe and Ito (2008), told apart with any colour vision; vermilion is kept for the emphasised one.
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
+_COLUMNS = 4
+
+
+def named_panels(
+    names: Sequence[str],
+    *,
+    size: tuple[float, float],
+    margin: tuple[float, float],
+    xlabel: str,
+    ylabel: str = "",
+    title: str = "",
+    shared: bool = False,
+) -> tuple[Figure, np.ndarray]:
+    """A figure with a panel for each of some names, up to four in a row.
+
+    Args:
+      names: one or more, each drawn above its panel.
+      size: width and height of a panel, inches.
+      margin: width and height beside all panels, inches.
+      xlabel: below the lowest panel of each column.
+      ylabel: beside the first panel of each row.
+      title: drawn above the panels.
+      shared: whether all panels have the same axes.
+
+    Returns:
+      The figure, and its axes in the order of the names.
+    """
+    columns = min(len(names), _COLUMNS)
+    rows = -(-len(names) // columns)
+    inches = size[0] * columns + margin[0], size[1] * rows + margin[1]
+    figure = Figure(figsize=inches, dpi=150, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=shared, sharey=shared).ravel()
+    for axes in grid[len(names) :]:
+        axes.set_visible(False)
+    panels = grid[: len(names)]
+    for axes, name in zip(panels, names, strict=True):
+        axes.set_title(name, fontsize=11, color=INK, loc="left")
+    for axes in panels[-columns:]:
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(xlabel, fontsize=11, color=INK)
+    for axes in panels[::columns]:
+        axes.set_ylabel(ylabel, fontsize=11, color=INK)
+    if title:
+        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
+    return figure, panels
 
 
 def quiet_axes(axes: Axes, *, lines: Literal["x", "y"] = "y") -> None:

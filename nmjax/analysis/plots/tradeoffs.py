@@ -7,11 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nmjax.analysis.plots.style import EMPHASIS, INK, log_x_axis, quiet_axes
+from nmjax.analysis.plots.style import EMPHASIS, log_x_axis, named_panels, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.types import Metric
 
-_COLUMNS = 4
 _TAIL = 0.02
 """Share of the worst scores that may lie outside the axes: failures would flatten all else."""
 
@@ -55,21 +54,16 @@ def plot_tradeoffs(
             f"Shapes {shapes} came for cost, score and front, expected [evaluations] for all three "
             "of at least one task."
         )
-    columns = min(len(tasks), _COLUMNS)
-    rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(3 * columns + 0.8, 2.7 * rows + 0.5), dpi=150, layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (name, task) in zip(grid, tasks.items(), strict=False):
+    figure, panels = named_panels(
+        list(tasks),
+        size=(3, 2.7),
+        margin=(0.8, 0.5),
+        xlabel=_label(cost),
+        ylabel=_label(score),
+        title=title,
+    )
+    for axes, task in zip(panels, tasks.values(), strict=True):
         _draw(axes, task, cost, score)
-        axes.set_title(name, fontsize=11, color=INK, loc="left")
-    for axes in grid[len(tasks) :]:
-        axes.set_visible(False)
-    for axes in grid[max(len(tasks) - columns, 0) : len(tasks)]:
-        axes.set_xlabel(_label(cost), fontsize=11, color=INK)
-    for axes in grid[: len(tasks) : columns]:
-        axes.set_ylabel(_label(score), fontsize=11, color=INK)
-    if title:
-        figure.suptitle(title, fontsize=12, color=INK, x=0.01, ha="left")
     return figure
 
 

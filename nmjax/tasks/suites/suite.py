@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, canonicalise, enumerate_architectures, to_index
+from nmjax.spaces import Space, canonicalise, enumerate_architectures, pool_rows
 from nmjax.tasks.metrics import raw_to_score
 from nmjax.tasks.suites.unpickle import read_pickle
 from nmjax.types import Array, Metric
@@ -126,7 +126,6 @@ def pool_arrays(space: Space, tables: Sequence[Table]) -> dict[str, np.ndarray]:
     another member where the table lacks that one; NaN where it has none.
     """
     pool = np.asarray(enumerate_architectures(space), dtype=np.int32)
-    index = np.asarray(to_index(space, jnp.asarray(pool)))
     arrays = {
         name: np.full((len(tables), len(pool)), np.nan, np.float32) for name in tables[0].metrics
     }
@@ -134,9 +133,8 @@ def pool_arrays(space: Space, tables: Sequence[Table]) -> dict[str, np.ndarray]:
         architecture = jnp.asarray(table.architecture)
         canonical = canonicalise(space, architecture)
         itself = np.asarray(jnp.all(canonical == architecture, axis=-1))
-        wanted = np.asarray(to_index(space, canonical))
-        row = np.minimum(np.searchsorted(index, wanted), len(pool) - 1)
-        known = index[row] == wanted
+        row = np.asarray(pool_rows(space, pool, canonical))
+        known = row >= 0
         for chosen in (known & ~itself, known & itself):
             for name, values in table.metrics.items():
                 arrays[name][task, row[chosen]] = values[chosen]
