@@ -18,6 +18,10 @@ from nmjax.knowledge.state import source_features
 from nmjax.predictors import Pool, PoolPrior, get_warp, unit_matern
 from nmjax.types import Array
 
+# Of warped scores, whose variance is about 1. A past of pure noise would otherwise teach both
+# priors that there is nothing to learn, and evidence could not tell them apart.
+MOST_NOISE = 0.5
+
 
 class Layout(NamedTuple):
     """How many features there are of each kind, after the constant: S and h."""
@@ -27,7 +31,7 @@ class Layout(NamedTuple):
 
 
 class PriorParams(NamedTuple):
-    """A prior in a few numbers, float[] each, variances as logs.
+    """A prior in a few numbers, float[] each, variances as logs but for the noise's.
 
     Attributes:
       log_intercept: variance of the constant.
@@ -35,7 +39,7 @@ class PriorParams(NamedTuple):
       log_source: sum of the variances of the sources' weights.
       log_network: sum of the variances of the network's features.
       log_structure: variance of the process of the structure.
-      log_noise: variance of the noise.
+      noise_logit: of the variance of the noise as a share of `MOST_NOISE`.
       log_shape: of the inverse gamma of the scale, its rate being the same.
     """
 
@@ -44,7 +48,7 @@ class PriorParams(NamedTuple):
     log_source: Array
     log_network: Array
     log_structure: Array
-    log_noise: Array
+    noise_logit: Array
     log_shape: Array
 
 
@@ -65,7 +69,7 @@ class Rehearsals(NamedTuple):
 def default_prior_params() -> PriorParams:
     """Where fitting begins."""
     zero = jnp.zeros(())
-    return PriorParams(zero - 1, zero + 1, zero - 1, zero - 3, zero - 1, zero - 1.5, zero + 1)
+    return PriorParams(zero - 1, zero + 1, zero - 1, zero - 3, zero - 1, zero, zero + 1)
 
 
 def make_prior(
@@ -79,7 +83,7 @@ def make_prior(
       active: bool[S], which sources may be used; none make the prior flat.
       with_network: bool[], whether the network may be.
     """
-    used = active.astype(params.log_noise.dtype)
+    used = active.astype(params.noise_logit.dtype)
     share = used / jnp.maximum(jnp.sum(used), 1)
     network = jnp.where(with_network, jnp.exp(params.log_network), 0)
     variance = jnp.concatenate(
@@ -92,7 +96,7 @@ def make_prior(
     at_sources = source_features(layout.sources)
     mean = jnp.zeros_like(variance).at[at_sources].set(params.source_mean * share)
     shape = jnp.exp(params.log_shape)
-    noise = jnp.exp(params.log_noise) + 1e-3
+    noise = MOST_NOISE * jax.nn.sigmoid(params.noise_logit) + 1e-3
     return PoolPrior(mean, variance, jnp.exp(params.log_structure), noise, shape, shape)
 
 

@@ -1,5 +1,6 @@
 """A Matern kernel over groups of features, and random features of it."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -28,9 +29,10 @@ NOISE_FLOOR = 1e-4
 
 
 def default_kernel(num_groups: int) -> KernelParams:
-    """A kernel of unit variance that gives G groups of unit spread the same relevance."""
+    """A kernel of unit variance to which G groups of unit spread are a unit spread together."""
     scalar = jnp.zeros(())
-    return KernelParams(jnp.zeros((num_groups,)), scalar, scalar, scalar - 2.0)
+    relevance = jnp.zeros((num_groups,)) - math.log(num_groups)
+    return KernelParams(relevance, scalar, scalar, scalar - 2.0)
 
 
 def kernel_position(params: KernelParams, groups: Array, x: Array) -> Array:

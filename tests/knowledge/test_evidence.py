@@ -91,7 +91,7 @@ def test_maximise_finds_the_top_and_keeps_the_best():
 
 
 @pytest.mark.slow
-def test_the_kernel_is_the_likeliest():
+def test_the_kernel_is_the_likeliest_a_posteriori():
     """Against a search by SciPy, on draws from a process with one relevant group of two."""
     rng = np.random.default_rng(2)
     x = rng.normal(size=(6, 30, 2))
@@ -100,10 +100,11 @@ def test_the_kernel_is_the_likeliest():
     kernel, values = fit_kernel(
         jnp.array([0, 1]), jnp.float32(x), jnp.float32(y), num_groups=2, steps=150
     )
+    start = np.r_[np.log([0.5, 0.5]), 0, 0, -2]
 
     def negative(log):
         lengths, amplitude, intercept, noise = np.exp(-0.5 * log[:2]), *np.exp(log[2:])
-        total = 0
+        total = 0.5 * np.sum(np.square(log - start))
         for rows, score in zip(x, y, strict=True):
             joint = amplitude * Matern(lengths, nu=2.5)(rows) + intercept
             joint += (noise + 1e-4) * np.eye(30)
@@ -186,8 +187,22 @@ def test_confidence_follows_what_sources_were_worth(truth, winner):
         assert float(jnp.sum(priors.mean[0, 1:4])) > 1
 
 
-def test_default_kernel_begins_the_fit():
+def test_noise_teaches_no_distances():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 60, 2)), rng.normal(size=(8, 60))
     kernel, _ = fit_kernel(
-        jnp.array([0, 1]), jnp.zeros((1, 3, 2)), jnp.full((1, 3), jnp.nan), num_groups=2, steps=1
+        jnp.array([0, 1]), jnp.float32(x), jnp.float32(y), num_groups=2, steps=150
     )
-    assert kernel.log_relevance.shape == default_kernel(2).log_relevance.shape
+    np.testing.assert_allclose(kernel.log_relevance, default_kernel(2).log_relevance, atol=1.3)
+    assert kernel.log_noise > kernel.log_amplitude
+
+
+def test_a_past_of_noise_leaves_both_priors_something_to_learn():
+    rng = np.random.default_rng(0)
+    features, position = rng.normal(size=(3, 4, 30, 6)), rng.normal(size=(3, 4, 30, 8))
+    kernel = np.stack([[Matern(nu=2.5)(x) for x in lane] for lane in position])
+    score = rng.normal(size=(3, 4, 30))
+    rehearsals = Rehearsals(*(jnp.asarray(leaf, jnp.float32) for leaf in (features, kernel, score)))
+    priors, *_ = fit_priors(rehearsals, jnp.arange(3) == 0, layout=LAYOUT, steps=80)
+    assert (priors.noise < 0.51).all()
+    assert (priors.amplitude + priors.variance.sum(-1) > 0.2).all()

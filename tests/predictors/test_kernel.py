@@ -42,10 +42,15 @@ def test_single_precision_is_near():
     np.testing.assert_allclose(ours, reference(A, A), atol=2e-5)
 
 
-def test_default_kernel_has_unit_variance():
+def test_default_kernel_has_unit_variance_and_unit_spread():
     kernel = default_kernel(2)
     unit = matern(kernel, GROUPS, jnp.zeros((1, 3)), jnp.zeros((1, 3)))
     np.testing.assert_allclose(unit, 1, rtol=1e-5)
+    one_each = jnp.array([[1.0, 1.0, 0.0]])
+    expected = Matern(nu=2.5)([[0.0]], [[1.0]])
+    np.testing.assert_allclose(
+        matern(kernel, GROUPS, jnp.zeros((1, 3)), one_each), expected, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("failed", [(), (1, 4)])
