@@ -1,0 +1,164 @@
+"""The learners that meet curves, their networks, and how their parameters begin."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nmjax.meta import (
+    MAMLHyper,
+    MetaLearner,
+    ProbabilisticLearner,
+    RatedParams,
+    alpaca,
+    anil,
+    cavia,
+    contextual,
+    deep_kernel,
+    ensemble,
+    es_maml,
+    fomaml,
+    implicit_maml,
+    maml,
+    maml_plus_plus,
+    meta_sgd,
+    negative_log_density,
+    neural_process,
+    noisy,
+    regularised,
+    reptile,
+    squared_error,
+    with_context,
+    with_kernel,
+    with_last_layer,
+    with_noise,
+    with_process,
+    with_rates,
+    with_step_rates,
+    with_uncertainty,
+)
+from nmjax.predictors import make_network
+from nmjax.types import Array, PyTree
+
+NETWORK = make_network((40, 40), activation="relu")
+LOSS = squared_error(NETWORK.apply)
+SMOOTH = make_network((40, 40), activation="tanh")
+HEAD = {"hidden_0": False, "hidden_1": False, "head": True}
+CONTEXT = 5
+MEMBERS = 3
+
+
+def adam(updates: int) -> optax.GradientTransformation:
+    """From rate .003 down to 0 by a cosine, for every method.
+
+    Finn et al. (2017) name Adam alone; their code keeps rate .001 for 70,000 meta-updates.
+    """
+    return optax.adam(optax.cosine_decay_schedule(3e-3, updates))
+
+
+def plain(key: Array) -> PyTree:
+    return NETWORK.init(key, 1)
+
+
+def rated(key: Array) -> PyTree:
+    network_key, rate_key = jax.random.split(key)
+    return with_rates(rate_key, plain(network_key))
+
+
+def in_context(key: Array) -> PyTree:
+    return with_context(NETWORK.init(key, 1 + CONTEXT), CONTEXT)
+
+
+def with_layer_rates(key: Array) -> PyTree:
+    return with_step_rates(plain(key), 0.01, inner_steps=5)
+
+
+def last_layer(key: Array) -> PyTree:
+    return with_last_layer(SMOOTH.init(key, 1), 40)
+
+
+def kernel(key: Array) -> PyTree:
+    return with_kernel(SMOOTH.init(key, 1), 40)
+
+
+def process(key: Array) -> PyTree:
+    encoder_key, decoder_key, key = jax.random.split(key, 3)
+    encoder, decoder = SMOOTH.init(encoder_key, 1 + 1), SMOOTH.init(decoder_key, 1 + 40)
+    return with_process(key, encoder, decoder, 40)
+
+
+def members(key: Array) -> PyTree:
+    return jax.vmap(lambda key: with_noise(plain(key)))(jax.random.split(key, MEMBERS))
+
+
+def uncertain(key: Array) -> PyTree:
+    return with_uncertainty(plain(key))
+
+
+def rate(value: float) -> MAMLHyper:
+    return MAMLHyper(jnp.asarray(value))
+
+
+def make_maml(steps: int, updates: int) -> MetaLearner:
+    return maml(LOSS, adam(updates), inner_steps=steps)
+
+
+def make_fomaml(steps: int, updates: int) -> MetaLearner:
+    return fomaml(LOSS, adam(updates), inner_steps=steps)
+
+
+def make_anil(steps: int, updates: int) -> MetaLearner:
+    return anil(LOSS, adam(updates), head=HEAD, inner_steps=steps)
+
+
+def make_maml_plus_plus(steps: int, updates: int) -> MetaLearner:
+    def tenth(ascent: RatedParams, _: PyTree) -> RatedParams:
+        """Of rates of .01 Adam's whole steps of .003 would leave little."""
+        return ascent._replace(rate=jax.tree.map(lambda leaf: 0.1 * leaf, ascent.rate))
+
+    optimizer = optax.chain(adam(updates), optax.stateless(tenth))
+    return maml_plus_plus(LOSS, optimizer, inner_steps=steps)
+
+
+def make_implicit(steps: int, updates: int) -> MetaLearner:
+    return implicit_maml(LOSS, adam(updates), inner_steps=steps)
+
+
+def make_alpaca(steps: int, updates: int) -> MetaLearner:
+    del steps
+    return alpaca(SMOOTH.features, adam(updates))
+
+
+def make_deep_kernel(steps: int, updates: int) -> MetaLearner:
+    del steps
+    return deep_kernel(SMOOTH.features, adam(updates))
+
+
+def make_neural_process(steps: int, updates: int) -> MetaLearner:
+    del steps
+    return neural_process(SMOOTH.features, SMOOTH.features, adam(updates))
+
+
+def make_ensemble(steps: int, updates: int) -> MetaLearner:
+    predict = noisy(NETWORK.apply)
+    member = maml(negative_log_density(predict), adam(updates), inner_steps=steps)
+    return ensemble(ProbabilisticLearner(*member, predict))
+
+
+def make_es_maml(steps: int, updates: int) -> MetaLearner:
+    return es_maml(LOSS, adam(updates), inner_steps=steps, pairs=64)
+
+
+def make_regularised(steps: int, updates: int) -> MetaLearner:
+    return regularised(make_maml(steps, updates), adam(updates))
+
+
+def make_meta_sgd(steps: int, updates: int) -> MetaLearner:
+    return meta_sgd(LOSS, adam(updates), inner_steps=steps)
+
+
+def make_cavia(steps: int, updates: int) -> MetaLearner:
+    return cavia(squared_error(contextual(NETWORK.apply)), adam(updates), inner_steps=steps)
+
+
+def make_reptile(steps: int, updates: int) -> MetaLearner:
+    return reptile(LOSS, adam(updates), inner_steps=steps)
