@@ -23,7 +23,7 @@ def pytest_configure(config):
 @pytest.fixture
 def unoptimised():
     """Programs that are compiled fast, for a slow test that runs each of many but once."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
