@@ -11,8 +11,10 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 def pytest_configure(config):
-    """Programs are kept for other workers and later runs; short tests, which spend most of their
-    time in XLA's optimisation, go without: long ones compile as users do."""
+    """Short tests spend most of their time in XLA's optimisation; long ones compile as users do.
+
+    What is compiled is kept, for the other worker and for later runs.
+    """
     if hasattr(config, "cache"):
         jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("xla")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

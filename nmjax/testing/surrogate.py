@@ -89,10 +89,11 @@ def _check_marginals(surrogate: Surrogate, state: PyTree, x: Array, tolerance: f
     assert_shape("std", marginals.std, x.shape[:1])
     assert_finite("marginals", marginals)
     close = partial(assert_close, tolerance=tolerance)
-    covariance = np.asarray(jax.jit(surrogate.covariance)(state, x, x))
+    covariance_of = jax.jit(surrogate.covariance)
+    covariance = np.asarray(covariance_of(state, x, x))
     close("covariance's diagonal and squared std", np.diagonal(covariance), marginals.std**2)
     close("covariance and its transpose", covariance, covariance.T)
-    part = jax.jit(surrogate.covariance)(state, x[:1], x[1:])
+    part = covariance_of(state, x[:1], x[1:])
     close("covariance of some rows", part, covariance[:1, 1:])
     lowest = np.min(np.linalg.eigvalsh(covariance))
     assert lowest > -tolerance, f"The covariance has the eigenvalue {lowest}."

@@ -180,10 +180,8 @@ def test_calibration_on_noisy_sinusoids(name, sinusoids):
 
     @jax.jit
     def judged(params, test):
-        start, keys = (
-            learner.init(jax.random.key(0), params),
-            jax.random.split(jax.random.key(1), 4 * steps),
-        )
+        start = learner.init(jax.random.key(0), params)
+        keys = jax.random.split(jax.random.key(1), 4 * steps)
         params = jax.lax.scan(step, start, keys)[0].params
         adapt = jax.vmap(lambda batch: learner.adapt(params, batch, HYPER).params)
         prediction = jax.vmap(learner.predict)(adapt(support(test)), test.query_x)
