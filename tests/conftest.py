@@ -11,9 +11,24 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 def pytest_configure(config):
-    """Short tests spend most of their time in XLA's optimisation; long ones compile as users do."""
+    """Short tests spend most of their time in XLA's optimisation; long ones compile as users do.
+
+    What is compiled is kept, for the other worker and for later runs.
+    """
+    if hasattr(config, "cache"):
+        jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("xla")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     if config.getoption("markexpr") == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture
+def unoptimised():
+    """Programs that are compiled fast, for a slow test that runs each of many but once."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from nmjax.knowledge.rehearsal import Layout, default_prior_params, make_prior
 from nmjax.predictors import default_kernel, normal_scores
 from nmjax.spaces import Choice, Space, encode, encoding_size
 from nmjax.tasks import make_history, select_tasks
-from nmjax.types import History, Metric
+from nmjax.types import Array, History, Metric
 
 SPACE = Space("related", tuple(Choice(f"c{i}", ("a", "b", "c")) for i in range(5)))
 METRIC = Metric("score", "1")
@@ -106,8 +106,14 @@ def learn_related(how: str = "honest") -> tuple[MetaKnowledge, LearnInfo]:
 @lru_cache
 def plain_knowledge(number: int, confidence: float = 0.5) -> MetaKnowledge:
     """Knowledge of the first sources; what is fitted on them together is not, but given."""
-    history, groups = select_tasks(related_history(), np.arange(number)), group_index(SPACE)
+    history = select_tasks(related_history(), np.arange(number))
     score = history.metrics["score"]
+    return _plain_knowledge(history.architecture, score, np.float32(confidence))
+
+
+@jax.jit
+def _plain_knowledge(architecture: Array, score: Array, confidence: Array) -> MetaKnowledge:
+    number, groups = len(score), group_index(SPACE)
     ones, kernel = jnp.ones(encoding_size(SPACE)), default_kernel(int(groups.max()) + 1)
     params = FeatureParams(
         0.3 * ones,
@@ -118,12 +124,12 @@ def plain_knowledge(number: int, confidence: float = 0.5) -> MetaKnowledge:
         jnp.zeros(64),
         8 * jnp.ones(64),
     )
-    x = (encode(SPACE, history.architecture) - 0.3) / 0.5
+    x = (encode(SPACE, architecture) - 0.3) / 0.5
     sources = fit_sources(kernel, params.groups, x, jax.vmap(normal_scores)(score))
-    active = jnp.stack([jnp.ones(number, bool), jnp.zeros(number, bool)])
+    active = np.stack([np.ones(number, bool), np.zeros(number, bool)])
     prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
-        default_prior_params(), Layout(number, 64), active, jnp.array([True, False])
+        default_prior_params(), Layout(number, 64), active, np.array([True, False])
     )
-    weights = jnp.log(jnp.array([confidence, 1 - confidence]))
-    sampling, bounds = best_options(history.architecture, score, space=SPACE)
+    weights = jnp.log(jnp.stack([confidence, 1 - confidence]))
+    sampling, bounds = best_options(architecture, score, space=SPACE)
     return MetaKnowledge(params, prior, sources, sampling, bounds, weights)

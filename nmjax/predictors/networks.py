@@ -1,9 +1,11 @@
 """Neural networks over encodings: a smooth body whose last activations are features, and a head."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError, unknown_name
@@ -86,6 +88,7 @@ def make_network(
         raise unknown_name("activation", activation, _ACTIVATIONS)
     module = MLP(tuple(hidden), _ACTIVATIONS[activation], layer_norm)
 
+    @partial(jax.jit, static_argnames="encoding_size")
     def init(key: Array, encoding_size: int) -> PyTree:
         return module.init(key, jnp.zeros((encoding_size,)))["params"]
 

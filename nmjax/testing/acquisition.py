@@ -53,7 +53,7 @@ def check_acquisition(
     assert_finite("values before any evaluation", start)
     compiled.check_once("acquisition")
 
-    lanes = jax.vmap(of, in_axes=(None, 0, None, None))
+    lanes = jax.jit(jax.vmap(of, in_axes=(None, 0, None, None)))
     doubled = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), posterior)
     close("values in lanes and alone", lanes(jax.random.key(0), doubled, *numbers)[1], value)
     halves = Mixture(
@@ -64,6 +64,7 @@ def check_acquisition(
         noise=jnp.concatenate([context.noise, context.noise]),
         covariance=lambda rows: jnp.concatenate([context.covariance(rows)] * 2),
     )
-    close("values of components cut in halves", acquire(jax.random.key(0), halves, twice), value)
-    slope = jax.grad(lambda p: jnp.sum(of(jax.random.key(0), p, *numbers)))(posterior)
-    assert_finite("gradients", slope)
+    in_halves = jax.jit(lambda key, halves: acquire(key, halves, twice))
+    close("values of components cut in halves", in_halves(jax.random.key(0), halves), value)
+    slope = jax.jit(jax.grad(lambda p: jnp.sum(of(jax.random.key(0), p, *numbers))))
+    assert_finite("gradients", slope(posterior))

@@ -89,4 +89,5 @@ def assert_shape(what: str, actual: Array, expected: tuple[int, ...]) -> None:
 
 def assert_finite(what: str, tree: PyTree) -> None:
     """Refuses NaN and infinity."""
-    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)), f"{what} not finite."
+    leaves = jax.tree.leaves(to_numpy(tree))
+    assert all(np.isfinite(leaf).all() for leaf in leaves), f"{what} not finite."

@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from nmjax.meta import MetaLearner, support
@@ -17,6 +18,7 @@ from nmjax.testing.compare import (
     assert_same_shapes,
     assert_shape,
     through_host,
+    to_numpy,
 )
 from nmjax.types import Array, PyTree
 
@@ -57,7 +59,7 @@ def check_meta_learner(
         return learner.update(update_key, state, sample_tasks(task_key), hyper)
 
     train = Counted(lambda state, times: jax.lax.scan(meta_step, state, times))
-    early, late = jnp.split(jnp.arange(steps, dtype=jnp.int32), 2)
+    early, late = np.split(np.arange(steps, dtype=np.int32), 2)
     start = learner.init(jax.random.key(1), params)
     halfway, first = train(start, early)
     end, second = train(halfway, late)
@@ -69,46 +71,43 @@ def check_meta_learner(
     assert_equal("run that was saved and resumed", train(through_host(halfway), late)[0], end)
     train.check_once("meta-training")
 
-    tasks = sample_tasks(jax.random.key(2))
+    tasks = jax.jit(sample_tasks)(jax.random.key(2))
     evaluate = jax.jit(learner.evaluate)
     untrained, trained = evaluate(params, tasks, hyper), evaluate(end.params, tasks, hyper)
     assert_shape("losses of tasks", trained, tasks.support_y.shape[:1])
-    allowed = jnp.mean(untrained) - gain * jnp.abs(jnp.mean(untrained))
-    assert jnp.mean(trained) < allowed, (
-        f"Adapting after {steps} meta-updates has the loss {jnp.mean(trained)}, before them "
-        f"{jnp.mean(untrained)}: expected less than {allowed}."
+    before, after = np.mean(untrained), np.mean(trained)
+    allowed = before - gain * np.abs(before)
+    assert after < allowed, (
+        f"Adapting after {steps} meta-updates has the loss {after}, before them {before}: "
+        f"expected less than {allowed}."
     )
     close("evaluate with and without jit", learner.evaluate(end.params, tasks, hyper), trained)
     first_task = jax.tree.map(lambda leaf: leaf[0], tasks)
-    adaptation = learner.adapt(end.params, support(first_task), hyper)
+    adaptation = jax.jit(learner.adapt)(end.params, support(first_task), hyper)
     assert_finite("adaptation", adaptation)
     assert adaptation.losses.ndim == 1, "Expected the losses along one task's adaptation."
 
-    _check_forms(learner, hyper, tasks, start, end, close)
+    close(
+        "update without jit, and with it, in lanes and with tasks sharded",
+        _update_in_lanes(learner, hyper, tasks, start, end),
+        learner.update(jax.random.key(3), end, tasks, hyper),
+    )
 
 
-def _check_forms(
-    learner: MetaLearner,
-    hyper: PyTree,
-    tasks: Episode,
-    start: PyTree,
-    end: PyTree,
-    close: Callable[[str, PyTree, PyTree], None],
-) -> None:
-    update = jax.jit(learner.update)
-    alone = update(jax.random.key(3), end, tasks, hyper)
-    plain = learner.update(jax.random.key(3), end, tasks, hyper)
-    close("update with and without jit", plain, alone)
-    lanes = jax.tree.map(lambda a, b: jnp.stack([a, b]), start, end)
-    in_lanes = jax.jit(jax.vmap(learner.update, in_axes=(None, 0, None, None)))
-    both = in_lanes(jax.random.key(3), lanes, tasks, hyper)
-    close("update in lanes and alone", jax.tree.map(lambda leaf: leaf[1], both), alone)
-    devices = len(jax.devices())
-    if devices > 1:
-        mesh = jax.make_mesh((devices,), ("tasks",), axis_types=(AxisType.Auto,))
-        everywhere, split = (
-            NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec("tasks"))
-        )
-        key, state, hyper = jax.device_put((jax.random.key(3), end, hyper), everywhere)
-        sharded = update(key, state, jax.device_put(tasks, split), hyper)
-        close("update with tasks sharded and on one device", sharded, alone)
+def _update_in_lanes(
+    learner: MetaLearner, hyper: PyTree, tasks: Episode, start: PyTree, end: PyTree
+) -> PyTree:
+    """What an update of `end` returns, compiled with another lane and over all devices."""
+    mesh = jax.make_mesh((len(jax.devices()),), ("tasks",), axis_types=(AxisType.Auto,))
+    everywhere, split = (
+        NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec("tasks"))
+    )
+
+    @jax.jit
+    def update(key: Array, start: PyTree, end: PyTree, tasks: Episode, hyper: PyTree) -> PyTree:
+        lanes = jax.tree.map(lambda a, b: jnp.stack([a, b]), start, end)
+        return jax.vmap(learner.update, in_axes=(None, 0, None, None))(key, lanes, tasks, hyper)
+
+    key, start, end, hyper = jax.device_put((jax.random.key(3), start, end, hyper), everywhere)
+    both = update(key, start, end, jax.device_put(tasks, split), hyper)
+    return jax.tree.map(lambda leaf: leaf[1], to_numpy(both))

@@ -56,6 +56,7 @@ def test_calibrated_is_the_normal_density_at_its_likeliest_variance():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unoptimised")
 @pytest.mark.parametrize("method", METHODS)
 def test_each_method_is_trained_and_measured(method, monkeypatch):
     monkeypatch.setattr(sinusoids, "SHOTS", (5,))

@@ -56,7 +56,9 @@ def test_evidence_has_gradients(float64):
     y = jnp.asarray(np.where(np.arange(7) == 3, np.nan, Y))
     given = prior()._replace(variance=jnp.asarray(VARIANCE) + 0.1)
     features, kernel = jnp.asarray(X), jnp.asarray(KERNEL)
-    check_grads(lambda p: log_evidence(p, features, kernel, y), (given,), order=1, modes=["rev"])
+    check_grads(
+        jax.jit(lambda p: log_evidence(p, features, kernel, y)), (given,), order=1, modes=["rev"]
+    )
 
 
 def test_sources_are_the_means_of_gaussian_processes(float64):

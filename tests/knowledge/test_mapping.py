@@ -29,6 +29,9 @@ SYNONYMS = NAS_BENCH_201_TO_TRANSNAS101
 BACK = {to: name for name, to in SYNONYMS.items()}
 
 
+draw = jax.jit(sample, static_argnums=(1, 2))
+
+
 def suite(name):
     installed = {info.name: info.installed for info in list_suites()}
     if not installed[name]:
@@ -53,7 +56,7 @@ def test_architectures_keep_their_operations():
     ids=["cells", "graphs"],
 )
 def test_into_the_larger_space_and_back_nothing_is_lost(small, large, synonyms):
-    drawn = sample(jax.random.key(0), small, (50,))
+    drawn = draw(jax.random.key(0), small, (50,))
     there, known = map_architectures(small, large, drawn, synonyms)
     assert np.all(known)
     inverse = {to: name for name, to in (synonyms or {}).items()}
@@ -110,7 +113,7 @@ def test_the_shared_encoding_goes_by_names():
     named = rename(BENCH_201, SYNONYMS)
     names = shared_names(named, MICRO)
     assert set(names) == {*encoding_names(named)} & {*encoding_names(MICRO)}
-    drawn = sample(jax.random.key(1), MICRO, (20,))
+    drawn = draw(jax.random.key(1), MICRO, (20,))
     there, _ = map_architectures(MICRO, BENCH_201, drawn, BACK)
     ours = shared_encoding(MICRO, drawn, names)
     np.testing.assert_allclose(ours, shared_encoding(named, there, names), atol=1e-6)
@@ -120,7 +123,7 @@ def test_the_shared_encoding_goes_by_names():
 
 
 def test_the_nearest_is_itself_or_one_choice_away():
-    pool = sample(jax.random.key(2), PROTEINS, (300,))
+    pool = draw(jax.random.key(2), PROTEINS, (300,))
     there, _ = map_architectures(PROTEINS, GRAPH, pool[:20])
     row, distance = nearest_architectures(GRAPH, PROTEINS, there, pool)
     np.testing.assert_array_equal(pool[row], pool[:20])

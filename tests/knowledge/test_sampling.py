@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +29,11 @@ PROPOSED = np.array([[0.7, 0.2, 0.1, 0.0], [0.1, 0.1, 0.3, 0.5]])
 OPTIMAL = Gaussian(np.array([0.5, 3.0]), np.array([0.2, 0.5]))
 
 
+updated_by = jax.jit(update_sampling_distribution)
+moments_of = jax.jit(partial(sampling_moments, space=SPACE))
+divergence = jax.jit(sampling_divergence)
+
+
 def knowing(probabilities=PROPOSED, confidence=0.5):
     """Knowledge of which only what is read here is known."""
     nothing = dict.fromkeys(MetaKnowledge._fields)
@@ -42,7 +49,7 @@ def probabilities(distribution):
 def test_it_begins_uniform():
     start = uniform_sampling(SPACE)
     np.testing.assert_allclose(probabilities(start), [[1 / 3] * 3 + [0], [0.25] * 4], rtol=1e-6)
-    moments = sampling_moments(start, space=SPACE)
+    moments = moments_of(start)
     np.testing.assert_allclose(moments.optimal_values[1:], 0, atol=1e-6)
     np.testing.assert_allclose(moments.uncertainty[1:], [5 / 9, 1 / 3, 1 / 3], rtol=1e-5)
     np.testing.assert_array_equal(moments.bounds[1:], [[-1, 1]] * 3)
@@ -66,8 +73,8 @@ def test_options_are_a_geometric_mean(wrap, confidence):
 def test_real_valued_choices_are_a_geometric_mean_of_densities(float64):
     """Against the product of SciPy's densities, normalised by quadrature."""
     first = Gaussian(np.array([-0.3, 0.2]), np.array([0.6, 0.4]))
-    former = update_sampling_distribution(uniform_sampling(SPACE), knowing(), first, 1.0)
-    ours = update_sampling_distribution(former, knowing(), OPTIMAL, 0.3).reals
+    former = updated_by(uniform_sampling(SPACE), knowing(), first, 1.0)
+    ours = updated_by(former, knowing(), OPTIMAL, 0.3).reals
     for i, proposed in enumerate([0.5, 1.0]):
         densities = [
             stats.truncnorm((-1 - m) / s, (1 - m) / s, m, s).pdf
@@ -87,8 +94,8 @@ def test_real_valued_choices_are_a_geometric_mean_of_densities(float64):
 
 
 def test_moments_are_those_of_the_truncated(float64):
-    updated = update_sampling_distribution(uniform_sampling(SPACE), knowing(), OPTIMAL, 0.9, 0.0)
-    moments = sampling_moments(updated, space=SPACE)
+    updated = updated_by(uniform_sampling(SPACE), knowing(), OPTIMAL, 0.9, 0.0)
+    moments = moments_of(updated)
     mean, std = np.asarray(updated.reals.mean), np.asarray(updated.reals.std)
     theirs = stats.truncnorm((-1 - mean) / std, (1 - mean) / std, mean, std)
     np.testing.assert_allclose(moments.optimal_values[2:], theirs.mean(), rtol=1e-6)
@@ -99,7 +106,7 @@ def test_moments_are_those_of_the_truncated(float64):
         moments.uncertainty[1], share @ values**2 - (share @ values) ** 2, rtol=1e-5
     )
     cut = truncate_sampling(updated, np.array([[1, 1, 1, 1], [0, 1, 1, 0]], bool))
-    bounds = sampling_moments(cut, space=SPACE).bounds[1]
+    bounds = moments_of(cut).bounds[1]
     np.testing.assert_allclose(bounds, [-1 / 3, 1 / 3], rtol=1e-5)
 
 
@@ -108,27 +115,25 @@ def test_nothing_allowed_becomes_impossible():
     certain = np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
     distribution = truncate_sampling(uniform_sampling(SPACE), np.arange(4)[None, :] != 3)
     for _ in range(20):
-        distribution = update_sampling_distribution(
-            distribution, knowing(certain), OPTIMAL, 1.0, 0.06
-        )
+        distribution = updated_by(distribution, knowing(certain), OPTIMAL, 1.0, 0.06)
     ours = probabilities(distribution)
     np.testing.assert_allclose(ours, [[0.02, 0.96, 0.02, 0], [0.02, 0.02, 0.96, 0]], atol=1e-5)
     np.testing.assert_allclose(distribution.reals.std, [0.2, 0.5], rtol=1e-5)
     narrow = Gaussian(OPTIMAL.mean, np.full(2, 1e-6))
-    distribution = update_sampling_distribution(distribution, knowing(), narrow, 1.0, 0.06)
+    distribution = updated_by(distribution, knowing(), narrow, 1.0, 0.06)
     np.testing.assert_allclose(distribution.reals.std, 0.12, rtol=1e-5)
 
 
 def test_confidence_is_that_in_the_transferred_prior():
     start = uniform_sampling(SPACE)
-    ours = update_sampling_distribution(start, knowing(confidence=0.3))
-    theirs = update_sampling_distribution(start, knowing(), None, 0.3)
+    ours = updated_by(start, knowing(confidence=0.3))
+    theirs = updated_by(start, knowing(), None, 0.3)
     np.testing.assert_allclose(ours.options.logits, theirs.options.logits, rtol=1e-6)
 
 
 def test_the_divergence_is_that_of_the_choices_together(float64):
     start = uniform_sampling(SPACE)
-    updated = update_sampling_distribution(start, knowing(), OPTIMAL, 0.8)
+    updated = updated_by(start, knowing(), OPTIMAL, 0.8)
     expected = sum(
         stats.entropy(p[q > 0], q[q > 0])
         for p, q in zip(probabilities(updated), probabilities(start), strict=True)
@@ -136,11 +141,11 @@ def test_the_divergence_is_that_of_the_choices_together(float64):
     for mean, std in zip(*map(np.asarray, updated.reals[:2]), strict=True):
         density = stats.truncnorm((-1 - mean) / std, (1 - mean) / std, mean, std)
         expected += np.log(2) - density.entropy()
-    ours = sampling_divergence(updated, start)
+    ours = divergence(updated, start)
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
-    np.testing.assert_allclose(sampling_divergence(start, start), 0, atol=1e-9)
+    np.testing.assert_allclose(divergence(start, start), 0, atol=1e-9)
     cut = truncate_sampling(start, np.arange(4)[None, :] != 1)
-    assert np.isinf(sampling_divergence(start, cut))
+    assert np.isinf(divergence(start, cut))
 
 
 @pytest.mark.slow
@@ -149,14 +154,14 @@ def test_it_has_gradients(float64):
 
     def gained(confidence, mean):
         optimal = Gaussian(mean, OPTIMAL.std)
-        updated = update_sampling_distribution(start, knowing(), optimal, confidence)
-        return sampling_divergence(updated, start)
+        updated = updated_by(start, knowing(), optimal, confidence)
+        return divergence(updated, start)
 
-    check_grads(gained, (jnp.asarray(0.6), jnp.array([0.1, -0.4])), order=1, modes=["rev"])
+    check_grads(jax.jit(gained), (jnp.asarray(0.6), jnp.array([0.1, -0.4])), order=1, modes=["rev"])
 
 
 def test_draws_are_of_the_distribution():
-    updated = update_sampling_distribution(uniform_sampling(SPACE), knowing(), OPTIMAL, 1.0, 0.0)
+    updated = updated_by(uniform_sampling(SPACE), knowing(), OPTIMAL, 1.0, 0.0)
     drawn, reals = sample_architectures(jax.random.key(0), updated, space=SPACE, shape=(4000,))
     for choice, share in enumerate(probabilities(updated)):
         counts = np.bincount(drawn[:, choice], minlength=4)
@@ -182,6 +187,6 @@ def test_draws_are_valid():
 def test_what_does_not_fit_is_refused():
     start = uniform_sampling(SPACE)
     with pytest.raises(NmjaxError, match=r"\[1, 4\].*\[2, 4\]"):
-        update_sampling_distribution(start, knowing(PROPOSED[:1]))
+        updated_by(start, knowing(PROPOSED[:1]))
     with pytest.raises(NmjaxError, match="optimal values"):
-        update_sampling_distribution(start, knowing(), Gaussian(jnp.zeros(3), jnp.ones(3)))
+        updated_by(start, knowing(), Gaussian(jnp.zeros(3), jnp.ones(3)))

@@ -13,7 +13,7 @@ def sample_sinusoids(key, sources, *, tasks=16, size=10):
 
 @pytest.fixture(scope="session")
 def sinusoids():
-    return sample_sinusoids
+    return jax.jit(sample_sinusoids, static_argnames=("tasks", "size"))
 
 
 def sample_told_by_inputs(key, codes):
@@ -27,7 +27,7 @@ def sample_told_by_inputs(key, codes):
 
 @pytest.fixture(scope="session")
 def told_by_inputs():
-    return sample_told_by_inputs
+    return jax.jit(sample_told_by_inputs)
 
 
 @pytest.fixture

@@ -23,8 +23,14 @@ def begin(attention=None):
 
 def predict(params, attend=None, *, mask=True):
     learner = neural_process(features, features, optax.sgd(1.0), attend=attend)
-    batch = Batch(jnp.asarray(X), jnp.asarray(Y).at[1].set(jnp.nan), jnp.full(6, mask))
-    return learner.predict(learner.adapt(params, batch, None).params, jnp.asarray(POOL))
+    y = np.where(np.arange(6) == 1, np.nan, Y)
+    batch = Batch(jnp.asarray(X), jnp.asarray(y), jnp.asarray(np.full(6, mask)))
+
+    @jax.jit
+    def adapt_and_predict(params, batch):
+        return learner.predict(learner.adapt(params, batch, None).params, jnp.asarray(POOL))
+
+    return adapt_and_predict(params, batch)
 
 
 def by_hand(params, weights):

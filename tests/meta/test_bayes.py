@@ -75,7 +75,7 @@ def test_a_last_layer_begins_with_unit_variance():
     params = with_last_layer(jnp.eye(2), 2)
     learner = alpaca(lambda weights, x: x @ weights, optax.sgd(1.0))
     nothing = Batch(jnp.zeros((1, 2)), jnp.full((1,), jnp.nan), jnp.ones(1, bool))
-    prior = learner.adapt(params, nothing, None).params
+    prior = jax.jit(learner.adapt)(params, nothing, None).params
     mean, std = learner.predict(prior, jnp.array([[0.6, 0.8]]))
     np.testing.assert_array_equal(mean, 0)
     np.testing.assert_allclose(std**2, 2 + np.exp(-2) + 1e-4, rtol=1e-5)
@@ -117,7 +117,8 @@ def test_deep_kernel_ascends_the_marginal_likelihood_of_all_data(float64):
     at = np.array([MEAN, *KERNEL[0], *KERNEL[1:]])
     central = [(evidence(at + d) - evidence(at - d)) / 2e-5 for d in 1e-5 * np.eye(5)]
     np.testing.assert_allclose(ours, central, rtol=1e-5, atol=1e-8)
-    np.testing.assert_allclose(info.query_losses, learner.evaluate(start.params, episodes(), None))
+    evaluated = jax.jit(learner.evaluate)(start.params, episodes(), None)
+    np.testing.assert_allclose(info.query_losses, evaluated)
 
 
 @pytest.mark.slow

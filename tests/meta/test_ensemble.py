@@ -47,8 +47,8 @@ def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
     together = ensemble(member)
     state = together.init(jax.random.key(0), params)
     after, info = jax.jit(together.update)(jax.random.key(0), state, tasks, HYPER)
-    adaptation = together.adapt(params, support(alone(tasks, 0)), HYPER)
-    update, losses = jax.jit(member.update), []
+    adaptation = jax.jit(together.adapt)(params, support(alone(tasks, 0)), HYPER)
+    update, adapt, losses = jax.jit(member.update), jax.jit(member.adapt), []
     for k in range(3):
         start = member.init(jax.random.key(0), alone(params, k))
         expected, own = update(jax.random.key(0), start, tasks, HYPER)
@@ -58,7 +58,7 @@ def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
             expected,
         )
         losses.append(own.loss)
-        adapted = member.adapt(alone(params, k), support(alone(tasks, 0)), HYPER).params
+        adapted = adapt(alone(params, k), support(alone(tasks, 0)), HYPER).params
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
             alone(adaptation.params, k),
@@ -72,7 +72,7 @@ def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
 def test_what_is_predicted_has_the_moments_of_draws_from_members(member, params, tasks):
     task = alone(tasks, 0)
     together = ensemble(member)
-    adapted = together.adapt(params, support(task), HYPER).params
+    adapted = jax.jit(together.adapt)(params, support(task), HYPER).params
     mean, std = together.predict(adapted, query(task).x)
     means, stds = np.stack(
         [member.predict(alone(adapted, k), query(task).x) for k in range(3)], axis=1

@@ -119,8 +119,8 @@ def test_weights_that_are_certain_and_free_learn_as_without(small, tasks):
     assert_trees_close(after.params.mean, expected.params, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(info.query_losses, own.query_losses, rtol=1e-4)
     one = jax.tree.map(lambda leaf: leaf[0], tasks)
-    found = learner.adapt(after.params, support(one), hyper_of(0.0)).params
-    adapted = base.adapt(after.params.mean, support(one), RATE).params
+    found = jax.jit(learner.adapt)(after.params, support(one), hyper_of(0.0)).params
+    adapted = jax.jit(base.adapt)(after.params.mean, support(one), RATE).params
     assert_trees_close(found, adapted)
     np.testing.assert_array_equal(
         learner.predict(found, query(one).x), apply(adapted, query(one).x)
@@ -153,8 +153,9 @@ def test_what_is_not_remembered_is_read_from_the_support(told_by_inputs):
         keys = jax.random.split(jax.random.key(3), 1200)
         start = learner.init(jax.random.key(0), params)
         state, _ = jax.jit(lambda s: jax.lax.scan(step, s, keys))(start)
+        evaluate = jax.jit(learner.evaluate)
         return [
-            learner.evaluate(state.params, told_by_inputs(jax.random.key(5), codes), hyper).mean()
+            np.mean(evaluate(state.params, told_by_inputs(jax.random.key(5), codes), hyper))
             for codes in (seen, new)
         ]
 

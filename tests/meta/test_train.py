@@ -37,9 +37,8 @@ def test_sinusoids_adapt_better_than_from_scratch(sinusoids):
         patience=10,
     )
     unseen = sinusoids(jax.random.key(2), amplitudes, tasks=64)
-    scratch, learned = (
-        np.mean(learner.evaluate(p, unseen, hyper)) for p in (params, result.params)
-    )
+    evaluate = jax.jit(learner.evaluate)
+    scratch, learned = (np.mean(evaluate(p, unseen, hyper)) for p in (params, result.params))
     assert learned < 0.25 * scratch
     curve = result.curves.validation_loss
     np.testing.assert_allclose(result.state.best_validation_loss, np.nanmin(curve))

@@ -54,7 +54,7 @@ def test_scikit_learn(float64, wrap):
 def test_failures_are_left_out(float64):
     y = np.where(np.arange(10) % 3 == 1, np.nan, Y)
     kept = ~np.isnan(y)
-    state, theirs = fit(params(), X, y), reference(X[kept], Y[kept])
+    state, theirs = jax.jit(fit)(params(), X, y), reference(X[kept], Y[kept])
     assert int(state.number) == kept.sum()
     mean, std = gaussian_process(GROUPS, capacity=12).predict(state, jnp.asarray(POOL))
     their_mean, their_std = theirs.predict(POOL, return_std=True)
@@ -65,7 +65,7 @@ def test_failures_are_left_out(float64):
 def test_the_same_point_again_and_again_stays_finite():
     x = np.repeat(X[:1], 12, axis=0).astype(np.float32)
     quiet = params()._replace(log_noise=jnp.asarray(-20.0))
-    state = fit(jax.tree.map(jnp.float32, quiet), x, np.full(12, 1.5, np.float32))
+    state = jax.jit(fit)(jax.tree.map(jnp.float32, quiet), x, np.full(12, 1.5, np.float32))
     mean, std = gaussian_process(GROUPS, capacity=12).predict(state, jnp.asarray(x[:1]))
     np.testing.assert_allclose(mean, 1.5, atol=1e-2)
     assert np.isfinite(state.log_evidence)
@@ -73,7 +73,7 @@ def test_the_same_point_again_and_again_stays_finite():
 
 
 def test_evidence_has_gradients(float64):
-    check_grads(lambda p: fit(p, X, Y).log_evidence, (params(),), order=1, modes=["rev"])
+    check_grads(jax.jit(lambda p: fit(p, X, Y).log_evidence), (params(),), order=1, modes=["rev"])
 
 
 def test_capacity_is_checked():

@@ -61,7 +61,7 @@ def test_marginal_likelihood(float64, failed):
     covariance = reference(A[kept], A[kept]) + np.exp(PARAMS[1])
     covariance += float(kernel_noise(params())) * np.eye(kept.sum())
     theirs = stats.multivariate_normal(np.zeros(kept.sum()), covariance).logpdf(y[kept])
-    ours = log_marginal_likelihood(params(), GROUPS, jnp.asarray(A), jnp.asarray(y))
+    ours = jax.jit(log_marginal_likelihood)(params(), GROUPS, jnp.asarray(A), jnp.asarray(y))
     np.testing.assert_allclose(ours, theirs, rtol=1e-7)
 
 
@@ -70,7 +70,7 @@ def test_marginal_likelihood_has_gradients(float64, failed):
     y = np.sin(A[:, 0])
     y[list(failed)] = np.nan
     check_grads(
-        lambda p: log_marginal_likelihood(p, GROUPS, jnp.asarray(A), jnp.asarray(y)),
+        jax.jit(lambda p: log_marginal_likelihood(p, GROUPS, jnp.asarray(A), jnp.asarray(y))),
         (params(),),
         order=1,
         modes=["rev"],
@@ -79,7 +79,8 @@ def test_marginal_likelihood_has_gradients(float64, failed):
 
 def test_spectral_features_are_the_correlations_on_average(float64):
     keys = jax.random.split(jax.random.key(0), 400)
-    drawn = jax.vmap(lambda key: spectral_features(key, jnp.asarray(A), number=64))(keys)
+    draw = jax.vmap(lambda key: spectral_features(key, jnp.asarray(A), number=64))
+    drawn = jax.jit(draw)(keys)
     inner = np.einsum("rnm,rlm->rnl", drawn, drawn)
     tolerance = 5 * inner.std(0).max() / len(keys) ** 0.5
     np.testing.assert_allclose(inner.mean(0), Matern(nu=2.5)(A), atol=tolerance)

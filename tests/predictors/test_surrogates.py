@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -18,8 +17,8 @@ from nmjax.predictors.linear import BayesianLinear
 from nmjax.stats import gaussian_log_prob, student_t_log_prob
 from nmjax.testing import check_surrogate
 
-X = jax.random.normal(jax.random.key(0), (9, 3))
-Y = jnp.sin(2 * X[:, 0]) + 0.3 * X[:, 1]
+X = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
+Y = np.sin(2 * X[:, 0]) + np.float32(0.3) * X[:, 1]
 
 
 class Case(NamedTuple):

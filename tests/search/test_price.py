@@ -36,7 +36,7 @@ def priced(prices, problem):
         final, traced = jax.lax.scan(step, start, None, length=SIZE)
         return final.record.step, *traced
 
-    return jax.vmap(search)(prices)
+    return jax.jit(jax.vmap(search))(prices)
 
 
 def most_expected_improvement(posterior, log_weights, best, paid):

@@ -52,7 +52,7 @@ def test_what_the_past_would_try_waits_for_two_fair_evaluations(problem, hyper, 
         problem = problem._replace(score=-problem.score)
     algorithm = bayesian_search(capacity=10)
     keys = jax.random.split(jax.random.key(0), 64)
-    start = jax.vmap(lambda key: algorithm.init(key, problem, hyper).initial)(keys)
+    start = jax.jit(jax.vmap(lambda key: algorithm.init(key, problem, hyper).initial))(keys)
     _, trace = search_lanes(keys, problem, hyper, algorithm=algorithm, length=3)
     np.testing.assert_array_equal(trace.row[:, :2], start[:, :2])
     trusted = trace.confidence[:, 2] > 0.5 * np.exp(problem.log_weights[0])

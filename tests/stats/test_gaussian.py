@@ -34,7 +34,9 @@ def test_indefinite_covariance_is_nan():
 
 
 def test_roots_of_what_rounding_made_negative_have_no_gradient():
-    root, slope = jax.vmap(jax.value_and_grad(stats.positive_root))(jnp.array([4.0, 0.0, -1e-7]))
+    root, slope = jax.jit(jax.vmap(jax.value_and_grad(stats.positive_root)))(
+        jnp.array([4.0, 0.0, -1e-7])
+    )
     np.testing.assert_allclose(root, [2, 0, 0], atol=1e-18)
     assert (root > 0).all()
     np.testing.assert_array_equal(slope, [0.25, 0, 0])
