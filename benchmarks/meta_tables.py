@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks import tables
+from benchmarks.reproductions.sinusoid_methods import TRIVIAL
 from nmjax.experiments import Result, read_result
 
 RESULTS = Path(__file__).parent / "results"
@@ -41,15 +42,15 @@ def cost() -> str:
 def sinusoids() -> str:
     """Errors after adapting to sinusoids, beside what was published."""
     rows = []
-    for result in _sinusoids():
+    for result in _curves("sinusoids"):
         for row in result.rows:
-            trained = row["steps"] == row["trained"]["steps"]
-            if not (trained or row["published"] or row["mark"]):
+            if not (_shown(row) or row["published"] or row["mark"]):
                 continue
             published = ", ".join(f"{value:.2f} {name}" for name, value in row["published"].items())
             rows.append(
                 (
                     f"`{row['method']}`, {row['setting']}",
+                    f"{row['trained']['updates']:,}",
                     str(row["shots"]),
                     str(row["steps"]),
                     tables.with_interval(row["mse"], row["mse_ci"]),
@@ -58,8 +59,35 @@ def sinusoids() -> str:
                     published,
                 )
             )
-    header = ("learner", "shots", "steps", "mean squared error", "median", "diverged", "published")
-    return tables.table(header, rows)
+    header = ("learner", "meta-updates", "shots", "steps", "mean squared error", "median")
+    return tables.table((*header, "diverged", "published"), rows)
+
+
+def families() -> str:
+    """Errors and log-likelihoods after adapting to noisy and to mixed curves, by shots."""
+    found = []
+    for family in ("noisy", "mixed"):
+        rows = []
+        for result in _curves(family):
+            by_shots = [row for row in result.rows if _shown(row)]
+            shots = [str(row["shots"]) for row in by_shots]
+            errors = (tables.with_interval(row["mse"], row["mse_ci"]) for row in by_shots)
+            likelihoods = (
+                tables.with_interval(row["log_likelihood"], row["log_likelihood_ci"])
+                for row in by_shots
+            )
+            name, updates = by_shots[0]["method"], by_shots[0]["trained"]["updates"]
+            rows.append((f"`{name}`", f"{updates:,}", *errors, *likelihoods))
+        if rows:
+            of_shots = [f"{what} at {k}" for what in ("error", "log-likelihood") for k in shots]
+            found.append(tables.table((f"{family} curves", "meta-updates", *of_shots), rows))
+    return "\n\n".join(found) or tables.UNMEASURED
+
+
+def _shown(row: dict) -> bool:
+    """Adapted by as many steps as it was trained with, or untrained and by the most."""
+    most = TRIVIAL[row["method"]][0].test_steps[-1] if row["method"] in TRIVIAL else None
+    return row["steps"] == (row["trained"]["steps"] if most is None else most)
 
 
 def task_sampling() -> str:
@@ -168,10 +196,10 @@ def marks() -> str:
         *(RESULTS / f"{name}.json" for name in names),
         *sorted(RESULTS.glob("accuracy_*.json")),
     ]
-    return tables.marks([*_sinusoids(), *map(read_result, paths)])
+    return tables.marks([*_curves("sinusoids"), *map(read_result, paths)])
 
 
-def _sinusoids() -> list[Result]:
-    """Those of the published family, a file a method."""
+def _curves(family: str) -> list[Result]:
+    """Those of a family of curves, a file a method."""
     found = [read_result(path) for path in sorted(RESULTS.glob("sinusoids_*.json"))]
-    return [result for result in found if result.rows[0]["family"] == "sinusoids"]
+    return [result for result in found if result.rows[0]["family"] == family]

@@ -78,6 +78,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
+    "families": meta_tables.families,
     "ablations": meta_tables.ablations,
     "accuracy": meta_tables.accuracy,
     "latency": meta_tables.latency,

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.meta import (
+    Batch,
     MAMLHyper,
     MetaLearner,
     ProbabilisticLearner,
@@ -12,6 +13,7 @@ from nmjax.meta import (
     alpaca,
     anil,
     cavia,
+    conditioning,
     contextual,
     deep_kernel,
     ensemble,
@@ -37,7 +39,7 @@ from nmjax.meta import (
     with_uncertainty,
 )
 from nmjax.predictors import make_network
-from nmjax.types import Array, PyTree
+from nmjax.types import Array, Gaussian, PyTree
 
 NETWORK = make_network((40, 40), activation="relu")
 LOSS = squared_error(NETWORK.apply)
@@ -78,6 +80,16 @@ def last_layer(key: Array) -> PyTree:
 
 def kernel(key: Array) -> PyTree:
     return with_kernel(SMOOTH.init(key, 1), 40)
+
+
+def inputs(key: Array) -> PyTree:
+    del key
+    return with_kernel((), 1)
+
+
+def spread(key: Array) -> Array:
+    del key
+    return jnp.zeros(())
 
 
 def process(key: Array) -> PyTree:
@@ -162,3 +174,30 @@ def make_cavia(steps: int, updates: int) -> MetaLearner:
 
 def make_reptile(steps: int, updates: int) -> MetaLearner:
     return reptile(LOSS, adam(updates), inner_steps=steps)
+
+
+def make_scratch(steps: int, updates: int) -> MetaLearner:
+    """Gradient descent from an initialisation that nothing is learned about."""
+    del updates
+    return maml(LOSS, optax.set_to_zero(), inner_steps=steps)
+
+
+def make_process(steps: int, updates: int) -> MetaLearner:
+    """A Gaussian process on the inputs themselves, its five numbers learned over tasks."""
+    del steps
+    return deep_kernel(lambda _, x: x, adam(updates))
+
+
+def make_constant(steps: int, updates: int) -> MetaLearner:
+    """The mean of the support, within a spread that is learned over tasks."""
+    del steps
+
+    def condition(log_std: Array, batch: Batch) -> Gaussian:
+        known = batch.mask.astype(batch.y.dtype)
+        mean = jnp.sum(known * batch.y) / jnp.maximum(jnp.sum(known), 1)
+        return Gaussian(mean, jnp.exp(log_std))
+
+    def predict(adapted: Gaussian, x: Array) -> Gaussian:
+        return Gaussian(*(jnp.broadcast_to(leaf, x.shape[:1]) for leaf in adapted))
+
+    return conditioning(condition, predict, adam(updates))

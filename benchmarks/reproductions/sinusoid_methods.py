@@ -7,11 +7,13 @@ import jax.numpy as jnp
 
 from benchmarks.reproductions.sinusoid_learners import (
     in_context,
+    inputs,
     kernel,
     last_layer,
     make_alpaca,
     make_anil,
     make_cavia,
+    make_constant,
     make_deep_kernel,
     make_ensemble,
     make_es_maml,
@@ -21,13 +23,16 @@ from benchmarks.reproductions.sinusoid_learners import (
     make_maml_plus_plus,
     make_meta_sgd,
     make_neural_process,
+    make_process,
     make_regularised,
     make_reptile,
+    make_scratch,
     members,
     plain,
     process,
     rate,
     rated,
+    spread,
     uncertain,
     with_layer_rates,
 )
@@ -183,4 +188,15 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             updates=5_000,
         ),
     ),
+}
+
+# What a method has to beat: nothing is learned from other tasks but a few numbers.
+TRIVIAL: dict[str, tuple[Setting, ...]] = {
+    "constant": (Setting("mean of the support", make_constant, spread, **CLOSED_FORM),),
+    "from_scratch": (
+        Setting(
+            "rate .01", make_scratch, plain, rate(0.01), test_steps=(10, 100, 1000), updates=20
+        ),
+    ),
+    "gaussian_process": (Setting("Matern-5/2", make_process, inputs, **CLOSED_FORM),),
 }

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
+from benchmarks.reproductions.sinusoid_methods import METHODS, TRIVIAL, Setting
 from nmjax.experiments import Mark, Result, provenance, write_result
 from nmjax.meta import ProbabilisticLearner, TrainResult, support, train
 from nmjax.stats import gaussian_log_prob, mean_interval
@@ -37,6 +37,7 @@ TASKS, VALIDATION_TASKS, TEST_TASKS, TEST_QUERIES = 25, 500, 10_000, 50
 ROUNDS = 20  # evaluations on validation tasks while meta-training
 DIVERGED = 25.0
 BATCH = 500
+ALL = TRIVIAL | METHODS
 BLOCKS = 100
 VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # training keys are the seeds
 
@@ -241,7 +242,7 @@ def print_rows(rows: list[dict]) -> None:
 def main() -> None:
     """Measures and writes a result file a method."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=tuple(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=tuple(ALL), default=tuple(ALL))
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES), default=tuple(FAMILIES))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0, help="of a setting's meta-updates")
@@ -249,7 +250,7 @@ def main() -> None:
     seeds = tuple(range(arguments.seeds))
     for method, family in itertools.product(arguments.methods, arguments.families):
         begun, origin = time.perf_counter(), provenance()
-        settings = METHODS[method] if family == SINUSOIDS else METHODS[method][:1]
+        settings = ALL[method] if family == SINUSOIDS else ALL[method][:1]
         rows = []
         for setting in settings:
             updates = round(arguments.share * setting.updates)

@@ -57,11 +57,11 @@ def test_calibrated_is_the_normal_density_at_its_likeliest_variance():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unoptimised")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sinusoids.ALL)
 def test_each_method_is_trained_and_measured(method, monkeypatch):
     monkeypatch.setattr(sinusoids, "SHOTS", (5,))
     monkeypatch.setattr(sinusoids, "VALIDATION_TASKS", 4)
-    first = METHODS[method][0]
+    first = sinusoids.ALL[method][0]
     setting = dataclasses.replace(first, shots=3, test_steps=first.test_steps[:1])
     rows = sinusoids.rows_of(method, setting, "mixed", seeds=(0, 1), updates=3, test_tasks=500)
     assert [row["n"] for row in rows] == [1000]
