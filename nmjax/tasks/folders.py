@@ -10,7 +10,7 @@ from nmjax.tasks.store import whole_file
 
 LOCAL = ("file", "local")
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
-"""Schemes of URLs where one request puts a whole object, so that it appears wholly or not at all.
+"""Schemes of URLs where an upload appears once it is complete, and what is cut off never does.
 Over others that fsspec knows, such as sftp, a file is seen while it is written."""
 
 
@@ -67,7 +67,7 @@ def _local(root: Path) -> Folder:
             file.write(content)
 
     def find(folder: str) -> list[str]:
-        return sorted(p.relative_to(root).as_posix() for p in root.glob(f"{folder}/*.parquet"))
+        return sorted(f"{p.parent.name}/{p.name}" for p in root.glob(f"{folder}/*.parquet"))
 
     return Folder(put, create, lambda name: (root / name).open("rb"), find)
 
@@ -77,19 +77,18 @@ def _remote(url: str) -> Folder:
         from fsspec.core import url_to_fs
 
         # Listings that were kept would hide what other processes have written since.
-        system, root = url_to_fs(url, use_listings_cache=False)
+        with _client_errors():
+            system, root = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         raise NmjaxError(
             f"{url} cannot be reached ({error}): install nmjax with the extra s3, gcs or azure."
         ) from error
 
-    reaching = _reaching(url)
-
-    @reaching
+    @_client_errors()
     def put(name: str, content: bytes) -> None:
         system.pipe_file(f"{root}/{name}", content)
 
-    @reaching
+    @_client_errors()
     def create(name: str, content: bytes) -> None:
         path = f"{root}/{name}"
         if system.exists(path):  # asked here too, as not every server knows the condition
@@ -100,11 +99,11 @@ def _remote(url: str) -> Folder:
             if not system.exists(path):
                 raise
 
-    @reaching
+    @_client_errors()
     def read(name: str) -> BinaryIO:
         return system.open(f"{root}/{name}", "rb")
 
-    @reaching
+    @_client_errors()
     def find(folder: str) -> list[str]:
         below = system.find(root if folder == "*" else f"{root}/{folder}")
         return sorted(path.removeprefix(f"{root}/") for path in below if path.endswith(".parquet"))
@@ -113,11 +112,11 @@ def _remote(url: str) -> Folder:
 
 
 @contextmanager
-def _reaching(url: str) -> Iterator[None]:
-    """Within it, errors of which every client has its own are OSErrors."""
+def _client_errors() -> Iterator[None]:
+    """Those that a client has of its own are OSErrors within this."""
     try:
         yield
-    except OSError:
+    except (OSError, ImportError):
         raise
     except Exception as error:
-        raise OSError(f"{url} cannot be reached: {error}") from error
+        raise OSError(f"{type(error).__name__}: {error}") from error

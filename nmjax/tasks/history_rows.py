@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks.folders import folder_at
 from nmjax.tasks.history import make_history, stack_tasks
-from nmjax.tasks.history_store import MANIFEST, HistoryStore, describe
+from nmjax.tasks.history_store import MANIFEST, HistoryStore
 from nmjax.types import History
 
 LONGEST_NAME = 200
@@ -201,7 +201,7 @@ def _write_batch(store: HistoryStore, folder: str, history: History) -> None:
     values = [np.asarray(history.metrics[name])[0] for name in store.metrics]
     told = [np.full(len(rows), number) for number in np.asarray(history.context)[0]]
     table = pa.table([*rows.T, *values, *told], schema=_schema(store))
-    table = table.replace_schema_metadata({DESCRIBED: describe(store)})
+    table = table.replace_schema_metadata({DESCRIBED: store.manifest})
     name = f"{time.time_ns():020d}-{next(_BATCHES):08d}-{uuid.uuid4().hex}.parquet"
     content = io.BytesIO()
     parquet.write_table(table, content, row_group_size=ROW_GROUP)
@@ -216,9 +216,8 @@ def _opened(store: HistoryStore, name: str) -> Iterator[Any]:
 
     try:
         with folder_at(store.folder).open(name) as raw, parquet.ParquetFile(raw) as file:
-            ours = describe(store)
-            told = (file.metadata.metadata or {}).get(DESCRIBED, ours)
-            if json.loads(told) != json.loads(ours):
+            told = (file.metadata.metadata or {}).get(DESCRIBED, store.manifest)
+            if told != store.manifest and json.loads(told) != json.loads(store.manifest):
                 raise NmjaxError(
                     f"{store.folder}/{name} holds rows of another history than {MANIFEST} "
                     "describes: move it to a folder of its own."

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from nmjax.errors import NmjaxError
@@ -46,6 +47,18 @@ class HistoryStore:
         """Of a file of rows: choices, metrics, context."""
         return [*(choice.name for choice in self.space.choices), *self.metrics, *self.context]
 
+    @cached_property
+    def manifest(self) -> bytes:
+        """What `manifest.json` says."""
+        choices = [asdict(choice) for choice in self.space.choices]
+        description = {
+            "schema": SCHEMA,
+            "space": {"name": self.space.name, "choices": choices},
+            "metrics": self.metrics,
+            "context": self.context,
+        }
+        return json.dumps(description, indent=1).encode()
+
 
 def create_store(
     folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
@@ -71,7 +84,7 @@ def create_store(
             f"Columns {names} came, expected at least one metric and no name twice: rename one."
         )
     try:
-        folder_at(store.folder).create(MANIFEST, describe(store))
+        folder_at(store.folder).create(MANIFEST, store.manifest)
     except OSError as error:
         raise NmjaxError(f"{folder} cannot hold a history: {error}") from error
     found = open_store(folder, space)
@@ -123,15 +136,3 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
             "was made with."
         )
     return HistoryStore(location, space, metrics, context)
-
-
-def describe(store: HistoryStore) -> bytes:
-    """The text of its manifest."""
-    choices = [asdict(choice) for choice in store.space.choices]
-    description = {
-        "schema": SCHEMA,
-        "space": {"name": store.space.name, "choices": choices},
-        "metrics": store.metrics,
-        "context": store.context,
-    }
-    return json.dumps(description, indent=1).encode()

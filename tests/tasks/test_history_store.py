@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import fsspec
@@ -322,8 +323,8 @@ def test_an_append_that_fails_leaves_what_was_there(store, history, monkeypatch,
 def bucket(monkeypatch):
     """The URL of a new bucket; needs moto[server] and s3fs."""
     moto, boto3 = pytest.importorskip("moto.server"), pytest.importorskip("boto3")
-    pytest.importorskip("s3fs")
-    server = moto.ThreadedMotoServer(port=0)
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0)
     server.start()
     for name, value in {
         "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
@@ -332,19 +333,17 @@ def bucket(monkeypatch):
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="past")
-    yield "s3://past"
+    name = uuid.uuid4().hex
+    boto3.client("s3").create_bucket(Bucket=name)
+    yield f"s3://{name}"
     server.stop()
 
 
-@pytest.fixture(params=["path", "file", "s3"])
+@pytest.fixture(params=["file", "s3"])
 def shared(request, tmp_path):
     """A folder that several processes reach."""
-    return {
-        "path": lambda: str(tmp_path / "past"),
-        "file": lambda: f"file://{tmp_path}/past",
-        "s3": lambda: f"{request.getfixturevalue('bucket')}/searches",
-    }[request.param]()
+    s3 = request.param == "s3"
+    return f"{request.getfixturevalue('bucket')}/past" if s3 else f"file://{tmp_path}/past"
 
 
 @pytest.mark.slow
