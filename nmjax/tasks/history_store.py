@@ -74,7 +74,7 @@ def create_store(
 
     Raises:
       NmjaxError: the folder holds a store of something else, the space has real-valued choices,
-        there is no metric, or two columns would share a name; or it is on no such store.
+        there is no metric, two columns would share a name, or nothing can be written there.
     """
     check_discrete(space)
     store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context))

@@ -145,6 +145,19 @@ def test_rows_of_another_history_are_refused(store, space):
             refused()
 
 
+def test_rows_of_an_equal_space_or_without_a_description_are_read(store, space):
+    row = {"architecture": [[0, 0, 1, 0]], "metrics": {"acc": [1.0], "time": [2.0]}}
+    width = Choice("width", (16.0, 64.0, 256.0), kind="ordinal", scale="log")
+    equal = Space("toy", (*space.choices[:2], width, space.choices[3]))
+    append_evaluations(open_store(store.folder, equal), "t", **row)
+    assert load_history(store)[0].mask.sum() == 1
+    system, root, (_, name) = files_in(store.folder)
+    table = parquet.read_table(f"{root}/{name}", filesystem=system, partitioning=None)
+    bare = table.replace_schema_metadata(None)
+    parquet.write_table(bare, f"{root}/{name}", filesystem=system)
+    assert load_history(store)[0].mask.sum() == 1
+
+
 def test_batches_have_one_shape_whatever_the_appends(store, history):
     cuts = [0, 1, 2, 17, 30, 36]
     for low, high in itertools.pairwise(cuts):
