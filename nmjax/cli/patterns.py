@@ -20,7 +20,8 @@ class PatternsConfig:
     motifs as a table, to a folder.
 
     Attributes:
-      past: A folder made by `nmjax history import`, or a benchmark, whose past is drawn at random.
+      past: A folder made by `nmjax history import`, or its URL; or a benchmark, whose past is drawn
+        at random.
       score: Metric; by default the folder's first one, or the benchmark's own.
       direction: Of the score of a folder; a benchmark's is known.
       cost: Metric of which less is better; by default a benchmark's first such one.
@@ -71,9 +72,9 @@ def run(config: PatternsConfig) -> None:
     past_key, key = jax.random.split(jax.random.key(config.seed))
     names = (config.score, config.cost)
     drawn: dict[str, Any] = {"tasks": config.tasks, "evaluations": config.evaluations}
-    if Path(config.past).is_dir():
+    if "://" in config.past or Path(config.past).is_dir():
         drawn["direction"] = config.direction
-        past = past_of_store(past_key, Path(config.past), *names, **drawn)
+        past = past_of_store(past_key, config.past, *names, **drawn)
     else:
         past = past_of_suite(past_key, config.past, *names, **drawn, data=config.data)
     found = find_patterns(key, past, share=config.share)
