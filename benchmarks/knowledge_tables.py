@@ -39,7 +39,7 @@ def predictions() -> str:
         rows = (
             (
                 row["method"],
-                *(f"{value:.3f}" for value in row["spearman"]),
+                *map(tables.with_interval, row["spearman"], row["spearman_ci"]),
                 f"{row['nll'][at]:.3f}",
                 f"{100 * row['coverage'][at]:.1f}%",
             )
