@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from nmjax.cli import benchmarks, history, patterns, search, similarity
+from nmjax.cli import advise, benchmarks, history, patterns, search, similarity
+from nmjax.cli.advise import AdviseConfig
 from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.history import HistoryConfig
 from nmjax.cli.patterns import PatternsConfig
@@ -20,6 +21,7 @@ _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "history": (HistoryConfig, history.run),
     "patterns": (PatternsConfig, patterns.run),
     "similarity": (SimilarityConfig, similarity.run),
+    "advise": (AdviseConfig, advise.run),
 }
 _Command = (
     Annotated[SearchConfig, tyro.conf.subcommand("search")]
@@ -27,6 +29,7 @@ _Command = (
     | Annotated[HistoryConfig, tyro.conf.subcommand("history")]
     | Annotated[PatternsConfig, tyro.conf.subcommand("patterns")]
     | Annotated[SimilarityConfig, tyro.conf.subcommand("similarity")]
+    | Annotated[AdviseConfig, tyro.conf.subcommand("advise")]
 )
 
 
