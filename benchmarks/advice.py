@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from benchmarks.held_out import parse, settings
+from benchmarks.held_out import hold_out_each, parse, settings
 from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared, prepare
+from nmjax.experiments.leave_one_out import Prepared
 from nmjax.experiments.methods import get_algorithm
 from nmjax.knowledge import MetaKnowledge, pool_features
 from nmjax.search import Advice, Problem, default_hyper, search_lanes, without_transfer
@@ -197,13 +197,11 @@ def main() -> None:
     begun, origin = time.perf_counter(), provenance()
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     by_task = []
-    for t, task in enumerate(suite.tasks):
-        learn_key, key = jax.random.split(jax.random.fold_in(jax.random.key(0), t))
-        split = nmjax.leave_one_out(suite, task)
-        prepared = prepare(learn_key, suite, split, history_size=arguments.history_size)
+    for key, prepared in hold_out_each(suite, arguments.history_size):
         by_task.append(measure(key, prepared, arguments.lanes))
         said, came = (x.mean(-1).round(2) for x in (by_task[-1].probability, by_task[-1].helped))
-        print(f"{task}: said {said}, came {came}; {time.perf_counter() - begun:.0f} s", flush=True)
+        seconds = time.perf_counter() - begun
+        print(f"{prepared.split.target}: said {said}, came {came}; {seconds:.0f} s", flush=True)
     found = jax.tree.map(lambda *leaves: np.stack(leaves), *by_task)
     rows, marks = summarise(suite.tasks, suite.name, found)
     for row in rows:

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from benchmarks.held_out import parse, settings
+from benchmarks.held_out import hold_out_each, parse, settings
 from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared, prepare
+from nmjax.experiments.leave_one_out import Prepared
 from nmjax.knowledge import compute_task_similarity, source_features
 from nmjax.knowledge.similarity import MEASURES
 from nmjax.spaces import encode
@@ -100,12 +100,9 @@ def main() -> None:
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     judged = []
-    for t, task in enumerate(suite.tasks):
-        learn_key, judge_key = jax.random.split(jax.random.fold_in(jax.random.key(0), t))
-        split = nmjax.leave_one_out(suite, task)
-        prepared = prepare(learn_key, suite, split, history_size=arguments.history_size)
-        judged.append(judge(judge_key, prepared, arguments.lanes))
-        print(f"{task}: {time.perf_counter() - begun:.0f} s", flush=True)
+    for key, prepared in hold_out_each(suite, arguments.history_size):
+        judged.append(judge(key, prepared, arguments.lanes))
+        print(f"{prepared.split.target}: {time.perf_counter() - begun:.0f} s", flush=True)
     rows = []
     for name in judged[0]:
         values = jnp.asarray(np.stack([found[name] for found in judged]))

@@ -56,18 +56,18 @@ def pairwise_similarity(
     if measure == "distribution":
         return _between_distributions(key, past.score)
     pool_key, draw_key = jax.random.split(key)
+    varies = jnp.nanmax(past.y, axis=-1) > jnp.nanmin(past.y, axis=-1)
+    y = jnp.where(varies[:, None], past.y, jnp.nan)[:, :_ROWS]
     groups = group_index(space)
     kernel, _ = fit_kernel(
         groups,
         past.x[:, :_FITTED_ROWS],
-        past.y[:, :_FITTED_ROWS],
+        y[:, :_FITTED_ROWS],
         num_groups=int(groups.max()) + 1,
         steps=_KERNEL_STEPS,
     )
     pool = encode(space, _draw_pool(pool_key, space))
     at = standardise_encoding(past.location, past.scale, pool)
-    varies = jnp.nanmax(past.y, axis=-1) > jnp.nanmin(past.y, axis=-1)
-    y = jnp.where(varies[:, None], past.y, jnp.nan)[:, :_ROWS]
     return function_similarity(draw_key, kernel, jnp.asarray(groups), past.x[:, :_ROWS], y, at)
 
 

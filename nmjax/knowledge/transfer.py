@@ -48,7 +48,7 @@ def transfer_knowledge(
       knowledge: of S sources.
       encoding: float[n, D], of the target's evaluations; any numbers where there is none.
       score: float[n], higher is better; NaN where there is none or the evaluation failed. With
-        none at all, prior and confidence stay as they were, up to rounding.
+        none at all, prior and confidence stay as they were, up to rounding and but for "context".
       source_score: float[S, M], what "distribution" reads.
       context: float[S + 1, K], what "context" reads.
       measure: of similarity, a name that `compute_task_similarity` knows.
