@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from nmjax.cli.compiled import keep_compiled
 from nmjax.cli.past import PastConfig, draw_past, make_console
 from nmjax.errors import NmjaxError
 
@@ -47,6 +48,7 @@ def run(config: AdviseConfig) -> None:
 
     if (config.target is None) == (config.new is None):
         raise NmjaxError("Got no new task, or two; give either --target or --new.")
+    keep_compiled()
     past, key = draw_past(config)
     if config.new is not None:
         past, new = read_new_task(config.new, past)

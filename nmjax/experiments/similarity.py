@@ -52,7 +52,7 @@ def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "
 
     ends = table()
     for column in ("task", "most like", "", "least like", ""):
-        ends.add_column(column, no_wrap=bool(column == ""))
+        ends.add_column(column, no_wrap=not column)
     for task in order:
         others = [other for other in order if other != task]
         row = [past.tasks[task]]
