@@ -77,9 +77,8 @@ def function_similarity(
 ) -> Interval:
     """Spearman's correlation float[T, T] of scores that are known by a few evaluations each.
 
-    What an architecture has of its own on a task, noise included, is shared with no other task.
-    Any correlation of the rest is as likely as any other beforehand; without evaluations an
-    interval is all but that from -1 to 1.
+    Any correlation is as likely as any other beforehand. What the encoding does not explain, noise
+    included, may have any share of the correlation of the rest, from none to all.
 
     Args:
       key: of the draws.
@@ -144,7 +143,8 @@ def draw_correlations(
     cross = amplitude * unit_matern(pool, position)
 
     def draw(key: Array) -> Array:
-        which_key, step_key, process_key, level_key, error_key, own_key = jax.random.split(key, 6)
+        which_key, step_key, process_key, level_key, *own_keys = jax.random.split(key, 7)
+        error_key, own_key, share_key = own_keys
         step = jax.random.uniform(step_key, (), y.dtype, minval=-1) / (_GRID - 1)
         correlation = jnp.clip(grid[jax.random.categorical(which_key, weights)] + step, -1, 1)
         mixing = jnp.stack([correlation, jnp.sqrt(1 - jnp.square(correlation))])
@@ -160,6 +160,8 @@ def draw_correlations(
         other = jnp.where(first, correlation, 1) * solved
         functions = prior[:, : len(pool)] + jnp.stack([one, other]) @ cross.T
         own = jax.random.normal(own_key, functions.shape, y.dtype)
+        shared = correlation * jax.random.uniform(share_key, (), y.dtype)
+        own = own.at[1].set(shared * own[0] + jnp.sqrt(1 - jnp.square(shared)) * own[1])
         return spearman(*(functions + jnp.sqrt(kernel_noise(kernel)) * own))
 
     return jax.lax.map(draw, jax.random.split(draw_key, _DRAWS))
