@@ -111,7 +111,8 @@ def draw_correlations(
     Two Gaussian processes of an unknown correlation, which is uniform beforehand (coregionalised,
     Bonilla, Chai and Williams, 2008, section 2): the correlation by its evidence, then both
     functions, drawn from the prior and corrected by what the evaluations say of them (Wilson et
-    al., 2020).
+    al., 2020). It is one correlation for all that encodings explain; of tasks that agree on a part
+    of it only, draws are too much of one mind.
 
     Args:
       key: of the draws.
