@@ -25,13 +25,15 @@ from nmjax.experiments import Mark, Result, provenance, write_result
 from nmjax.experiments.leave_one_out import prepare
 from nmjax.spaces import encode
 from nmjax.stats import bootstrap_interval, mean_interval
-from nmjax.types import Array
+from nmjax.tasks import history_scores
+from nmjax.types import Array, Metric
 
 PASTS = ("honest", "negated", "permuted", "half negated", "half permuted")
 OTHERS = (FLAT, "mean of sources", "RGPE")
 OURS = ("mixture", "adapted mixture")
 POOL = 1000
 MARKED = NUMBERS.index(20)
+SCORE = Metric("score", "as the suite's, transformed")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -53,7 +55,7 @@ def measure(
     split = nmjax.leave_one_out(suite, task)
     prepared = prepare(prepare_key, suite, split, history_size=history_size)
     metric = suite.metric_info[suite.score_metric]
-    honest = prepared.history.metrics[metric.name]
+    honest = history_scores(prepared.history, metric)
     rows = jax.random.permutation(row_key, len(suite.pool))[:POOL]
     encoding = encode(suite.space, jnp.asarray(suite.pool)[rows])
     score = nmjax.scores(suite)[split.target_index][rows]
@@ -62,8 +64,8 @@ def measure(
     def learned(how: str) -> nmjax.MetaKnowledge:
         knowledge, _ = nmjax.learn_from_history(
             jax.random.clone(prepare_key),
-            prepared.history._replace(metrics={metric.name: mislead(mislead_key, honest, how)}),
-            metric,
+            prepared.history._replace(metrics={SCORE.name: mislead(mislead_key, honest, how)}),
+            SCORE,
             np.isin(split.sources, prepared.meta_validation),
             space=suite.space,
         )

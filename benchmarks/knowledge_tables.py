@@ -39,7 +39,7 @@ def predictions() -> str:
         rows = (
             (
                 row["method"],
-                *(f"{value:.3f}" for value in row["spearman"]),
+                *map(tables.with_interval, row["spearman"], row["spearman_ci"]),
                 f"{row['nll'][at]:.3f}",
                 f"{100 * row['coverage'][at]:.1f}%",
             )
@@ -51,9 +51,32 @@ def predictions() -> str:
     return "\n\n".join(found) or tables.UNMEASURED
 
 
+def advice() -> str:
+    """Errors of what was said of held-out tasks, beside those of the trivial forecast."""
+    results = _results("advice")
+    rows = (
+        (
+            suite,
+            row["error"],
+            row["kind"],
+            f"{row['advice']:.3f}",
+            f"{row['base']:.3f}",
+            tables.with_interval(row["less"], row["ci"]),
+        )
+        for suite, result in results.items()
+        for row in result.rows
+        if "error" in row
+    )
+    header = ("suite", "error", "tasks", "advice", "mean over other tasks", "difference")
+    if not results:
+        return tables.UNMEASURED
+    return tables.with_origin(next(iter(results.values())), header, rows)
+
+
 def marks() -> str:
     """Every mark of knowledge, met or not."""
-    return tables.marks([*_results("space_risk").values(), *_results("knowledge").values()])
+    names = ("space_risk", "knowledge", "advice")
+    return tables.marks(result for name in names for result in _results(name).values())
 
 
 def _results(name: str) -> dict[str, Result]:

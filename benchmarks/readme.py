@@ -85,6 +85,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "meta-speed": meta_tables.speed,
     "meta-marks": meta_tables.marks,
     "space-risk": knowledge_tables.space_risk,
+    "advice": knowledge_tables.advice,
     "predictions": knowledge_tables.predictions,
     "knowledge-marks": knowledge_tables.marks,
 }

@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from benchmarks.held_out import parse, settings
+from benchmarks.held_out import hold_out_each, parse, settings
 from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared, prepare
+from nmjax.experiments.leave_one_out import Prepared
 from nmjax.knowledge import compute_task_similarity, source_features
 from nmjax.knowledge.similarity import MEASURES
 from nmjax.spaces import encode
@@ -38,6 +38,7 @@ def estimates(
     encoding: jax.Array,
     score: jax.Array,
     past: jax.Array,
+    context: jax.Array | None = None,
     *,
     measure: str,
 ) -> Interval:
@@ -51,7 +52,7 @@ def estimates(
             own_key, number = inputs
             seen = jnp.where(jnp.arange(max(NUMBERS)) < number, score[rows], jnp.nan)
             return compute_task_similarity(
-                own_key, knowledge, encoding[rows], seen, past, measure=measure
+                own_key, knowledge, encoding[rows], seen, past, context, measure=measure
             )
 
         return jax.lax.map(after, (jax.random.split(key, len(NUMBERS)), jnp.array(NUMBERS)))
@@ -59,8 +60,13 @@ def estimates(
     return jax.lax.map(lane, keys)
 
 
-def judge(key: jax.Array, prepared: Prepared, lanes: int) -> dict[str, np.ndarray]:
-    """By measure, how well it ranks the sources, float[L, 4]; and the coverage of one."""
+def judge(
+    key: jax.Array, prepared: Prepared, lanes: int, context: jax.Array | None = None
+) -> dict[str, np.ndarray]:
+    """By measure, how well it ranks the sources, float[L, 4]; and the coverage of one.
+
+    Contexts float[S + 1, K] are those of the sources and, last, the target; the suites have none.
+    """
     suite, split = prepared.suite, prepared.split
     row_key, lane_key = jax.random.split(key)
     table = nmjax.scores(suite)
@@ -73,8 +79,11 @@ def judge(key: jax.Array, prepared: Prepared, lanes: int) -> dict[str, np.ndarra
     encoding = encode(suite.space, jnp.asarray(suite.pool))
     past = history_scores(prepared.history, suite.metric_info[suite.score_metric])
     found = {}
+    known = prepared.knowledge, encoding, target, past
     for measure in MEASURES:
-        similarity = estimates(keys, prepared.knowledge, encoding, target, past, measure=measure)
+        if measure == "context" and context is None:
+            continue
+        similarity = estimates(keys, *known, context, measure=measure)
         told = spearman(similarity.estimate, jnp.broadcast_to(truth, similarity.estimate.shape))
         # Estimates that are all the same say nothing.
         found[measure] = np.nan_to_num(np.asarray(told))
@@ -91,12 +100,9 @@ def main() -> None:
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     judged = []
-    for t, task in enumerate(suite.tasks):
-        learn_key, judge_key = jax.random.split(jax.random.fold_in(jax.random.key(0), t))
-        split = nmjax.leave_one_out(suite, task)
-        prepared = prepare(learn_key, suite, split, history_size=arguments.history_size)
-        judged.append(judge(judge_key, prepared, arguments.lanes))
-        print(f"{task}: {time.perf_counter() - begun:.0f} s", flush=True)
+    for key, prepared in hold_out_each(suite, arguments.history_size):
+        judged.append(judge(key, prepared, arguments.lanes))
+        print(f"{prepared.split.target}: {time.perf_counter() - begun:.0f} s", flush=True)
     rows = []
     for name in judged[0]:
         values = jnp.asarray(np.stack([found[name] for found in judged]))

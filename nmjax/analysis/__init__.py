@@ -1,5 +1,6 @@
 """What a trace says: convergence here, pictures in `nmjax.analysis.plots`."""
 
+from nmjax.analysis.clusters import cluster_tasks
 from nmjax.analysis.convergence import (
     EvaluationsToReach,
     NotWorse,
@@ -20,6 +21,7 @@ __all__ = [
     "EvaluationsToReach",
     "NotWorse",
     "PoolSummary",
+    "cluster_tasks",
     "count_flops",
     "evaluations_to_reach",
     "evaluations_to_reach_interval",

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from nmjax.cli import benchmarks, history, patterns, search
+from nmjax.cli import advise, benchmarks, history, patterns, search, similarity
+from nmjax.cli.advise import AdviseConfig
 from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.history import HistoryConfig
 from nmjax.cli.patterns import PatternsConfig
+from nmjax.cli.similarity import SimilarityConfig
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.experiments.config import SearchConfig
 
@@ -18,12 +20,16 @@ _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "benchmarks": (BenchmarksConfig, benchmarks.run),
     "history": (HistoryConfig, history.run),
     "patterns": (PatternsConfig, patterns.run),
+    "similarity": (SimilarityConfig, similarity.run),
+    "advise": (AdviseConfig, advise.run),
 }
 _Command = (
     Annotated[SearchConfig, tyro.conf.subcommand("search")]
     | Annotated[BenchmarksConfig, tyro.conf.subcommand("benchmarks")]
     | Annotated[HistoryConfig, tyro.conf.subcommand("history")]
     | Annotated[PatternsConfig, tyro.conf.subcommand("patterns")]
+    | Annotated[SimilarityConfig, tyro.conf.subcommand("similarity")]
+    | Annotated[AdviseConfig, tyro.conf.subcommand("advise")]
 )
 
 

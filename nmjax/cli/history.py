@@ -22,6 +22,7 @@ from nmjax.tasks import (
     read_history,
     write_history,
 )
+from nmjax.tasks.folders import locate
 from nmjax.tasks.quality import Kind
 
 STREAMED = 2**16
@@ -37,7 +38,7 @@ class ImportConfig:
 
     Attributes:
       file: Ends in .csv, .parquet or .jsonl.
-      store: Folder, made where there is none.
+      store: Folder, made where there is none; or its URL, such as s3://BUCKET/past.
       metrics: Columns with raw values; empty or nan is a failed evaluation.
       space: Whose choices are columns too, such as nas-bench-graph.
       task: Column that names the task.
@@ -47,7 +48,7 @@ class ImportConfig:
     """
 
     file: Positional[Path]
-    store: Positional[Path]
+    store: Positional[str]
     metrics: tuple[str, ...]
     space: str
     task: str = "task"
@@ -61,11 +62,11 @@ class ShowConfig:
     """Print what a store holds.
 
     Attributes:
-      store: Folder.
+      store: Folder, or its URL.
       findings: Load all and list rows, from 0, that may not be what they should.
     """
 
-    store: Positional[Path]
+    store: Positional[str]
     findings: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
@@ -74,12 +75,12 @@ class ExportConfig:
     """Write a store's evaluations to one file.
 
     Attributes:
-      store: Folder.
+      store: Folder, or its URL.
       file: Ends in .csv, .parquet or .jsonl.
       tasks: These only.
     """
 
-    store: Positional[Path]
+    store: Positional[str]
     file: Positional[Path]
     tasks: Annotated[tuple[str, ...], arg(help_behavior_hint="(default: all)")] = ()
 
@@ -89,12 +90,12 @@ class MergeConfig:
     """Add the evaluations of stores to another of the same space, metrics and context.
 
     Attributes:
-      store: Folder to add to, made where there is none.
-      others: Folders to read.
+      store: Folder to add to, made where there is none, or its URL.
+      others: Folders or URLs to read.
     """
 
-    store: Positional[Path]
-    others: Positional[tuple[Path, ...]]
+    store: Positional[str]
+    others: Positional[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,8 @@ def _export(config: ExportConfig) -> None:
 
 def _merge(config: MergeConfig) -> None:
     stores = [open_store(folder) for folder in config.others]
-    if not stores or config.store.resolve() in [folder.resolve() for folder in config.others]:
+    place = Path(locate(config.store)).resolve()
+    if not stores or place in [Path(store.folder).resolve() for store in stores]:
         raise NmjaxError(f"Nothing to add to {config.store}; name other stores.")
     for store in stores:
         create_store(config.store, store.space, metrics=store.metrics, context=store.context)

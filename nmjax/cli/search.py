@@ -1,11 +1,11 @@
 """`nmjax search`: the main job, from past searches to a table and a run folder."""
 
-import os
 import sys
 import time
 from dataclasses import asdict, replace
 from typing import Any
 
+from nmjax.cli.compiled import keep_compiled
 from nmjax.errors import NmjaxError
 from nmjax.experiments.config import DEFAULT_TARGETS, SearchConfig
 
@@ -27,7 +27,7 @@ def run(config: SearchConfig) -> None:
     from nmjax.tasks import leave_one_out, load_suite
 
     begun = time.perf_counter()
-    _keep_compiled()
+    keep_compiled()
     suite = load_suite(config.benchmark, data=config.data)
     target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
     config = replace(config, target=target)
@@ -63,17 +63,6 @@ def run(config: SearchConfig) -> None:
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
         console.print(report.summary_table(prepared, rows))
         console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
-
-
-def _keep_compiled() -> None:
-    """Keep compiled programs between runs, where the user has not chosen a folder for them."""
-    import jax
-
-    from nmjax.tasks.store import cache_folder
-
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _check_numbers(config: SearchConfig) -> None:

@@ -45,7 +45,7 @@ class PastSearches(NamedTuple):
 
 def past_of_store(
     key: Array,
-    folder: Path,
+    folder: str | Path,
     score: str | None = None,
     cost: str | None = None,
     *,
@@ -57,7 +57,7 @@ def past_of_store(
 
     Args:
       key: of the draws.
-      folder: of the store.
+      folder: of the store; a path or a URL.
       score: name of a metric; the store's first one by default.
       cost: name of a metric of which less is better and which is compared by ratios, if any.
       direction: which way the score is better.
@@ -75,7 +75,7 @@ def past_of_store(
     found = check_quality(drawn, store.space, tasks=names)
     kept = keep_out(drawn, [finding for finding in found if finding.kind in KEPT_OUT])
     return PastSearches(
-        folder.resolve().name,
+        Path(store.folder).resolve().name,
         store.space,
         names,
         kept,

@@ -8,7 +8,9 @@ from nmjax.knowledge.adapted import (
     restrict_space,
     to_original,
 )
+from nmjax.knowledge.context import context_similarity, source_correlations
 from nmjax.knowledge.continual import num_sources, update, with_capacity
+from nmjax.knowledge.embedding import embedding_similarity, task_embedding
 from nmjax.knowledge.features import PoolFeatures, pool_features
 from nmjax.knowledge.information import (
     compute_information_gain,
@@ -30,6 +32,7 @@ from nmjax.knowledge.mapping import (
     shared_names,
 )
 from nmjax.knowledge.mixture import mixture_log_weights
+from nmjax.knowledge.pairwise import function_similarity, pairwise_similarity
 from nmjax.knowledge.rgpe import rgpe_weights, sample_left_out, sample_sources
 from nmjax.knowledge.sampling import (
     SamplingDistribution,
@@ -71,13 +74,16 @@ __all__ = [
     "adapt_space",
     "compute_information_gain",
     "compute_task_similarity",
+    "context_similarity",
     "context_weights",
     "counterparts",
     "distribution_similarity",
+    "embedding_similarity",
     "evidence_similarity",
     "expected_information_gain",
     "fit_context",
     "from_original",
+    "function_similarity",
     "join_histories",
     "learn_from_history",
     "map_architectures",
@@ -85,6 +91,7 @@ __all__ = [
     "mixture_log_weights",
     "nearest_architectures",
     "num_sources",
+    "pairwise_similarity",
     "pool_features",
     "predicted_history",
     "rank_similarity",
@@ -102,7 +109,9 @@ __all__ = [
     "shared_encoding",
     "shared_names",
     "single_source_priors",
+    "source_correlations",
     "source_features",
+    "task_embedding",
     "to_original",
     "transfer_knowledge",
     "truncate_sampling",

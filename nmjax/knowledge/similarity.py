@@ -11,7 +11,15 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.knowledge.features import pool_features
+from nmjax.knowledge.context import context_similarity, source_correlations
+from nmjax.knowledge.embedding import embedding_similarity
+from nmjax.knowledge.features import pool_features, standardise_encoding
+from nmjax.knowledge.resample import (
+    INTERVAL_LEVEL,
+    bootstrap_weights,
+    normalised,
+    standardised,
+)
 from nmjax.knowledge.rgpe import (
     misranked_by_all,
     rgpe_weights,
@@ -23,9 +31,7 @@ from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.stats import Interval, central_range, draws_interval, wasserstein
 from nmjax.types import Array
 
-MEASURES = ("rank", "evidence", "rgpe", "distribution")
-INTERVAL_LEVEL = 0.95
-_RESAMPLES = 400
+MEASURES = ("rank", "evidence", "rgpe", "distribution", "embedding", "context")
 _DRAWS = 128
 
 
@@ -35,6 +41,7 @@ def compute_task_similarity(
     encoding: Array,
     score: Array,
     source_score: Array | None = None,
+    context: Array | None = None,
     *,
     measure: str = "rank",
     warp: str = "compress",
@@ -50,14 +57,17 @@ def compute_task_similarity(
       score: float[n], higher is better; NaN where there is none or the evaluation failed.
       source_score: float[S, M], of the sources' evaluations, NaN not counting; what
         "distribution" reads, and no other measure.
+      context: float[S + 1, K], of the sources and, last, the target; what "context" reads, and no
+        other measure, while it reads no evaluation.
       measure: "rank", `rank_similarity` of what the sources predict; "evidence",
         `evidence_similarity`; "rgpe", `rgpe_similarity`; "distribution",
-        `distribution_similarity`.
+        `distribution_similarity`; "embedding", `embedding_similarity`; "context",
+        `context_similarity`.
       warp: of the scores that "evidence" and "rgpe" model, a name of `predictors.normalise`.
 
     Raises:
-      NmjaxError: no measure has that name, shapes do not fit, or "distribution" without the
-        sources' scores.
+      NmjaxError: no measure has that name, shapes do not fit, "distribution" without the sources'
+        scores, or "context" without contexts.
     """
     sources = len(knowledge.sources.constant)
     if measure not in MEASURES:
@@ -74,9 +84,21 @@ def compute_task_similarity(
                 f"for {sources} sources; to compare distributions give float[{sources}, M]."
             )
         return distribution_similarity(key, source_score, score)
+    if measure == "context":
+        if context is None or context.ndim != 2 or len(context) != sources + 1:
+            raise NmjaxError(
+                f"Got contexts {None if context is None else list(context.shape)} of {sources} "
+                f"sources and a target; to compare contexts give float[{sources + 1}, K]."
+            )
+        return context_similarity(key, context, source_correlations(knowledge.sources))
     pool = pool_features(knowledge, encoding).pool
+    predicted = pool.features[:, source_features(sources)]
     if measure == "rank":
-        return rank_similarity(key, pool.features[:, source_features(sources)], score)
+        return rank_similarity(key, predicted, score)
+    if measure == "embedding":
+        params = knowledge.params
+        x = standardise_encoding(params.location, params.scale, encoding)
+        return embedding_similarity(key, params.network, x, predicted, score)
     warped = get_warp(warp)(score)
     if measure == "evidence":
         return evidence_similarity(key, single_source_priors(knowledge), pool, warped)
@@ -102,7 +124,7 @@ def rank_similarity(key: Array, predicted: Array, score: Array) -> Interval:
       score: float[n]; NaN does not count.
     """
     weight_key, unseen_key = jax.random.split(key)
-    weights = _bootstrap_weights(weight_key, ~jnp.isnan(score))
+    weights = bootstrap_weights(weight_key, ~jnp.isnan(score))
     order = jnp.nan_to_num(jnp.sign(score[:, None] - score[None, :]))
     agrees = jnp.sign(predicted[:, None] - predicted[None, :]) * order[..., None]
     seen = jnp.einsum("bi,bj,ijs->bs", weights, weights, agrees)
@@ -138,7 +160,7 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
     _, so_far = condition_pool(prior, pool, rows, score)
     added = jnp.diff(so_far, axis=0, prepend=jnp.zeros_like(so_far[:1]))
     counts = ~jnp.isnan(score)
-    weights = _normalised(_bootstrap_weights(weight_key, counts))
+    weights = normalised(bootstrap_weights(weight_key, counts))
     resampled = jnp.sum(counts).astype(added.dtype) * (weights @ added)
     prior_shape = (resampled.shape[0], added.shape[1])
     log_prior = jnp.log(jax.random.exponential(prior_key, prior_shape, added.dtype))
@@ -162,7 +184,7 @@ def rgpe_similarity(key: Array, source_draws: Array, target_draws: Array, score:
     """
     weight_key, unseen_key = jax.random.split(key)
     wrong = misranked_by_all(source_draws, target_draws, score)
-    weights = _bootstrap_weights(weight_key, ~jnp.isnan(score))
+    weights = bootstrap_weights(weight_key, ~jnp.isnan(score))
     unseen = 1 - jnp.square(jnp.sum(weights, axis=-1))
     unknown = jax.random.uniform(unseen_key, (len(weights), 1, wrong.shape[1]), wrong.dtype)
     loss = jnp.einsum("bi,bj,rmij->brm", weights, weights, wrong)
@@ -184,42 +206,23 @@ def distribution_similarity(key: Array, source_score: Array, score: Array) -> In
     """
     source_key, target_key = jax.random.split(key)
     counts, source_counts = ~jnp.isnan(score), ~jnp.isnan(source_score)
-    drawn = _normalised(_bootstrap_weights(target_key, counts))
+    drawn = normalised(bootstrap_weights(target_key, counts))
     sources = source_score.shape[0]
-    source_drawn = jax.vmap(lambda key, counts: _normalised(_bootstrap_weights(key, counts)))(
+    source_drawn = jax.vmap(lambda key, counts: normalised(bootstrap_weights(key, counts)))(
         jax.random.split(source_key, sources), source_counts
     )
 
     def alike(source: Array, source_weight: Array, weight: Array) -> Array:
-        source, target = _standardised(source, source_weight), _standardised(score, weight)
+        source, target = standardised(source, source_weight), standardised(score, weight)
         return jnp.exp(-wasserstein(source, target, source_weight, weight))
 
     over_draws = jax.vmap(alike, in_axes=(None, 0, 0))
     resampled = jax.vmap(over_draws, in_axes=(0, 0, None))(source_score, source_drawn, drawn)
-    equal = _normalised(counts.astype(drawn.dtype))
-    source_equal = _normalised(source_counts.astype(drawn.dtype))
+    equal = normalised(counts.astype(drawn.dtype))
+    source_equal = normalised(source_counts.astype(drawn.dtype))
     estimate = jax.vmap(alike, in_axes=(0, 0, None))(source_score, source_equal, equal)
     low, high = central_range(resampled.T, level=INTERVAL_LEVEL)
     enough = jnp.sum(counts) > 1
     return Interval(
         jnp.where(enough, estimate, 0.5), jnp.where(enough, low, 0), jnp.where(enough, high, 1)
     )
-
-
-def _bootstrap_weights(key: Array, counts: Array) -> Array:
-    """Weights float[B, n] of what was evaluated; 1 less their sum is that of what was not."""
-    drawn = jax.random.exponential(key, (_RESAMPLES, counts.shape[0] + 1))
-    drawn = drawn * jnp.append(counts, True)[None, :].astype(drawn.dtype)
-    return drawn[:, :-1] / jnp.sum(drawn, axis=-1, keepdims=True)
-
-
-def _normalised(weights: Array) -> Array:
-    return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-12)
-
-
-def _standardised(values: Array, weights: Array) -> Array:
-    """Values float[n] of zero mean and unit variance under weights float[n]; 0 for NaN."""
-    counts = ~jnp.isnan(values)
-    centred = jnp.where(counts, values - weights @ jnp.where(counts, values, 0), 0)
-    variance = weights @ jnp.square(centred)
-    return jnp.where(variance > 0, centred / jnp.sqrt(jnp.where(variance > 0, variance, 1)), 0)

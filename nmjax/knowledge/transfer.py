@@ -8,7 +8,8 @@ from jax.typing import ArrayLike
 
 from nmjax.knowledge.features import pool_features
 from nmjax.knowledge.mixture import mixture_log_weights
-from nmjax.knowledge.similarity import INTERVAL_LEVEL, compute_task_similarity
+from nmjax.knowledge.resample import INTERVAL_LEVEL
+from nmjax.knowledge.similarity import compute_task_similarity
 from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.predictors import PoolPrior, condition_pool, get_warp
 from nmjax.stats import Interval
@@ -23,6 +24,7 @@ def transfer_knowledge(
     encoding: Array,
     score: Array,
     source_score: Array | None = None,
+    context: Array | None = None,
     *,
     measure: str = "rank",
     warp: str = "compress",
@@ -46,8 +48,9 @@ def transfer_knowledge(
       knowledge: of S sources.
       encoding: float[n, D], of the target's evaluations; any numbers where there is none.
       score: float[n], higher is better; NaN where there is none or the evaluation failed. With
-        none at all, prior and confidence stay as they were, up to rounding.
+        none at all, prior and confidence stay as they were, up to rounding and but for "context".
       source_score: float[S, M], what "distribution" reads.
+      context: float[S + 1, K], what "context" reads.
       measure: of similarity, a name that `compute_task_similarity` knows.
       warp: of the scores, as the search's, a name of `predictors.normalise`.
       floor: the least share of its weight that a component keeps, in (0, 1).
@@ -56,7 +59,7 @@ def transfer_knowledge(
       NmjaxError: those of `compute_task_similarity`.
     """
     similarity = compute_task_similarity(
-        key, knowledge, encoding, score, source_score, measure=measure, warp=warp
+        key, knowledge, encoding, score, source_score, context, measure=measure, warp=warp
     )
     pool = pool_features(knowledge, encoding).pool
     rows = jnp.arange(score.shape[0], dtype=jnp.int32)

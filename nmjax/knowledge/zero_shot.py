@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge.context import context_scale
 from nmjax.knowledge.features import predict_sources
 from nmjax.knowledge.past import standardise_past
 from nmjax.knowledge.shares import share_among_sources
@@ -46,7 +47,7 @@ def context_weights(source_context: Array, target_context: Array, length: Array)
 
     Equal for an infinite length, or where there is no context (K = 0).
     """
-    between = (source_context - target_context[None, :]) / _scale(source_context)[None, :]
+    between = (source_context - target_context[None, :]) / context_scale(source_context)[None, :]
     return jax.nn.softmax(-0.5 * jnp.sum(jnp.square(between), axis=-1) / jnp.square(length))
 
 
@@ -78,7 +79,7 @@ def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
         correlation = jnp.nan_to_num(spearman(together, score))
         return -0.5 * jnp.log1p(-jnp.square(jnp.clip(correlation, 0, 0.9999)))
 
-    between = (context[:, None] - context[None]) / _scale(context)[None, None, :]
+    between = (context[:, None] - context[None]) / context_scale(context)[None, None, :]
     typical = jnp.sqrt(jnp.sum(jnp.square(between)) / (number * (number - 1)))
     lengths = jnp.maximum(typical, 1e-6) * jnp.asarray(_LENGTHS, context.dtype)
     told = jax.lax.map(information, lengths)
@@ -143,9 +144,3 @@ def _cross_predictions(
         return predict_sources(knowledge.sources, position)
 
     return jax.lax.map(predict, past.x), past.y
-
-
-def _scale(context: Array) -> Array:
-    """Standard deviations float[K] over tasks, 1 where all are the same."""
-    scale = jnp.std(context, axis=0)
-    return jnp.where(scale > 0, scale, 1)

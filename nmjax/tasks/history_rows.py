@@ -1,11 +1,12 @@
 """Evaluations into and out of a `HistoryStore`: append, count, load, stream."""
 
+import io
 import itertools
+import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -13,14 +14,16 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.tasks.folders import folder_at
 from nmjax.tasks.history import make_history, stack_tasks
-from nmjax.tasks.history_store import HistoryStore
-from nmjax.tasks.store import whole_file
+from nmjax.tasks.history_store import MANIFEST, HistoryStore
 from nmjax.types import History
 
 LONGEST_NAME = 200
 """Bytes of a task's quoted name, so that its folder's name is one that file systems allow."""
 ROW_GROUP = 2**16
+DESCRIBED = b"nmjax.history"
+"""Key of the manifest's text among a file's own."""
 _BATCHES = itertools.count()
 
 
@@ -31,9 +34,10 @@ def append_evaluations(
     metrics: Mapping[str, ArrayLike],
     context: Sequence[float] | np.ndarray = (),
 ) -> None:
-    """Add evaluations of one task, all or none; they are on disk when this returns.
+    """Add evaluations of one task, all or none; they are kept for good when this returns.
 
-    Each call makes a file: gather evaluations into batches where many are to come.
+    Each call makes a file: gather evaluations into batches where many are to come. A call that
+    raises an OSError may have added them, as where a network failed before the answer came.
 
     Args:
       store: where to.
@@ -65,8 +69,8 @@ def append_evaluations(
         told[None],
         space=store.space,
     )
-    folder = _task_folder(store, task)
-    for first in itertools.islice(_parts(store, folder.glob("*.parquet"), 1), 1):
+    folder = _task_folder(task)
+    for first in itertools.islice(_parts(store, folder_at(store.folder).find(folder), 1), 1):
         _, _, known = _arrays(store, first, task)
         if not np.array_equal(known, told, equal_nan=True):
             raise _other_context(task, known, told)
@@ -96,8 +100,8 @@ def append_history(store: HistoryStore, history: History, tasks: Sequence[str]) 
 
 def list_tasks(store: HistoryStore) -> tuple[str, ...]:
     """The tasks with evaluations, by name; opens no file."""
-    folders = [path for path in store.folder.glob("task=*") if any(path.glob("*.parquet"))]
-    return tuple(sorted(unquote(path.name.split("=", 1)[1]) for path in folders))
+    folders = {name.split("/")[0] for name in folder_at(store.folder).find("*")}
+    return tuple(sorted(unquote(f.removeprefix("task=")) for f in folders if f.startswith("task=")))
 
 
 def count_evaluations(store: HistoryStore) -> dict[str, int]:
@@ -107,7 +111,8 @@ def count_evaluations(store: HistoryStore) -> dict[str, int]:
       NmjaxError: a file is damaged.
     """
     return {
-        task: sum(_num_rows(path) for path in _files(store, task)) for task in list_tasks(store)
+        task: sum(_num_rows(store, name) for name in _files(store, task))
+        for task in list_tasks(store)
     }
 
 
@@ -166,17 +171,17 @@ def iter_batches(
             yield task, _batch(store, task, waiting, batch_size)
 
 
-def _task_folder(store: HistoryStore, task: str) -> Path:
+def _task_folder(task: str) -> str:
     name = quote(task, safe="")
     if not 1 <= len(name) <= LONGEST_NAME:
         raise NmjaxError(
             f"Task {task!r} is {len(name)} bytes when quoted, expected 1 to {LONGEST_NAME}."
         )
-    return store.folder / f"task={name}"
+    return f"task={name}"
 
 
-def _files(store: HistoryStore, task: str) -> list[Path]:
-    if files := sorted(_task_folder(store, task).glob("*.parquet")):
+def _files(store: HistoryStore, task: str) -> list[str]:
+    if files := folder_at(store.folder).find(_task_folder(task)):
         return files
     raise unknown_name(f"task of {store.folder}", task, list_tasks(store))
 
@@ -188,7 +193,7 @@ def _schema(store: HistoryStore) -> Any:
     return pa.schema([*choices, *((n, pa.float32()) for n in (*store.metrics, *store.context))])
 
 
-def _write_batch(store: HistoryStore, folder: Path, history: History) -> None:
+def _write_batch(store: HistoryStore, folder: str, history: History) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -196,35 +201,45 @@ def _write_batch(store: HistoryStore, folder: Path, history: History) -> None:
     values = [np.asarray(history.metrics[name])[0] for name in store.metrics]
     told = [np.full(len(rows), number) for number in np.asarray(history.context)[0]]
     table = pa.table([*rows.T, *values, *told], schema=_schema(store))
+    table = table.replace_schema_metadata({DESCRIBED: store.manifest})
     name = f"{time.time_ns():020d}-{next(_BATCHES):08d}-{uuid.uuid4().hex}.parquet"
-    with whole_file(folder / name) as file:
-        parquet.write_table(table, file, row_group_size=ROW_GROUP)
+    content = io.BytesIO()
+    parquet.write_table(table, content, row_group_size=ROW_GROUP)
+    folder_at(store.folder).put(f"{folder}/{name}", content.getvalue())
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(store: HistoryStore, name: str) -> Iterator[Any]:
     """A batch's file; what is found wrong in it within the block names it."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with folder_at(store.folder).open(name) as raw, parquet.ParquetFile(raw) as file:
+            told = (file.metadata.metadata or {}).get(DESCRIBED, store.manifest)
+            if told != store.manifest and json.loads(told) != json.loads(store.manifest):
+                raise NmjaxError(
+                    f"{store.folder}/{name} holds rows of another history than {MANIFEST} "
+                    "describes: move it to a folder of its own."
+                )
             yield file
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise NmjaxError(f"{path} cannot be read as a batch of evaluations: {error}") from error
+        raise NmjaxError(
+            f"{store.folder}/{name} cannot be read as a batch of evaluations: {error}"
+        ) from error
 
 
-def _num_rows(path: Path) -> int:
-    with _opened(path) as file:
+def _num_rows(store: HistoryStore, name: str) -> int:
+    with _opened(store, name) as file:
         return file.metadata.num_rows
 
 
-def _parts(store: HistoryStore, files: Iterable[Path], size: int) -> Iterator[Any]:
+def _parts(store: HistoryStore, files: Iterable[str], size: int) -> Iterator[Any]:
     """The rows of `files` as tables of at most `size` rows, each from one file."""
     import pyarrow as pa
 
-    for path in files:
-        with _opened(path) as file:
+    for name in files:
+        with _opened(store, name) as file:
             parts = file.iter_batches(size, columns=store.columns)
             yield from (pa.Table.from_batches([part]).select(store.columns) for part in parts)
 

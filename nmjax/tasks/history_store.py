@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space, catalog, get_space
+from nmjax.tasks.folders import folder_at, locate
 from nmjax.tasks.importers import check_discrete
-from nmjax.tasks.store import whole_file
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -22,18 +22,22 @@ class HistoryStore:
     `manifest.json` is written once and never changed. `task=NAME/`, with NAME percent-encoded,
     holds a task's rows, a Parquet file for each append: choices as int32 option indices, metrics
     and context as float32. A file appears wholly or not at all and is never written again, so a
-    killed writer loses at most the append in flight, and several processes, on one machine or on
-    a file system that they share, lose none of each other's. Readers see what had appeared when
-    they looked. Other tools read the folder as a hive-partitioned data set.
+    killed writer loses at most the append in flight, and several processes, wherever they are,
+    lose none of each other's. Readers see what had appeared when they looked. Other tools read
+    the folder as a hive-partitioned data set.
+
+    Each file of rows repeats the manifest. A server that does not know conditional requests, as
+    S3, Google's and Azure's do, may keep the last of several manifests that were made at once;
+    then rows that another describes are refused, not misread.
 
     Attributes:
-      folder: on a local or mounted file system, not an object store.
+      folder: a path, or the URL of an object store.
       space: of the architectures.
       metrics: names of the metrics, raw values.
       context: K names of what is known of a task before any evaluation.
     """
 
-    folder: Path
+    folder: str | Path
     space: Space
     metrics: tuple[str, ...]
     context: tuple[str, ...] = ()
@@ -43,33 +47,52 @@ class HistoryStore:
         """Of a file of rows: choices, metrics, context."""
         return [*(choice.name for choice in self.space.choices), *self.metrics, *self.context]
 
+    @cached_property
+    def manifest(self) -> bytes:
+        """What `manifest.json` says."""
+        choices = [asdict(choice) for choice in self.space.choices]
+        description = {
+            "schema": SCHEMA,
+            "space": {"name": self.space.name, "choices": choices},
+            "metrics": self.metrics,
+            "context": self.context,
+        }
+        return json.dumps(description, indent=1).encode()
+
 
 def create_store(
     folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
 ) -> HistoryStore:
     """The store in `folder`, made where there is none; any number of processes may do so at once.
 
+    Args:
+      folder: a path, or a URL: s3://BUCKET/..., gs:// or az://, with the extra s3, gcs or azure.
+        What they need to be reached is set as for s3fs, gcsfs and adlfs.
+      space: of the architectures.
+      metrics: names of the metrics, raw values.
+      context: names of what is known of a task before any evaluation.
+
     Raises:
       NmjaxError: the folder holds a store of something else, the space has real-valued choices,
-        there is no metric, or two columns would share a name.
+        there is no metric, two columns would share a name, or nothing can be written there.
     """
     check_discrete(space)
-    store = HistoryStore(Path(folder), space, tuple(metrics), tuple(context))
+    store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context))
     names = ["task", *store.columns]
     if not metrics or len(set(names)) < len(names):
         raise NmjaxError(
             f"Columns {names} came, expected at least one metric and no name twice: rename one."
         )
     try:
-        with whole_file(store.folder / MANIFEST, new=True) as file:
-            file.write(json.dumps(_description(store), indent=1).encode())
-    except FileExistsError:
-        found = open_store(folder, space)
-        if (found.metrics, found.context) != (store.metrics, store.context):
-            raise NmjaxError(
-                f"{folder} holds metrics {found.metrics} and context {found.context}, not "
-                f"{store.metrics} and {store.context}: open it with open_store, or name another."
-            ) from None
+        folder_at(store.folder).create(MANIFEST, store.manifest)
+    except OSError as error:
+        raise NmjaxError(f"{folder} cannot hold a history: {error}") from error
+    found = open_store(folder, space)
+    if (found.metrics, found.context) != (store.metrics, store.context):
+        raise NmjaxError(
+            f"{folder} holds metrics {found.metrics} and context {found.context}, not "
+            f"{store.metrics} and {store.context}: open it with open_store, or name another."
+        )
     return store
 
 
@@ -85,9 +108,11 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
     Raises:
       NmjaxError: there is no store, its manifest cannot be read, or its space is another.
     """
-    path = Path(folder) / MANIFEST
+    location = locate(folder)
+    path = f"{location}/{MANIFEST}"
     try:
-        told = json.loads(path.read_text())
+        with folder_at(location).open(MANIFEST) as file:
+            told = json.loads(file.read())
         if told["schema"] != SCHEMA:
             raise NmjaxError(
                 f"{path} has schema {told['schema']}, expected {SCHEMA}: use the version of nmjax "
@@ -110,14 +135,4 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
             f"{[c.name for c in space.choices]}, or their options differ: give the space that it "
             "was made with."
         )
-    return HistoryStore(Path(folder), space, metrics, context)
-
-
-def _description(store: HistoryStore) -> dict[str, Any]:
-    choices = [asdict(choice) for choice in store.space.choices]
-    return {
-        "schema": SCHEMA,
-        "space": {"name": store.space.name, "choices": choices},
-        "metrics": store.metrics,
-        "context": store.context,
-    }
+    return HistoryStore(location, space, metrics, context)

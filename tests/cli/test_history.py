@@ -72,6 +72,20 @@ def test_stores_are_merged(capsys):
     assert count_evaluations(open_store("all")) == {"cora": 6, "cs": 2}
 
 
+def test_stores_have_urls(capsys, tmp_path):
+    past, all_of_it = f"memory:/{tmp_path}/past", f"memory:/{tmp_path}/all"
+    text = nmjax(capsys, "import", "past.csv", past, *FLAGS)
+    assert f"Added 4 of 4 evaluations of 2 tasks to {past}." in text
+    nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    nmjax(capsys, "merge", all_of_it, past, "kept")
+    shown = nmjax(capsys, "show", all_of_it)
+    assert [line.split() for line in shown.splitlines()[-2:]] == [["cora", "6"], ["cs", "2"]]
+    assert "Wrote 8" in nmjax(capsys, "export", all_of_it, "out.csv")
+    assert "name other stores" in nmjax(capsys, "merge", f"{past}/", past, code=2)
+    assert "memory://absent holds no history" in nmjax(capsys, "show", "memory://absent", code=2)
+    assert "mount it" in nmjax(capsys, "show", "sftp://host/past", code=2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -5,7 +5,14 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.experiments.past import past_of_store, past_of_suite
 from nmjax.spaces import Choice, Space
-from nmjax.tasks import append_evaluations, create_store, list_suites
+from nmjax.tasks import (
+    append_evaluations,
+    append_history,
+    create_store,
+    list_suites,
+    load_history,
+    open_store,
+)
 
 SPACE = Space("toy", (Choice("a", "wxyz"), Choice("b", "uvst")))
 
@@ -35,6 +42,15 @@ def test_each_architecture_counts_once(folder):
     for task in range(2):
         rows = past.history.architecture[task][past.history.mask[task]]
         assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+def test_a_past_may_be_on_an_object_store(folder):
+    url = f"memory:/{folder}"
+    store = create_store(url, SPACE, metrics=("acc", "loss"))
+    append_history(store, *load_history(open_store(folder)))
+    past, local = (past_of_store(key(), place, evaluations=100) for place in (url, folder))
+    assert (past.name, past.tasks) == (local.name, local.tasks)
+    jax.tree.map(np.testing.assert_array_equal, past.history, local.history)
 
 
 def test_few_are_drawn_at_random_with_their_metrics(folder):

@@ -172,7 +172,7 @@ def mean_similarity(how, number, measure, lanes=8):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("measure", ["rank", "evidence", "rgpe"])
+@pytest.mark.parametrize("measure", ["rank", "evidence", "rgpe", "embedding"])
 def test_sources_that_mislead_are_found_out(measure):
     """Every other source is negated; what is known of it narrows with evaluations."""
     none, few, many = mean_similarity("half negated", (0, 5, 20), measure)
@@ -205,3 +205,8 @@ def test_what_does_not_fit_is_refused():
     for past in (None, jnp.zeros((SOURCES - 1, ROWS))):
         with pytest.raises(NmjaxError, match=f"{SOURCES} sources"):
             compute_task_similarity(key, knowledge, encoding, NONE, past, measure="distribution")
+    for context in (None, jnp.zeros((SOURCES, 2))):
+        with pytest.raises(NmjaxError, match=f"float\\[{SOURCES + 1}, K\\]"):
+            compute_task_similarity(
+                key, knowledge, encoding, NONE, context=context, measure="context"
+            )

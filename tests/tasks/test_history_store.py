@@ -3,8 +3,10 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
+import fsspec
 import jax
 import numpy as np
 import pyarrow.dataset as ds
@@ -26,12 +28,23 @@ from nmjax.tasks import (
     stack_tasks,
 )
 
+SPACE = Space("toy", (Choice("op", ("a", "b", "c")),))
 WRITERS = Path(__file__).with_name("writers.py")
 
 
+@pytest.fixture(params=["local", "memory"])
+def place(request, tmp_path):
+    """A folder of a file system, and the URL of one of an object store."""
+    if request.param == "local":
+        yield str(tmp_path)
+    else:
+        yield f"memory:/{tmp_path}"
+        fsspec.filesystem("memory").store.clear()
+
+
 @pytest.fixture
-def store(tmp_path, space):
-    return create_store(tmp_path / "past", space, metrics=("acc", "time"))
+def store(place, space):
+    return create_store(f"{place}/past", space, metrics=("acc", "time"))
 
 
 @pytest.fixture
@@ -44,13 +57,24 @@ def history(suite):
     )
 
 
-def run_writers(mode, folder):
-    subprocess.run([sys.executable, WRITERS, mode, folder], check=True)
+def files_in(folder):
+    """The file system of a folder, its path there, and the names of all files below."""
+    system, root = fsspec.core.url_to_fs(str(folder))
+    return system, root, [path.removeprefix(f"{root}/") for path in system.find(root)]
 
 
-def logged(folder):
-    logs = folder.parent.glob(f"{folder.name}.*")
-    return {int(line) for log in logs for line in log.read_text().split()}
+def spoil(store, task):
+    """Overwrite the files of a task."""
+    system, root, names = files_in(store.folder)
+    for name in names:
+        if name.startswith(f"task={task}/"):
+            system.pipe_file(f"{root}/{name}", b"nonsense")
+
+
+def run_writers(mode, folder, logs):
+    """Let them write; which batches they were told had arrived."""
+    subprocess.run([sys.executable, WRITERS, mode, folder, logs], check=True)
+    return {int(line) for log in logs.glob("*.log") for line in log.read_text().split()}
 
 
 def test_histories_come_back(store, space, history):
@@ -72,18 +96,16 @@ def test_appends_follow_one_another(store):
 
 
 @pytest.mark.parametrize("task", ["a/b", "..", "=", "x=y", "é %2F", "A b.parquet", "task=t"])
-def test_tasks_have_any_name(store, task):
+def test_tasks_have_any_name(place, store, task):
     append_evaluations(store, task, [[0, 0, 0, 0]], {"acc": [1.0], "time": [2.0]})
     assert count_evaluations(open_store(store.folder)) == {task: 1}
     assert load_history(store)[1] == (task,)
-    files = [path for path in store.folder.parent.rglob("*") if path.is_file()]
-    assert {path.parent.parent for path in files} == {store.folder, store.folder.parent}
+    assert sorted(name.count("/") for name in files_in(place)[2]) == [1, 2]
 
 
 def test_one_task_is_read_without_opening_another(store, history):
     append_history(store, history, ("b", "e"))
-    for file in store.folder.glob("task=b/*.parquet"):
-        file.write_bytes(b"nonsense")
+    spoil(store, "b")
     found, tasks = load_history(store, ("e",))
     assert tasks == ("e",)
     np.testing.assert_array_equal(found.metrics["acc"][0], history.metrics["acc"][1, :20])
@@ -95,10 +117,45 @@ def test_one_task_is_read_without_opening_another(store, history):
 
 def test_files_of_other_columns_are_refused(store):
     append_evaluations(store, "t", [[0, 0, 0, 0]], {"acc": [1.0], "time": [2.0]})
-    (file,) = store.folder.glob("task=t/*.parquet")
-    parquet.write_table(parquet.read_table(file, partitioning=None).drop(["acc"]), file)
+    system, root, (_, name) = files_in(store.folder)
+    table = parquet.read_table(f"{root}/{name}", filesystem=system, partitioning=None)
+    parquet.write_table(table.drop(["acc"]), f"{root}/{name}", filesystem=system)
     with pytest.raises(NmjaxError, match=r"cannot be read.*acc"):
         load_history(store)
+
+
+def test_rows_of_another_history_are_refused(store, space):
+    """As where two are made at once on a server that keeps the last manifest."""
+    row = {"architecture": [[0, 0, 0, 0]], "metrics": {"acc": [1.0], "time": [2.0]}}
+    append_evaluations(store, "mine", **row)
+    system, root, _ = files_in(store.folder)
+    system.rm_file(f"{root}/manifest.json")
+    turned = Choice("op", ("none", "skip", "gat"))
+    other = Space("toy", (space.choices[0], turned, *space.choices[2:]))
+    winner = create_store(store.folder, other, metrics=store.metrics)
+    append_evaluations(winner, "theirs", **row)
+    assert load_history(winner, ("theirs",))[0].mask.sum() == 1
+    for refused in (
+        lambda: load_history(open_store(store.folder)),
+        lambda: count_evaluations(winner),
+        lambda: append_evaluations(winner, "mine", **row),
+        lambda: append_evaluations(store, "theirs", **row),
+    ):
+        with pytest.raises(NmjaxError, match="rows of another history than manifest"):
+            refused()
+
+
+def test_rows_of_an_equal_space_or_without_a_description_are_read(store, space):
+    row = {"architecture": [[0, 0, 1, 0]], "metrics": {"acc": [1.0], "time": [2.0]}}
+    width = Choice("width", (16.0, 64.0, 256.0), kind="ordinal", scale="log")
+    equal = Space("toy", (*space.choices[:2], width, space.choices[3]))
+    append_evaluations(open_store(store.folder, equal), "t", **row)
+    assert load_history(store)[0].mask.sum() == 1
+    system, root, (_, name) = files_in(store.folder)
+    table = parquet.read_table(f"{root}/{name}", filesystem=system, partitioning=None)
+    bare = table.replace_schema_metadata(None)
+    parquet.write_table(bare, f"{root}/{name}", filesystem=system)
+    assert load_history(store)[0].mask.sum() == 1
 
 
 def test_batches_have_one_shape_whatever_the_appends(store, history):
@@ -128,23 +185,23 @@ def test_streaming_opens_files_as_they_come(store, history):
     append_history(store, history, ("b", "e"))
     batches = iter_batches(store, ("b", "e"), batch_size=36)
     next(batches)
-    for file in store.folder.glob("task=e/*.parquet"):
-        file.write_bytes(b"nonsense")
+    spoil(store, "e")
     with pytest.raises(NmjaxError, match="task=e"):
         next(batches)
 
 
 def test_other_tools_read_the_folder(store, history):
     append_history(store, history, ("b", "e"))
+    system, root, _ = files_in(store.folder)
     table = ds.dataset(
-        store.folder, format="parquet", partitioning="hive", exclude_invalid_files=True
+        root, filesystem=system, format="parquet", partitioning="hive", exclude_invalid_files=True
     ).to_table(filter=ds.field("task") == "e")
     np.testing.assert_array_equal(table["op"].to_numpy(), history.architecture[1, :20, 1])
     np.testing.assert_array_equal(table["acc"].to_numpy(), history.metrics["acc"][1, :20])
 
 
-def test_contexts_are_kept_and_are_one_a_task(tmp_path, space):
-    store = create_store(tmp_path / "past", space, metrics=("acc",), context=("rows", "density"))
+def test_contexts_are_kept_and_are_one_a_task(place, space):
+    store = create_store(place, space, metrics=("acc",), context=("rows", "density"))
     row, value = [[0, 0, 0, 0]], {"acc": [1.0]}
     append_evaluations(store, "a", row, value, [5.0, np.nan])
     append_evaluations(store, "a", row, value, [5.0, np.nan])
@@ -159,14 +216,14 @@ def test_contexts_are_kept_and_are_one_a_task(tmp_path, space):
     np.testing.assert_array_equal(found.mask, [[True, True], [True, False]])
 
 
-def test_contexts_that_two_first_writers_gave_are_told_apart(tmp_path, space):
+def test_contexts_that_two_first_writers_gave_are_told_apart(place, space):
     stores = [
-        create_store(tmp_path / name, space, metrics=("acc",), context=("rows",)) for name in "ab"
+        create_store(f"{place}/{name}", space, metrics=("acc",), context=("rows",)) for name in "ab"
     ]
     for rows, store in enumerate(stores):
         append_evaluations(store, "t", [[0, 0, 0, 0]], {"acc": [1.0]}, [rows])
-    for file in stores[1].folder.glob("task=t/*"):
-        file.rename(stores[0].folder / "task=t" / file.name)
+    system, root, (_, name) = files_in(f"{place}/b")
+    system.mv(f"{root}/{name}", f"{files_in(f'{place}/a')[1]}/{name}")
     with pytest.raises(NmjaxError, match=r"context \[1.0\], expected \[0.0\]"):
         load_history(stores[0])
 
@@ -189,7 +246,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(store, change, says):
     given = {"task": "t", "architecture": [[0, 0, 0, 0]], "metrics": {"acc": [1.0], "time": [1.0]}}
     with pytest.raises(NmjaxError, match=says):
         append_evaluations(store, **given | change)
-    assert [path.name for path in store.folder.iterdir()] == ["manifest.json"]
+    assert files_in(store.folder)[2] == ["manifest.json"]
 
 
 def test_unknown_tasks_get_the_nearest(store, history):
@@ -206,16 +263,16 @@ def test_unknown_tasks_get_the_nearest(store, history):
         append_history(store, history, ("cora",))
 
 
-def test_spaces_of_the_catalog_are_whole_when_opened(tmp_path, space):
+def test_spaces_of_the_catalog_are_whole_when_opened(place, space):
     graph = get_space("nas-bench-graph")
-    create_store(tmp_path / "graph", graph, metrics=("acc",))
-    assert open_store(tmp_path / "graph").space is graph
+    create_store(f"{place}/graph", graph, metrics=("acc",))
+    assert open_store(f"{place}/graph").space is graph
     namesake = Space(graph.name, space.choices)
-    create_store(tmp_path / "namesake", namesake, metrics=("acc",))
-    assert open_store(tmp_path / "namesake").space == namesake
+    create_store(f"{place}/namesake", namesake, metrics=("acc",))
+    assert open_store(f"{place}/namesake").space == namesake
 
 
-def test_stores_of_something_else_are_refused(tmp_path, store, space):
+def test_stores_of_something_else_are_refused(place, store, space):
     other = Space("toy", (*space.choices[:3], Choice("rate", (1, 2), kind="ordinal")))
     with pytest.raises(NmjaxError, match="their options differ"):
         open_store(store.folder, other)
@@ -224,55 +281,89 @@ def test_stores_of_something_else_are_refused(tmp_path, store, space):
     with pytest.raises(NmjaxError, match="holds metrics"):
         create_store(store.folder, space, metrics=("acc",))
     with pytest.raises(NmjaxError, match="no name twice"):
-        create_store(tmp_path / "new", space, metrics=("op",))
+        create_store(f"{place}/new", space, metrics=("op",))
     with pytest.raises(NmjaxError, match="at least one metric"):
-        create_store(tmp_path / "new", space, metrics=())
+        create_store(f"{place}/new", space, metrics=())
     reals = Space("mixed", space.choices, (Real("momentum", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="real-valued"):
-        create_store(tmp_path / "new", reals, metrics=("acc",))
+        create_store(f"{place}/new", reals, metrics=("acc",))
     assert create_store(store.folder, space, metrics=store.metrics) == store
-    assert not (tmp_path / "new").exists()
+    assert files_in(place)[2] == ["past/manifest.json"]
     with pytest.raises(NmjaxError, match="No task"):
         load_history(store)
 
 
-def test_manifests_that_are_not_ours_are_refused(tmp_path, store):
+def test_manifests_that_are_not_ours_are_refused(place, store):
     with pytest.raises(NmjaxError, match="holds no history"):
-        open_store(tmp_path / "absent")
-    manifest = store.folder / "manifest.json"
-    told = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(told | {"schema": 2}))
+        open_store(f"{place}/absent")
+    system, root, (manifest,) = files_in(store.folder)
+    told = json.loads(system.cat_file(f"{root}/{manifest}"))
+    system.pipe_file(f"{root}/{manifest}", json.dumps(told | {"schema": 2}).encode())
     with pytest.raises(NmjaxError, match="schema 2, expected 1"):
         open_store(store.folder)
     for text in ("{", "[]", json.dumps(told | {"space": {}})):
-        manifest.write_text(text)
+        system.pipe_file(f"{root}/{manifest}", text.encode())
         with pytest.raises(NmjaxError, match="cannot be read as a history's manifest"):
             open_store(store.folder)
 
 
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_an_append_that_fails_leaves_what_was_there(store, history, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("place", "owner", "step"),
+    [
+        ("local", os, "fsync"),
+        ("local", os, "replace"),
+        ("memory", fsspec.get_filesystem_class("memory"), "pipe_file"),
+    ],
+    indirect=["place"],
+)
+def test_an_append_that_fails_leaves_what_was_there(store, history, monkeypatch, owner, step):
     append_history(store, history, ("b", "e"))
+    names = files_in(store.folder)[2]
 
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(os, step, fail)
+    monkeypatch.setattr(owner, step, fail)
     with pytest.raises(OSError, match="disk full"):
         append_history(store, history, ("b", "f"))
     found, tasks = load_history(store)
     assert tasks == ("b", "e")
     jax.tree.map(np.testing.assert_array_equal, found, history)
-    assert list(store.folder.rglob(".*")) == []
+    assert files_in(store.folder)[2] == names
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """The URL of a new bucket; needs moto[server] and s3fs."""
+    moto, boto3 = pytest.importorskip("moto.server"), pytest.importorskip("boto3")
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    name = uuid.uuid4().hex
+    boto3.client("s3").create_bucket(Bucket=name)
+    yield f"s3://{name}"
+    server.stop()
+
+
+@pytest.fixture(params=["file", "s3"])
+def shared(request, tmp_path):
+    """A folder that several processes reach."""
+    s3 = request.param == "s3"
+    return f"{request.getfixturevalue('bucket')}/past" if s3 else f"file://{tmp_path}/past"
 
 
 @pytest.mark.slow
-def test_killed_writers_lose_at_most_what_was_in_flight(tmp_path):
-    folder = tmp_path / "past"
-    run_writers("killed", folder)
-    found, _ = load_history(open_store(folder))
+def test_killed_writers_lose_at_most_what_was_in_flight(tmp_path, shared):
+    acknowledged = run_writers("killed", shared, tmp_path)
+    found, _ = load_history(open_store(shared))
     numbers, counts = np.unique(found.metrics["acc"], return_counts=True)
-    acknowledged = logged(folder)
     assert {number // 1000 for number in acknowledged} == set(range(8))
     np.testing.assert_array_equal(counts, 3000)
     assert acknowledged <= set(numbers)
@@ -281,10 +372,11 @@ def test_killed_writers_lose_at_most_what_was_in_flight(tmp_path):
 
 
 @pytest.mark.slow
-def test_writers_at_once_lose_nothing_of_each_other(tmp_path):
-    folder = tmp_path / "past"
-    run_writers("together", folder)
-    found, tasks = load_history(open_store(folder))
+def test_writers_at_once_lose_nothing_of_each_other(tmp_path, shared):
+    store = create_store(shared, SPACE, metrics=("acc",))
+    assert list_tasks(store) == ()
+    run_writers("together", shared, tmp_path)
+    found, tasks = load_history(store)
     assert tasks == ("t",)
     numbers, counts = np.unique(found.metrics["acc"], return_counts=True)
     np.testing.assert_array_equal(numbers, [*range(1000, 1015), *range(2000, 2015)])

@@ -4,6 +4,7 @@ from nmjax.analysis.plots.information import plot_information
 from nmjax.analysis.plots.motifs import plot_motifs
 from nmjax.analysis.plots.regret import plot_regret
 from nmjax.analysis.plots.sensitivity import plot_sensitivity
+from nmjax.analysis.plots.similarity import plot_similarity
 from nmjax.analysis.plots.tradeoffs import plot_tradeoffs
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "plot_motifs",
     "plot_regret",
     "plot_sensitivity",
+    "plot_similarity",
     "plot_tradeoffs",
 ]

@@ -1,0 +1,224 @@
+"""Whether advice keeps its word: what it says of held-out tasks, and what searches then do.
+
+    python -m benchmarks.advice --suite transnas101 [--lanes 16]
+
+Every task is held out in turn, as it is and with its scores negated, which is a task that the past
+misleads about. Each lane is advised from 10 random evaluations of it and then searches the whole
+pool with transfer and without, with the same seed. Writes benchmarks/results/advice_SUITE.json: by
+task, what was said and what came of it; a reliability table; Brier scores, and errors of the
+evaluations saved, beside those of the trivial forecast, the mean over all other tasks.
+"""
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nmjax
+from benchmarks.held_out import hold_out_each, parse, settings
+from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments.leave_one_out import Prepared
+from nmjax.experiments.methods import get_algorithm
+from nmjax.knowledge import MetaKnowledge, pool_features
+from nmjax.search import Advice, Problem, default_hyper, search_lanes, without_transfer
+from nmjax.search.advice import (
+    MOST_EVALUATIONS,
+    Rehearsal,
+    judge_by_rehearsals,
+    read_signs,
+    rehearse_transfer,
+)
+from nmjax.spaces import encode
+from nmjax.stats import mean_interval
+from nmjax.tasks import history_scores
+from nmjax.types import Array
+
+KINDS = ("as it is", "negated")
+BUDGET, REHEARSALS, POOL, WARP = 20, 8, 200, "compress"
+BINS = 5
+RESULTS = Path(__file__).parent / "results"
+
+
+class Outcome(NamedTuple):
+    """What was said of a task and what came of it; leaves [..., L] over lanes.
+
+    Attributes:
+      probability: that transfer helps, as said.
+      expected: evaluations saved, as said.
+      helped: 1 where the search with transfer needed fewer evaluations for what the one without had
+        at its budget, 0.5 where as many.
+      saved: evaluations that it saved of the budget; at worst it took twice as many.
+      best: score after the budget, with transfer.
+      best_without: likewise, without.
+    """
+
+    probability: Array
+    expected: Array
+    helped: Array
+    saved: Array
+    best: Array
+    best_without: Array
+
+
+@jax.jit
+def consult(
+    keys: Array,
+    knowledge: MetaKnowledge,
+    rehearsed: Rehearsal,
+    encoding: Array,
+    score: Array,
+    budget: Array,
+) -> Advice:
+    """Advice to each lane, of 10 evaluations of its own; leaves float[L]."""
+
+    def lane(key: Array) -> Advice:
+        row_key, key = jax.random.split(key)
+        rows = jax.random.choice(row_key, len(score), (MOST_EVALUATIONS,), replace=False)
+        seen = pool_features(knowledge, encoding[rows])
+        signs = read_signs(knowledge.prior, seen.pool, seen.past_mean, score[rows], warp=WARP)
+        return judge_by_rehearsals(key, rehearsed, signs, budget)
+
+    return jax.lax.map(lane, keys)
+
+
+def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
+    """(helped, saved, best, best_without), float[L] each, of searches with the same keys."""
+    search = partial(search_lanes, algorithm=get_algorithm("transfer", 2 * budget))
+    hyper = default_hyper(2 * budget)
+
+    def best_so_far(problem: Problem) -> Array:
+        _, trace = search(jax.random.clone(keys), problem, hyper, length=2 * budget)
+        return jax.lax.cummax(jnp.where(jnp.isnan(trace.score), -jnp.inf, trace.score), axis=1)
+
+    ours, theirs = best_so_far(problem), best_so_far(without_transfer(problem))[:, budget - 1]
+    reached = ours >= theirs[:, None]
+    needed = jnp.where(reached.any(1), jnp.argmax(reached, axis=1) + 1, 2 * budget)
+    saved = (budget - needed).astype(ours.dtype)
+    return 0.5 * (1 + jnp.sign(saved)), saved, ours[:, budget - 1], theirs
+
+
+def measure(key: Array, prepared: Prepared, lanes: int) -> Outcome:
+    """Of a task as it is and negated, leaves [2, L]."""
+    rehearse_key, advice_key, search_key = jax.random.split(key, 3)
+    suite, knowledge, history = prepared.suite, prepared.knowledge, prepared.history
+    past_score = history_scores(history, suite.metric_info[suite.score_metric])
+    rehearsed = rehearse_transfer(
+        rehearse_key,
+        knowledge,
+        encode(suite.space, history.architecture),
+        past_score,
+        jnp.asarray(MOST_EVALUATIONS),
+        rehearsals=REHEARSALS,
+        pool_size=min(POOL, int(np.sum(~np.isnan(np.asarray(past_score)), axis=-1).min())),
+        budget=BUDGET,
+        warp=WARP,
+    )
+    encoding = encode(suite.space, jnp.asarray(suite.pool))
+    found = []
+    for sign in (1, -1):
+        problem = prepared.problem._replace(score=sign * prepared.problem.score)
+        keys = (jax.random.split(jax.random.clone(k), lanes) for k in (advice_key, search_key))
+        asked, searched = keys
+        said = consult(
+            asked, knowledge, rehearsed, encoding, problem.score, jnp.asarray(float(BUDGET))
+        )
+        came = follow(searched, problem, BUDGET)
+        found.append(Outcome(said.probability.estimate, said.saved.estimate, *came))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+
+
+def of_others(values: np.ndarray) -> np.ndarray:
+    """The mean float[T, 1, 1] over all other tasks than each, of values [T, K, L]."""
+    each = values.mean((1, 2))
+    return ((each.sum() - each) / (len(each) - 1))[:, None, None]
+
+
+def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
+    """By fifths of the probability: how often it was said, its mean, and how often it came so."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "from": at / BINS,
+            "to": (at + 1) / BINS,
+            "n": int((place == at).sum()),
+            "said": float(probability[place == at].mean()),
+            "came": float(helped[place == at].mean()),
+        }
+        for at in np.unique(place).tolist()
+    ]
+
+
+def summarise(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Mark]]:
+    """Rows and marks, of outcomes [T, 2, L]."""
+    rows: list[dict] = [
+        {"task": task, "kind": kind, "n": found.helped.shape[-1]}
+        | {field: float(values[t, k].mean()) for field, values in found._asdict().items()}
+        for t, task in enumerate(tasks)
+        for k, kind in enumerate(KINDS)
+    ]
+    rows += [{"bin": True} | row for row in reliability(found.probability, found.helped)]
+    ahead = (found.best.mean(-1) > found.best_without.mean(-1)).astype(float)[..., None]
+    said = found.probability.mean(-1, keepdims=True)
+    marks = []
+    expected, saved = found.expected / BUDGET, found.saved / BUDGET
+    for what, ours, truth in (
+        ("Brier score", found.probability, found.helped),
+        ("Brier score for the better mean", said, ahead),
+        ("squared error of what is saved of the budget", expected, saved),
+    ):
+        errors = np.square(ours - truth), np.square(of_others(truth) - truth)
+        for k, kind in ((slice(None), "all"), *((slice(k, k + 1), n) for k, n in enumerate(KINDS))):
+            at = [jnp.asarray(e[:, k].reshape(len(tasks), -1)) for e in errors]
+            mean, low, high = (float(x) for x in mean_interval(jax.random.key(0), at[0] - at[1]))
+            row = {"error": what, "kind": kind, "advice": float(at[0].mean())}
+            rows.append(row | {"base": float(at[1].mean()), "less": mean, "ci": [low, high]})
+            if kind == "all":
+                marks.append(
+                    Mark(
+                        f"{name}: {what} of advice, less that of the base rate",
+                        mean,
+                        "squared error",
+                        "at most",
+                        0.0,
+                        int(at[0].size),
+                        (low, high),
+                    )
+                )
+    return rows, marks
+
+
+def main() -> None:
+    """Measures and writes the result file."""
+    arguments = parse(__doc__.splitlines()[0], lanes=16)
+    begun, origin = time.perf_counter(), provenance()
+    suite = nmjax.load_suite(arguments.suite, data=arguments.data)
+    by_task = []
+    for key, prepared in hold_out_each(suite, arguments.history_size):
+        by_task.append(measure(key, prepared, arguments.lanes))
+        said, came = (x.mean(-1).round(2) for x in (by_task[-1].probability, by_task[-1].helped))
+        seconds = time.perf_counter() - begun
+        print(f"{prepared.split.target}: said {said}, came {came}; {seconds:.0f} s", flush=True)
+    found = jax.tree.map(lambda *leaves: np.stack(leaves), *by_task)
+    rows, marks = summarise(suite.tasks, suite.name, found)
+    for row in rows:
+        if "error" in row:
+            print(f"{row['error']}, {row['kind']}: {row['advice']:.3f}, base {row['base']:.3f}")
+    result = Result(
+        **origin,
+        split="leave one task out; as it is and negated",
+        seeds=(0,),
+        config=settings(arguments)
+        | {"budget": BUDGET, "rehearsals": REHEARSALS, "pool": POOL, "warp": WARP},
+        seconds=time.perf_counter() - begun,
+        rows=tuple(rows),
+        marks=tuple(marks),
+    )
+    write_result(RESULTS / f"advice_{suite.name}.json", result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""`nmjax advise`: whether a past will help with one more task."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from nmjax.cli.compiled import keep_compiled
+from nmjax.cli.past import PastConfig, draw_past, make_console
+from nmjax.errors import NmjaxError
+
+
+@dataclass(frozen=True)
+class AdviseConfig(PastConfig):
+    """Say whether past searches will help with a new task, from at most 10 evaluations of it.
+
+    Prints the probability that a search with transfer needs fewer evaluations than one without,
+    how many it is expected to save, and how alike each past task is, all with intervals. The
+    evaluations should be random ones.
+
+    Attributes:
+      target: A task of the past, to be taken as new: the first of its random evaluations are seen.
+      first: How many of these.
+      new: Instead of a target, a file with the evaluations of one task, ending in .csv, .parquet
+        or .jsonl: the choices, the score, and the task's name in a column "task".
+      evaluations: Of each task at the most, drawn at random.
+      budget: Evaluations of a search without the past.
+      rehearsals: Of each past task as if it were new.
+    """
+
+    target: Annotated[str | None, arg(help_behavior_hint="")] = None
+    first: int = 10
+    new: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    evaluations: int = 300
+    budget: int = 20
+    rehearsals: int = 8
+
+
+def run(config: AdviseConfig) -> None:
+    """Print the advice.
+
+    Raises:
+      NmjaxError: a name is unknown, a number is out of range, a file cannot be read, data are not
+        installed, or the past is too small to learn from.
+    """
+    from nmjax.experiments.advice import counsel_report, find_counsel, hold_out, read_new_task
+
+    if (config.target is None) == (config.new is None):
+        raise NmjaxError("Got no new task, or two; give either --target or --new.")
+    keep_compiled()
+    past, key = draw_past(config)
+    if config.new is not None:
+        past, new = read_new_task(config.new, past)
+    else:
+        past, new = hold_out(past, config.target or "", config.first)
+    found = find_counsel(key, past, new, budget=config.budget, rehearsals=config.rehearsals)
+    make_console().print(counsel_report(past, new, found))

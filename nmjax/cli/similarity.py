@@ -1,0 +1,52 @@
+"""`nmjax similarity`: how alike past tasks are to one another, printed and drawn."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from nmjax.cli.past import PastConfig, draw_past, make_console
+
+
+@dataclass(frozen=True)
+class SimilarityConfig(PastConfig):
+    """Say how alike the tasks of a past are to one another.
+
+    Prints the similarity of each two tasks, and which one each is most and least like, with
+    intervals. Writes a heat map in the order of their hierarchical clustering, and all pairs as a
+    table, to a folder.
+
+    Attributes:
+      measure: "rank", the rank correlation over the space of what is known of the tasks'
+        functions; "distribution", of their scores, whatever the architectures.
+      out: Folder to write: a new one, or an empty one.
+    """
+
+    measure: str = "rank"
+    out: Annotated[
+        Path | None, arg(help_behavior_hint="(default: runs/PAST-similarity-NUMBER, next free)")
+    ] = None
+
+
+def run(config: SimilarityConfig) -> None:
+    """Print the table and write the folder.
+
+    Raises:
+      NmjaxError: a name is unknown, a number is out of range, there are fewer than two tasks, data
+        are not installed, or the folder is taken.
+    """
+    from nmjax.experiments.report import check_run_folder, make_run_folder
+    from nmjax.experiments.similarity import similarity_report, write_similarity
+    from nmjax.knowledge import pairwise_similarity
+
+    check_run_folder(config.out)
+    past, key = draw_past(config)
+    found = pairwise_similarity(
+        key, past.history, past.score, space=past.space, measure=config.measure
+    )
+    folder = make_run_folder(config.out, benchmark=past.name, target="similarity")
+    write_similarity(folder, past, found, measure=config.measure)
+    console = make_console()
+    console.print(similarity_report(past, found, measure=config.measure))
+    console.print(f"Wrote {folder}.", soft_wrap=True)

@@ -1,0 +1,79 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from nmjax.cli.__main__ import main
+from nmjax.spaces import Choice, Space
+from nmjax.tasks import append_evaluations, create_store, make_history, write_history
+
+SPACE = Space("toy", tuple(Choice(name, "xyz") for name in "abcd"))
+POOL = np.array(list(itertools.product(range(3), repeat=4)), np.int32)
+TASKS = ("cora", "cs", "photo")
+
+
+def loss(seed):
+    return POOL @ [3, 1, 1, 0] + np.random.default_rng(seed).normal(0, 0.3, len(POOL))
+
+
+@pytest.fixture(autouse=True)
+def past(tmp_path, monkeypatch):
+    """Three tasks that are alike, and a file with evaluations of a fourth."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))
+    store = create_store("kept", SPACE, metrics=("loss",))
+    for seed, task in enumerate(TASKS):
+        append_evaluations(store, task, POOL, {"loss": loss(seed)})
+    rows = np.random.default_rng(9).permutation(len(POOL))
+    for name, number in (("few.csv", 6), ("many.csv", 11)):
+        values = loss(7)[rows[:number]]
+        values[1] = np.nan
+        history = make_history(POOL[rows[:number]][None], {"loss": values[None]}, space=SPACE)
+        write_history(name, history, SPACE, tasks=["new"])
+
+
+def nmjax(capsys, *arguments, code=0):
+    assert main(["advise", *arguments]) == code
+    captured = capsys.readouterr()
+    assert (captured.err if code == 0 else captured.out) == ""
+    return captured.out if code == 0 else captured.err
+
+
+@pytest.mark.slow
+def test_a_file_gets_its_advice(capsys):
+    text = nmjax(
+        *(capsys, "kept", "--direction", "min", "--new", "few.csv"),
+        *("--budget", "6", "--rehearsals", "2"),
+    )
+    assert "will 3 past tasks help with new?" in text
+    assert "From 6 evaluations of it, 1 of them failed." in text
+    line = next(line for line in text.splitlines() if line.startswith("probability"))
+    estimate, low, _, high = (word if word == "to" else float(word) for word in line.split()[4:])
+    assert 0 < low <= estimate <= high < 1
+    assert any(line.startswith("evaluations it saves of 6 ") for line in text.splitlines())
+    similar = {
+        line.split()[0]: float(line.split()[1])
+        for line in text.splitlines()
+        if line.startswith(TASKS)
+    }
+    assert set(similar) == set(TASKS)
+    assert min(similar.values()) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "either --target or --new"),
+        (("--target", "cs", "--new", "few.csv"), "either --target or --new"),
+        (("--target", "corra"), "did you mean 'cora'"),
+        (("--target", "cs", "--first", "11"), "--first 11"),
+        (("--target", "cs", "--tasks", "cs", "cora"), "Got 1 past task"),
+        (("--target", "cs", "--budget", "0"), "--budget 0"),
+        (("--new", "many.csv"), "11 evaluations of 1 task"),
+        (("--new", "none.csv"), "none.csv"),
+    ],
+)
+def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
+    message = nmjax(capsys, "kept", *arguments, code=2)
+    assert says in message
+    assert message.count("\n") == 1

@@ -1,0 +1,56 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from nmjax.knowledge import context_similarity, source_correlations
+from nmjax.knowledge.features import predict_sources
+from tests.related import plain_knowledge
+
+RNG = np.random.default_rng(0)
+
+
+def worlds(number, sources, told):
+    """Contexts [W, S + 1, 2] of tasks and their correlations, that contexts tell of or do not."""
+    context = RNG.normal(size=(number, sources + 1, 2))
+    felt = context if told else RNG.normal(size=context.shape)
+    squared = np.square(felt[:, :, None] - felt[:, None]).sum(-1)
+    noise = RNG.normal(size=squared.shape)
+    correlation = np.clip(np.exp(-0.3 * squared) + 0.05 * (noise + noise.swapaxes(1, 2)), -1, 1)
+    return jnp.float32(context), jnp.float32(correlation)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_intervals_hold_the_truth_and_near_contexts_are_more_alike(told):
+    context, truth = worlds(100, 8, told)
+    keys = jax.random.split(jax.random.key(0), len(context))
+    found = jax.jit(jax.vmap(context_similarity))(keys, context, truth[:, :-1, :-1])
+    actual = np.asarray(truth[:, -1, :-1])
+    assert np.mean((found.low <= actual) & (actual <= found.high)) > 0.93
+    ranks = [stats.spearmanr(*pair).statistic for pair in zip(found.estimate, actual, strict=True)]
+    assert (np.mean(ranks) > 0.7) == told
+
+
+@pytest.mark.slow
+def test_few_sources_or_no_contexts_say_little():
+    context, truth = worlds(1, 30, True)
+    few, many, none = (
+        context_similarity(jax.random.key(0), context[0, :, :columns][-size - 1 :], known)
+        for size, columns, known in (
+            (3, 2, truth[0, -4:-1, -4:-1]),
+            (30, 2, truth[0, :-1, :-1]),
+            (30, 0, truth[0, :-1, :-1]),
+        )
+    )
+    assert np.mean(few.high - few.low) > 1.2 > np.mean(many.high - many.low)
+    assert np.ptp(none.estimate) < 0.15 < np.ptp(many.estimate)
+
+
+@pytest.mark.slow
+def test_known_correlations_are_those_of_predictions():
+    sources = plain_knowledge(3).sources
+    rows = sources.position.shape[1]
+    predicted = predict_sources(sources, sources.position[:, :64].reshape(3 * rows, -1))
+    expected = stats.spearmanr(predicted).statistic
+    np.testing.assert_allclose(source_correlations(sources), expected, atol=1e-5)
