@@ -22,6 +22,7 @@ from nmjax.search.record import (
     Record,
     SearchInfo,
     append,
+    best_score,
     can_go_on,
     empty_record,
     model_free_info,
@@ -98,7 +99,7 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
     def suggest(state: RGPEState, problem: Problem, hyper: SearchHyper) -> Array:
         del hyper
         mean, std = ensemble(state, problem)
-        best = jnp.max(jnp.nan_to_num(apply_warp(state.record.score), nan=-jnp.inf))
+        best = best_score(apply_warp(state.record.score))
         begun = jnp.isfinite(best)
         improvement = log_standard_improvement((mean - jnp.where(begun, best, 0)) / std)
         value = jnp.where(begun, jnp.log(std) + improvement, mean)
