@@ -13,6 +13,7 @@ from nmjax.search import (
     past_best_search,
     random_search,
     regularised_evolution,
+    rgpe_search,
     without_transfer,
 )
 
@@ -38,6 +39,7 @@ def _whole(problem: Problem) -> Problem:
 METHODS = {
     "transfer": Method(bayesian_search, _whole),
     "no-transfer": Method(bayesian_search, without_transfer),
+    "rgpe": Method(rgpe_search, _whole),
     "evolution": Method(regularised_evolution, _whole),
     "local-search": Method(local_search, _whole),
     "random": Method(random_search, _whole),

@@ -23,6 +23,7 @@ from nmjax.search.baselines import (
     past_best_search,
     random_search,
     regularised_evolution,
+    rgpe_search,
 )
 from nmjax.search.loop import (
     SearchAlgorithm,
@@ -71,6 +72,7 @@ __all__ = [
     "probability_of_improvement",
     "random_search",
     "regularised_evolution",
+    "rgpe_search",
     "run",
     "sample_from_prior",
     "search_lanes",

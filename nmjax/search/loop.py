@@ -29,7 +29,14 @@ from nmjax.predictors import (
 )
 from nmjax.search.acquisitions import AcquisitionContext, log_expected_improvement
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, append, can_go_on, empty_record
+from nmjax.search.record import (
+    Record,
+    SearchInfo,
+    append,
+    best_score,
+    can_go_on,
+    empty_record,
+)
 from nmjax.search.strategy import select_initial_points
 from nmjax.types import Acquisition, Array, Mixture, PyTree
 
@@ -170,7 +177,7 @@ def bayesian_search(
 
         warped = apply_warp(record.score)
         context = AcquisitionContext(
-            best=jnp.max(jnp.nan_to_num(warped, nan=-jnp.inf)),
+            best=best_score(warped),
             exploration=hyper.exploration,
             step=record.step,
             evaluated=record.evaluated,

@@ -26,6 +26,7 @@ class Problem(NamedTuple):
       past_mean: float[N], mean over sources of their predicted scores.
       cost: float[N], positive, what an evaluation is expected to cost, in any unit.
       neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer.
+      knowledge: what the above was made of, for searches that weigh the past in ways of their own.
     """
 
     score: Array
@@ -35,6 +36,7 @@ class Problem(NamedTuple):
     past_mean: Array
     cost: Array
     neighbours: Array
+    knowledge: MetaKnowledge | None = None
 
 
 def make_problem(
@@ -86,6 +88,7 @@ def make_problem(
         past_mean=features.past_mean,
         cost=cost,
         neighbours=pool_neighbours(space, pool),
+        knowledge=knowledge,
     )
 
 

@@ -66,6 +66,11 @@ def append(record: Record, index: Array, score: Array, active: Array) -> Record:
     )
 
 
+def best_score(score: Array) -> Array:
+    """The highest of scores float[B], NaN not counting; -inf where there is none."""
+    return jnp.max(jnp.where(jnp.isnan(score), -jnp.inf, score))
+
+
 def can_go_on(record: Record, budget: Array) -> Array:
     """Whether bool[] there is budget, capacity and an architecture left to evaluate."""
     capacity, size = record.row.shape[0], record.evaluated.shape[0]

@@ -54,7 +54,7 @@ def check_trace(prepared, trace):
 
 
 def test_the_defaults_name_every_method():
-    assert SearchConfig().methods == tuple(METHODS)
+    assert set(SearchConfig().methods) == set(METHODS) - {"rgpe"}
 
 
 @pytest.mark.parametrize("name", ["no-transfer", "random", "past-best"])

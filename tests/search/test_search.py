@@ -126,6 +126,18 @@ def test_failures_leave_the_model_finite(problem, hyper):
     assert np.isfinite(final.log_weights).all()
 
 
+def test_until_something_succeeds_the_highest_mean_is_next(problem, hyper):
+    algorithm = SEARCHES["bayesian"]
+    failing = problem._replace(score=jnp.full_like(problem.score, jnp.nan))
+    start = algorithm.init(jax.random.key(3), failing, hyper)
+    _, trace = run(start, failing, hyper, algorithm=algorithm, length=10)
+    rows = trace.row.tolist()
+    weights, means = np.exp(problem.log_weights), np.asarray(problem.prior.mean)
+    expected = weights @ means @ np.asarray(problem.pool.features).T
+    left = [row for row in np.argsort(-expected).tolist() if row not in rows[:3]]
+    assert rows[3:] == left[:7]
+
+
 def test_past_best_goes_down_the_list(problem, hyper):
     algorithm = SEARCHES["past best"]
     start = algorithm.init(jax.random.key(0), problem, hyper)

@@ -3,5 +3,12 @@
 from nmjax.search.baselines.evolution import regularised_evolution
 from nmjax.search.baselines.local import local_search
 from nmjax.search.baselines.ordered import past_best_search, random_search
+from nmjax.search.baselines.rgpe import rgpe_search
 
-__all__ = ["local_search", "past_best_search", "random_search", "regularised_evolution"]
+__all__ = [
+    "local_search",
+    "past_best_search",
+    "random_search",
+    "regularised_evolution",
+    "rgpe_search",
+]

@@ -1,0 +1,49 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.search import default_hyper, make_problem, rgpe_search, search_lanes
+from nmjax.testing import check_search
+from tests.related import SPACE, plain_knowledge, related_tasks
+
+SOURCES, LANES, BUDGET = 3, 4, 32
+ALGORITHM = rgpe_search(capacity=BUDGET, draws=16)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    tasks = related_tasks()
+    return make_problem(SPACE, tasks.pool, tasks.scores[-1], plain_knowledge(SOURCES))
+
+
+def played(problem, score):
+    """float[L, B] of what each of some searches pays for."""
+    scored = problem._replace(score=jnp.asarray(score, jnp.float32))
+    keys = jax.random.split(jax.random.key(0), LANES)
+    final, trace = search_lanes(
+        keys, scored, default_hyper(BUDGET), algorithm=ALGORITHM, length=BUDGET
+    )
+    assert trace.counted.all()
+    return np.asarray(final.record.row), np.asarray(trace.score)
+
+
+@pytest.mark.slow
+def test_conformance(problem):
+    check_search(rgpe_search(capacity=8, draws=8), problem, default_hyper(6))
+
+
+def test_it_follows_the_source_that_ranks_alike_and_leaves_those_that_do_not(problem):
+    told = np.asarray(problem.pool.features[:, 1])
+    row, found = played(problem, told)
+    np.testing.assert_array_equal(row[:, 0], np.argmax(problem.past_mean))
+    assert (found[:, :6].max(1) == told.max()).all()
+    _, found = played(problem, -problem.past_mean)
+    reached = np.mean(found.max(1)[:, None] > np.asarray(-problem.past_mean)[None], axis=1)
+    assert (reached > 0.9).all()
+
+
+def test_what_the_sources_are_has_to_be_known(problem):
+    with pytest.raises(NmjaxError, match="make_problem"):
+        ALGORITHM.init(jax.random.key(0), problem._replace(knowledge=None), default_hyper(4))
