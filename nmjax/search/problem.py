@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features
+from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space, encode, neighbours, pool_rows
 from nmjax.types import Array
@@ -99,9 +99,9 @@ def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFea
 
 def without_transfer(problem: Problem) -> Problem:
     """The same problem under the flat prior alone, the last component."""
-    last = jnp.asarray([-1])
-    prior = PoolPrior(*(leaf[last] for leaf in problem.prior))
-    return problem._replace(prior=prior, log_weights=jnp.zeros_like(problem.log_weights[last]))
+    return problem._replace(
+        prior=flat_prior(problem.prior), log_weights=jnp.zeros_like(problem.log_weights[-1:])
+    )
 
 
 @partial(jax.jit, static_argnames="space")
