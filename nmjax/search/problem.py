@@ -10,7 +10,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.spaces import Space, encode, neighbours, pool_rows
+from nmjax.spaces import Space, encode, pool_neighbours
 from nmjax.types import Array
 
 
@@ -102,16 +102,3 @@ def without_transfer(problem: Problem) -> Problem:
     return problem._replace(
         prior=flat_prior(problem.prior), log_weights=jnp.zeros_like(problem.log_weights[-1:])
     )
-
-
-@partial(jax.jit, static_argnames="space")
-def pool_neighbours(space: Space, pool: Array) -> Array:
-    """Rows of the pool one choice away, int32[N, J]; a row's own index where there is none.
-
-    An architecture that is isomorphic to a member of the pool counts as that member, and is there
-    as often as changes lead to it.
-    """
-    changed, valid = neighbours(space, pool)
-    row = pool_rows(space, pool, changed)
-    itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
-    return jnp.where(valid & (row >= 0), row, itself)
