@@ -1,7 +1,7 @@
 """The main job: learn from the past of all tasks but one, then search that one by each method."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -82,16 +82,19 @@ def prepare(
     split: Split,
     *,
     history_size: int = 300,
+    draw: Callable[[Array, Suite, Sequence[str], int], History] = sample_history,
     config: LearnConfig | None = None,
     stages: StageClock | None = None,
 ) -> Prepared:
-    """Draws a past of random evaluations of the sources, learns from it, and sets the target up.
+    """Draws a past of the sources, learns from it, and sets the target up.
 
     Args:
       key: of the past, of the meta-validation split and of learning.
       suite: a benchmark.
       split: as made by `leave_one_out` or `leave_family_out`.
       history_size: past evaluations of each source.
+      draw: (key, suite, sources, size) -> history; random evaluations by default, others are in
+        `experiments.histories`.
       config: of learning.
       stages: told of each stage.
 
@@ -102,7 +105,7 @@ def prepare(
     validation_key, history_key, learn_key = jax.random.split(key, 3)
     meta_validation = _meta_validation(validation_key, suite, split)
     stages.begin("sample the past")
-    history = sample_history(history_key, suite, split.sources, history_size)
+    history = draw(history_key, suite, split.sources, history_size)
     knowledge, info = learn_from_history(
         learn_key,
         history,

@@ -1,0 +1,52 @@
+"""The frozen protocol: which past, which keys and how many evaluations each search has."""
+
+from collections.abc import Callable
+
+import jax
+
+from nmjax.errors import unknown_name
+from nmjax.experiments.histories import HISTORIES
+from nmjax.experiments.leave_one_out import Prepared, prepare, seed_keys
+from nmjax.tasks import Split, Suite, leave_family_out, leave_one_out
+from nmjax.types import Array
+
+SUITES = ("nas-bench-graph", "nas-bench-201", "hpobench", "hpolib", "transnas101")
+BUDGET = 100
+SEEDS = 20
+HISTORY_SIZE = 300
+SPLITTERS: dict[str, Callable[[Suite, str], Split]] = {
+    "task": leave_one_out,
+    "family": leave_family_out,
+}
+
+
+def prepare_lane(
+    suite: Suite,
+    task: str,
+    seed: int,
+    *,
+    leave: str = "task",
+    history: str = "random",
+    history_size: int = HISTORY_SIZE,
+) -> tuple[Prepared, Array]:
+    """A held-out task with the past of one seed, and the key[1] of its searches.
+
+    Args:
+      suite: a benchmark.
+      task: the target.
+      seed: of the past, of learning and of the searches.
+      leave: a name in `SPLITTERS`: what is held out beside the target.
+      history: a name in `HISTORIES`: what the past consists of.
+      history_size: past evaluations of each source.
+
+    Raises:
+      NmjaxError: a name is unknown, or the past is too small to learn from.
+    """
+    for kind, name, known in (("split", leave, SPLITTERS), ("history", history, HISTORIES)):
+        if name not in known:
+            raise unknown_name(kind, name, known)
+    split = SPLITTERS[leave](suite, task)
+    key = jax.random.fold_in(jax.random.key(seed), split.target_index)
+    drawn = HISTORIES[history]
+    prepared = prepare(key, suite, split, history_size=history_size, draw=drawn)
+    return prepared, seed_keys(jax.random.fold_in(key, 1), 1)
