@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmarks import tables
 from nmjax.experiments import Result, read_result
+from nmjax.experiments.comparison import speed_up_text
 from nmjax.experiments.protocol import SUITES
 
 RESULTS = Path(__file__).parent / "results"
@@ -30,7 +31,7 @@ def suites() -> str:
         other = _best(row for row in methods if row["transfer"] and row["kind"] != "ours")
         ours = next(row for row in methods if row["method"] == "transfer")
         at = reach.get(without["method"]) if without else None
-        speed = "" if at is None else f"{at['speed_up']:.1f}"
+        speed = "" if at is None else speed_up_text(at)
         rows.append((suite, _final(ours), *map(_named, (without, other)), _reached(at), speed))
     header = ("suite", "regret at 100: transfer", "best without transfer")
     header += ("best other with transfer", "transfer reaches the best without at", "speed-up")

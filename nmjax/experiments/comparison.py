@@ -70,6 +70,11 @@ def best_of(regret: Curves, names: Sequence[str]) -> str:
     return min(names, key=lambda name: regret[name][..., -1].mean())
 
 
+def speed_up_text(reach: Mapping[str, Any]) -> str:
+    """The ratio of a row about evaluations to reach; "<1" where the budget did not suffice."""
+    return f"{reach['speed_up']:.1f}" if reach["speed_up"] >= 1 else "<1"
+
+
 def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict]:
     """All rows of a result: one a method, one a method and task, and those of `focus`.
 

@@ -30,11 +30,12 @@ def evolved_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -
     """
     score = np.asarray(scores(suite))
     sources = [suite.tasks.index(task) for task in tasks]
-    searches = -(-size // _BUDGET)
+    budget = min(_BUDGET, len(suite.pool))
+    searches = -(-size // budget)
     drawn, known = [], []
     for source in sources:
         keys = jax.random.split(jax.random.fold_in(key, source), searches)
-        rows = _evolve(keys, jnp.asarray(score[source]), _neighbours(suite)).ravel()[:size]
+        rows = _evolve(keys, jnp.asarray(score[source]), _neighbours(suite), budget).ravel()[:size]
         first = np.unique(rows, return_index=True)[1]
         drawn.append(rows)
         known.append(np.isin(np.arange(size), first))
@@ -69,12 +70,12 @@ def _neighbours(suite: Suite) -> Array:
     return pool_neighbours(suite.space, jnp.asarray(suite.pool))
 
 
-def _evolve(keys: Array, score: Array, neighbours: Array) -> np.ndarray:
+def _evolve(keys: Array, score: Array, neighbours: Array, budget: int) -> np.ndarray:
     """Rows int[S, B] of a search for each key[S], which reads nothing but scores and neighbours."""
     nothing: Any = jnp.zeros((0,))
     problem = Problem(score, nothing, nothing, nothing, nothing, nothing, neighbours)
-    hyper = default_hyper(_BUDGET)
-    _, trace = search_lanes(keys, problem, hyper, algorithm=_EVOLUTION, length=_BUDGET)
+    hyper = default_hyper(budget)
+    _, trace = search_lanes(keys, problem, hyper, algorithm=_EVOLUTION, length=budget)
     return np.asarray(trace.row)
 
 
