@@ -106,11 +106,11 @@ def rank_methods(regret: Curves, step: int) -> dict:
     """
     names = list(regret)
     values = jnp.asarray(np.stack(paired(*regret.values()), axis=-1))
-    key = jax.random.key(0)
-    ranks = bootstrap_interval(key, values, average_ranks)
+    ranks = bootstrap_interval(jax.random.key(0), values, average_ranks)
     test = friedman(values.mean(1))
     needed = critical_difference(len(names), len(values))
     average, mean = np.asarray(ranks.estimate), np.asarray(values.mean((0, 1)))
+    by_mean = differ_by_mean(jax.random.key(0), values)
     by_rank = np.abs(average[:, None] - average[None, :]) > needed
 
     def named(groups: tuple[tuple[int, ...], ...]) -> list[list[str]]:
@@ -127,7 +127,7 @@ def rank_methods(regret: Curves, step: int) -> dict:
         "p_value": float(test.p_value),
         "critical_difference": needed,
         "rank_groups": named(indistinct_groups(average, by_rank)),
-        "regret_groups": named(indistinct_groups(mean, differ_by_mean(key, values))),
+        "regret_groups": named(indistinct_groups(mean, by_mean)),
         "tasks": values.shape[0],
         "seeds": values.shape[1],
     }
