@@ -177,6 +177,11 @@ def _reach(regret: Curves, ours: str, theirs: str) -> dict:
 def _claims(regret: Curves, focus: str, rival: str) -> list[dict]:
     """What is claimed of transfer, as numbers of `focus` and of the best method without it."""
     reach = _reach(regret, focus, rival)
+    typical = np.median(regret["random"][..., -1], axis=1)[:, None]
+    final = paired(*(regret[name][..., -1] for name in (focus, rival)))
+    told = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]
+    ours, theirs = (np.asarray(_ends(each)).tolist() for each in told)
+    less = paired_bootstrap(jax.random.key(0), *told, _ends)
     rows: list[dict] = [
         {
             "claim": "faster convergence",
@@ -186,37 +191,29 @@ def _claims(regret: Curves, focus: str, rival: str) -> list[dict]:
             "ci": reach["speed_up_ci"],
         }
     ]
-    final = {name: regret[name][..., -1] for name in (focus, rival)}
-    typical = np.median(regret["random"][..., -1], axis=1)[:, None]
-    failed = {name: (values > typical).astype(np.float32) for name, values in final.items()}
-    told = (
-        ("better final results", "final regret, mean", final, _mean),
-        ("more robust to seeds", "final regret, standard deviation over seeds", final, _spread),
-        ("more robust to tasks", "final regret on the worst task", final, _worst),
-        ("fewer failures", "share that ends worse than random's median search", failed, _mean),
-    )
-    for claim, measure, values, statistic in told:
-        ours, theirs = map(jnp.asarray, paired(values[focus], values[rival]))
-        less = paired_bootstrap(jax.random.key(0), ours, theirs, statistic)
-        rows.append(
-            {
-                "claim": claim,
-                "measure": measure,
-                "ours": float(statistic(ours)),
-                "theirs": float(statistic(theirs)),
-                "ci": [float(less.low), float(less.high)],
-            }
-        )
+    rows += [
+        {
+            "claim": claim,
+            "measure": measure,
+            "ours": ours[i],
+            "theirs": theirs[i],
+            "ci": [float(less.low[i]), float(less.high[i])],
+        }
+        for i, (claim, measure) in enumerate(_CLAIMS)
+    ]
     return [row | {"rival": rival} for row in rows]
 
 
-def _mean(values: Array) -> Array:
-    return jnp.mean(values)
+_CLAIMS = (
+    ("better final results", "final regret, mean"),
+    ("more robust to seeds", "final regret, standard deviation over seeds"),
+    ("more robust to tasks", "final regret on the worst task"),
+    ("fewer failures", "share that ends worse than random's median search"),
+)
 
 
-def _spread(values: Array) -> Array:
-    return jnp.mean(jnp.std(values, axis=1, ddof=1))
-
-
-def _worst(values: Array) -> Array:
-    return jnp.max(jnp.mean(values, axis=1))
+def _ends(told: tuple[Array, Array]) -> Array:
+    """The numbers float[4] of `_CLAIMS`, of final regret and failures float[T, S]."""
+    final, failed = told
+    spread = jnp.mean(jnp.std(final, axis=1, ddof=1))
+    return jnp.stack([jnp.mean(final), spread, jnp.max(jnp.mean(final, axis=1)), jnp.mean(failed)])
