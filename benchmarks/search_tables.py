@@ -68,7 +68,9 @@ def ranks() -> str:
         for suite, row in told
     ]
     header = ("suite", "at", "average rank", "critical difference", "alike by rank")
-    return tables.table((*header, "alike by regret"), rows) if rows else tables.UNMEASURED
+    figure = "\n\n![Average ranks over the tasks of all suites](ranks.png)" * overall.exists()
+    found = tables.table((*header, "alike by regret"), rows)
+    return found + figure if rows else tables.UNMEASURED
 
 
 def claims() -> str:

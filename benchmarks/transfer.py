@@ -133,12 +133,15 @@ def main() -> None:
     found = {method: known[method] for method in METHODS if method in known}
     found |= peers(suite, transfer=not variant_name(variant))
     write_trajectories(folder / f"{name}.npz", suite, found)
+    if "transfer" not in found:
+        print("Kept; there is nothing to compare before `--methods transfer` has run.")
+        return
 
     rows = compare(suite, found, focus="transfer")
     result = Result(
         **origin,
         split=f"leave one {arguments.leave} out; each seed has a past of its own",
-        seeds=tuple(range(arguments.seeds)),
+        seeds=tuple(range(max(method.rows.shape[1] for method in found.values()))),
         config={
             "budget": BUDGET,
             **variant,
