@@ -82,7 +82,8 @@ class LearnInfo(NamedTuple):
       validation_loss: float[meta_steps / evaluate_every], on meta-validation; NaN after stopping.
       best_step: int32[], the meta-update whose parameters were kept.
       generalisation_gap: float[], meta-validation less meta-train loss there.
-      kernel_evidence: float[kernel_steps], mean log evidence of an observation.
+      kernel_posterior: float[kernel_steps], log evidence of all observations and log prior of the
+        kernel, together by the observation.
       prior_evidence: float[2, prior_steps], mean log evidence of a rehearsal, of each prior.
     """
 
@@ -90,7 +91,7 @@ class LearnInfo(NamedTuple):
     validation_loss: Array
     best_step: Array
     generalisation_gap: Array
-    kernel_evidence: Array
+    kernel_posterior: Array
     prior_evidence: Array
 
 
@@ -131,7 +132,7 @@ def learn_from_history(
 
     on_stage("fit the kernel")
     groups = group_index(space)
-    kernel, kernel_evidence = fit_kernel(
+    kernel, kernel_posterior = fit_kernel(
         groups,
         past.x[:, : config.kernel_rows],
         past.y[:, : config.kernel_rows],
@@ -169,7 +170,7 @@ def learn_from_history(
         curves.validation_loss,
         state.best_step,
         state.best_validation_loss - state.best_train_loss,
-        kernel_evidence,
+        kernel_posterior,
         prior_evidence,
     )
     return knowledge._replace(prior=prior, confidence=confidence), info

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import jax
+
 from nmjax.predictors import KernelParams, PoolPrior
 from nmjax.types import Array, Categorical, PyTree
 
@@ -65,6 +67,11 @@ class MetaKnowledge(NamedTuple):
     sampling: Categorical
     bounds: Array
     confidence: Array
+
+
+def flat_prior(prior: PoolPrior) -> PoolPrior:
+    """The flat prior alone, the last component, leaves [1, ...]."""
+    return jax.tree.map(lambda leaf: leaf[-1:], prior)
 
 
 def source_features(sources: int) -> slice:

@@ -48,7 +48,7 @@ def test_shapes_are_the_documented_ones():
     np.testing.assert_array_equal(knowledge.prior.variance[1, barred], 0)
     assert info.prior_evidence.shape == (2, CONFIG.prior_steps)
     assert np.all(info.prior_evidence[:, -1] > info.prior_evidence[:, 0])
-    assert info.kernel_evidence[-1] > info.kernel_evidence[0]
+    assert info.kernel_posterior[-1] > info.kernel_posterior[0]
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(knowledge))
     pool = pool_features(knowledge, encode(SPACE, related_tasks().pool)).pool
     assert pool.features.shape == (3**5, features)
