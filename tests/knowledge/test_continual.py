@@ -105,6 +105,7 @@ def test_several_at_a_time_are_one_by_one(one_by_one):
     assert_close(together, one_by_one, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_task_costs_the_same_whatever_came_before():
     """One program serves from the first to the last."""
     take_in(with_capacity(plain_knowledge(2), CAPACITY), 4)

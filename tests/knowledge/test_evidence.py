@@ -195,6 +195,7 @@ def test_a_past_that_wins_as_often_as_it_loses_is_worth_little():
     np.testing.assert_allclose(shares, [0.1] * 5 + [0.2, 0.4, 0.5, 0.5], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_noise_teaches_no_distances():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(8, 60, 2)), rng.normal(size=(8, 60))
@@ -205,6 +206,7 @@ def test_noise_teaches_no_distances():
     assert kernel.log_noise > kernel.log_amplitude
 
 
+@pytest.mark.slow
 def test_a_past_of_noise_leaves_both_priors_something_to_learn():
     rng = np.random.default_rng(0)
     features, position = rng.normal(size=(3, 4, 30, 6)), rng.normal(size=(3, 4, 30, 8))
