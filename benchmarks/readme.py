@@ -70,6 +70,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "meta-marks": meta_tables.marks,
     "space-risk": knowledge_tables.space_risk,
     "advice": knowledge_tables.advice,
+    "similarity": knowledge_tables.similarity,
+    "history": knowledge_tables.history,
     "predictions": knowledge_tables.predictions,
     "knowledge-marks": knowledge_tables.marks,
 }
