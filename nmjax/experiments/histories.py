@@ -11,10 +11,10 @@ import numpy as np
 from nmjax.search import (
     Problem,
     default_hyper,
-    pool_neighbours,
     regularised_evolution,
     search_lanes,
 )
+from nmjax.spaces import pool_neighbours
 from nmjax.tasks import Suite, make_history, sample_history, scores
 from nmjax.types import Array, History
 
