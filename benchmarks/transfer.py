@@ -88,9 +88,10 @@ def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
     found = {}
     for name in stored_peers(suite):
         rows, record = read_peer(name, suite)
-        if transfer or not record.transfer:
+        learns = record.history_size > 0
+        if transfer or not learns:
             found[name] = Trajectories(
-                rows[..., :BUDGET], record.transfer, "peer", record.cpu_seconds, record.version
+                rows[..., :BUDGET], learns, "peer", record.cpu_seconds, record.version
             )
     return found
 
