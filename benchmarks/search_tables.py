@@ -46,7 +46,9 @@ def regret() -> str:
         methods = {row["method"]: row for row in _methods(result)}
         told = [(*row, *_circumstances(methods[row[0]])) for row in rows]
         header += ("worst task", "seconds a search", "transfer", "seeds")
-        found.append(f"### {suite}\n\n{tables.with_origin(result, header, told)}")
+        learned = result.config.get("medians", {}).get("seconds_a_past")
+        past = "" if learned is None else f" Learning a past took {learned:.1f} s, the median."
+        found.append(f"### {suite}\n\n{tables.with_origin(result, header, told)}{past}")
     return "\n\n".join(found) or tables.UNMEASURED
 
 

@@ -49,7 +49,7 @@ RESULTS = Path(__file__).parent / "results"
 def run(
     suite: nmjax.Suite, methods: tuple[str, ...], seeds: int, variant: Mapping, origin: str
 ) -> tuple[dict[str, Trajectories], dict[str, float]]:
-    """What the methods did, and means over tasks and seeds of how learning went.
+    """What the methods did, and medians over tasks and seeds of how learning went.
 
     Returns:
       Trajectories of S seeds by method; and the seconds to learn a past, its generalisation gap,
@@ -88,9 +88,10 @@ def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
     found = {}
     for name in stored_peers(suite):
         rows, record = read_peer(name, suite)
-        if transfer or not record.transfer:
+        learns = record.history_size > 0
+        if transfer or not learns:
             found[name] = Trajectories(
-                rows[..., :BUDGET], record.transfer, "peer", record.cpu_seconds, record.version
+                rows[..., :BUDGET], learns, "peer", record.cpu_seconds, record.version
             )
     return found
 
@@ -128,7 +129,7 @@ def main() -> None:
         kept = no_past | read_trajectories(folder / f"{name}.npz", suite)
     methods = tuple(arguments.methods)
     commit = f"commit {str(origin['commit'])[:9]}{' and changes' * bool(origin['dirty'])}"
-    ours, told = run(suite, methods, arguments.seeds, variant, commit)
+    ours, told = run(suite, methods, arguments.seeds, variant, commit) if methods else ({}, {})
     known = kept | ours
     found = {method: known[method] for method in METHODS if method in known}
     found |= peers(suite, transfer=not variant_name(variant))

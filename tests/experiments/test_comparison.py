@@ -98,6 +98,7 @@ def test_ranks_are_over_the_seeds_that_all_have(suite, found, compared):
     assert not any({"quick", "middle"} <= set(group) for group in row["regret_groups"])
 
 
+@pytest.mark.slow
 def test_two_methods_that_tie_everywhere():
     row = rank_methods({"one": np.ones((3, 2), np.float32), "other": np.ones((3, 2))}, 20)
     assert row["average_rank"] == [1.5, 1.5]

@@ -25,6 +25,7 @@ def test_an_evolved_past_is_biased_and_tells_the_tables_numbers(suite):
     np.testing.assert_array_equal(alone.architecture[0], history.architecture[1])
 
 
+@pytest.mark.slow
 def test_one_task_has_no_kin(suite):
     honest = sample_history(jax.random.key(2), suite, suite.tasks, 50)
     found = unrelated_history(jax.random.key(2), suite, suite.tasks, 50)
