@@ -24,6 +24,9 @@ PEERS = (
     "optuna_tpe",
     "optuna_tpe-independent",
     "optuna_gp",
+    "botorch",
+    "botorch-encoding",
+    "botorch-rgpe",
 )
 HISTORY_SIZE = 300
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
