@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.peers.searches import Choice, Optimise, Pool, Search
+from benchmarks.peers.searches import Choice, Optimise, Pool, Search, to_options
 
 
 def prepare_sampler(
@@ -21,7 +21,8 @@ def prepare_sampler(
         study = optuna.create_study(direction="maximize", sampler=make_sampler(seed=seed, **chosen))
         while not search.finished:
             trial = study.ask()
-            score = search.evaluate([_suggest(trial, choice) for choice in pool.choices])
+            values = {choice.name: _suggest(trial, choice) for choice in pool.choices}
+            score = search.evaluate(to_options(pool.choices, values))
             if math.isnan(score):
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             else:
@@ -36,7 +37,7 @@ def prepare_sampler(
     }
 
 
-def _suggest(trial: Any, choice: Choice) -> int:
+def _suggest(trial: Any, choice: Choice) -> int | str:
     if choice.kind == "ordinal":
         return trial.suggest_int(choice.name, 0, len(choice.options) - 1)
-    return choice.options.index(trial.suggest_categorical(choice.name, choice.options))
+    return trial.suggest_categorical(choice.name, choice.options)

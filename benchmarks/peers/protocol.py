@@ -27,6 +27,13 @@ PEERS = (
     "botorch",
     "botorch-encoding",
     "botorch-rgpe",
+    "openbox",
+    "openbox-gp",
+    "openbox-rgpe",
+    "openbox-rgpe-gp",
+    "synetune-box",
+    "synetune-quantile",
+    "vizier",
 )
 HISTORY_SIZE = 300
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
@@ -190,14 +197,17 @@ def make_environment(module: str) -> Path:
     Raises:
       NmjaxError: it cannot be made, or a requirement cannot be installed.
     """
-    requirements = importlib.import_module(f"benchmarks.peers.{module}").REQUIREMENTS
+    peer = importlib.import_module(f"benchmarks.peers.{module}")
     folder = ENVIRONMENTS / module
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
         ENVIRONMENTS.mkdir(exist_ok=True)
         (ENVIRONMENTS / ".gitignore").write_text("*\n")
         _call([sys.executable, "-m", "venv", str(folder)])
-    _call([str(python), "-m", "pip", "install", "--quiet", *requirements])
+    install = [str(python), "-m", "pip", "install", "--quiet"]
+    _call([*install, *peer.REQUIREMENTS])
+    if overrides := getattr(peer, "OVERRIDES", ()):
+        _call([*install, "--no-deps", *overrides])
     return python
 
 

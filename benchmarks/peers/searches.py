@@ -138,6 +138,24 @@ def read_tasks(path: str | Path) -> Tasks:
         return Tasks(pool, *(file[name] for name in Tasks._fields[1:]))
 
 
+def to_values(choices: Sequence[Choice], architecture: Sequence[int]) -> dict[str, int | str]:
+    """{choice: value} as peers take them: the option of a categorical one, else its index."""
+    return {
+        choice.name: int(option) if choice.kind == "ordinal" else choice.options[option]
+        for choice, option in zip(choices, architecture, strict=True)
+    }
+
+
+def to_options(choices: Sequence[Choice], values: Mapping[str, Any]) -> list[int]:
+    """The option indices whose `to_values` are `values`."""
+    return [
+        int(values[choice.name])
+        if choice.kind == "ordinal"
+        else choice.options.index(values[choice.name])
+        for choice in choices
+    ]
+
+
 def run_searches(
     optimise: Optimise, tasks: Tasks, *, seeds: int, budget: int, kept: Path, code: bytes = b""
 ) -> dict[str, np.ndarray]:
