@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import COUNTS
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.tasks import Suite, load_suite
+from nmjax.tasks import Suite, SuiteInfo, load_suite
 
 PEERS = (
     "optuna_tpe",
@@ -186,7 +186,7 @@ def read_trajectories(
     return indices, record
 
 
-def stored_peers(suite: Suite, *, results: str | Path = RESULTS) -> tuple[str, ...]:
+def stored_peers(suite: Suite | SuiteInfo, *, results: str | Path = RESULTS) -> tuple[str, ...]:
     """The peers whose trajectories on the suite are stored."""
     return tuple(name for name in PEERS if (Path(results) / f"{name}_{suite.name}.npz").exists())
 

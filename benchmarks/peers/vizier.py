@@ -1,4 +1,4 @@
-"""Vizier's Gaussian-process bandit, by its defaults; a search takes a quarter of an hour."""
+"""Vizier's Gaussian-process bandit, by its defaults."""
 
 import math
 from collections.abc import Mapping

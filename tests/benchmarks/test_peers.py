@@ -1,17 +1,22 @@
 """The protocol of the peers, with a stand-in for Optuna that draws at random."""
 
+import importlib
+import itertools
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.peers import optuna_tpe, protocol
-from benchmarks.peers.searches import Search, read_tasks, run_searches
+from benchmarks import tables, transfer
+from benchmarks.peers import optuna_tpe, protocol, table
+from benchmarks.peers.export import export_tasks
+from benchmarks.peers.searches import Search, read_tasks, run_searches, to_options, to_values
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space
-from nmjax.tasks import Suite, scores
+from nmjax.spaces import Choice, Real, Space, encode
+from nmjax.tasks import Suite, list_suites, load_suite, scores
 from nmjax.types import Metric
 
 OPTUNA = """
@@ -107,9 +112,17 @@ def kept(suite, tmp_path_factory):
 
 
 def test_what_a_peer_sees(suite, tmp_path):
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
-    assert [choice.kind for choice in tasks.choices] == ["categorical", "categorical", "ordinal"]
-    assert tasks.choices[2] == ("width", "ordinal", ("4", "16"))
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
+    choices = tasks.pool.choices
+    assert [choice.kind for choice in choices] == ["categorical", "categorical", "ordinal"]
+    assert choices[2] == ("width", "ordinal", ("4", "16"))
+    assert np.array_equal(tasks.pool.architectures, suite.pool)
+    assert np.array_equal(tasks.pool.encoding, np.asarray(encode(suite.space, suite.pool)))
+    for architecture in suite.pool:
+        values = to_values(choices, architecture)
+        assert values["from"] == "abc"[architecture[0]]
+        assert values["width"] == architecture[2]
+        assert to_options(choices, values) == architecture.tolist()
     for row, (one, other, width) in enumerate(suite.pool):
         assert tasks.lookup[one, other, width] == tasks.lookup[other, one, width] == row
     assert tasks.lookup[0, 0].tolist() == [-1, -1]
@@ -119,8 +132,93 @@ def test_what_a_peer_sees(suite, tmp_path):
     assert np.array_equal(np.argsort(finite), np.argsort(-suite.metrics["loss"][0]))
 
 
+def test_a_peer_gets_the_past_that_our_own_methods_get(related, tmp_path, monkeypatch):
+    histories = []
+
+    def learn(key, history, *arguments, **options):
+        histories.append(history)
+        return None, SimpleNamespace(generalisation_gap=0.0)
+
+    trace = SimpleNamespace(row=np.zeros((1, 100)), confidence=np.zeros((1, 100)))
+    monkeypatch.setattr("nmjax.experiments.leave_one_out.learn_from_history", learn)
+    monkeypatch.setattr("nmjax.experiments.leave_one_out.make_problem", lambda *_: 0)
+    monkeypatch.setattr(
+        transfer, "run_methods", lambda *_, **__: {"transfer": SimpleNamespace(trace=trace)}
+    )
+    size = len(related.pool) - 1
+    transfer.trajectories(related, "task", 2, size, ("transfer",))
+    tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, history_size=size))
+    table = np.asarray(scores(related))
+    for (t, seed), history in zip(np.ndindex(6, 2), histories, strict=True):
+        rows = tasks.past_rows[t, seed]
+        assert np.array_equal(related.pool[rows], history.architecture)
+        assert np.array_equal(
+            tasks.past_scores[t, seed],
+            np.take_along_axis(np.delete(table, t, axis=0), rows, axis=-1),
+            equal_nan=True,
+        )
+    assert np.isnan(tasks.past_scores).any()
+
+
+def test_a_search_is_given_its_own_past(related, tmp_path):
+    tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, history_size=5))
+    given = []
+
+    def optimise(search, pool, seed):
+        given.append(search.past)
+
+    run_searches(optimise, tasks, seeds=2, budget=1, kept=tmp_path)
+    for (t, seed), past in zip(np.ndindex(6, 2), given, strict=True):
+        assert np.array_equal([source.rows for source in past], tasks.past_rows[t, seed])
+        assert np.array_equal([source.scores for source in past], tasks.past_scores[t, seed])
+
+
+def test_only_those_that_ask_are_given_a_past(suite, python, tmp_path, monkeypatch):
+    sizes = {"seeds": 1, "budget": 2, "python": python, "results": tmp_path}
+    monkeypatch.setattr(protocol, "HISTORY_SIZE", 4)
+    monkeypatch.setattr(optuna_tpe, "TRANSFER", ("independent",))
+    for name, history_size in (("optuna_tpe", 0), ("optuna_tpe-independent", 4)):
+        protocol.run_peer(name, suite, **sizes)
+        _, record = protocol.read_trajectories(name, suite, results=tmp_path)
+        assert record.history_size == history_size
+
+
+def test_a_run_that_was_stopped_goes_on(suite, tmp_path):
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=3))
+    ran = []
+
+    def optimise(search, pool, seed):
+        if len(ran) == stop:
+            raise KeyboardInterrupt
+        ran.append(seed)
+        search.evaluate((2, 1, seed % 2))
+
+    def run(tasks, **changes):
+        settings = {"seeds": 2, "budget": 4, "kept": tmp_path, **changes}
+        return run_searches(optimise, tasks, **settings)
+
+    stop = 3
+    with pytest.raises(KeyboardInterrupt):
+        run(tasks)
+    stop = None
+    found = run(tasks)
+    assert len(ran) == len(set(ran)) == 4
+    assert np.array_equal(found["indices"][..., 0] % 2, np.reshape(ran, (2, 2)) % 2)
+    more = run(tasks, seeds=3)
+    assert np.array_equal(more["indices"][:, :2], found["indices"])
+    assert len(ran) == len(set(ran)) == 6
+    for changes in (
+        {"budget": 5},
+        {"code": b"other"},
+        {"tasks": tasks._replace(scores=-tasks.scores)},
+    ):
+        before = len(ran)
+        run(**{"tasks": tasks, **changes})
+        assert len(ran) == before + 4
+
+
 def test_a_row_is_paid_for_once(suite, tmp_path):
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
     search = Search(tasks.lookup, tasks.scores[1], budget=3)
     assert search.evaluate((0, 1, 0)) == search.evaluate((1, 0, 0)) == tasks.scores[1, 0]
     assert np.isnan(search.evaluate((0, 0, 1)))
@@ -135,12 +233,12 @@ def test_a_row_is_paid_for_once(suite, tmp_path):
 
 
 def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
-    def optimise(search, choices, seed):
+    def optimise(search, pool, seed):
         while not search.finished:
             search.evaluate((2, 1, 1))
 
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
-    arrays = run_searches(optimise, tasks, seeds=8, budget=4)
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
+    arrays = run_searches(optimise, tasks, seeds=8, budget=4, kept=tmp_path)
     assert arrays["indices"].shape == (2, 8, 4)
     assert (arrays["indices"][..., 0] == 7).all()
     assert all(len(set(row)) == 4 for row in arrays["indices"].reshape(-1, 4).tolist())
@@ -151,14 +249,14 @@ def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
 
 
 def test_seeds_differ_and_more_of_them_change_none(suite, tmp_path):
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
     given = []
 
-    def optimise(search, choices, seed):
+    def optimise(search, pool, seed):
         given.append(seed)
 
-    few = run_searches(optimise, tasks, seeds=2, budget=4)["indices"]
-    many = run_searches(optimise, tasks, seeds=5, budget=4)["indices"]
+    few = run_searches(optimise, tasks, seeds=2, budget=4, kept=tmp_path)["indices"]
+    many = run_searches(optimise, tasks, seeds=5, budget=4, kept=tmp_path)["indices"]
     assert np.array_equal(many[:, :2], few)
     assert len(set(given)) == 10
 
@@ -180,8 +278,9 @@ def test_a_run_is_read_back_and_is_the_same_again(suite, python, tmp_path, monke
     assert record.filled == record.filled_searches == 0
     assert record.cpu_seconds >= 0
     assert str(tmp_path) not in path.with_suffix(".json").read_text()
-    protocol.run_peer("optuna_tpe", suite, **sizes)
-    again, _ = protocol.read_trajectories("optuna_tpe", suite, results=path.parent)
+    elsewhere = tmp_path / "elsewhere"
+    protocol.run_peer("optuna_tpe", suite, **{**sizes, "results": elsewhere})
+    again, _ = protocol.read_trajectories("optuna_tpe", suite, results=elsewhere)
     assert np.array_equal(again, indices)
 
 
@@ -194,8 +293,13 @@ def test_a_variant_is_a_row_of_its_own(suite, python, tmp_path):
 
 
 def test_every_peer_has_its_variant_and_pins_what_it_needs():
-    assert {name.partition("-")[2] for name in protocol.PEERS} == set(optuna_tpe.VARIANTS)
-    assert all("==" in requirement for requirement in optuna_tpe.REQUIREMENTS)
+    names = [name.partition("-")[::2] for name in protocol.PEERS]
+    for module in {module for module, _ in names}:
+        peer = importlib.import_module(f"benchmarks.peers.{module}")
+        assert {variant for other, variant in names if other == module} == set(peer.VARIANTS)
+        assert set(peer.TRANSFER) <= set(peer.VARIANTS)
+        pinned = (*peer.REQUIREMENTS, *getattr(peer, "OVERRIDES", ()))
+        assert all("==" in requirement for requirement in pinned)
 
 
 @pytest.mark.parametrize(
@@ -239,9 +343,9 @@ def test_truncated_trajectories_are_refused(suite, kept, tmp_path, name, keep):
 
 def test_what_cannot_be_run_is_told(suite, tmp_path):
     sizes = {"seeds": 1, "budget": 2, "results": tmp_path}
-    with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
+    with pytest.raises(NmjaxError, match=r"did you mean .*'optuna_tpe'"):
         protocol.run_peer("optuna", suite, **sizes)
-    with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
+    with pytest.raises(NmjaxError, match=r"did you mean .*'optuna_tpe'"):
         protocol.read_trajectories("optuna", suite, results=tmp_path)
     with pytest.raises(NmjaxError, match="optuna_tpe --suite edges"):
         protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
@@ -251,7 +355,7 @@ def test_what_cannot_be_run_is_told(suite, tmp_path):
         protocol.run_peer("optuna_tpe", suite, **sizes, python=tmp_path / "none")
     real = Space("real", suite.space.choices, (Real("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="1 real-valued"):
-        protocol.export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path)
+        export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path, seeds=1)
 
 
 def test_a_peer_that_breaks_says_so_and_leaves_nothing(suite, python, tmp_path, capfd):
@@ -282,3 +386,20 @@ def test_what_is_kept_is_small_distinct_and_complete():
         assert rows.shape == (len(record["tasks"]), record["seeds"], record["budget"])
         assert (np.diff(rows, axis=-1) > 0).all()
         assert counts.sum() == record["filled"]
+
+
+def test_random_search_finds_what_is_expected():
+    log_rank = table.log10_ranks(np.array([[3.0, np.nan, 1.0, 3.0, 2.0]]))
+    assert np.allclose(10**log_rank, [[1, 5, 4, 1, 3]])
+    pairs = itertools.combinations(log_rank[0], 2)
+    assert table.random_search(log_rank, 2) == pytest.approx(np.mean([min(p) for p in pairs]))
+    assert table.random_search(log_rank, 5) == 0
+
+
+@pytest.mark.parametrize("name", ["nas-bench-graph", "transnas101"])
+def test_the_page_tells_what_is_stored(name):
+    if not any(info.name == name and info.installed for info in list_suites()):
+        pytest.skip(f"has no data of {name}")
+    rows = table.suite_rows(load_suite(name))
+    body = tables.table(table.HEADER, rows).split("\n", maxsplit=2)[2]
+    assert body in table.README.read_text()
