@@ -10,6 +10,7 @@ from jax.scipy.stats import norm
 from nmjax.knowledge import (
     MetaKnowledge,
     adapt_prior,
+    flat_prior,
     mixture_log_weights,
     pool_features,
     rank_similarity,
@@ -141,7 +142,7 @@ def qualities(
     pool, sources = features.pool, len(knowledge.sources.constant)
     predicted = pool.features[:, source_features(sources)]
     variances = source_variance(knowledge, pool.position)
-    flat = PoolPrior(*(leaf[-1:] for leaf in knowledge.prior))
+    flat = flat_prior(knowledge.prior)
 
     def slope(reference: Array) -> Array:
         return jax.grad(lambda s: jnp.nansum(compress(s, reference)))(score)
@@ -169,7 +170,7 @@ def qualities(
             priors = jax.tree.map(
                 lambda both, bent: jnp.append(both, bent[:1], axis=0), knowledge.prior, adapted
             )
-            state, _ = condition_pool(priors, pool, rows, seen)
+            state, _ = condition_pool(priors, pool, seen, rows)
             components = student_ts(state, priors, warped)
 
             def bayesian(*which: int) -> Prediction:

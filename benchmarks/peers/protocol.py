@@ -35,7 +35,6 @@ PEERS = (
     "synetune-quantile",
     "vizier",
 )
-HISTORY_SIZE = 300
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
 RESULTS = Path(__file__).parents[1] / "results" / "peers"
 CHECKOUT = Path(__file__).parents[2]
@@ -65,7 +64,7 @@ class PeerRecord:
       invalid: suggestions that are not in the pool; they cost nothing.
       filled: evaluations drawn at random, after 20 suggestions for each evaluation were used up.
       filled_searches: searches with such evaluations.
-      history_size: past evaluations of each other task that a search was given.
+      transfer: whether the peer learns from past tasks; it was given 300 evaluations of each.
     """
 
     name: str
@@ -85,7 +84,7 @@ class PeerRecord:
     invalid: int
     filled: int
     filled_searches: int
-    history_size: int = 0
+    transfer: bool = False
 
 
 def run_peer(
@@ -128,13 +127,12 @@ def run_peer(
             f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
         )
     module, _, variant = name.partition("-")
-    transfer = importlib.import_module(f"benchmarks.peers.{module}").TRANSFER
-    history_size = HISTORY_SIZE if variant in transfer else 0
+    transfer = variant in importlib.import_module(f"benchmarks.peers.{module}").TRANSFER
     python = make_environment(module) if python is None else python
     path = Path(results).absolute() / f"{name}_{suite.name}.npz"
     kept = path.parent / ".searches" / path.stem
     with tempfile.TemporaryDirectory() as folder:
-        tasks = export_tasks(suite, folder, seeds=seeds, history_size=history_size)
+        tasks = export_tasks(suite, folder, seeds=seeds, transfer=transfer)
         out = Path(folder) / "out.npz"
         arguments = {"tasks": tasks, "kept": kept, "out": out, "seeds": seeds, "budget": budget}
         command = [str(python), "-m", f"benchmarks.peers.{module}", f"--variant={variant}"]
@@ -154,7 +152,7 @@ def run_peer(
         budget=budget,
         cpu_seconds=round(float(np.median(arrays["cpu_seconds"])), 4),
         filled_searches=int(np.count_nonzero(arrays["filled"])),
-        history_size=history_size,
+        transfer=transfer,
         **told,
     )
     _check(arrays["indices"], record, suite)

@@ -53,7 +53,7 @@ from nmjax.knowledge.similarity import (
     rgpe_similarity,
     single_source_priors,
 )
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, flat_prior, source_features
 from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
 from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
@@ -82,6 +82,7 @@ __all__ = [
     "evidence_similarity",
     "expected_information_gain",
     "fit_context",
+    "flat_prior",
     "from_original",
     "function_similarity",
     "join_histories",

@@ -10,6 +10,7 @@ from nmjax.knowledge.resample import (
     INTERVAL_LEVEL,
     bootstrap_weights,
     normalised,
+    pairs_with_unseen,
     standardised,
 )
 from nmjax.meta import adapt
@@ -70,6 +71,6 @@ def embedding_similarity(
         return unit[:-1] @ unit[-1]
 
     seen = jax.lax.map(cosines, normalised(weights))
-    unseen = 1 - jnp.square(jnp.sum(weights, axis=-1, keepdims=True))
+    unseen = pairs_with_unseen(weights)[:, None]
     unknown = jax.random.uniform(unseen_key, seen.shape, seen.dtype, minval=-1)
     return draws_interval((1 - unseen) * seen + unseen * unknown, level=INTERVAL_LEVEL)

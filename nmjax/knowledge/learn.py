@@ -19,7 +19,7 @@ from nmjax.knowledge.features import (
     predictor_network,
 )
 from nmjax.knowledge.past import Past, best_options, standardise_past
-from nmjax.knowledge.rehearsal import Layout, fit_priors, rehearse
+from nmjax.knowledge.rehearsal import Layout, fit_priors, prior_confidence, rehearse
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.meta import (
     Curves,
@@ -82,7 +82,8 @@ class LearnInfo(NamedTuple):
       validation_loss: float[meta_steps / evaluate_every], on meta-validation; NaN after stopping.
       best_step: int32[], the meta-update whose parameters were kept.
       generalisation_gap: float[], meta-validation less meta-train loss there.
-      kernel_evidence: float[kernel_steps], mean log evidence of an observation.
+      kernel_posterior: float[kernel_steps], log evidence of all observations and log prior of the
+        kernel, together by the observation.
       prior_evidence: float[2, prior_steps], mean log evidence of a rehearsal, of each prior.
     """
 
@@ -90,7 +91,7 @@ class LearnInfo(NamedTuple):
     validation_loss: Array
     best_step: Array
     generalisation_gap: Array
-    kernel_evidence: Array
+    kernel_posterior: Array
     prior_evidence: Array
 
 
@@ -131,7 +132,7 @@ def learn_from_history(
 
     on_stage("fit the kernel")
     groups = group_index(space)
-    kernel, kernel_evidence = fit_kernel(
+    kernel, kernel_posterior = fit_kernel(
         groups,
         past.x[:, : config.kernel_rows],
         past.y[:, : config.kernel_rows],
@@ -156,12 +157,14 @@ def learn_from_history(
     on_stage("rehearse searches")
     layout = Layout(len(held_out), params.network_location.shape[0])
     sampling, bounds = best_options(history.architecture, past.score, space=space)
-    knowledge = MetaKnowledge(params, _no_prior(layout), sources, sampling, bounds, jnp.zeros((2,)))
+    knowledge = MetaKnowledge(
+        params, _no_prior(layout), sources, sampling, bounds, jnp.zeros(()), jnp.zeros(2)
+    )
     pools, by_others = _features_of_past(knowledge, past)
     rehearsals = rehearse(
         rehearsal_key, pools, by_others, past.score, size=config.rehearsal_size, warp=config.warp
     )
-    prior, confidence, prior_evidence = fit_priors(
+    prior, wins, prior_evidence = fit_priors(
         rehearsals, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
     )
     info = LearnInfo(
@@ -169,10 +172,11 @@ def learn_from_history(
         curves.validation_loss,
         state.best_step,
         state.best_validation_loss - state.best_train_loss,
-        kernel_evidence,
+        kernel_posterior,
         prior_evidence,
     )
-    return knowledge._replace(prior=prior, confidence=confidence), info
+    confidence = prior_confidence(wins, jnp.asarray(len(held_out), wins.dtype))
+    return knowledge._replace(prior=prior, wins=wins, confidence=confidence), info
 
 
 def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:

@@ -20,6 +20,11 @@ def bootstrap_weights(key: Array, counts: Array, *, resamples: int = RESAMPLES) 
     return drawn[:, :-1] / jnp.sum(drawn, axis=-1, keepdims=True)
 
 
+def pairs_with_unseen(weights: Array) -> Array:
+    """The share float[B] of pairs one or both of which were not seen, by `bootstrap_weights`."""
+    return 1 - jnp.square(jnp.sum(weights, axis=-1))
+
+
 def normalised(weights: Array) -> Array:
     """Weights float[..., n] of sum 1; 0 where all are."""
     return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-12)

@@ -96,16 +96,16 @@ def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, d
       draws: R.
     """
     prior_key, noise_key = jax.random.split(key)
-    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
-    state, _ = condition_pool(prior, pool, rows, score)
+    n = score.shape[0]
+    state, _ = condition_pool(prior, pool, score)
     spread = jnp.sqrt(scale(state))[0]
     covariance = (pool.features * prior.variance) @ pool.features.T
     covariance = covariance + prior.amplitude[:, None] * unit_matern(pool.position, pool.position)
     # A root without a factorisation, by the inverse that conditioning grows.
     clear = prior._replace(noise=jnp.full_like(prior.noise, _JITTER))
-    inverse = condition_pool(clear, pool, rows, jnp.zeros_like(score))[0].inverse[0]
-    root = (covariance + _JITTER * jnp.eye(len(rows), dtype=covariance.dtype)) @ inverse.T
-    draw = jax.random.normal(prior_key, (draws, len(rows)), covariance.dtype) @ root.T
+    inverse = condition_pool(clear, pool, jnp.zeros_like(score))[0].inverse[0]
+    root = (covariance + _JITTER * jnp.eye(n, dtype=covariance.dtype)) @ inverse.T
+    draw = jax.random.normal(prior_key, (draws, n), covariance.dtype) @ root.T
     draw = prior.mean @ pool.features.T + spread * draw
     noise = jax.random.normal(noise_key, draw.shape, draw.dtype)
     noise = noise * spread * jnp.sqrt(prior.noise[0])

@@ -18,6 +18,7 @@ from nmjax.knowledge.resample import (
     INTERVAL_LEVEL,
     bootstrap_weights,
     normalised,
+    pairs_with_unseen,
     standardised,
 )
 from nmjax.knowledge.rgpe import (
@@ -26,7 +27,7 @@ from nmjax.knowledge.rgpe import (
     sample_left_out,
     sample_sources,
 )
-from nmjax.knowledge.state import MetaKnowledge, source_features
+from nmjax.knowledge.state import MetaKnowledge, flat_prior, source_features
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_warp
 from nmjax.stats import Interval, central_range, draws_interval, wasserstein
 from nmjax.types import Array
@@ -103,11 +104,10 @@ def compute_task_similarity(
     if measure == "evidence":
         return evidence_similarity(key, single_source_priors(knowledge), pool, warped)
     source_key, target_key, resample_key = jax.random.split(key, 3)
-    flat = PoolPrior(*(leaf[-1:] for leaf in knowledge.prior))
     return rgpe_similarity(
         resample_key,
         sample_sources(source_key, knowledge, pool.position, draws=_DRAWS),
-        sample_left_out(target_key, flat, pool, warped, draws=_DRAWS),
+        sample_left_out(target_key, flat_prior(knowledge.prior), pool, warped, draws=_DRAWS),
         score,
     )
 
@@ -128,7 +128,7 @@ def rank_similarity(key: Array, predicted: Array, score: Array) -> Interval:
     order = jnp.nan_to_num(jnp.sign(score[:, None] - score[None, :]))
     agrees = jnp.sign(predicted[:, None] - predicted[None, :]) * order[..., None]
     seen = jnp.einsum("bi,bj,ijs->bs", weights, weights, agrees)
-    unseen = 1 - jnp.square(jnp.sum(weights, axis=-1, keepdims=True))
+    unseen = pairs_with_unseen(weights)[:, None]
     unknown = jax.random.uniform(unseen_key, unseen.shape, seen.dtype, minval=-1)
     pairs = 1 - jnp.sum(jnp.square(weights), axis=-1, keepdims=True)
     correlation = (seen + unseen * unknown) / pairs
@@ -156,8 +156,7 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
       score: float[n], warped; NaN does not count.
     """
     weight_key, prior_key = jax.random.split(key)
-    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
-    _, so_far = condition_pool(prior, pool, rows, score)
+    _, so_far = condition_pool(prior, pool, score)
     added = jnp.diff(so_far, axis=0, prepend=jnp.zeros_like(so_far[:1]))
     counts = ~jnp.isnan(score)
     weights = normalised(bootstrap_weights(weight_key, counts))
@@ -185,7 +184,7 @@ def rgpe_similarity(key: Array, source_draws: Array, target_draws: Array, score:
     weight_key, unseen_key = jax.random.split(key)
     wrong = misranked_by_all(source_draws, target_draws, score)
     weights = bootstrap_weights(weight_key, ~jnp.isnan(score))
-    unseen = 1 - jnp.square(jnp.sum(weights, axis=-1))
+    unseen = pairs_with_unseen(weights)
     unknown = jax.random.uniform(unseen_key, (len(weights), 1, wrong.shape[1]), wrong.dtype)
     loss = jnp.einsum("bi,bj,rmij->brm", weights, weights, wrong)
     resampled = rgpe_weights(loss + unseen[:, None, None] * unknown)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import jax
+
 from nmjax.predictors import KernelParams, PoolPrior
 from nmjax.types import Array, Categorical, PyTree
 
@@ -56,6 +58,7 @@ class MetaKnowledge(NamedTuple):
       sources: what each source predicts.
       sampling: probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
+      wins: float[], on how many sources, as if they were new, the transferred prior was better.
       confidence: float[K], log-weights of the components before any evaluation.
     """
 
@@ -64,7 +67,13 @@ class MetaKnowledge(NamedTuple):
     sources: SourceModels
     sampling: Categorical
     bounds: Array
+    wins: Array
     confidence: Array
+
+
+def flat_prior(prior: PoolPrior) -> PoolPrior:
+    """The flat prior alone, the last component, leaves [1, ...]."""
+    return jax.tree.map(lambda leaf: leaf[-1:], prior)
 
 
 def source_features(sources: int) -> slice:

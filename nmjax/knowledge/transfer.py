@@ -62,8 +62,7 @@ def transfer_knowledge(
         key, knowledge, encoding, score, source_score, context, measure=measure, warp=warp
     )
     pool = pool_features(knowledge, encoding).pool
-    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
-    state, _ = condition_pool(knowledge.prior, pool, rows, get_warp(warp)(score))
+    state, _ = condition_pool(knowledge.prior, pool, get_warp(warp)(score))
     floor = jnp.asarray(floor, state.log_evidence.dtype)
     return knowledge._replace(
         prior=adapt_prior(knowledge.prior, similarity),

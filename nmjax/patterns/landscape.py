@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, neighbours, pool_rows
+from nmjax.spaces import Space, pool_neighbours
 from nmjax.types import Array
 
 
@@ -47,14 +47,7 @@ def neighbour_rows(space: Space, pool: Array) -> Array:
     Raises:
       NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more.
     """
-    pool = jnp.asarray(pool, jnp.int32)
-    if pool.ndim != 2 or pool.shape[1] != space.num_choices:
-        raise NmjaxError(
-            f"Got a pool {list(pool.shape)} for space {space.name!r}; give "
-            f"[N, {space.num_choices}], an option for each choice."
-        )
-    changed, valid = neighbours(space, pool)
-    found = jnp.where(valid, pool_rows(space, pool, changed), -1)
+    found = pool_neighbours(space, pool)
     itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
     found = jnp.sort(jnp.where(found == itself, -1, found), axis=-1)
     repeated = jnp.pad(found[:, 1:] == found[:, :-1], [(0, 0), (1, 0)])
@@ -119,7 +112,8 @@ def robust_score(rows: Array, score: Array, weight: Array) -> Array:
     it has none.
 
     Args:
-      rows: int32[N, K], of `neighbour_rows`.
+      rows: int32[N, K], of `neighbour_rows`, or of `spaces.pool_neighbours`, by which the mean is
+        what one random change is expected to leave.
       score: float[..., N], measured, predicted or an acquisition's.
       weight: float[], in [0, 1].
     """

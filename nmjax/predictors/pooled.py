@@ -166,20 +166,22 @@ def observe_pool(
 
 
 def condition_pool(
-    prior: PoolPrior, pool: Pool, index: Array, score: Array
+    prior: PoolPrior, pool: Pool, score: Array, index: Array | None = None
 ) -> tuple[PoolState, Array]:
     """Condition on observations one after the other, in one scan.
 
     Args:
       prior: K of them.
       pool: what they are over.
-      index: int32[B], which rows of the pool were observed; any row where there is no score.
       score: float[B], NaN where there is none or the evaluation failed.
+      index: int32[B], which rows of the pool were observed, any row where there is no score; None
+        where they are the first B in order.
 
     Returns:
       The posteriors, and the log evidence float[B, K] of the scores up to each observation.
     """
     order = jnp.arange(score.shape[0], dtype=jnp.int32)
+    index = order if index is None else index
 
     def observe(state: PoolState, newest: Array) -> tuple[PoolState, Array]:
         seen = jnp.where(order <= newest, score, jnp.nan)

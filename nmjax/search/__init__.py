@@ -14,6 +14,7 @@ from nmjax.search.acquisitions import (
     max_value_entropy_search,
     noisy_expected_improvement,
     probability_of_improvement,
+    robust,
     thompson_sampling,
     upper_confidence_bound,
 )
@@ -34,7 +35,7 @@ from nmjax.search.loop import (
     run,
     search_lanes,
 )
-from nmjax.search.problem import Problem, make_problem, pool_neighbours, without_transfer
+from nmjax.search.problem import Problem, make_problem, without_transfer
 from nmjax.search.record import Record, SearchInfo
 from nmjax.search.strategy import sample_from_prior, select_initial_points
 from nmjax.search.study import Study, is_finished, observe, start_study, suggest
@@ -68,11 +69,11 @@ __all__ = [
     "noisy_expected_improvement",
     "observe",
     "past_best_search",
-    "pool_neighbours",
     "probability_of_improvement",
     "random_search",
     "regularised_evolution",
     "rgpe_search",
+    "robust",
     "run",
     "sample_from_prior",
     "search_lanes",

@@ -140,8 +140,7 @@ def read_signs(prior: PoolPrior, pool: Pool, past_mean: Array, score: Array, *, 
       score: float[n]; NaN does not count.
       warp: of the scores, a name of `predictors.normalise`.
     """
-    rows = jnp.arange(score.shape[0], dtype=jnp.int32)
-    state, _ = condition_pool(prior, pool, rows, get_warp(warp)(score))
+    state, _ = condition_pool(prior, pool, get_warp(warp)(score))
     ratio = state.log_evidence[0] - state.log_evidence[-1]
     return jnp.stack(
         [jnp.sign(ratio) * jnp.log1p(jnp.abs(ratio)), jnp.nan_to_num(spearman(past_mean, score))]

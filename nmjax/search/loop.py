@@ -183,6 +183,7 @@ def bayesian_search(
             evaluated=record.evaluated,
             noise=problem.prior.noise * scale(model),
             cost=problem.cost,
+            neighbours=problem.neighbours,
             sample=sample,
             covariance=partial(pool_covariance, model, problem.prior, problem.pool, record.row),
         )

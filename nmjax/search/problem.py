@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features
+from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.spaces import Space, encode, neighbours, pool_rows
+from nmjax.spaces import Space, encode, pool_neighbours
 from nmjax.types import Array
 
 
@@ -99,19 +99,6 @@ def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFea
 
 def without_transfer(problem: Problem) -> Problem:
     """The same problem under the flat prior alone, the last component."""
-    last = jnp.asarray([-1])
-    prior = PoolPrior(*(leaf[last] for leaf in problem.prior))
-    return problem._replace(prior=prior, log_weights=jnp.zeros_like(problem.log_weights[last]))
-
-
-@partial(jax.jit, static_argnames="space")
-def pool_neighbours(space: Space, pool: Array) -> Array:
-    """Rows of the pool one choice away, int32[N, J]; a row's own index where there is none.
-
-    An architecture that is isomorphic to a member of the pool counts as that member, and is there
-    as often as changes lead to it.
-    """
-    changed, valid = neighbours(space, pool)
-    row = pool_rows(space, pool, changed)
-    itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
-    return jnp.where(valid & (row >= 0), row, itself)
+    return problem._replace(
+        prior=flat_prior(problem.prior), log_weights=jnp.zeros_like(problem.log_weights[-1:])
+    )

@@ -28,6 +28,7 @@ from nmjax.spaces.moves import (
     from_scale,
     mutate,
     neighbours,
+    pool_neighbours,
     sample,
     sample_reals,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "neighbours",
     "option_mask",
     "parse",
+    "pool_neighbours",
     "pool_rows",
     "rooted_tree",
     "sample",

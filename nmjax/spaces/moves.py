@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces.enumeration import is_valid
+from nmjax.errors import NmjaxError
+from nmjax.spaces.enumeration import is_valid, pool_rows
 from nmjax.spaces.space import Space
 from nmjax.types import Array
 
@@ -76,6 +77,32 @@ def neighbours(space: Space, architecture: Array) -> tuple[Array, Array]:
     moved = jnp.broadcast_to(architecture[..., None, :], shape) + jnp.broadcast_to(steps, shape)
     changed = moved % jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), shape)
     return changed, is_valid(space, changed)
+
+
+@partial(jax.jit, static_argnames="space")
+def pool_neighbours(space: Space, pool: Array) -> Array:
+    """Rows of a pool one choice away from each, int32[N, K]; a row's own where there is none.
+
+    The K changes are those of `neighbours`. An architecture that is isomorphic to a member of the
+    pool counts as that member, and is there as often as changes lead to it. O(N K C) memory.
+
+    Args:
+      space: of the architectures.
+      pool: int32[N, C]; no two are isomorphic.
+
+    Raises:
+      NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more.
+    """
+    pool = jnp.asarray(pool, jnp.int32)
+    if pool.ndim != 2 or pool.shape[1] != space.num_choices:
+        raise NmjaxError(
+            f"Got a pool {list(pool.shape)} for space {space.name!r}; give "
+            f"[N, {space.num_choices}], an option for each choice."
+        )
+    changed, valid = neighbours(space, pool)
+    row = pool_rows(space, pool, changed)
+    itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
+    return jnp.where(valid & (row >= 0), row, itself)
 
 
 @partial(jax.jit, static_argnames="space")

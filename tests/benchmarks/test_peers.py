@@ -5,16 +5,16 @@ import itertools
 import json
 import shutil
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import tables, transfer
+from benchmarks import tables
 from benchmarks.peers import optuna_tpe, protocol, table
 from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import Search, read_tasks, run_searches, to_options, to_values
 from nmjax.errors import NmjaxError
+from nmjax.experiments.protocol import prepare_lane
 from nmjax.spaces import Choice, Real, Space, encode
 from nmjax.tasks import Suite, list_suites, load_suite, scores
 from nmjax.types import Metric
@@ -132,55 +132,51 @@ def test_what_a_peer_sees(suite, tmp_path):
     assert np.array_equal(np.argsort(finite), np.argsort(-suite.metrics["loss"][0]))
 
 
-def test_a_peer_gets_the_past_that_our_own_methods_get(related, tmp_path, monkeypatch):
-    histories = []
+@pytest.fixture
+def short_past(monkeypatch):
+    """Pasts of 9 evaluations, for pools that are small."""
+    monkeypatch.setattr("nmjax.experiments.protocol.HISTORY_SIZE", 9)
+    monkeypatch.setattr("benchmarks.peers.export.HISTORY_SIZE", 9)
 
-    def learn(key, history, *arguments, **options):
-        histories.append(history)
-        return None, SimpleNamespace(generalisation_gap=0.0)
 
-    trace = SimpleNamespace(row=np.zeros((1, 100)), confidence=np.zeros((1, 100)))
-    monkeypatch.setattr("nmjax.experiments.leave_one_out.learn_from_history", learn)
-    monkeypatch.setattr("nmjax.experiments.leave_one_out.make_problem", lambda *_: 0)
-    monkeypatch.setattr(
-        transfer, "run_methods", lambda *_, **__: {"transfer": SimpleNamespace(trace=trace)}
+def test_a_peer_gets_the_past_that_our_own_methods_get(related, tmp_path, monkeypatch, short_past):
+    related = Suite(
+        **{
+            **vars(related),
+            "pool": related.pool[:10],
+            "metrics": {"score": related.metrics["score"][:, :10]},
+        }
     )
-    size = len(related.pool) - 1
-    transfer.trajectories(related, "task", 2, size, ("transfer",))
-    tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, history_size=size))
-    table = np.asarray(scores(related))
-    for (t, seed), history in zip(np.ndindex(6, 2), histories, strict=True):
-        rows = tasks.past_rows[t, seed]
-        assert np.array_equal(related.pool[rows], history.architecture)
-        assert np.array_equal(
-            tasks.past_scores[t, seed],
-            np.take_along_axis(np.delete(table, t, axis=0), rows, axis=-1),
-            equal_nan=True,
-        )
-    assert np.isnan(tasks.past_scores).any()
-
-
-def test_a_search_is_given_its_own_past(related, tmp_path):
-    tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, history_size=5))
+    learn = "nmjax.experiments.leave_one_out.learn_from_history"
+    monkeypatch.setattr(learn, lambda key, history, *_, **__: (history, None))
+    monkeypatch.setattr("nmjax.experiments.leave_one_out.make_problem", lambda *_: 0)
+    tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, transfer=True))
     given = []
 
     def optimise(search, pool, seed):
         given.append(search.past)
 
     run_searches(optimise, tasks, seeds=2, budget=1, kept=tmp_path)
+    table = np.asarray(scores(related))
     for (t, seed), past in zip(np.ndindex(6, 2), given, strict=True):
-        assert np.array_equal([source.rows for source in past], tasks.past_rows[t, seed])
-        assert np.array_equal([source.scores for source in past], tasks.past_scores[t, seed])
+        prepared, _ = prepare_lane(related, related.tasks[t], seed, history_size=9)
+        rows = np.array([source.rows for source in past])
+        assert np.array_equal(related.pool[rows], prepared.knowledge.architecture)
+        assert np.array_equal(
+            [source.scores for source in past],
+            np.take_along_axis(np.delete(table, t, axis=0), rows, axis=-1),
+            equal_nan=True,
+        )
+    assert np.isnan(tasks.past_scores).any()
 
 
-def test_only_those_that_ask_are_given_a_past(suite, python, tmp_path, monkeypatch):
+def test_only_those_that_ask_are_given_a_past(suite, python, tmp_path, monkeypatch, short_past):
     sizes = {"seeds": 1, "budget": 2, "python": python, "results": tmp_path}
-    monkeypatch.setattr(protocol, "HISTORY_SIZE", 4)
     monkeypatch.setattr(optuna_tpe, "TRANSFER", ("independent",))
-    for name, history_size in (("optuna_tpe", 0), ("optuna_tpe-independent", 4)):
+    for name, transfer in (("optuna_tpe", False), ("optuna_tpe-independent", True)):
         protocol.run_peer(name, suite, **sizes)
         _, record = protocol.read_trajectories(name, suite, results=tmp_path)
-        assert record.history_size == history_size
+        assert record.transfer == transfer
 
 
 def test_a_run_that_was_stopped_goes_on(suite, tmp_path):

@@ -4,8 +4,8 @@ import pytest
 
 from nmjax.experiments.leave_one_out import Prepared
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.search import Problem, pool_neighbours
-from nmjax.spaces import Choice, Space
+from nmjax.search import Problem
+from nmjax.spaces import Choice, Space, pool_neighbours
 from nmjax.tasks import Suite, leave_one_out, scores
 from nmjax.types import Metric
 

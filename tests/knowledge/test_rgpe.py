@@ -76,7 +76,7 @@ def test_sources_are_drawn_from_their_posteriors(float64):
     y[1, 12:] = np.nan
     groups = jnp.zeros(3, jnp.int32)
     kernel = KernelParams(jnp.log(jnp.array([0.5])), *map(jnp.asarray, (0.5, -0.7, -1.0)))
-    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 3)
+    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 4)
     sources = fit_sources(kernel, groups, jnp.asarray(x), jnp.asarray(y))
     knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)
     position = kernel_position(kernel, groups, jnp.asarray(new))
@@ -108,7 +108,7 @@ def test_the_target_is_drawn_without_each_evaluation(float64):
     pool = Pool(jnp.asarray(features), jnp.asarray(position))
     drawn = sample_left_out(jax.random.key(0), prior, pool, jnp.asarray(score), draws=3000)
     covariance = (features * values[1]) @ features.T + 0.8 * Matern(nu=2.5)(position)
-    state, _ = condition_pool(prior, pool, jnp.arange(n), jnp.asarray(score))
+    state, _ = condition_pool(prior, pool, jnp.asarray(score))
     unit = float(state.rate[0] / state.shape[0])
     kept = [i for i in range(n) if i not in {left_out, failed}]
     inverse = np.linalg.inv(covariance[np.ix_(kept, kept)] + 0.3 * np.eye(len(kept)))

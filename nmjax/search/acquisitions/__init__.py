@@ -26,6 +26,7 @@ from nmjax.search.acquisitions.information import (
 )
 from nmjax.search.acquisitions.lookahead import knowledge_gradient
 from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_confidence_bound
+from nmjax.search.acquisitions.robust import robust
 
 __all__ = [
     "ACQUISITIONS",
@@ -43,6 +44,7 @@ __all__ = [
     "max_value_entropy_search",
     "noisy_expected_improvement",
     "probability_of_improvement",
+    "robust",
     "thompson_sampling",
     "upper_confidence_bound",
 ]
