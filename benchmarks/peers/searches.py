@@ -48,7 +48,7 @@ class Source(NamedTuple):
 
 
 class Tasks(NamedTuple):
-    """A suite as `protocol.export_tasks` writes it.
+    """A suite as `export.export_tasks` writes it.
 
     Attributes:
       pool: N architectures of C choices.
@@ -127,7 +127,7 @@ COUNTS = ("suggestions", "repeated", "invalid", "filled")
 
 
 def read_tasks(path: str | Path) -> Tasks:
-    """What `protocol.export_tasks` wrote."""
+    """What `export.export_tasks` wrote."""
     with np.load(path, allow_pickle=False) as file:
         columns = (file["choice_names"], file["choice_kinds"], file["options"])
         choices = tuple(
@@ -223,7 +223,7 @@ def peer_main(prepare: Callable[[str], tuple[Optimise, Mapping[str, Any]]]) -> N
         seeds=options.seeds,
         budget=options.budget,
         kept=options.kept,
-        code=json.dumps(about).encode() + Path(sys.argv[0]).read_bytes(),
+        code=json.dumps(about).encode() + _own_code(),
     )
     told = json.dumps({**about, "python": platform.python_version(), "device": _device()})
     np.savez_compressed(options.out, about=np.array(told), **arrays)  # type: ignore[arg-type]
@@ -247,6 +247,13 @@ def _run_search(
         "cpu_seconds": np.float32(seconds),
         **{name: np.int32(getattr(search, name)) for name in COUNTS},
     }
+
+
+def _own_code() -> bytes:
+    """Of the modules beside this one that were imported, and of the peer's own."""
+    beside = (sys.modules[name] for name in sorted(sys.modules) if name.startswith(__package__))
+    paths = [sys.argv[0], *(module.__file__ for module in beside if module.__file__)]
+    return b"".join(Path(path).read_bytes() for path in paths)
 
 
 def _device() -> str:
