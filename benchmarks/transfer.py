@@ -88,10 +88,9 @@ def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
     found = {}
     for name in stored_peers(suite):
         rows, record = read_peer(name, suite)
-        learns = record.history_size > 0
-        if transfer or not learns:
+        if transfer or not record.transfer:
             found[name] = Trajectories(
-                rows[..., :BUDGET], learns, "peer", record.cpu_seconds, record.version
+                rows[..., :BUDGET], record.transfer, "peer", record.cpu_seconds, record.version
             )
     return found
 

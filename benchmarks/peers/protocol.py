@@ -13,16 +13,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import COUNTS
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import pool_rows
-from nmjax.spaces.enumeration import ENUMERABLE
-from nmjax.tasks import Suite, load_suite, scores
+from nmjax.tasks import Suite, SuiteInfo, load_suite
 
-PEERS = ("optuna_tpe", "optuna_tpe-independent")
+PEERS = (
+    "optuna_tpe",
+    "optuna_tpe-independent",
+    "optuna_gp",
+    "botorch",
+    "botorch-encoding",
+    "botorch-rgpe",
+    "openbox",
+    "openbox-gp",
+    "openbox-rgpe",
+    "openbox-rgpe-gp",
+    "synetune-box",
+    "synetune-quantile",
+    "vizier",
+)
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
 RESULTS = Path(__file__).parents[1] / "results" / "peers"
 CHECKOUT = Path(__file__).parents[2]
@@ -52,7 +64,7 @@ class PeerRecord:
       invalid: suggestions that are not in the pool; they cost nothing.
       filled: evaluations drawn at random, after 20 suggestions for each evaluation were used up.
       filled_searches: searches with such evaluations.
-      history_size: past evaluations of each other task that a search was given.
+      transfer: whether the peer learns from past tasks; it was given 300 evaluations of each.
     """
 
     name: str
@@ -72,42 +84,7 @@ class PeerRecord:
     invalid: int
     filled: int
     filled_searches: int
-    history_size: int = 0
-
-
-def export_tasks(suite: Suite, folder: str | Path) -> Path:
-    """Write `<suite>.npz`, which needs no pickle: all that a peer gets to see.
-
-    It holds, for C choices of at most O options, T tasks and N architectures of the pool:
-    `choice_names` [C], `choice_kinds` [C] and `options` [C, O], text ("" is padding); `lookup`
-    int32[O_1, ..., O_C], the pool row of option indices, the same for isomorphic architectures and
-    -1 where there is none; `scores` float32[T, N], higher is better, NaN a failed evaluation.
-
-    Raises:
-      NmjaxError: the space has real-valued choices or more than ten million architectures.
-    """
-    space = suite.space
-    if space.reals or space.size > ENUMERABLE:
-        raise NmjaxError(
-            f"Space {space.name!r} has {len(space.reals)} real-valued choices and {space.size:,} "
-            f"architectures, expected none and at most {ENUMERABLE:,}: a peer looks up all of them."
-        )
-    every = np.stack(np.unravel_index(np.arange(space.size), space.num_options), axis=-1)
-    architecture = jnp.asarray(every, dtype=jnp.int32)
-    lookup = np.asarray(pool_rows(space, suite.pool, architecture))
-    options = np.full((space.num_choices, space.max_options), "", dtype="U64")
-    for place, choice in enumerate(space.choices):
-        options[place, : len(choice.options)] = [str(option) for option in choice.options]
-    path = Path(folder) / f"{suite.name}.npz"
-    np.savez_compressed(
-        path,
-        choice_names=np.array([choice.name for choice in space.choices]),
-        choice_kinds=np.array([choice.kind for choice in space.choices]),
-        options=options,
-        lookup=lookup.reshape(space.num_options),
-        scores=np.asarray(scores(suite)),
-    )
-    return path
+    transfer: bool = False
 
 
 def run_peer(
@@ -123,7 +100,9 @@ def run_peer(
 
     `<name>_<suite>.npz` holds `indices` int32[T, S, B], rows of the pool in the order of their
     evaluation, and for each search [T, S] `cpu_seconds`, `suggestions`, `repeated`, `invalid` and
-    `filled`; `<name>_<suite>.json` beside it is the `PeerRecord`.
+    `filled`; `<name>_<suite>.json` beside it is the `PeerRecord`. A variant in its module's
+    `TRANSFER` is given a past of 300 evaluations of each other task. Searches that have ended are
+    kept in `.searches` beside the results, so that a run that was stopped goes on from there.
 
     Args:
       name: one of `PEERS`; a variant's name follows "-".
@@ -148,10 +127,14 @@ def run_peer(
             f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
         )
     module, _, variant = name.partition("-")
+    transfer = variant in importlib.import_module(f"benchmarks.peers.{module}").TRANSFER
     python = make_environment(module) if python is None else python
+    path = Path(results).absolute() / f"{name}_{suite.name}.npz"
+    kept = path.parent / ".searches" / path.stem
     with tempfile.TemporaryDirectory() as folder:
-        tasks, out = export_tasks(suite, folder), Path(folder) / "out.npz"
-        arguments = {"tasks": tasks, "out": out, "seeds": seeds, "budget": budget}
+        tasks = export_tasks(suite, folder, seeds=seeds, transfer=transfer)
+        out = Path(folder) / "out.npz"
+        arguments = {"tasks": tasks, "kept": kept, "out": out, "seeds": seeds, "budget": budget}
         command = [str(python), "-m", f"benchmarks.peers.{module}", f"--variant={variant}"]
         _call([*command, *(f"--{key}={value}" for key, value in arguments.items())])
         with np.load(out, allow_pickle=False) as file:
@@ -169,11 +152,10 @@ def run_peer(
         budget=budget,
         cpu_seconds=round(float(np.median(arrays["cpu_seconds"])), 4),
         filled_searches=int(np.count_nonzero(arrays["filled"])),
+        transfer=transfer,
         **told,
     )
     _check(arrays["indices"], record, suite)
-    path = Path(results) / f"{name}_{suite.name}.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)
     path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n")
     return path
@@ -202,7 +184,7 @@ def read_trajectories(
     return indices, record
 
 
-def stored_peers(suite: Suite, *, results: str | Path = RESULTS) -> tuple[str, ...]:
+def stored_peers(suite: Suite | SuiteInfo, *, results: str | Path = RESULTS) -> tuple[str, ...]:
     """The peers whose trajectories on the suite are stored."""
     return tuple(name for name in PEERS if (Path(results) / f"{name}_{suite.name}.npz").exists())
 
@@ -213,14 +195,17 @@ def make_environment(module: str) -> Path:
     Raises:
       NmjaxError: it cannot be made, or a requirement cannot be installed.
     """
-    requirements = importlib.import_module(f"benchmarks.peers.{module}").REQUIREMENTS
+    peer = importlib.import_module(f"benchmarks.peers.{module}")
     folder = ENVIRONMENTS / module
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():
         ENVIRONMENTS.mkdir(exist_ok=True)
         (ENVIRONMENTS / ".gitignore").write_text("*\n")
         _call([sys.executable, "-m", "venv", str(folder)])
-    _call([str(python), "-m", "pip", "install", "--quiet", *requirements])
+    install = [str(python), "-m", "pip", "install", "--quiet"]
+    _call([*install, *peer.REQUIREMENTS])
+    if overrides := getattr(peer, "OVERRIDES", ()):
+        _call([*install, "--no-deps", *overrides])
     return python
 
 

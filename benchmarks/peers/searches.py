@@ -4,8 +4,10 @@ It runs in the peer's virtual environment, where nmjax is not: NumPy and the sta
 """
 
 import argparse
+import hashlib
 import json
 import platform
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,19 +26,45 @@ class Choice(NamedTuple):
     options: tuple[str, ...]
 
 
-class Tasks(NamedTuple):
-    """A suite as `protocol.export_tasks` writes it.
+class Pool(NamedTuple):
+    """What can be evaluated.
 
     Attributes:
       choices: C of them.
-      lookup: int32[O_1, ..., O_C], the pool row of option indices, the same for isomorphic
-        architectures; -1 where there is none.
-      scores: float32[T, N], higher is better; NaN is a failed evaluation.
+      architectures: int32[N, C], one of each isomorphism class.
+      encoding: float32[N, D], what nmjax's own models see of them.
     """
 
     choices: tuple[Choice, ...]
+    architectures: np.ndarray
+    encoding: np.ndarray
+
+
+class Source(NamedTuple):
+    """Past evaluations of another task: M rows of the pool int32[M] and their scores float32[M]."""
+
+    rows: np.ndarray
+    scores: np.ndarray
+
+
+class Tasks(NamedTuple):
+    """A suite as `export.export_tasks` writes it.
+
+    Attributes:
+      pool: N architectures of C choices.
+      lookup: int32[O_1, ..., O_C], the pool row of option indices, the same for isomorphic
+        architectures; -1 where there is none.
+      scores: float32[T, N], higher is better; NaN is a failed evaluation.
+      past_rows: int32[T, S, T - 1, M], for each task and seed M past evaluations of each other
+        task, in the order of `scores`; int32[T, S, 0, 0] for a peer that does not learn from them.
+      past_scores: float32, of those rows; NaN is a failed evaluation.
+    """
+
+    pool: Pool
     lookup: np.ndarray
     scores: np.ndarray
+    past_rows: np.ndarray
+    past_scores: np.ndarray
 
 
 class Search:
@@ -46,6 +74,7 @@ class Search:
     pool; both count as suggestions, of which there are at most 20 for each evaluation.
 
     Attributes:
+      past: of each other task, in an order that does not depend on the seed.
       rows: of the pool, in the order in which they were paid for.
       suggestions: how often `evaluate` was called.
       repeated: suggestions whose row had been paid for.
@@ -53,7 +82,14 @@ class Search:
       filled: rows that `fill` drew.
     """
 
-    def __init__(self, lookup: np.ndarray, scores: np.ndarray, budget: int):
+    def __init__(
+        self,
+        lookup: np.ndarray,
+        scores: np.ndarray,
+        budget: int,
+        past: tuple[Source, ...] = (),
+    ):
+        self.past = past
         self.rows: list[int] = []
         self.suggestions = self.repeated = self.invalid = self.filled = 0
         self._lookup, self._scores, self._budget = lookup, scores, budget
@@ -86,51 +122,84 @@ class Search:
         self.rows += generator.choice(rest, self.filled, replace=False).tolist()
 
 
-Optimise = Callable[[Search, Sequence[Choice], int], None]
+Optimise = Callable[[Search, Pool, int], None]
 COUNTS = ("suggestions", "repeated", "invalid", "filled")
 
 
 def read_tasks(path: str | Path) -> Tasks:
-    """What `protocol.export_tasks` wrote."""
+    """What `export.export_tasks` wrote."""
     with np.load(path, allow_pickle=False) as file:
         columns = (file["choice_names"], file["choice_kinds"], file["options"])
         choices = tuple(
             Choice(str(name), str(kind), tuple(str(option) for option in options[:size]))
             for name, kind, options, size in zip(*columns, file["lookup"].shape, strict=True)
         )
-        return Tasks(choices, file["lookup"], file["scores"])
+        pool = Pool(choices, file["architectures"], file["encoding"])
+        return Tasks(pool, *(file[name] for name in Tasks._fields[1:]))
+
+
+def to_values(choices: Sequence[Choice], architecture: Sequence[int]) -> dict[str, int | str]:
+    """{choice: value} as peers take them: the option of a categorical one, else its index."""
+    return {
+        choice.name: int(option) if choice.kind == "ordinal" else choice.options[option]
+        for choice, option in zip(choices, architecture, strict=True)
+    }
+
+
+def to_options(choices: Sequence[Choice], values: Mapping[str, Any]) -> list[int]:
+    """The option indices whose `to_values` are `values`."""
+    return [
+        int(values[choice.name])
+        if choice.kind == "ordinal"
+        else choice.options.index(values[choice.name])
+        for choice in choices
+    ]
 
 
 def run_searches(
-    optimise: Optimise, tasks: Tasks, *, seeds: int, budget: int
+    optimise: Optimise, tasks: Tasks, *, seeds: int, budget: int, kept: Path, code: bytes = b""
 ) -> dict[str, np.ndarray]:
     """A search for each task and seed.
 
+    Each is kept when it ends, under a name made of all that decides it, and not run again.
+
     Args:
-      optimise: (search, choices, seed) evaluates until the search is finished.
+      optimise: (search, pool, seed) evaluates until the search is finished.
       tasks: T of them.
       seeds: S; each search has an integer of its own, which depends on its task and seed only.
       budget: B, in distinct rows of the pool.
+      kept: the folder of searches that have ended.
+      code: what `optimise` is made of: searches by other code are run anew.
 
     Returns:
       `indices` int32[T, S, B]; `cpu_seconds` float32[T, S], of `optimise` alone; and the counts of
       `Search`, int32[T, S] each.
     """
+    kept.mkdir(parents=True, exist_ok=True)
+    inputs = hashlib.sha256(code + str(budget).encode())
+    for array in (tasks.lookup, tasks.pool.encoding):
+        inputs.update(array.tobytes())
     shape = (len(tasks.scores), seeds)
-    arrays = {name: np.zeros(shape, np.int32) for name in COUNTS}
-    arrays["indices"] = np.zeros((*shape, budget), np.int32)
-    arrays["cpu_seconds"] = np.zeros(shape, np.float32)
+    found = []
     for task, seed in np.ndindex(*shape):
-        search = Search(tasks.lookup, tasks.scores[task], budget)
-        own, filling = np.random.SeedSequence((task, seed)).spawn(2)
-        start = time.process_time()
-        optimise(search, tasks.choices, int(own.generate_state(1)[0]))
-        arrays["cpu_seconds"][task, seed] = time.process_time() - start
-        search.fill(np.random.default_rng(filling))
-        arrays["indices"][task, seed] = search.rows
-        for name in COUNTS:
-            arrays[name][task, seed] = getattr(search, name)
-    return arrays
+        own = inputs.copy()
+        for array in (
+            tasks.scores[task],
+            tasks.past_rows[task, seed],
+            tasks.past_scores[task, seed],
+        ):
+            own.update(array.tobytes())
+        path = kept / f"{task}_{seed}_{own.hexdigest()[:16]}.npz"
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished.npz")
+            np.savez(unfinished, **_run_search(optimise, tasks, task, seed, budget))
+            unfinished.replace(path)
+        with np.load(path, allow_pickle=False) as file:
+            found.append({name: file[name] for name in file.files})
+    return {
+        name: np.stack([one[name] for one in found]).reshape(*shape, *found[0][name].shape)
+        for name in found[0]
+    }
 
 
 def peer_main(prepare: Callable[[str], tuple[Optimise, Mapping[str, Any]]]) -> None:
@@ -141,16 +210,50 @@ def peer_main(prepare: Callable[[str], tuple[Optimise, Mapping[str, Any]]]) -> N
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=Path, required=True)
+    parser.add_argument("--kept", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, required=True)
     parser.add_argument("--budget", type=int, required=True)
     parser.add_argument("--variant", required=True)
     options = parser.parse_args()
     optimise, about = prepare(options.variant)
-    tasks = read_tasks(options.tasks)
-    arrays = run_searches(optimise, tasks, seeds=options.seeds, budget=options.budget)
+    arrays = run_searches(
+        optimise,
+        read_tasks(options.tasks),
+        seeds=options.seeds,
+        budget=options.budget,
+        kept=options.kept,
+        code=json.dumps(about).encode() + _own_code(),
+    )
     told = json.dumps({**about, "python": platform.python_version(), "device": _device()})
     np.savez_compressed(options.out, about=np.array(told), **arrays)  # type: ignore[arg-type]
+
+
+def _run_search(
+    optimise: Optimise, tasks: Tasks, task: int, seed: int, budget: int
+) -> dict[str, np.ndarray]:
+    """One search: `indices` int32[B], `cpu_seconds` float32 and the counts int32."""
+    past = zip(tasks.past_rows[task, seed], tasks.past_scores[task, seed], strict=True)
+    search = Search(
+        tasks.lookup, tasks.scores[task], budget, tuple(Source(*source) for source in past)
+    )
+    own, filling = np.random.SeedSequence((task, seed)).spawn(2)
+    start = time.process_time()
+    optimise(search, tasks.pool, int(own.generate_state(1)[0]))
+    seconds = time.process_time() - start
+    search.fill(np.random.default_rng(filling))
+    return {
+        "indices": np.array(search.rows, np.int32),
+        "cpu_seconds": np.float32(seconds),
+        **{name: np.int32(getattr(search, name)) for name in COUNTS},
+    }
+
+
+def _own_code() -> bytes:
+    """Of the modules beside this one that were imported, and of the peer's own."""
+    beside = (sys.modules[name] for name in sorted(sys.modules) if name.startswith(__package__))
+    paths = [sys.argv[0], *(module.__file__ for module in beside if module.__file__)]
+    return b"".join(Path(path).read_bytes() for path in paths)
 
 
 def _device() -> str:

@@ -1,5 +1,7 @@
 """The protocol of the peers, with a stand-in for Optuna that draws at random."""
 
+import importlib
+import itertools
 import json
 import shutil
 import sys
@@ -7,11 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.peers import optuna_tpe, protocol
-from benchmarks.peers.searches import Search, read_tasks, run_searches
+from benchmarks import tables
+from benchmarks.peers import optuna_tpe, protocol, table
+from benchmarks.peers.export import export_tasks
+from benchmarks.peers.searches import Search, read_tasks, run_searches, to_options, to_values
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space
-from nmjax.tasks import Suite, scores
+from nmjax.experiments.protocol import prepare_lane
+from nmjax.spaces import Choice, Real, Space, encode
+from nmjax.tasks import Suite, list_suites, load_suite, scores
 from nmjax.types import Metric
 
 OPTUNA = """
@@ -107,9 +112,17 @@ def kept(suite, tmp_path_factory):
 
 
 def test_what_a_peer_sees(suite, tmp_path):
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
-    assert [choice.kind for choice in tasks.choices] == ["categorical", "categorical", "ordinal"]
-    assert tasks.choices[2] == ("width", "ordinal", ("4", "16"))
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
+    choices = tasks.pool.choices
+    assert [choice.kind for choice in choices] == ["categorical", "categorical", "ordinal"]
+    assert choices[2] == ("width", "ordinal", ("4", "16"))
+    assert np.array_equal(tasks.pool.architectures, suite.pool)
+    assert np.array_equal(tasks.pool.encoding, np.asarray(encode(suite.space, suite.pool)))
+    for architecture in suite.pool:
+        values = to_values(choices, architecture)
+        assert values["from"] == "abc"[architecture[0]]
+        assert values["width"] == architecture[2]
+        assert to_options(choices, values) == architecture.tolist()
     for row, (one, other, width) in enumerate(suite.pool):
         assert tasks.lookup[one, other, width] == tasks.lookup[other, one, width] == row
     assert tasks.lookup[0, 0].tolist() == [-1, -1]
@@ -119,8 +132,89 @@ def test_what_a_peer_sees(suite, tmp_path):
     assert np.array_equal(np.argsort(finite), np.argsort(-suite.metrics["loss"][0]))
 
 
+@pytest.fixture
+def short_past(monkeypatch):
+    """Pasts of 9 evaluations, for pools that are small."""
+    monkeypatch.setattr("nmjax.experiments.protocol.HISTORY_SIZE", 9)
+    monkeypatch.setattr("benchmarks.peers.export.HISTORY_SIZE", 9)
+
+
+def test_a_peer_gets_the_past_that_our_own_methods_get(related, tmp_path, monkeypatch, short_past):
+    related = Suite(
+        **{
+            **vars(related),
+            "pool": related.pool[:10],
+            "metrics": {"score": related.metrics["score"][:, :10]},
+        }
+    )
+    learn = "nmjax.experiments.leave_one_out.learn_from_history"
+    monkeypatch.setattr(learn, lambda key, history, *_, **__: (history, None))
+    monkeypatch.setattr("nmjax.experiments.leave_one_out.make_problem", lambda *_: 0)
+    tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, transfer=True))
+    given = []
+
+    def optimise(search, pool, seed):
+        given.append(search.past)
+
+    run_searches(optimise, tasks, seeds=2, budget=1, kept=tmp_path)
+    table = np.asarray(scores(related))
+    for (t, seed), past in zip(np.ndindex(6, 2), given, strict=True):
+        prepared, _ = prepare_lane(related, related.tasks[t], seed, history_size=9)
+        rows = np.array([source.rows for source in past])
+        assert np.array_equal(related.pool[rows], prepared.knowledge.architecture)
+        assert np.array_equal(
+            [source.scores for source in past],
+            np.take_along_axis(np.delete(table, t, axis=0), rows, axis=-1),
+            equal_nan=True,
+        )
+    assert np.isnan(tasks.past_scores).any()
+
+
+def test_only_those_that_ask_are_given_a_past(suite, python, tmp_path, monkeypatch, short_past):
+    sizes = {"seeds": 1, "budget": 2, "python": python, "results": tmp_path}
+    monkeypatch.setattr(optuna_tpe, "TRANSFER", ("independent",))
+    for name, transfer in (("optuna_tpe", False), ("optuna_tpe-independent", True)):
+        protocol.run_peer(name, suite, **sizes)
+        _, record = protocol.read_trajectories(name, suite, results=tmp_path)
+        assert record.transfer == transfer
+
+
+def test_a_run_that_was_stopped_goes_on(suite, tmp_path):
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=3))
+    ran = []
+
+    def optimise(search, pool, seed):
+        if len(ran) == stop:
+            raise KeyboardInterrupt
+        ran.append(seed)
+        search.evaluate((2, 1, seed % 2))
+
+    def run(tasks, **changes):
+        settings = {"seeds": 2, "budget": 4, "kept": tmp_path, **changes}
+        return run_searches(optimise, tasks, **settings)
+
+    stop = 3
+    with pytest.raises(KeyboardInterrupt):
+        run(tasks)
+    stop = None
+    found = run(tasks)
+    assert len(ran) == len(set(ran)) == 4
+    assert np.array_equal(found["indices"][..., 0] % 2, np.reshape(ran, (2, 2)) % 2)
+    more = run(tasks, seeds=3)
+    assert np.array_equal(more["indices"][:, :2], found["indices"])
+    assert len(ran) == len(set(ran)) == 6
+    for changes in (
+        {"budget": 5},
+        {"code": b"other"},
+        {"tasks": tasks._replace(scores=-tasks.scores)},
+    ):
+        before = len(ran)
+        run(**{"tasks": tasks, **changes})
+        assert len(ran) == before + 4
+
+
 def test_a_row_is_paid_for_once(suite, tmp_path):
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
     search = Search(tasks.lookup, tasks.scores[1], budget=3)
     assert search.evaluate((0, 1, 0)) == search.evaluate((1, 0, 0)) == tasks.scores[1, 0]
     assert np.isnan(search.evaluate((0, 0, 1)))
@@ -135,12 +229,12 @@ def test_a_row_is_paid_for_once(suite, tmp_path):
 
 
 def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
-    def optimise(search, choices, seed):
+    def optimise(search, pool, seed):
         while not search.finished:
             search.evaluate((2, 1, 1))
 
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
-    arrays = run_searches(optimise, tasks, seeds=8, budget=4)
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
+    arrays = run_searches(optimise, tasks, seeds=8, budget=4, kept=tmp_path)
     assert arrays["indices"].shape == (2, 8, 4)
     assert (arrays["indices"][..., 0] == 7).all()
     assert all(len(set(row)) == 4 for row in arrays["indices"].reshape(-1, 4).tolist())
@@ -151,14 +245,14 @@ def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
 
 
 def test_seeds_differ_and_more_of_them_change_none(suite, tmp_path):
-    tasks = read_tasks(protocol.export_tasks(suite, tmp_path))
+    tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
     given = []
 
-    def optimise(search, choices, seed):
+    def optimise(search, pool, seed):
         given.append(seed)
 
-    few = run_searches(optimise, tasks, seeds=2, budget=4)["indices"]
-    many = run_searches(optimise, tasks, seeds=5, budget=4)["indices"]
+    few = run_searches(optimise, tasks, seeds=2, budget=4, kept=tmp_path)["indices"]
+    many = run_searches(optimise, tasks, seeds=5, budget=4, kept=tmp_path)["indices"]
     assert np.array_equal(many[:, :2], few)
     assert len(set(given)) == 10
 
@@ -180,8 +274,9 @@ def test_a_run_is_read_back_and_is_the_same_again(suite, python, tmp_path, monke
     assert record.filled == record.filled_searches == 0
     assert record.cpu_seconds >= 0
     assert str(tmp_path) not in path.with_suffix(".json").read_text()
-    protocol.run_peer("optuna_tpe", suite, **sizes)
-    again, _ = protocol.read_trajectories("optuna_tpe", suite, results=path.parent)
+    elsewhere = tmp_path / "elsewhere"
+    protocol.run_peer("optuna_tpe", suite, **{**sizes, "results": elsewhere})
+    again, _ = protocol.read_trajectories("optuna_tpe", suite, results=elsewhere)
     assert np.array_equal(again, indices)
 
 
@@ -194,8 +289,13 @@ def test_a_variant_is_a_row_of_its_own(suite, python, tmp_path):
 
 
 def test_every_peer_has_its_variant_and_pins_what_it_needs():
-    assert {name.partition("-")[2] for name in protocol.PEERS} == set(optuna_tpe.VARIANTS)
-    assert all("==" in requirement for requirement in optuna_tpe.REQUIREMENTS)
+    names = [name.partition("-")[::2] for name in protocol.PEERS]
+    for module in {module for module, _ in names}:
+        peer = importlib.import_module(f"benchmarks.peers.{module}")
+        assert {variant for other, variant in names if other == module} == set(peer.VARIANTS)
+        assert set(peer.TRANSFER) <= set(peer.VARIANTS)
+        pinned = (*peer.REQUIREMENTS, *getattr(peer, "OVERRIDES", ()))
+        assert all("==" in requirement for requirement in pinned)
 
 
 @pytest.mark.parametrize(
@@ -239,9 +339,9 @@ def test_truncated_trajectories_are_refused(suite, kept, tmp_path, name, keep):
 
 def test_what_cannot_be_run_is_told(suite, tmp_path):
     sizes = {"seeds": 1, "budget": 2, "results": tmp_path}
-    with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
+    with pytest.raises(NmjaxError, match=r"did you mean .*'optuna_tpe'"):
         protocol.run_peer("optuna", suite, **sizes)
-    with pytest.raises(NmjaxError, match="did you mean 'optuna_tpe'"):
+    with pytest.raises(NmjaxError, match=r"did you mean .*'optuna_tpe'"):
         protocol.read_trajectories("optuna", suite, results=tmp_path)
     with pytest.raises(NmjaxError, match="optuna_tpe --suite edges"):
         protocol.read_trajectories("optuna_tpe", suite, results=tmp_path)
@@ -251,7 +351,7 @@ def test_what_cannot_be_run_is_told(suite, tmp_path):
         protocol.run_peer("optuna_tpe", suite, **sizes, python=tmp_path / "none")
     real = Space("real", suite.space.choices, (Real("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="1 real-valued"):
-        protocol.export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path)
+        export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path, seeds=1)
 
 
 def test_a_peer_that_breaks_says_so_and_leaves_nothing(suite, python, tmp_path, capfd):
@@ -282,3 +382,20 @@ def test_what_is_kept_is_small_distinct_and_complete():
         assert rows.shape == (len(record["tasks"]), record["seeds"], record["budget"])
         assert (np.diff(rows, axis=-1) > 0).all()
         assert counts.sum() == record["filled"]
+
+
+def test_random_search_finds_what_is_expected():
+    log_rank = table.log10_ranks(np.array([[3.0, np.nan, 1.0, 3.0, 2.0]]))
+    assert np.allclose(10**log_rank, [[1, 5, 4, 1, 3]])
+    pairs = itertools.combinations(log_rank[0], 2)
+    assert table.random_search(log_rank, 2) == pytest.approx(np.mean([min(p) for p in pairs]))
+    assert table.random_search(log_rank, 5) == 0
+
+
+@pytest.mark.parametrize("name", ["nas-bench-graph", "transnas101"])
+def test_the_page_tells_what_is_stored(name):
+    if not any(info.name == name and info.installed for info in list_suites()):
+        pytest.skip(f"has no data of {name}")
+    rows = table.suite_rows(load_suite(name))
+    body = tables.table(table.HEADER, rows).split("\n", maxsplit=2)[2]
+    assert body in table.README.read_text()

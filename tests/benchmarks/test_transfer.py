@@ -117,10 +117,10 @@ def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
 
 def test_peers_without_a_past_are_the_same_whatever_past_others_have(related, monkeypatch):
     rows = np.tile(np.arange(BUDGET + 5, dtype=np.int32), (6, 2, 1))
-    told = {"one": 0, "two": 300}
+    told = {"one": False, "two": True}
 
     def read(name, suite):
-        return rows, SimpleNamespace(cpu_seconds=2.0, version="9", history_size=told[name])
+        return rows, SimpleNamespace(cpu_seconds=2.0, version="9", transfer=told[name])
 
     monkeypatch.setattr(transfer, "stored_peers", lambda suite: tuple(told))
     monkeypatch.setattr(transfer, "read_peer", read)
