@@ -1,4 +1,4 @@
-"""The search of a space, on one that can be listed, so that the search over a pool is its mirror."""
+"""The search of a space, on one that can be listed: the search over a pool is its mirror."""
 
 from types import SimpleNamespace
 
@@ -9,6 +9,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.search import (
+    Study,
     bayesian_search,
     default_hyper,
     get_acquisition,
@@ -19,7 +20,6 @@ from nmjax.search import (
     observe,
     run,
     space_search,
-    start_study,
     suggest,
     suggest_next_point,
     without_transfer,
@@ -94,11 +94,10 @@ def test_the_budget_is_spent_on_distinct_architectures(played):
     np.testing.assert_array_equal(played.final.architecture[:2], played.start.initial[:2])
 
 
+@pytest.mark.slow
 def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
     scores, wanted = played.tasks.scores[-1], played.final.architecture
-    study = start_study(
-        jax.random.key(0), played.problem._replace(target=None), HYPER, algorithm=ALGORITHM
-    )
+    study = Study(played.start, played.problem._replace(target=None), HYPER)
     for step in range(BUDGET):
         if step == 5:
             study = through_host(study)
