@@ -6,6 +6,7 @@ from benchmarks import tables
 from nmjax.experiments import Result, read_result
 
 RESULTS = Path(__file__).parent / "results"
+HISTORY = RESULTS / "history_scale.json"
 
 
 def space_risk() -> str:
@@ -73,10 +74,47 @@ def advice() -> str:
     return tables.with_origin(next(iter(results.values())), header, rows)
 
 
+def similarity() -> str:
+    """How well each measure ranks a target's sources, and how often intervals hold the truth."""
+    results = _results("similarity")
+    if not results:
+        return tables.UNMEASURED
+    found = []
+    for suite, result in results.items():
+        measures = dict.fromkeys(row["measure"] for row in result.rows)
+        numbers = sorted({row["evaluations"] for row in result.rows})
+        told = {
+            (row["measure"], row["evaluations"]): tables.with_interval(row["mean"], row["ci"])
+            for row in result.rows
+        }
+        rows = ((measure, *(told[measure, number] for number in numbers)) for measure in measures)
+        header = (suite, *(f"at {number}" for number in numbers))
+        found.append(tables.with_origin(result, header, rows))
+    return "\n\n".join(found)
+
+
+def history() -> str:
+    """What a history of millions of evaluations costs."""
+    if not HISTORY.exists():
+        return tables.UNMEASURED
+    result = read_result(HISTORY)
+    rows = (
+        (
+            row["stage"],
+            f"{row['seconds']:.3f}",
+            f"{row['peak_process_bytes'] / 2**20:,.0f}" if "peak_process_bytes" in row else "",
+        )
+        for row in result.rows
+    )
+    header = (f"{result.rows[0]['evaluations']:,} evaluations", "seconds", "peak memory, MiB")
+    return tables.with_origin(result, header, rows)
+
+
 def marks() -> str:
     """Every mark of knowledge, met or not."""
     names = ("space_risk", "knowledge", "advice")
-    return tables.marks(result for name in names for result in _results(name).values())
+    results = [result for name in names for result in _results(name).values()]
+    return tables.marks([*results, *([read_result(HISTORY)] if HISTORY.exists() else [])])
 
 
 def _results(name: str) -> dict[str, Result]:

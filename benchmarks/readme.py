@@ -7,34 +7,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import knowledge_tables, meta_tables, tables
+from benchmarks import knowledge_tables, meta_tables, search_tables, tables
 from nmjax.experiments import read_result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-
-
-def transfer_table() -> str:
-    """Mean regret, rank and test score by method, and the evaluations that transfer takes."""
-    result = read_result(RESULTS / "transfer_nas-bench-graph.json")
-    overall = [row for row in result.rows if row.get("task") == "all"]
-    reach = {row["reach"]: row for row in result.rows if "reach" in row}
-    steps = overall[0]["steps"]
-    shown = [steps.index(step) for step in (10, 20, 50, 100)]
-    header = ("method", "regret at 10", "20", "50", "100", "log10 rank at 100")
-    header += ("test score at 100", "transfer reaches its 100 at")
-    rows = []
-    for row in sorted(overall, key=lambda row: row["regret"][shown[-1]]):
-        regrets = [tables.with_interval(row["regret"][i], row["regret_ci"][i]) for i in shown]
-        at = reach.get(row["method"])
-        reached = "" if at is None else tables.evaluations(at["evaluations"])
-        if at is not None:
-            reached += f" [{tables.evaluations(at['ci'][0])}, {tables.evaluations(at['ci'][1])}]"
-        last = shown[-1]
-        rank, test = f"{row['log10_rank'][last]:.2f}", f"{row['test'][last]:.4f}"
-        rows.append((row["method"], *regrets, rank, test, reached))
-    return tables.with_origin(result, header, rows)
 
 
 def throughput_table() -> str:
@@ -71,10 +49,16 @@ def marks_table() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "transfer": transfer_table,
+    "transfer": search_tables.short,
+    "transfer-suites": search_tables.suites,
     "throughput": throughput_table,
     "startup": startup_table,
     "marks": marks_table,
+    "search-regret": search_tables.regret,
+    "search-ranks": search_tables.ranks,
+    "search-claims": search_tables.claims,
+    "search-pasts": search_tables.pasts,
+    "search-marks": search_tables.marks,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
@@ -86,6 +70,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "meta-marks": meta_tables.marks,
     "space-risk": knowledge_tables.space_risk,
     "advice": knowledge_tables.advice,
+    "similarity": knowledge_tables.similarity,
+    "history": knowledge_tables.history,
     "predictions": knowledge_tables.predictions,
     "knowledge-marks": knowledge_tables.marks,
 }

@@ -17,7 +17,7 @@ from nmjax.knowledge import (
 from nmjax.knowledge.evidence import fit_sources
 from nmjax.knowledge.features import group_index, predictor_network
 from nmjax.knowledge.past import best_options
-from nmjax.knowledge.rehearsal import Layout, default_prior_params, make_prior
+from nmjax.knowledge.rehearsal import Layout, default_prior_params, make_prior, prior_confidence
 from nmjax.predictors import default_kernel, normal_scores
 from nmjax.spaces import Choice, Space, encode, encoding_size
 from nmjax.tasks import make_history, select_tasks
@@ -104,15 +104,20 @@ def learn_related(how: str = "honest") -> tuple[MetaKnowledge, LearnInfo]:
 
 
 @lru_cache
-def plain_knowledge(number: int, confidence: float = 0.5) -> MetaKnowledge:
-    """Knowledge of the first sources; what is fitted on them together is not, but given."""
+def plain_knowledge(number: int, wins: float | None = None) -> MetaKnowledge:
+    """Knowledge of the first sources; what is fitted on them together is not, but given.
+
+    The transferred prior has won on all of them, or on so many.
+    """
     history = select_tasks(related_history(), np.arange(number))
     score = history.metrics["score"]
-    return _plain_knowledge(history.architecture, score, np.float32(confidence))
+    return _plain_knowledge(
+        history.architecture, score, np.float32(number if wins is None else wins)
+    )
 
 
 @jax.jit
-def _plain_knowledge(architecture: Array, score: Array, confidence: Array) -> MetaKnowledge:
+def _plain_knowledge(architecture: Array, score: Array, wins: Array) -> MetaKnowledge:
     number, groups = len(score), group_index(SPACE)
     ones, kernel = jnp.ones(encoding_size(SPACE)), default_kernel(int(groups.max()) + 1)
     params = FeatureParams(
@@ -130,6 +135,6 @@ def _plain_knowledge(architecture: Array, score: Array, confidence: Array) -> Me
     prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
         default_prior_params(), Layout(number, 64), active, np.array([True, False])
     )
-    weights = jnp.log(jnp.stack([confidence, 1 - confidence]))
+    confidence = prior_confidence(wins, jnp.asarray(float(number)))
     sampling, bounds = best_options(architecture, score, space=SPACE)
-    return MetaKnowledge(params, prior, sources, sampling, bounds, weights)
+    return MetaKnowledge(params, prior, sources, sampling, bounds, wins, confidence)

@@ -33,7 +33,7 @@ def covariances(points):
 
 
 def source_draws(keys, positions):
-    params = FeatureParams(None, None, GROUPS, default_kernel(SIZE), *(None,) * 3)
+    params = FeatureParams(None, None, GROUPS, default_kernel(SIZE), *(None,) * 4)
     past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS))
     sources = fit_sources(default_kernel(SIZE), GROUPS, *past)
     knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)

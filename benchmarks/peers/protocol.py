@@ -52,6 +52,7 @@ class PeerRecord:
       invalid: suggestions that are not in the pool; they cost nothing.
       filled: evaluations drawn at random, after 20 suggestions for each evaluation were used up.
       filled_searches: searches with such evaluations.
+      transfer: whether the peer learns from past tasks.
     """
 
     name: str
@@ -71,6 +72,7 @@ class PeerRecord:
     invalid: int
     filled: int
     filled_searches: int
+    transfer: bool = False
 
 
 def export_tasks(suite: Suite, folder: str | Path) -> Path:

@@ -16,18 +16,32 @@ from nmjax.analysis.convergence import (
     pool_summary,
 )
 from nmjax.analysis.cost import count_flops
+from nmjax.analysis.ranks import (
+    Friedman,
+    average_ranks,
+    critical_difference,
+    differ_by_mean,
+    friedman,
+    indistinct_groups,
+)
 
 __all__ = [
     "EvaluationsToReach",
+    "Friedman",
     "NotWorse",
     "PoolSummary",
+    "average_ranks",
     "cluster_tasks",
     "count_flops",
+    "critical_difference",
+    "differ_by_mean",
     "evaluations_to_reach",
     "evaluations_to_reach_interval",
     "format_evaluations",
+    "friedman",
     "incumbent",
     "incumbent_position",
+    "indistinct_groups",
     "normalised_regret",
     "not_worse",
     "pool_quantile",

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from nmjax.cli import advise, benchmarks, history, patterns, search, similarity
+from nmjax.cli import advise, benchmarks, evaluate, history, patterns, search, similarity
 from nmjax.cli.advise import AdviseConfig
 from nmjax.cli.benchmarks import BenchmarksConfig
+from nmjax.cli.evaluate import EvaluateConfig
 from nmjax.cli.history import HistoryConfig
 from nmjax.cli.patterns import PatternsConfig
 from nmjax.cli.similarity import SimilarityConfig
@@ -22,6 +23,7 @@ _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "patterns": (PatternsConfig, patterns.run),
     "similarity": (SimilarityConfig, similarity.run),
     "advise": (AdviseConfig, advise.run),
+    "evaluate": (EvaluateConfig, evaluate.run),
 }
 _Command = (
     Annotated[SearchConfig, tyro.conf.subcommand("search")]
@@ -30,6 +32,7 @@ _Command = (
     | Annotated[PatternsConfig, tyro.conf.subcommand("patterns")]
     | Annotated[SimilarityConfig, tyro.conf.subcommand("similarity")]
     | Annotated[AdviseConfig, tyro.conf.subcommand("advise")]
+    | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate")]
 )
 
 

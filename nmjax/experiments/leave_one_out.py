@@ -1,7 +1,7 @@
 """The main job: learn from the past of all tasks but one, then search that one by each method."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -76,22 +76,44 @@ class MethodRun(NamedTuple):
     seconds: Mapping[str, float]
 
 
+class PastKeys(NamedTuple):
+    """Keys of what is random before a search.
+
+    Attributes:
+      validation: of the meta-validation split.
+      history: of the past evaluations.
+      learn: of learning from them.
+    """
+
+    validation: Array
+    history: Array
+    learn: Array
+
+
+def past_keys(key: Array) -> PastKeys:
+    """The keys that `prepare` makes of its own."""
+    return PastKeys(*jax.random.split(key, 3))
+
+
 def prepare(
     key: Array,
     suite: Suite,
     split: Split,
     *,
     history_size: int = 300,
+    draw: Callable[[Array, Suite, Sequence[str], int], History] = sample_history,
     config: LearnConfig | None = None,
     stages: StageClock | None = None,
 ) -> Prepared:
-    """Draws a past of random evaluations of the sources, learns from it, and sets the target up.
+    """Draws a past of the sources, learns from it, and sets the target up.
 
     Args:
       key: of the past, of the meta-validation split and of learning.
       suite: a benchmark.
       split: as made by `leave_one_out` or `leave_family_out`.
       history_size: past evaluations of each source.
+      draw: (key, suite, sources, size) -> history; random evaluations by default, others are in
+        `experiments.histories`.
       config: of learning.
       stages: told of each stage.
 
@@ -99,12 +121,12 @@ def prepare(
       NmjaxError: fewer than two sources, or a past too small to learn from.
     """
     stages = StageClock() if stages is None else stages
-    validation_key, history_key, learn_key = jax.random.split(key, 3)
-    meta_validation = _meta_validation(validation_key, suite, split)
+    keys = past_keys(key)
+    meta_validation = _meta_validation(keys.validation, suite, split)
     stages.begin("sample the past")
-    history = sample_history(history_key, suite, split.sources, history_size)
+    history = draw(keys.history, suite, split.sources, history_size)
     knowledge, info = learn_from_history(
-        learn_key,
+        keys.learn,
         history,
         suite.metric_info[suite.score_metric],
         np.isin(split.sources, meta_validation),
@@ -195,7 +217,7 @@ def _run_method(
 ) -> MethodRun:
     problem, hyper = get_method(name).view(problem), default_hyper(budget)
     begun = time.perf_counter()
-    start, advance = _compile(get_algorithm(name, budget), keys, problem, hyper)
+    start, advance = compile_search(get_algorithm(name, budget), keys, problem, hyper)
     compiled = time.perf_counter()
     state, trace = run_chunked(
         lambda state, _: advance(state, problem, hyper),
@@ -213,10 +235,14 @@ def _run_method(
     return MethodRun(trace, gain, seconds)
 
 
-def _compile(
+def compile_search(
     algorithm: SearchAlgorithm, keys: Array, problem: Problem, hyper: SearchHyper
 ) -> tuple[Any, Any]:
-    """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace."""
+    """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
+
+    The second takes `CHUNK` steps of a search for each key; arguments of the same shapes compile
+    nothing anew.
+    """
     leaves, structure = jax.tree.flatten((keys, problem, hyper))
     return _compile_for(algorithm, structure, tuple(jax.typeof(leaf) for leaf in leaves))
 

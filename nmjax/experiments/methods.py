@@ -26,10 +26,14 @@ class Method(NamedTuple):
     Attributes:
       make: keyword `capacity` -> algorithm.
       view: what of a problem it is given.
+      transfer: whether it learns from past tasks.
+      ours: whether it is nmjax's own, and no baseline that was rebuilt.
     """
 
     make: Callable[..., SearchAlgorithm]
     view: Callable[[Problem], Problem]
+    transfer: bool = False
+    ours: bool = False
 
 
 def _whole(problem: Problem) -> Problem:
@@ -37,13 +41,13 @@ def _whole(problem: Problem) -> Problem:
 
 
 METHODS = {
-    "transfer": Method(bayesian_search, _whole),
-    "no-transfer": Method(bayesian_search, without_transfer),
-    "rgpe": Method(rgpe_search, _whole),
+    "transfer": Method(bayesian_search, _whole, transfer=True, ours=True),
+    "no-transfer": Method(bayesian_search, without_transfer, ours=True),
+    "rgpe": Method(rgpe_search, _whole, transfer=True),
     "evolution": Method(regularised_evolution, _whole),
     "local-search": Method(local_search, _whole),
     "random": Method(random_search, _whole),
-    "past-best": Method(past_best_search, _whole),
+    "past-best": Method(past_best_search, _whole, transfer=True),
 }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from nmjax.version import __version__
 
 # Results lie in the checkout: one that was just written does not make the code another one.
-_NOT_CODE = ":!benchmarks/results"
+_NOT_CODE = (":!benchmarks/results", ":!nmjax/experiments/stored")
 _ABSOLUTE = re.compile(r"(?<![\w.:/~])(?:/[\w.+@-]+)+/?")
 
 
@@ -28,7 +28,7 @@ def provenance(command: Sequence[str] | None = None) -> dict[str, Any]:
     """
     checkout = Path(__file__).resolve().parents[2]
     commit = _git(checkout, "rev-parse", "HEAD") if (checkout / ".git").exists() else None
-    changes = _git(checkout, "status", "--porcelain", "--", ".", _NOT_CODE) if commit else None
+    changes = _git(checkout, "status", "--porcelain", "--", ".", *_NOT_CODE) if commit else None
     devices = jax.devices()
     return {
         "commit": commit,

@@ -152,7 +152,9 @@ def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Tab
     budget = max(int(point) for point in rows[0]["regret"])
     points = [str(p) for p in TABLE_POINTS if p < budget] + [str(budget)]
     sign = "" if suite.metric_info[suite.score_metric].direction == "max" else "-"
-    table = _table(f"Normalised regret after so many evaluations, and the incumbent after {budget}")
+    table = plain_table(
+        f"Normalised regret after so many evaluations, and the incumbent after {budget}"
+    )
     table.add_column("method", no_wrap=True)
     for point in points:
         table.add_column(point, justify="right", no_wrap=True)
@@ -172,7 +174,7 @@ def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Tab
 def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     names = [row["method"] for row in rows]
     budget = max(int(point) for point in rows[0]["regret"])
-    table = _table(
+    table = plain_table(
         f"Evaluations to reach what the other has after {budget}, and what the model learnt"
     )
     table.add_column("method", no_wrap=True)
@@ -193,7 +195,8 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     return table
 
 
-def _table(title: str) -> "Table":
+def plain_table(title: str) -> "Table":
+    """A table without lines, its title above on the left."""
     from rich.table import Table
 
     return Table(

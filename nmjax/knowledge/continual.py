@@ -19,7 +19,7 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge.evidence import fit_sources
 from nmjax.knowledge.features import pool_features, standardise_encoding
 from nmjax.knowledge.past import best_options
-from nmjax.knowledge.rehearsal import log_evidence, rehearse
+from nmjax.knowledge.rehearsal import log_evidence, prior_confidence, rehearse
 from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.state import MetaKnowledge, SourceModels, source_features
 from nmjax.predictors import Pool, normal_scores
@@ -131,15 +131,15 @@ def _append_all(
         mean = before * jnp.exp(knowledge.sampling.logits) + jnp.exp(sampling.logits)
         lowest = jnp.minimum(knowledge.bounds[:, 0], bounds[:, 0])
         highest = jnp.maximum(knowledge.bounds[:, 1], bounds[:, 1])
-        wins = jnp.exp(knowledge.confidence[0]) * (before + 2) - 1 + win
-        transferred = jnp.minimum((wins + 1) / (before + 3), 0.5)
+        wins = knowledge.wins + win
         capacity = knowledge.sources.constant.shape[0]
         share = (jnp.arange(capacity) <= number).astype(win.dtype) / (before + 1)
         updated = knowledge._replace(
             prior=share_among_sources(knowledge.prior, share),
             sampling=Categorical(jnp.log(mean / (before + 1))),
             bounds=jnp.stack([lowest, highest], axis=-1),
-            confidence=jnp.log(jnp.stack([transferred, 1 - transferred])),
+            wins=wins,
+            confidence=prior_confidence(wins, before + 1),
         )
         return updated, None
 

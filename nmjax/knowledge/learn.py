@@ -19,7 +19,7 @@ from nmjax.knowledge.features import (
     predictor_network,
 )
 from nmjax.knowledge.past import Past, best_options, standardise_past
-from nmjax.knowledge.rehearsal import Layout, fit_priors, rehearse
+from nmjax.knowledge.rehearsal import Layout, fit_priors, prior_confidence, rehearse
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.meta import (
     Curves,
@@ -157,12 +157,14 @@ def learn_from_history(
     on_stage("rehearse searches")
     layout = Layout(len(held_out), params.network_location.shape[0])
     sampling, bounds = best_options(history.architecture, past.score, space=space)
-    knowledge = MetaKnowledge(params, _no_prior(layout), sources, sampling, bounds, jnp.zeros((2,)))
+    knowledge = MetaKnowledge(
+        params, _no_prior(layout), sources, sampling, bounds, jnp.zeros(()), jnp.zeros(2)
+    )
     pools, by_others = _features_of_past(knowledge, past)
     rehearsals = rehearse(
         rehearsal_key, pools, by_others, past.score, size=config.rehearsal_size, warp=config.warp
     )
-    prior, confidence, prior_evidence = fit_priors(
+    prior, wins, prior_evidence = fit_priors(
         rehearsals, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
     )
     info = LearnInfo(
@@ -173,7 +175,8 @@ def learn_from_history(
         kernel_posterior,
         prior_evidence,
     )
-    return knowledge._replace(prior=prior, confidence=confidence), info
+    confidence = prior_confidence(wins, jnp.asarray(len(held_out), wins.dtype))
+    return knowledge._replace(prior=prior, wins=wins, confidence=confidence), info
 
 
 def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:

@@ -163,7 +163,7 @@ def rehearse(
 def fit_priors(
     rehearsals: Rehearsals, validation: Array, *, layout: Layout, steps: int
 ) -> tuple[PoolPrior, Array, Array]:
-    """The transferred and the flat prior, and how often each was the better one.
+    """The transferred and the flat prior, and how often the first was the better one.
 
     Args:
       rehearsals: of S sources.
@@ -172,8 +172,8 @@ def fit_priors(
       steps: of Adam.
 
     Returns:
-      The priors, leaves [2, ...]; their log-weights float[2]; and the mean log evidence
-      float[2, steps] of a rehearsal.
+      The priors, leaves [2, ...]; on how many sources the transferred one was the better, float[],
+      each counting by its probability; and the mean log evidence float[2, steps] of a rehearsal.
     """
     # One component each, side by side: the sources it may use for each source as the target, and
     # where the network may be used.
@@ -195,15 +195,27 @@ def fit_priors(
 
     params, curves = jax.vmap(fit)(active, unseen)
     compared = jax.vmap(evidences)(params, active, unseen)
-    # The share of sources, one more each way, that the transferred prior explains better. However
-    # alike the past, it gets no more than the benefit of the doubt: evidence is soon there for it,
-    # and a head start is costly where the new task is unlike all of them.
     wins = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0)[0], axis=-1))
-    transferred_share = jnp.minimum((wins + 1) / (layout.sources + 2), 0.5)
-    confidence = jnp.stack([transferred_share, 1 - transferred_share])
     transferred = jnp.array([True, False])
     everything = jnp.broadcast_to(transferred[:, None], (2, layout.sources))
     priors = jax.vmap(partial(make_prior, layout=layout))(
         params, active=everything, with_network=transferred
     )
-    return priors, jnp.log(confidence), curves
+    return priors, wins, curves
+
+
+def prior_confidence(wins: Array, number: Array) -> Array:
+    """Log-weights float[2] of the transferred and the flat prior before any evaluation.
+
+    The share of sources by which wins exceed losses, one more source of each counted: a past that
+    explains as often as it misleads is worth next to nothing, and gets no more than one win would
+    give it. However alike the past, the transferred prior gets no more than the benefit of the
+    doubt: evidence is soon there for it, and a head start is costly where a task is unlike all.
+
+    Args:
+      wins: float[], sources on which the transferred prior was the better one.
+      number: float[], of sources.
+    """
+    net = (2 * wins - number) / (number + 2)
+    transferred = jnp.clip(net, 1 / (number + 2), 0.5)
+    return jnp.log(jnp.stack([transferred, 1 - transferred]))

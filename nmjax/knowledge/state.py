@@ -58,6 +58,7 @@ class MetaKnowledge(NamedTuple):
       sources: what each source predicts.
       sampling: probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
+      wins: float[], on how many sources, as if they were new, the transferred prior was better.
       confidence: float[K], log-weights of the components before any evaluation.
     """
 
@@ -66,6 +67,7 @@ class MetaKnowledge(NamedTuple):
     sources: SourceModels
     sampling: Categorical
     bounds: Array
+    wins: Array
     confidence: Array
 
 

@@ -83,8 +83,13 @@ def spectral_features(key: Array, position: Array, *, number: int = 128) -> Arra
 
 
 def kernel_noise(params: KernelParams) -> Array:
-    """The variance float[] of an observation's noise."""
-    return jnp.exp(params.log_noise) + NOISE_FLOOR
+    """Variance of an observation's noise, positive.
+
+    At least `NOISE_FLOOR` of the variance before any observation: less than that, and single
+    precision cannot solve for close observations.
+    """
+    prior = jnp.exp(params.log_amplitude) + jnp.exp(params.log_intercept)
+    return jnp.exp(params.log_noise) + NOISE_FLOOR * prior
 
 
 def noisy_factor(params: KernelParams, groups: Array, x: Array, counts: Array) -> Array:

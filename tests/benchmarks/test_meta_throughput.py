@@ -13,6 +13,7 @@ from nmjax.meta import MAMLHyper
 TINY = Setting("tiny", (2, 8, 8, 1), "tanh", tasks=3, support=4, query=5)
 
 
+@pytest.mark.slow
 def test_iterations_learn_from_the_common_start():
     made = maml_iterations.prepare("", TINY, make_start(TINY))
     losses = [made.iterate(5 * made.chunk) for _ in range(4)]

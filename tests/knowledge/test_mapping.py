@@ -122,6 +122,7 @@ def test_the_shared_encoding_goes_by_names():
     )
 
 
+@pytest.mark.slow
 def test_the_nearest_is_itself_or_one_choice_away():
     pool = draw(jax.random.key(2), PROTEINS, (300,))
     there, _ = map_architectures(PROTEINS, GRAPH, pool[:20])

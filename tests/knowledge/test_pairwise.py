@@ -47,6 +47,7 @@ def test_intervals_hold_the_correlations_of_the_tables():
     assert (found.high - found.low)[6:, :6].min() > 2 * (high - low).max()
 
 
+@pytest.mark.slow
 def test_distributions_are_compared_both_ways():
     history = with_empty_tasks()
     found = pairwise_similarity(

@@ -76,7 +76,7 @@ def test_sources_are_drawn_from_their_posteriors(float64):
     y[1, 12:] = np.nan
     groups = jnp.zeros(3, jnp.int32)
     kernel = KernelParams(jnp.log(jnp.array([0.5])), *map(jnp.asarray, (0.5, -0.7, -1.0)))
-    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 3)
+    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 4)
     sources = fit_sources(kernel, groups, jnp.asarray(x), jnp.asarray(y))
     knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)
     position = kernel_position(kernel, groups, jnp.asarray(new))

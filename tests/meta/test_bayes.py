@@ -85,7 +85,8 @@ def process(x, y, mean, log_relevance, log_amplitude, log_intercept, log_noise):
     covariance = ConstantKernel(np.exp(log_amplitude)) * Matern(
         np.exp(-0.5 * log_relevance[0]), nu=2.5
     ) + ConstantKernel(np.exp(log_intercept))
-    regressor = GaussianProcessRegressor(covariance, alpha=np.exp(log_noise) + 1e-4, optimizer=None)
+    noise = np.exp(log_noise) + 1e-4 * (np.exp(log_amplitude) + np.exp(log_intercept))
+    regressor = GaussianProcessRegressor(covariance, alpha=noise, optimizer=None)
     return regressor.fit(np.tanh(x @ WEIGHTS), y - mean)
 
 

@@ -90,6 +90,7 @@ def test_first_order_is_another_gradient(small, episodes):
     assert np.abs(both[0][0]["body"] - both[1][0]["body"]).max() > 1e-2
 
 
+@pytest.mark.slow
 def test_vmapped_tasks_are_looped_tasks(small, episodes):
     params, apply = small
     learner = maml(squared_error(apply), optax.adam(1e-2), inner_steps=3)

@@ -114,6 +114,7 @@ def test_evaluate_is_the_density_of_what_counts(name, tasks):
         np.testing.assert_allclose(evaluated[i], -density.mean(), rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in LEARNERS if name != "ensemble"])
 def test_losses_are_those_before_and_after_conditioning(name, task):
     learner, begin, _ = LEARNERS[name]

@@ -32,6 +32,7 @@ def fisher(rows, chosen, name):
     return scipy.stats.fisher_exact(cells, alternative="greater").pvalue
 
 
+@pytest.mark.slow
 def test_tables_are_of_canonical_architectures_and_rates_of_all_tests(past):
     rows, chosen, known = past
     table = patterns.motif_table(MIRROR, rows, chosen, jnp.asarray(known))

@@ -79,3 +79,15 @@ def test_evidence_has_gradients(float64):
 def test_capacity_is_checked():
     with pytest.raises(NmjaxError, match="capacity=0"):
         gaussian_process(GROUPS, capacity=0)
+
+
+def test_single_precision_bears_smooth_curves_without_noise():
+    """Twenty points of a sine, by a process of great variance that believes in no noise."""
+    hyper = KernelParams(*(jnp.float32(v) for v in ([-3.0], 6.0, 6.0, -30.0)))
+    surrogate = gaussian_process(jnp.zeros(1, jnp.int32), capacity=20)
+    x = np.random.default_rng(0).uniform(-5, 5, (20, 1)).astype(np.float32)
+    observe = jax.jit(lambda state, xy: (surrogate.update(state, *xy), None))
+    state, _ = jax.lax.scan(observe, surrogate.init(hyper), (jnp.asarray(x), np.sin(x[:, 0])))
+    grid = np.linspace(-4.5, 4.5, 50, dtype=np.float32)[:, None]
+    mean, _ = surrogate.predict(state, jnp.asarray(grid))
+    np.testing.assert_allclose(mean, np.sin(grid[:, 0]), atol=0.1)

@@ -43,6 +43,7 @@ def test_expected_gains_add_up_to_the_mutual_information(problem):
     np.testing.assert_allclose(np.sum(trace.expected_gain), mutual_information, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_smaller_budget_gains_less(problem):
     problem = certain_scale(problem)
     gains = [np.asarray(search(problem, budget)[2].expected_gain) for budget in (6, 12)]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
 from nmjax.predictors import get_warp, predict_evaluation
@@ -68,6 +69,7 @@ def test_it_is_over_when_less_than_the_price_is_expected(problem):
         np.testing.assert_array_equal(row, np.where(counted, info.row[0], -1))
 
 
+@pytest.mark.slow
 def test_a_study_tells_when_it_is_over(problem):
     for price, budget, number in ((1e3, 10, 3), (0.0, 5, 5)):
         hyper = default_hyper(budget)._replace(price=jnp.asarray(price))

@@ -34,6 +34,7 @@ def test_conformance(problem):
     check_search(rgpe_search(capacity=8, draws=8), problem, default_hyper(6))
 
 
+@pytest.mark.slow
 def test_it_follows_the_source_that_ranks_alike_and_leaves_those_that_do_not(problem):
     told = np.asarray(problem.pool.features[:, 1])
     row, found = played(problem, told)

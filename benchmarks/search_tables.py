@@ -1,0 +1,194 @@
+"""The tables of docs/search.md, and of README's part about searches, out of the result files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tables
+from nmjax.experiments import Result, read_result
+from nmjax.experiments.comparison import speed_up_text
+from nmjax.experiments.protocol import SUITES
+
+RESULTS = Path(__file__).parent / "results"
+MAIN = "nas-bench-graph"
+Row = Mapping[str, Any]
+Cells = tuple[str, ...]
+
+
+def short() -> str:
+    """Mean regret, rank and test score on one suite, and the evaluations that transfer takes."""
+    result = read_result(RESULTS / f"transfer_{MAIN}.json")
+    return tables.with_origin(result, *_regret_table(result, (10, 20, 50, 100)))
+
+
+def suites() -> str:
+    """A line a suite: transfer, the best method without it, and the best other with it."""
+    rows = []
+    for suite, result in _results().items():
+        methods = _methods(result)
+        reach = {row["reach"]: row for row in result.rows if "reach" in row}
+        without = _best(row for row in methods if not row["transfer"])
+        other = _best(row for row in methods if row["transfer"] and row["kind"] != "ours")
+        ours = next(row for row in methods if row["method"] == "transfer")
+        at = reach.get(without["method"]) if without else None
+        speed = "" if at is None else speed_up_text(at)
+        rows.append((suite, _final(ours), *map(_named, (without, other)), _reached(at), speed))
+    header = ("suite", "regret at 100: transfer", "best without transfer")
+    header += ("best other with transfer", "transfer reaches the best without at", "speed-up")
+    return tables.table(header, rows) if rows else tables.UNMEASURED
+
+
+def regret() -> str:
+    """All methods of every suite."""
+    found = []
+    for suite, result in _results().items():
+        header, rows = _regret_table(result, (1, 5, 10, 20, 50, 100))
+        methods = {row["method"]: row for row in _methods(result)}
+        told = [(*row, *_circumstances(methods[row[0]])) for row in rows]
+        header += ("worst task", "seconds a search", "transfer", "seeds")
+        found.append(f"### {suite}\n\n{tables.with_origin(result, header, told)}")
+    return "\n\n".join(found) or tables.UNMEASURED
+
+
+def ranks() -> str:
+    """Average ranks by suite and over the tasks of all, and which methods do not differ."""
+    told = [(suite, row) for suite, result in _results().items() for row in _ranks(result)]
+    overall = RESULTS / "ranks.json"
+    if overall.exists():
+        told += [("all suites", row) for row in _ranks(read_result(overall))]
+    rows = [
+        (
+            f"{suite}, {row['tasks']} tasks",
+            str(row["ranked_at"]),
+            ", ".join(f"{name} {value:.1f}" for name, value in _ordered(row)),
+            f"{row['critical_difference']:.1f}",
+            _groups(row["rank_groups"]),
+            _groups(row["regret_groups"]),
+        )
+        for suite, row in told
+    ]
+    header = ("suite", "at", "average rank", "critical difference", "alike by rank")
+    figure = "\n\n![Average ranks over the tasks of all suites](ranks.png)" * overall.exists()
+    found = tables.table((*header, "alike by regret"), rows)
+    return found + figure if rows else tables.UNMEASURED
+
+
+def claims() -> str:
+    """What is claimed of transfer, one row a claim and one column a suite."""
+    results = {suite: result for suite, result in _results().items() if _claims(result)}
+    if not results:
+        return tables.UNMEASURED
+    first = _claims(next(iter(results.values())))
+    rows = [
+        (row["claim"], row["measure"], *(_claim(_claims(r)[i]) for r in results.values()))
+        for i, row in enumerate(first)
+    ]
+    rivals = [f"{suite} (rival: {_claims(r)[0]['rival']})" for suite, r in results.items()]
+    return tables.table(("claim", "measure", *rivals), rows)
+
+
+def pasts() -> str:
+    """Regret after other pasts than 300 random evaluations a source."""
+    rows = []
+    for suite in SUITES:
+        for path in sorted(RESULTS.glob(f"transfer_{suite}*.json")):
+            result = read_result(path)
+            if "leave" not in result.config:
+                continue
+            kind = {name: result.config[name] for name in ("leave", "history", "history_size")}
+            past = f"{kind['history_size']} {kind['history']}"
+            for row in _methods(result):
+                if row["method"] in ("transfer", "no-transfer", "past-best", "rgpe"):
+                    shown = [_final(row, step) for step in (5, 20, 100)]
+                    rows.append((suite, past, f"a {kind['leave']}", row["method"], *shown))
+    header = ("suite", "evaluations a source", "left out", "method")
+    return tables.table((*header, "regret at 5", "20", "100"), rows) if rows else tables.UNMEASURED
+
+
+def marks() -> str:
+    """Every mark of every suite, met or not."""
+    found = list(_results().values())
+    return tables.marks(found) if found else tables.UNMEASURED
+
+
+def _results() -> dict[str, Result]:
+    """By suite, those of the protocol itself that have been measured."""
+    paths = {suite: RESULTS / f"transfer_{suite}.json" for suite in SUITES}
+    found = {suite: read_result(path) for suite, path in paths.items() if path.exists()}
+    return {suite: result for suite, result in found.items() if _ranks(result)}
+
+
+def _methods(result: Result) -> list[Row]:
+    """One row a method, over all tasks."""
+    return [row for row in result.rows if row.get("task") == "all"]
+
+
+def _ranks(result: Result) -> list[Row]:
+    return [row for row in result.rows if "ranked_at" in row]
+
+
+def _claims(result: Result) -> list[Row]:
+    return [row for row in result.rows if "claim" in row]
+
+
+def _best(rows: Iterable[Row]) -> Row | None:
+    """The lowest regret at the end."""
+    return min(rows, key=lambda row: row["regret"][-1], default=None)
+
+
+def _final(row: Row, step: int = 100) -> str:
+    at = row["steps"].index(step)
+    return tables.with_interval(row["regret"][at], row["regret_ci"][at])
+
+
+def _named(row: Row | None) -> str:
+    return "" if row is None else f"{row['method']}: {_final(row)}"
+
+
+def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:
+    """Header and a row a method, the best at the end first."""
+    reach = {row["reach"]: row for row in result.rows if "reach" in row}
+    tested = "test" in _methods(result)[0]
+    rows = []
+    for row in sorted(_methods(result), key=lambda row: row["regret"][-1]):
+        cells = [row["method"], *(_final(row, step) for step in steps)]
+        cells.append(f"{row['log10_rank'][-1]:.2f}")
+        if tested:
+            cells.append(f"{row['test'][-1]:.4f}")
+        rows.append((*cells, _reached(reach.get(row["method"]))))
+    header = ("method", f"regret at {steps[0]}", *map(str, steps[1:]), "log10 rank at 100")
+    header += ("test score at 100",) * tested
+    return (*header, "transfer reaches its 100 at"), rows
+
+
+def _circumstances(row: Row) -> Cells:
+    """Where a method is worst, what a search costs, whether it has a past, and how many seeds."""
+    seconds = row["seconds_a_search"]
+    return (
+        f"{row['worst_task']} {row['worst_regret']:.3f}",
+        "" if seconds is None else tables.number(seconds),
+        "yes" if row["transfer"] else "",
+        str(row["seeds"]),
+    )
+
+
+def _reached(reach: Row | None) -> str:
+    """Evaluations and their interval."""
+    if reach is None:
+        return ""
+    count, low, high = map(tables.evaluations, (reach["evaluations"], *reach["ci"]))
+    return f"{count} [{low}, {high}]"
+
+
+def _ordered(row: Row) -> list[tuple[str, float]]:
+    return sorted(zip(row["methods"], row["average_rank"], strict=True), key=lambda pair: pair[1])
+
+
+def _groups(groups: Sequence[Sequence[str]]) -> str:
+    return "; ".join(", ".join(group) for group in groups)
+
+
+def _claim(row: Row) -> str:
+    """Ours and the rival's, and the interval of their difference, or of the speed-up."""
+    low, high = (tables.number(end) for end in row["ci"])
+    return f"{tables.number(row['ours'])} / {tables.number(row['theirs'])} [{low}, {high}]"

@@ -1,0 +1,72 @@
+"""`nmjax evaluate`: anyone's search beside those that are kept."""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from nmjax.cli.compiled import keep_compiled
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Run a search of your own under the frozen protocol, beside all methods and peers.
+
+    Every task of the benchmark is held out in turn, with 100 evaluations a search and, for each
+    seed, the past that nmjax's own methods had. Nothing else is run: the others' searches come with
+    nmjax. Prints a table and which methods do not differ, and writes a folder with results.json,
+    trajectories.npz and ranks.png.
+
+    Attributes:
+      search: MODULE:FUNCTION. A function of nothing returns an (init, step) pair; one of a
+        SearchTask returns, for one search, an object with ask() and tell(architecture, score).
+      benchmark: One whose searches are kept: nas-bench-graph, nas-bench-201, hpobench, hpolib or
+        transnas101.
+      seeds: Searches of each task.
+      out: Folder to write: a new one, or an empty one.
+      data: Folder with the data of benchmarks that no package ships.
+    """
+
+    search: Positional[str]
+    benchmark: str = "nas-bench-graph"
+    seeds: int = 20
+    out: Annotated[
+        Path | None, arg(help_behavior_hint="(default: runs/BENCHMARK-evaluate-NUMBER, next free)")
+    ] = None
+    data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
+
+
+def run(config: EvaluateConfig) -> None:
+    """Run the search, print the comparison, and write its folder.
+
+    Raises:
+      NmjaxError: a name is unknown, nothing is kept of the benchmark, the search fails or is none,
+        or the folder is taken.
+    """
+    from rich.console import Console
+
+    from nmjax.experiments import make_progress
+    from nmjax.experiments.guests import evaluate_guest, load_guest
+    from nmjax.experiments.report import check_run_folder, make_run_folder
+    from nmjax.experiments.standing import standing_table, write_standing
+    from nmjax.experiments.trajectories import packaged_trajectories
+    from nmjax.tasks import load_suite
+
+    keep_compiled()
+    suite = load_suite(config.benchmark, data=config.data)
+    kept = packaged_trajectories(suite)
+    check_run_folder(config.out)
+    function = load_guest(config.search)
+    with make_progress() as progress:
+        guest = evaluate_guest(
+            config.search, function, suite, seeds=config.seeds, progress=progress
+        )
+    found = {config.search: guest, **kept}
+    folder = make_run_folder(config.out, benchmark=suite.name, target="evaluate")
+    settings = {k: v for k, v in asdict(config).items() if k not in ("out", "data")}
+    rows = write_standing(folder, suite, found, config=settings, focus=config.search)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console.print(standing_table(suite, rows, focus=config.search))
+    console.print(f"\nWrote {folder}.", soft_wrap=True)

@@ -1,0 +1,219 @@
+"""Searches side by side: regret, evaluations to reach, ranks, and five claims, as rows of a result.
+
+Two methods are compared on the tasks and seeds that both have. "The rival" is the method without
+transfer whose mean regret is lowest at the end of the budget.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.analysis import (
+    average_ranks,
+    critical_difference,
+    differ_by_mean,
+    evaluations_to_reach_interval,
+    friedman,
+    incumbent,
+    incumbent_position,
+    indistinct_groups,
+    normalised_regret,
+    pool_summary,
+)
+from nmjax.experiments.trajectories import Trajectories
+from nmjax.stats import bootstrap_interval, mean_interval, paired_bootstrap
+from nmjax.tasks import Suite, oriented_metric
+from nmjax.types import Array
+
+STEPS = (1, 5, 10, 20, 50, 100)
+RANKED = (20, 100)
+Curves = Mapping[str, np.ndarray]
+
+
+def measures(suite: Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What the incumbents of rows int[T, S, B] are worth, float[T, S, B] each.
+
+    Returns:
+      `regret`, normalised; `log10_rank` in the pool; `quantile` of the pool, 1 at its best; and
+      `test`, the test metric, higher is better, where the suite has one.
+    """
+    table = oriented_metric(suite, suite.score_metric)
+    tasks = np.arange(len(suite.tasks))[:, None, None]
+    paid = jnp.asarray(table[tasks, rows])
+    best, median = pool_summary(jnp.asarray(table))
+    regret = normalised_regret(incumbent(paid), best[:, None], median[:, None])
+    order = np.argsort(np.argsort(-table, axis=1, kind="stable"), axis=1, kind="stable") + 1
+    rank = np.minimum.accumulate(order[tasks, rows], axis=-1)
+    found = {
+        "regret": np.asarray(regret),
+        "log10_rank": np.log10(rank),
+        "quantile": 1 - (rank - 1) / table.shape[1],
+    }
+    if suite.test_metric is not None:
+        position = np.maximum(np.asarray(incumbent_position(paid)), 0)
+        at_best = np.take_along_axis(rows, position, axis=-1)
+        found["test"] = oriented_metric(suite, suite.test_metric)[tasks, at_best]
+    return found
+
+
+def paired(*curves: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Those of [T, S, ...] on the seeds that all have, which are the first ones."""
+    seeds = min(each.shape[1] for each in curves)
+    return tuple(each[:, :seeds] for each in curves)
+
+
+def best_of(regret: Curves, names: Sequence[str]) -> str:
+    """The one of some methods whose mean regret is lowest at the end, of float[T, S, B] each."""
+    return min(names, key=lambda name: regret[name][..., -1].mean())
+
+
+def speed_up_text(reach: Mapping[str, Any]) -> str:
+    """The ratio of a row about evaluations to reach; "<1" where the budget did not suffice."""
+    return f"{reach['speed_up']:.1f}" if reach["speed_up"] >= 1 else "<1"
+
+
+def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict]:
+    """All rows of a result: one a method, one a method and task, and those of `focus`.
+
+    Args:
+      suite: that was searched.
+      found: by method, of one budget.
+      focus: the method whose evaluations to reach the others, and claims, are told.
+    """
+    by_method = {name: measures(suite, method.rows) for name, method in found.items()}
+    regret = {name: values["regret"] for name, values in by_method.items()}
+    rows = [row for name in found for row in _summaries(suite, name, found[name], by_method[name])]
+    rows += [_reach(regret, focus, other) for other in found if other != focus]
+    budget = regret[focus].shape[-1]
+    if len(found) > 1:
+        for step in (step for step in RANKED if step <= budget):
+            rows.append(rank_methods({n: c[..., step - 1] for n, c in regret.items()}, step))
+    without = [name for name in found if not found[name].transfer and name != focus]
+    if without and "random" in found:
+        rows += _claims(regret, focus, best_of(regret, without))
+    return rows
+
+
+def rank_methods(regret: Curves, step: int) -> dict:
+    """Average ranks over tasks, and which methods do not differ, by rank and by regret.
+
+    Args:
+      regret: float[T, S] by method, after `step` evaluations.
+      step: what the row is told to be about.
+    """
+    names = list(regret)
+    values = jnp.asarray(np.stack(paired(*regret.values()), axis=-1))
+    ranks = bootstrap_interval(jax.random.key(0), values, average_ranks)
+    test = friedman(values.mean(1))
+    needed = critical_difference(len(names), len(values))
+    average, mean = np.asarray(ranks.estimate), np.asarray(values.mean((0, 1)))
+    by_mean = differ_by_mean(jax.random.key(0), values)
+    by_rank = np.abs(average[:, None] - average[None, :]) > needed
+
+    def named(groups: tuple[tuple[int, ...], ...]) -> list[list[str]]:
+        return [[names[index] for index in group] for group in groups]
+
+    return {
+        "ranked_at": step,
+        "methods": names,
+        "average_rank": average.tolist(),
+        "average_rank_ci": np.stack([ranks.low, ranks.high], axis=-1).tolist(),
+        "mean_regret": mean.tolist(),
+        "task_regret": values.mean(1).tolist(),
+        "friedman": float(test.statistic),
+        "p_value": float(test.p_value),
+        "critical_difference": needed,
+        "rank_groups": named(indistinct_groups(average, by_rank)),
+        "regret_groups": named(indistinct_groups(mean, by_mean)),
+        "tasks": values.shape[0],
+        "seeds": values.shape[1],
+    }
+
+
+def _summaries(
+    suite: Suite, name: str, method: Trajectories, values: Mapping[str, np.ndarray]
+) -> list[dict]:
+    """A method over all tasks, and on each."""
+    steps = [step for step in STEPS if step <= method.rows.shape[-1]]
+    at_steps = np.stack([curve[..., np.array(steps) - 1] for curve in values.values()], axis=-2)
+    final = values["regret"][..., -1].mean(1)
+    rows = []
+    for task, chosen in [("all", at_steps), *zip(suite.tasks, at_steps[:, None], strict=True)]:
+        estimate, low, high = map(np.asarray, mean_interval(jax.random.key(0), jnp.asarray(chosen)))
+        row: dict[str, Any] = {"method": name, "task": task, "steps": steps}
+        for i, measure in enumerate(values):
+            row[measure] = estimate[i].tolist()
+            row[f"{measure}_ci"] = np.stack([low[i], high[i]], axis=-1).tolist()
+        rows.append(row | {"n": int(chosen[..., 0, 0].size)})
+    rows[0] |= {
+        "kind": method.kind,
+        "transfer": method.transfer,
+        "origin": method.origin,
+        "seeds": method.rows.shape[1],
+        "seconds_a_search": method.seconds,
+        "worst_task": suite.tasks[int(final.argmax())],
+        "worst_regret": float(final.max()),
+    }
+    return rows
+
+
+def _reach(regret: Curves, ours: str, theirs: str) -> dict:
+    """Evaluations that one method takes to another's regret at the end, and the ratio to all."""
+    budget = regret[theirs].shape[-1]
+    curves = map(jnp.asarray, paired(regret[ours], regret[theirs]))
+    reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
+    return {
+        "reach": theirs,
+        "evaluations": int(reach.estimate),
+        "ci": [int(reach.low), int(reach.high)],
+        "speed_up": budget / int(reach.estimate),
+        "speed_up_ci": [budget / int(reach.high), budget / int(reach.low)],
+    }
+
+
+def _claims(regret: Curves, focus: str, rival: str) -> list[dict]:
+    """What is claimed of transfer, as numbers of `focus` and of the best method without it."""
+    reach = _reach(regret, focus, rival)
+    typical = np.median(regret["random"][..., -1], axis=1)[:, None]
+    final = paired(*(regret[name][..., -1] for name in (focus, rival)))
+    told = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]
+    ours, theirs = (np.asarray(_ends(each)).tolist() for each in told)
+    less = paired_bootstrap(jax.random.key(0), *told, _ends)
+    rows: list[dict] = [
+        {
+            "claim": "faster convergence",
+            "measure": "speed-up: budget / evaluations for the rival's final regret",
+            "ours": reach["speed_up"],
+            "theirs": 1.0,
+            "ci": reach["speed_up_ci"],
+        }
+    ]
+    rows += [
+        {
+            "claim": claim,
+            "measure": measure,
+            "ours": ours[i],
+            "theirs": theirs[i],
+            "ci": [float(less.low[i]), float(less.high[i])],
+        }
+        for i, (claim, measure) in enumerate(_CLAIMS)
+    ]
+    return [row | {"rival": rival} for row in rows]
+
+
+_CLAIMS = (
+    ("better final results", "final regret, mean"),
+    ("more robust to seeds", "final regret, standard deviation over seeds"),
+    ("more robust to tasks", "final regret on the worst task"),
+    ("fewer failures", "share that ends worse than random's median search"),
+)
+
+
+def _ends(told: tuple[Array, Array]) -> Array:
+    """The numbers float[4] of `_CLAIMS`, of final regret and failures float[T, S]."""
+    final, failed = told
+    spread = jnp.mean(jnp.std(final, axis=1, ddof=1))
+    return jnp.stack([jnp.mean(final), spread, jnp.max(jnp.mean(final, axis=1)), jnp.mean(failed)])

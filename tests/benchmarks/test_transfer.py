@@ -1,0 +1,129 @@
+"""Marks and tables of searches, of trajectories whose regret is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks import ranks, search_tables, transfer, transfer_marks
+from benchmarks.transfer import variant_name
+from nmjax.experiments import Result, mark_met, provenance, write_result
+from nmjax.experiments.comparison import compare
+from nmjax.experiments.trajectories import Trajectories
+
+BUDGET, SEEDS = 100, 3
+VARIANT = {"leave": "task", "history": "random", "history_size": 300}
+
+
+def named(suite, name):
+    return dataclasses.replace(suite, name=name)
+
+
+@pytest.fixture(scope="module")
+def found(related):
+    """Each method evaluates the worst until it has the best, or the hundredth."""
+    order = np.argsort(-np.nan_to_num(related.metrics["score"], nan=-9), axis=1)
+    told = {
+        "transfer": (order[:, 0], 4, True, "ours"),
+        "no-transfer": (order[:, 0], 40, False, "ours"),
+        "rgpe": (order[:, 0], 30, True, "baseline"),
+        "past-best": (order[:, 100], 1, True, "baseline"),
+        "evolution": (order[:, 100], 90, False, "baseline"),
+        "random": (order[:, 100], 99, False, "baseline"),
+        "some_peer": (order[:, 0], 90, False, "peer"),
+    }
+    made = {}
+    for name, (good, at, past, kind) in told.items():
+        rows = np.tile(order[:, None, -BUDGET - 1 : -1], (1, SEEDS, 1))
+        rows[..., at - 1] = good[:, None]
+        made[name] = Trajectories(rows, past, kind, 0.5, "here")
+    return made
+
+
+def test_what_a_variant_adds_to_names():
+    assert variant_name(VARIANT) == ""
+    assert variant_name(VARIANT | {"leave": "family", "history_size": 50}) == "_family_50"
+    assert variant_name(VARIANT | {"history": "biased"}) == "_biased"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "nas-bench-graph",
+            {
+                "evaluations for what no-transfer, the best without transfer,": 4,
+                "evaluations for what evolution": 4,
+                "evaluations for what random": 4,
+                "ahead of rgpe": 0,
+                "not worse than no-transfer on any task": 0,
+            },
+        ),
+        ("hpobench", {"evaluations for what no-transfer, the best without transfer,": 4}),
+        ("nas-bench-201", {"mean quantile is 0.999": 4, "ahead of past-best at 20": None}),
+    ],
+)
+def test_marks_of_a_suite(related, found, name, expected):
+    marks = transfer_marks.marks(named(related, name), found)
+    assert all(mark_met(mark) for mark in marks)
+    assert len({mark.name for mark in marks}) == len(marks)
+    for what, value in expected.items():
+        (mark,) = (mark for mark in marks if what in mark.name)
+        assert (mark.value < 0) if value is None else (mark.value == value)
+        assert mark.name.startswith(f"{name}: ")
+    late = found | {"transfer": found["no-transfer"], "no-transfer": found["transfer"]}
+    missed = [m for m in transfer_marks.marks(named(related, name), late) if not mark_met(m)]
+    assert len(missed) == {"nas-bench-graph": 2, "hpobench": 1, "nas-bench-201": 2}[name]
+
+
+@pytest.mark.slow
+def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
+    for module in (ranks, search_tables):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    monkeypatch.setattr(ranks, "FIGURE", tmp_path / "ranks.png")
+    tables = (search_tables.suites, search_tables.regret, search_tables.ranks)
+    tables += (search_tables.claims, search_tables.pasts, search_tables.marks)
+    assert {table() for table in tables} == {"Not measured yet."}
+    for name in ("hpobench", "hpolib"):
+        suite = named(related, name)
+        few = {n: of for n, of in found.items() if n != "some_peer" or name == "hpolib"}
+        rows = compare(suite, few, focus="transfer")
+        for past in (VARIANT, VARIANT | {"history": "biased"}):
+            result = Result(
+                **provenance(["python"]),
+                split="one out",
+                seeds=tuple(range(SEEDS)),
+                config=past,
+                seconds=1.0,
+                rows=tuple(rows),
+                marks=tuple(transfer_marks.marks(suite, few)),
+            )
+            write_result(tmp_path / f"transfer_{name}{variant_name(past)}.json", result)
+    ranks.main()
+    assert (tmp_path / "ranks.png").exists()
+    suites, regret, ranked, claims, pasts, marks = (table() for table in tables)
+    line = next(line for line in suites.splitlines() if line.startswith("| hpolib"))
+    assert "| no-transfer: 0.000 [0.000, 0.000] | rgpe: 0.000" in line
+    assert line.endswith("| 4 [4, 4] | 25.0 |")
+    assert len([line for line in regret.splitlines() if line.startswith("| some_peer")]) == 1
+    assert "| all suites, 12 tasks | 100 | transfer" in ranked
+    assert "| faster convergence |" in claims
+    assert "25.000 / 1.000 [25.000, 25.000]" in claims
+    assert len([line for line in pasts.splitlines() if "300 biased | a task" in line]) == 8
+    assert marks.count("evaluations for what no-transfer") == 2
+
+
+def test_peers_without_a_past_are_the_same_whatever_past_others_have(related, monkeypatch):
+    rows = np.tile(np.arange(BUDGET + 5, dtype=np.int32), (6, 2, 1))
+    told = {"one": {"transfer": False}, "two": {"transfer": True}}
+
+    def read(name, suite):
+        record = type("Record", (), {"cpu_seconds": 2.0, "version": "9", **told[name]})
+        return rows, record
+
+    monkeypatch.setattr(transfer, "stored_peers", lambda suite: tuple(told))
+    monkeypatch.setattr(transfer, "read_peer", read)
+    assert set(transfer.peers(related, transfer=True)) == {"one", "two"}
+    (one,) = transfer.peers(related, transfer=False).values()
+    assert (one.kind, one.origin, one.seconds, one.rows.shape) == ("peer", "9", 2.0, (6, 2, BUDGET))

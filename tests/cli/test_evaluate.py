@@ -1,0 +1,103 @@
+"""`nmjax evaluate` on transnas-like toys: what it prints, writes and refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+import nmjax.tasks
+from nmjax.cli.__main__ import main
+from nmjax.experiments import guests, protocol, trajectories
+from nmjax.experiments.trajectories import Trajectories, read_trajectories, write_trajectories
+from nmjax.spaces import Choice, Space
+from nmjax.tasks import Suite
+from nmjax.types import Metric
+
+SPACE = Space("toy", tuple(Choice(name, "xyz") for name in "abcd"))
+BUDGET = 20
+GUEST = """
+import numpy
+
+class Random:
+    def __init__(self, task):
+        self.pool, self.random = task.pool, numpy.random.default_rng(task.seed)
+
+    def ask(self):
+        return self.random.choice(self.pool)
+
+    def tell(self, architecture, score):
+        if numpy.isnan(score):
+            raise RuntimeError("told of a failure")
+"""
+
+
+@pytest.fixture(autouse=True)
+def suite(tmp_path, monkeypatch):
+    """A suite of three tasks, of which the searches of two methods are kept."""
+    pool = np.stack(np.unravel_index(np.arange(81), SPACE.num_options), -1).astype(np.int32)
+    rng = np.random.default_rng(0)
+    made = Suite(
+        name="toy",
+        space=SPACE,
+        tasks=("a", "b", "c"),
+        families=(("a",), ("b",), ("c",)),
+        pool=pool,
+        metrics={"score": rng.normal(size=(3, 81)).astype(np.float32)},
+        metric_info={"score": Metric("score", "points")},
+        score_metric="score",
+        test_metric=None,
+        licence="none",
+        citation="none",
+        package="toy 0",
+    )
+    rows = rng.permuted(np.tile(np.arange(81), (2, 3, 2, 1)), axis=-1)[..., :BUDGET]
+    kept = {
+        "random": Trajectories(rows[0], False, "baseline", 0.1),
+        "rival": Trajectories(rows[1, :, :1], True, "peer", 9.0),
+    }
+    write_trajectories(tmp_path / "toy.npz", made, kept)
+    monkeypatch.setattr(trajectories, "PACKAGED", tmp_path)
+    monkeypatch.setattr(guests, "BUDGET", BUDGET)
+    monkeypatch.setattr(protocol, "HISTORY_SIZE", 30)
+    monkeypatch.setattr(nmjax.tasks, "load_suite", lambda name, data: made)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))
+    (tmp_path / "guest_module.py").write_text(GUEST)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return made
+
+
+@pytest.mark.slow
+def test_a_guest_stands_among_the_others(suite, tmp_path, capsys):
+    flags = ("--benchmark", "toy", "--seeds", "2", "--out", "new")
+    assert main(["evaluate", "guest_module:Random", *flags]) == 0
+    text = capsys.readouterr().out
+    assert "Average rank after 20 evaluations over 3 tasks" in text
+    lines = text.splitlines()
+    for name in ("random", "rival", "guest_module:Random"):
+        assert any(line.startswith(name) for line in lines)
+    assert text.rstrip().endswith("Wrote new.")
+    found = read_trajectories(tmp_path / "new" / "trajectories.npz", suite)
+    assert found["guest_module:Random"].rows.shape == (3, 2, BUDGET)
+    results = json.loads((tmp_path / "new" / "results.json").read_text())
+    assert {row["reach"] for row in results["rows"] if "reach" in row} == {"random", "rival"}
+    assert (tmp_path / "new" / "ranks.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "says"),
+    [
+        ("guest_module:Random", ("--seeds", "0"), "--seeds 0"),
+        ("guest_module:none", (), "has no function 'none'"),
+        ("guest_module:GUEST", ("--out", "."), "not empty"),
+    ],
+)
+def test_what_is_wrong_is_told(capsys, name, flags, says):
+    assert main(["evaluate", name, "--benchmark", "toy", *flags]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_suite_of_which_nothing_is_kept_is_refused(tmp_path, capsys):
+    (tmp_path / "toy.npz").rename(tmp_path / "other.npz")
+    assert main(["evaluate", "guest_module:Random", "--benchmark", "toy"]) == 2
+    assert "choose one of other" in capsys.readouterr().err
