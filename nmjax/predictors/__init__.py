@@ -1,6 +1,7 @@
 """What scores an architecture: networks, a Bayesian linear head, a Gaussian process."""
 
 from nmjax.predictors.condition import condition
+from nmjax.predictors.extended import extend_pool, replace_in_pool
 from nmjax.predictors.gp import GaussianProcess, GPState, gaussian_process
 from nmjax.predictors.kernel import (
     KernelParams,
@@ -49,6 +50,7 @@ __all__ = [
     "condition",
     "condition_pool",
     "default_kernel",
+    "extend_pool",
     "gaussian_process",
     "get_warp",
     "init_moments",
@@ -65,6 +67,7 @@ __all__ = [
     "pool_information_gain",
     "predict_evaluation",
     "predict_pool",
+    "replace_in_pool",
     "ridge_weights",
     "sample_pool",
     "sample_pool_prior",

@@ -35,39 +35,70 @@ from nmjax.search.loop import (
     run,
     search_lanes,
 )
-from nmjax.search.problem import Problem, make_problem, without_transfer
+from nmjax.search.maximisers import (
+    Maximiser,
+    evolutionary_ascent,
+    exhaustive,
+    gradient_ascent,
+    local_ascent,
+    optimize_acquisition,
+)
+from nmjax.search.problem import (
+    Problem,
+    SpaceProblem,
+    make_problem,
+    make_space_problem,
+    without_transfer,
+)
 from nmjax.search.record import Record, SearchInfo
 from nmjax.search.strategy import sample_from_prior, select_initial_points
-from nmjax.search.study import Study, is_finished, observe, start_study, suggest
+from nmjax.search.study import (
+    Study,
+    is_finished,
+    observe,
+    start_study,
+    suggest,
+    suggest_next_point,
+)
+from nmjax.search.unlisted import SpaceState, space_search
 
 __all__ = [
     "AcquisitionContext",
     "Advice",
+    "Maximiser",
     "Problem",
     "Record",
     "SearchAlgorithm",
     "SearchHyper",
     "SearchInfo",
     "SearchState",
+    "SpaceProblem",
+    "SpaceState",
     "Study",
     "advise",
     "bayesian_search",
     "build_acquisition",
     "default_hyper",
+    "evolutionary_ascent",
+    "exhaustive",
     "expected_improvement",
     "get_acquisition",
     "gp_ucb",
+    "gradient_ascent",
     "information_about_function",
     "information_about_kinship",
     "is_finished",
     "knowledge_gradient",
+    "local_ascent",
     "local_search",
     "log_cheapness",
     "log_expected_improvement",
     "make_problem",
+    "make_space_problem",
     "max_value_entropy_search",
     "noisy_expected_improvement",
     "observe",
+    "optimize_acquisition",
     "past_best_search",
     "probability_of_improvement",
     "random_search",
@@ -78,8 +109,10 @@ __all__ = [
     "sample_from_prior",
     "search_lanes",
     "select_initial_points",
+    "space_search",
     "start_study",
     "suggest",
+    "suggest_next_point",
     "thompson_sampling",
     "upper_confidence_bound",
     "without_transfer",

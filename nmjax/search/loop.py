@@ -12,33 +12,13 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import (
-    expected_information_gain,
-    mixture_log_weights,
-    realised_information_gain,
-)
-from nmjax.predictors import (
-    PoolState,
-    get_warp,
-    init_pool,
-    observe_pool,
-    pool_covariance,
-    predict_evaluation,
-    sample_pool,
-    scale,
-)
-from nmjax.search.acquisitions import AcquisitionContext, log_expected_improvement
+from nmjax.predictors import PoolState, get_warp, init_pool
+from nmjax.search.acquisitions import log_expected_improvement
+from nmjax.search.belief import foresee, learn
 from nmjax.search.problem import Problem
-from nmjax.search.record import (
-    Record,
-    SearchInfo,
-    append,
-    best_score,
-    can_go_on,
-    empty_record,
-)
-from nmjax.search.strategy import select_initial_points
-from nmjax.types import Acquisition, Array, Mixture, PyTree
+from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
+from nmjax.search.strategy import INITIAL, planned_next, select_initial_points
+from nmjax.types import Acquisition, Array, PyTree
 
 
 class SearchHyper(NamedTuple):
@@ -117,11 +97,11 @@ def make_algorithm(
     init: Callable[..., Any],
     suggest: Callable[..., Any],
     observe: Callable[..., Any],
-    evaluate: Callable[[Problem, Array], Array] = table_lookup,
+    evaluate: Callable[..., Array] = table_lookup,
 ) -> SearchAlgorithm:
     """An algorithm whose step is `suggest`, `evaluate`, `observe`."""
 
-    def step(state: PyTree, problem: Problem, hyper: SearchHyper) -> tuple[PyTree, SearchInfo]:
+    def step(state: PyTree, problem: PyTree, hyper: SearchHyper) -> tuple[PyTree, SearchInfo]:
         index = suggest(state, problem, hyper)
         return observe(state, problem, hyper, index, evaluate(problem, index))
 
@@ -164,92 +144,30 @@ def bayesian_search(
             problem.log_weights,
         )
 
-    def foresee(
-        state: SearchState, problem: Problem, hyper: SearchHyper
-    ) -> tuple[Mixture, AcquisitionContext]:
-        """What evaluations would return, and what else an acquisition may use."""
-        record, model = state.record, state.model
-
-        def sample(key: Array) -> Array:
-            which_key, draw_key = jax.random.split(key)
-            draws = sample_pool(draw_key, model, problem.prior, problem.pool, record.row, warped)
-            return draws[jax.random.categorical(which_key, state.log_weights)]
-
-        warped = apply_warp(record.score)
-        context = AcquisitionContext(
-            best=best_score(warped),
-            exploration=hyper.exploration,
-            step=record.step,
-            evaluated=record.evaluated,
-            noise=problem.prior.noise * scale(model),
-            cost=problem.cost,
-            neighbours=problem.neighbours,
-            sample=sample,
-            covariance=partial(pool_covariance, model, problem.prior, problem.pool, record.row),
-        )
-        return Mixture(state.log_weights, predict_evaluation(model, problem.prior)), context
-
     def pays(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
         """Whether bool[] some row is expected to improve by the price of an evaluation."""
-        posterior, context = foresee(state, problem, hyper)
+        posterior, context = foresee(state, problem, hyper.exploration, warp=apply_warp)
         improvement = log_improvement(state.key, posterior, context)
         most = jnp.max(jnp.where(context.evaluated, -jnp.inf, improvement))
-        too_early = (context.step < 3) | ~jnp.isfinite(context.best)
+        too_early = (context.step < INITIAL) | ~jnp.isfinite(context.best)
         return too_early | ~(most < jnp.log(hyper.price))
 
     def suggest(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
         record = state.record
-        posterior, context = foresee(state, problem, hyper)
+        posterior, context = foresee(state, problem, hyper.exploration, warp=apply_warp)
         value = acquire(jax.random.fold_in(state.key, record.step), posterior, context)
         value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
-        # What the past would try is not worth an evaluation where evidence has turned against it.
-        trusted = state.log_weights[0] > problem.log_weights[0] - jnp.log(2)
-        replaces = (record.step == 2) & trusted
-        planned = state.initial[jnp.where(replaces, 3, jnp.minimum(record.step, 2))]
-        follows_plan = (record.step < 3) & ~record.evaluated[planned]
+        planned = planned_next(state, problem)
+        follows_plan = (record.step < INITIAL) & ~record.evaluated[planned]
         return jnp.where(follows_plan, planned, jnp.argmax(value).astype(jnp.int32))
 
     def observe(
         state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
         active = can_go_on(state.record, hyper.budget) & pays(state, problem, hyper)
-        record = append(state.record, index, score, active)
-        warped = apply_warp(record.score)
-        newest = jnp.where(active, record.step - 1, -1)
-        model = observe_pool(state.model, problem.prior, problem.pool, record.row, warped, newest)
-        log_weights = mixture_log_weights(problem.log_weights, model.log_evidence, hyper.floor)
-        info = _information(state, problem, index, score, warped[newest], active)
-        return SearchState(state.key, record, state.initial, model, log_weights), info
+        return learn(state, problem, hyper.floor, index, score, active, warp=apply_warp)
 
     return make_algorithm(init, suggest, observe, evaluate)
-
-
-def _information(
-    state: SearchState,
-    problem: Problem,
-    index: Array,
-    score: Array,
-    warped: Array,
-    active: Array,
-) -> SearchInfo:
-    """What an observation teaches, averaged over the components by their weight before it."""
-    weights = jnp.exp(state.log_weights)
-    units = scale(state.model)
-    variance = state.model.variance[:, index] * units
-    noise = problem.prior.noise * units
-    error = warped - state.model.mean[:, index]
-    expected = weights @ expected_information_gain(variance, noise)
-    realised = weights @ realised_information_gain(variance, noise, error)
-    transferred = weights[0] if weights.shape[0] > 1 else jnp.full_like(weights[0], jnp.nan)
-    nan = jnp.full_like(expected, jnp.nan)
-    return SearchInfo(
-        jnp.where(active, index, -1),
-        jnp.where(active, score, nan),
-        active,
-        jnp.where(active, expected, nan),
-        jnp.where(active, realised, nan),
-        jnp.where(active, transferred, nan),
-    )
 
 
 @partial(jax.jit, static_argnames=("algorithm", "length"))

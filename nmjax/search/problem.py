@@ -1,7 +1,7 @@
 """What a search reads and never changes."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space, encode, pool_neighbours
-from nmjax.types import Array
+from nmjax.types import Array, PyTree
 
 
 class Problem(NamedTuple):
@@ -37,6 +37,25 @@ class Problem(NamedTuple):
     cost: Array
     neighbours: Array
     knowledge: MetaKnowledge | None = None
+
+
+class SpaceProblem(NamedTuple):
+    """A space to search that need not be listed, and what is known beforehand.
+
+    Attributes:
+      prior: of the score over the space, leaves with a leading axis of K components.
+      log_weights: float[K], prior log-probabilities of the components.
+      knowledge: what the prior was made of, and where the past was best.
+      target: what evaluations read, any pytree; None where they happen elsewhere.
+    """
+
+    prior: PoolPrior
+    log_weights: Array
+    knowledge: MetaKnowledge
+    target: PyTree = None
+
+
+AnyProblem = TypeVar("AnyProblem", Problem, SpaceProblem)
 
 
 def make_problem(
@@ -92,12 +111,35 @@ def make_problem(
     )
 
 
+def make_space_problem(
+    space: Space, knowledge: MetaKnowledge, target: PyTree = None
+) -> SpaceProblem:
+    """The problem of finding the best of a space of any size with what is known from past tasks.
+
+    Args:
+      space: of discrete choices.
+      knowledge: learned on the same space.
+      target: what evaluations read, any pytree.
+
+    Raises:
+      NmjaxError: the space has real-valued choices, or the knowledge is of another.
+    """
+    known, expected = knowledge.sampling.logits.shape, (space.num_choices, space.max_options)
+    if space.num_reals or known != expected:
+        raise NmjaxError(
+            f"Got knowledge of options {list(known)} for space {space.name!r} with options "
+            f"{list(expected)} and {space.num_reals} real-valued choices; give a space of discrete "
+            "choices and what was learned on it."
+        )
+    return SpaceProblem(knowledge.prior, knowledge.confidence, knowledge, target)
+
+
 @partial(jax.jit, static_argnames="space")
 def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFeatures:
     return pool_features(knowledge, encode(space, pool))
 
 
-def without_transfer(problem: Problem) -> Problem:
+def without_transfer(problem: AnyProblem) -> AnyProblem:
     """The same problem under the flat prior alone, the last component."""
     return problem._replace(
         prior=flat_prior(problem.prior), log_weights=jnp.zeros_like(problem.log_weights[-1:])

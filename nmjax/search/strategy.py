@@ -5,7 +5,9 @@ import jax.numpy as jnp
 
 from nmjax.predictors import sample_pool_prior
 from nmjax.search.problem import Problem
-from nmjax.types import Array
+from nmjax.types import Array, PyTree
+
+INITIAL = 3
 
 
 def sample_from_prior(key: Array, problem: Problem, spread: Array) -> Array:
@@ -47,3 +49,19 @@ def select_initial_points(key: Array, problem: Problem, spread: Array) -> Array:
 
     nothing = jnp.zeros(problem.score.shape, bool)
     return jax.lax.scan(pick, nothing, value)[1]
+
+
+def planned_next(state: PyTree, problem: PyTree) -> Array:
+    """Which of the `initial` points of a search is due, while fewer than `INITIAL` were evaluated.
+
+    What the past would try is not worth an evaluation where evidence has turned against it.
+
+    Args:
+      state: of a search, with `initial` [4, ...], as of `select_initial_points`, `record` and
+        `log_weights`.
+      problem: with the `log_weights` that it began with.
+    """
+    step = state.record.step
+    trusted = state.log_weights[0] > problem.log_weights[0] - jnp.log(2)
+    replaces = (step == INITIAL - 1) & trusted
+    return state.initial[jnp.where(replaces, INITIAL, jnp.minimum(step, INITIAL - 1))]

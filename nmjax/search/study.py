@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.search.loop import SearchAlgorithm, SearchHyper
-from nmjax.search.problem import Problem
+from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import SearchInfo
 from nmjax.types import Array, PyTree
 
@@ -22,12 +22,12 @@ class Study(NamedTuple):
     """
 
     state: PyTree
-    problem: Problem
+    problem: Problem | SpaceProblem
     hyper: SearchHyper
 
 
 def start_study(
-    key: Array, problem: Problem, hyper: SearchHyper, *, algorithm: SearchAlgorithm
+    key: Array, problem: Problem | SpaceProblem, hyper: SearchHyper, *, algorithm: SearchAlgorithm
 ) -> Study:
     """A study before its first evaluation."""
     return Study(algorithm.init(key, problem, hyper), problem, hyper)
@@ -35,7 +35,10 @@ def start_study(
 
 @partial(jax.jit, static_argnames="algorithm")
 def suggest(study: Study, *, algorithm: SearchAlgorithm) -> Array:
-    """The row int32[] of the pool to evaluate next; never one that was observed."""
+    """What to evaluate next, never what was observed: a row int32[] of the pool, or int32[C].
+
+    The architecture int32[C] itself is what a search of a space suggests.
+    """
     return algorithm.suggest(study.state, study.problem, study.hyper)
 
 
@@ -47,11 +50,12 @@ def observe(
 
     Args:
       study: before the evaluation.
-      index: int32[], the row that was evaluated, suggested or not.
+      index: int32[], the row that was evaluated, suggested or not; of a search of a space the
+        architecture int32[C].
       score: float[], higher is better; NaN where the evaluation failed.
       algorithm: that the study was started with.
     """
-    score = jnp.asarray(score, study.problem.score.dtype)
+    score = jnp.asarray(score, study.problem.log_weights.dtype)
     state, info = algorithm.observe(study.state, study.problem, study.hyper, index, score)
     return study._replace(state=state), info
 
@@ -63,6 +67,40 @@ def is_finished(study: Study, *, algorithm: SearchAlgorithm) -> Array:
     The budget is spent, nothing is left to evaluate, or all that is left promises less than
     `hyper.price`.
     """
-    failure = jnp.full((), jnp.nan, study.problem.score.dtype)
-    anywhere = jnp.zeros((), jnp.int32)
-    return ~algorithm.observe(study.state, study.problem, study.hyper, anywhere, failure)[1].counted
+    failure = jnp.full((), jnp.nan, study.problem.log_weights.dtype)
+    next_one = algorithm.suggest(study.state, study.problem, study.hyper)
+    return ~algorithm.observe(study.state, study.problem, study.hyper, next_one, failure)[1].counted
+
+
+@partial(jax.jit, static_argnames="algorithm")
+def suggest_next_point(
+    key: Array,
+    problem: Problem | SpaceProblem,
+    hyper: SearchHyper,
+    evaluated: Array,
+    score: Array,
+    *,
+    algorithm: SearchAlgorithm,
+) -> Array:
+    """What to evaluate after some evaluations, for who keeps those and no study.
+
+    Args:
+      key: of the search.
+      problem: what is searched; its scores are not read.
+      hyper: the traced numbers; evaluations past its budget do not count.
+      evaluated: int32[M] rows, or int32[M, C] architectures for a search of a space, in order;
+        there may be none.
+      score: float[M], higher is better; NaN where an evaluation failed.
+      algorithm: for instance `bayesian_search()` or `space_search(space)`.
+
+    Returns:
+      A row int32[], or an architecture int32[C].
+    """
+
+    def add(state: PyTree, evaluation: tuple[Array, Array]) -> tuple[PyTree, None]:
+        return algorithm.observe(state, problem, hyper, *evaluation)[0], None
+
+    score = jnp.asarray(score, problem.log_weights.dtype)
+    start = algorithm.init(key, problem, hyper)
+    state, _ = jax.lax.scan(add, start, (jnp.asarray(evaluated, jnp.int32), score))
+    return algorithm.suggest(state, problem, hyper)

@@ -1,6 +1,7 @@
 """Ready spaces of public benchmarks, by name."""
 
 from nmjax.errors import unknown_name
+from nmjax.spaces.catalog.fbnet import FBNET
 from nmjax.spaces.catalog.hpobench import HPOBENCH
 from nmjax.spaces.catalog.hpolib import HPOLIB
 from nmjax.spaces.catalog.nas_bench_201 import NAS_BENCH_201
@@ -11,6 +12,7 @@ from nmjax.spaces.space import Space
 _SPACES = {
     space.name: space
     for space in (
+        FBNET,
         HPOBENCH,
         HPOLIB,
         NAS_BENCH_201,

@@ -7,6 +7,7 @@ from nmjax.errors import NmjaxError
 @pytest.mark.parametrize(
     ("name", "size"),
     [
+        ("fbnet", 9**22),
         ("hpobench", 30_000),
         ("hpolib", 62_208),
         ("nas-bench-201", 5**6),

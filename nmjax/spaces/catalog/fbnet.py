@@ -1,0 +1,21 @@
+"""FBNet: 22 layers in seven stages, nine blocks for each, 9^22 in all (Wu et al. 2019, CVPR)."""
+
+from nmjax.spaces.space import Choice, Space
+
+# Kernel size, expansion, and groups of the pointwise convolutions where they are two.
+BLOCKS = (
+    "k3_e1",
+    "k3_e1_g2",
+    "k3_e3",
+    "k3_e6",
+    "k5_e1",
+    "k5_e1_g2",
+    "k5_e3",
+    "k5_e6",
+    "skip",
+)
+LAYERS = 22
+
+FBNET = Space(
+    name="fbnet", choices=tuple(Choice(f"layer{number}", BLOCKS) for number in range(1, LAYERS + 1))
+)
