@@ -19,6 +19,9 @@ from nmjax.search.acquisitions import (
 )
 from nmjax.search.advice import Advice, advise
 from nmjax.search.baselines import (
+    bananas_search,
+    fsbo_search,
+    gp_search,
     local_search,
     past_best_search,
     random_search,
@@ -50,11 +53,14 @@ __all__ = [
     "SearchState",
     "Study",
     "advise",
+    "bananas_search",
     "bayesian_search",
     "build_acquisition",
     "default_hyper",
     "expected_improvement",
+    "fsbo_search",
     "get_acquisition",
+    "gp_search",
     "gp_ucb",
     "information_about_function",
     "information_about_kinship",
