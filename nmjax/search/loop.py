@@ -134,6 +134,7 @@ def bayesian_search(
     acquisition: Acquisition | None = None,
     warp: str = "compress",
     evaluate: Callable[[Problem, Array], Array] = table_lookup,
+    update: Callable[..., PoolState] = observe_pool,
 ) -> SearchAlgorithm:
     """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
 
@@ -145,6 +146,7 @@ def bayesian_search(
       acquisition: which architecture is worth most; log expected improvement by default.
       warp: what is done to the scores so far, a name of `predictors.normalise`.
       evaluate: (problem, index int32[]) -> float[], traced; NaN is a failed evaluation.
+      update: how the model takes up an evaluation, with the arguments of `observe_pool`.
 
     Raises:
       NmjaxError: the capacity is not positive, or no warp has that name.
@@ -215,7 +217,7 @@ def bayesian_search(
         record = append(state.record, index, score, active)
         warped = apply_warp(record.score)
         newest = jnp.where(active, record.step - 1, -1)
-        model = observe_pool(state.model, problem.prior, problem.pool, record.row, warped, newest)
+        model = update(state.model, problem.prior, problem.pool, record.row, warped, newest)
         log_weights = mixture_log_weights(problem.log_weights, model.log_evidence, hyper.floor)
         info = _information(state, problem, index, score, warped[newest], active)
         return SearchState(state.key, record, state.initial, model, log_weights), info

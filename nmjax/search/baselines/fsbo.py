@@ -28,7 +28,7 @@ def fsbo_search(
     meta_rate: float = 1e-3,
     steps: int = 30,
     rate: float = 1e-3,
-    warp: str = "standardise",
+    warp: str = "compress",
 ) -> SearchAlgorithm:
     """Expected improvement under a deep kernel, learned on the past and fine-tuned on the target.
 

@@ -21,12 +21,12 @@ def gp_search(
     initial: int = 5,
     steps: int = 10,
     rate: float = 0.1,
-    warp: str = "standardise",
+    warp: str = "compress",
 ) -> SearchAlgorithm:
     """What one writes without a past: expected improvement under a process fitted as one goes.
 
-    Matern-5/2 with a length for each dimension of the encoding, scaled to [0, 1] over the pool, on
-    standardised scores. Lengths and noise are the likeliest a posteriori under the priors that are
+    Matern-5/2 with a length for each dimension of the encoding, scaled to [0, 1] over the pool,
+    and scores warped as in `bayesian_search`. Lengths and noise are the likeliest a posteriori under the priors that are
     BoTorch's since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner, Hellsten and
     Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"), noise
     log-normal(-4, 1). Where BoTorch has an amplitude of 1, the logs of the amplitude and of the
