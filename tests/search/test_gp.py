@@ -44,9 +44,10 @@ def test_the_next_row_is_that_of_scikit_learn(problem, hyper):
 
 def test_nothing_of_the_past_is_used(problem, hyper):
     """Neither the priors nor how relevant the past thinks each dimension."""
-    relevance = jnp.exp(jnp.linspace(-3, 3, problem.pool.position.shape[1]))
+    position = problem.pool.position
+    relevance = jnp.exp(jnp.linspace(-3, 3, position.shape[1]))[None, :]
     other = problem._replace(
-        pool=problem.pool._replace(position=problem.pool.position * relevance + 1),
+        pool=problem.pool._replace(position=position * relevance + 1),
         prior=jax.tree.map(jnp.zeros_like, problem.prior),
         past_mean=-problem.past_mean,
     )

@@ -1,19 +1,17 @@
 """Bayesian optimisation by a deep kernel that is meta-learned, and fine-tuned as one goes: FSBO."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import optax
 
 from nmjax.knowledge import source_features, source_scores
-from nmjax.meta import DeepKernelParams, augmented, deep_kernel, transform_targets, with_kernel
+from nmjax.meta import DeepKernelParams, deep_kernel, transform_targets, with_kernel
 from nmjax.meta.gradient import MAMLState
 from nmjax.predictors import KernelParams, make_network
 from nmjax.search.baselines.process import process_search, unit_inputs
 from nmjax.search.loop import SearchAlgorithm
 from nmjax.search.problem import Problem, known_past
-from nmjax.tasks import sample_episode
+from nmjax.tasks import Episode, sample_episode
 from nmjax.types import Array
 
 NETWORK = make_network((32,) * 4, activation="relu")
@@ -94,18 +92,19 @@ def learn_deep_kernel(
     knowledge = known_past(problem)
     x, y = unit_inputs(problem, knowledge.sources.position), source_scores(knowledge)
     learner = deep_kernel(NETWORK.features, optax.adam(rate))
-    support = min(rows, y.shape[1]) // 2
-    draw = augmented(
-        partial(sample_episode, support=support, query=support),
-        partial(transform_targets, shift=0.5, log_scale=0.5),
-    )
+    half = min(rows, y.shape[1]) // 2
+
+    def draw(key: Array) -> Episode:
+        rows_key, scores_key = jax.random.split(key)
+        tasks = sample_episode(rows_key, x, y, ~jnp.isnan(y), support=half, query=half)
+        return transform_targets(scores_key, tasks, shift=0.5, log_scale=0.5)
+
     start_key, learner_key, update_key = jax.random.split(jax.random.key(0), 3)
     start = with_kernel(NETWORK.init(start_key, x.shape[-1]), 32)
 
     def update(state: MAMLState, number: Array) -> tuple[MAMLState, None]:
         draw_key, own_key = jax.random.split(jax.random.fold_in(update_key, number))
-        tasks = draw(draw_key, (x, y, ~jnp.isnan(y)))
-        return learner.update(own_key, state, tasks, None)[0], None
+        return learner.update(own_key, state, draw(draw_key), None)[0], None
 
     numbers = jnp.arange(updates, dtype=jnp.int32)
     return jax.lax.scan(update, learner.init(learner_key, start), numbers)[0].params

@@ -25,10 +25,10 @@ def gp_search(
 ) -> SearchAlgorithm:
     """What one writes without a past: expected improvement under a process fitted as one goes.
 
-    Matern-5/2 with a length for each dimension of the encoding, scaled to [0, 1] over the pool,
-    and scores warped as in `bayesian_search`. Lengths and noise are the likeliest a posteriori under the priors that are
-    BoTorch's since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner, Hellsten and
-    Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"), noise
+    Matern-5/2 with a length for each dimension of the encoding, scaled to [0, 1] over the pool, and
+    scores warped as in `bayesian_search`. Lengths and noise are the likeliest a posteriori under
+    BoTorch's priors since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner, Hellsten
+    and Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"), noise
     log-normal(-4, 1). Where BoTorch has an amplitude of 1, the logs of the amplitude and of the
     variance of a constant are standard normal here; and a fit takes a few steps from the last one,
     where BoTorch runs L-BFGS from the priors' modes. Nothing of the past is used.
