@@ -66,8 +66,8 @@ def process_search(
     O(steps B^3 + N B (B + F)) for F features.
 
     Args:
-      begin: (key, problem) -> parameters before any evaluation, and distinct rows int32[I] to begin
-        with. The kernel has a relevance for each feature, or one for all.
+      begin: (key, problem) -> parameters before any evaluation, and rows int32[I] to begin with, of
+        which repeated ones are passed over. The kernel has a relevance for each feature, or one.
       features: (network, x float[M, D]) -> float[M, F] of inputs as `unit_inputs` makes them.
       log_prior: of the kernel, up to a constant.
       capacity: B, the largest budget.
