@@ -59,7 +59,8 @@ def _routes(cell: Cell, base: int, most: int) -> tuple[tuple[np.ndarray, np.ndar
     """
     by_topology = [set(_through(edges, cell.num_nodes + 1)) for edges in cell.topologies]
     routes = sorted(set().union(*by_topology), key=lambda route: (len(route), route))
-    kept, total = [], 0
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
+    total = 0
     for length in dict.fromkeys(map(len, routes)):
         total += base**length
         if kept and total > most:
