@@ -22,8 +22,8 @@ class SearchConfig:
       target: The task to search, held out of the past.
       budget: Distinct evaluations that each search may pay for.
       seeds: Searches of each method, all run at once.
-      methods: Any of transfer, no-transfer, rgpe, evolution, local-search, random, past-best;
-        rgpe takes seconds a search.
+      methods: Any of transfer, no-transfer, rgpe, fsbo, gp, bananas, evolution, local-search,
+        random, past-best; rgpe, fsbo, gp and bananas take seconds a search.
       history_size: Past evaluations of each other task, drawn at random.
       seed: Of everything random; the same seed gives the same run.
       out: Folder to write: a new one, or an empty one.

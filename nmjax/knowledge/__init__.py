@@ -11,7 +11,7 @@ from nmjax.knowledge.adapted import (
 from nmjax.knowledge.context import context_similarity, source_correlations
 from nmjax.knowledge.continual import num_sources, update, with_capacity
 from nmjax.knowledge.embedding import embedding_similarity, task_embedding
-from nmjax.knowledge.features import PoolFeatures, pool_features
+from nmjax.knowledge.features import PoolFeatures, pool_features, source_scores
 from nmjax.knowledge.information import (
     compute_information_gain,
     expected_information_gain,
@@ -112,6 +112,7 @@ __all__ = [
     "single_source_priors",
     "source_correlations",
     "source_features",
+    "source_scores",
     "task_embedding",
     "to_original",
     "transfer_knowledge",

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, SourceModels
-from nmjax.predictors import Network, Pool, kernel_position, make_network, unit_matern
+from nmjax.predictors import (
+    Network,
+    Pool,
+    kernel_noise,
+    kernel_position,
+    make_network,
+    unit_matern,
+)
 from nmjax.spaces import Space, encoding_groups
 from nmjax.types import Array
 
@@ -48,6 +55,22 @@ def predict_sources(sources: SourceModels, position: Array) -> Array:
         return source.constant + unit_matern(position, source.position) @ source.weights
 
     return jax.lax.map(one, sources).T
+
+
+def source_scores(knowledge: MetaKnowledge) -> Array:
+    """The normal scores float[S, M] that the sources were fitted on; NaN where failed or padded.
+
+    A posterior mean remembers them: it misses each by the noise's share of its weight.
+    """
+    kernel, sources = knowledge.params.kernel, knowledge.sources
+    missed = kernel_noise(kernel) / jnp.exp(kernel.log_amplitude)
+
+    def one(source: SourceModels) -> Array:
+        told = unit_matern(source.position, source.position) @ source.weights
+        score = source.constant + told + missed * source.weights
+        return jnp.where(source.weights != 0, score, jnp.nan)
+
+    return jax.lax.map(one, sources)
 
 
 def network_features(params: FeatureParams, standardised: Array) -> Array:

@@ -12,6 +12,7 @@ import optax
 
 from nmjax.meta.batch import (
     Batch,
+    counted,
     everything,
     known_scores,
     negative_log_density,
@@ -31,6 +32,8 @@ from nmjax.predictors import (
     default_kernel,
     gaussian_process,
     kernel_noise,
+    log_normal_density,
+    noisy_covariance,
 )
 from nmjax.predictors.kernel import NOISE_FLOOR
 from nmjax.tasks.episodes import Episode
@@ -132,7 +135,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
 
     Network, kernel, mean and noise ascend the marginal likelihood of all of a task's evaluations,
     as in HyperBO (Wang et al., 2022), in nats an evaluation; adapting is conditioning. Matern-5/2.
-    Adapting to S evaluations takes O(S^3), its gradient as much memory. Begin from `with_kernel`.
+    Adapting to S evaluations takes O(S^3). Begin from `with_kernel`.
 
     Args:
       features: (params, x float[M, D]) -> float[M, F], for instance `network.features`.
@@ -142,9 +145,11 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
       A learner as of `conditioning`, over `DeepKernelParams`; a task's is a `Posterior`.
     """
 
+    def groups(embedded: Array) -> Array:
+        return jnp.zeros((embedded.shape[-1],), jnp.int32)
+
     def process(embedded: Array, capacity: int) -> GaussianProcess:
-        groups = jnp.zeros((embedded.shape[-1],), jnp.int32)
-        return gaussian_process(groups, capacity=capacity)
+        return gaussian_process(groups(embedded), capacity=capacity)
 
     def learn(params: DeepKernelParams, batch: Batch) -> Posterior:
         embedded = features(params.network, batch.x)
@@ -167,8 +172,10 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         del key
 
         def surprise(params: DeepKernelParams, batch: Batch) -> Array:
-            known = learn(params, batch).state
-            return -known.log_evidence / jnp.maximum(known.number, 1).astype(batch.y.dtype)
+            embedded = features(params.network, batch.x)
+            covariance = noisy_covariance(params.kernel, groups(embedded), embedded)
+            density = log_normal_density(covariance, known_scores(batch) - params.mean)
+            return -density / jnp.maximum(jnp.sum(counted(batch)), 1).astype(density.dtype)
 
         def objective(params: DeepKernelParams) -> Array:
             return jnp.mean(jax.vmap(surprise, in_axes=(None, 0))(params, everything(tasks)))

@@ -1,6 +1,7 @@
 """What scores an architecture: networks, a Bayesian linear head, a Gaussian process."""
 
 from nmjax.predictors.condition import condition
+from nmjax.predictors.density import inverse_factor, log_normal_density
 from nmjax.predictors.extended import extend_pool, replace_in_pool
 from nmjax.predictors.gp import GaussianProcess, GPState, gaussian_process
 from nmjax.predictors.kernel import (
@@ -10,6 +11,7 @@ from nmjax.predictors.kernel import (
     kernel_position,
     log_marginal_likelihood,
     matern,
+    noisy_covariance,
     noisy_factor,
     spectral_features,
     unit_matern,
@@ -55,11 +57,14 @@ __all__ = [
     "get_warp",
     "init_moments",
     "init_pool",
+    "inverse_factor",
     "kernel_noise",
     "kernel_position",
     "log_marginal_likelihood",
+    "log_normal_density",
     "make_network",
     "matern",
+    "noisy_covariance",
     "noisy_factor",
     "normal_scores",
     "observe_pool",

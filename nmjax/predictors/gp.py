@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors.kernel import KernelParams, kernel_noise, matern
+from nmjax.predictors.density import inverse_factor, log_density_of_white
+from nmjax.predictors.kernel import KernelParams, kernel_noise, matern, noisy_covariance
 from nmjax.stats import from_covariance, positive_root
 from nmjax.types import Array, Gaussian
 
@@ -86,6 +87,17 @@ class GaussianProcess(NamedTuple):
             log_evidence=state.log_evidence - 0.5 * (white**2 + jnp.log(2 * jnp.pi * spread)),
         )
         return jax.tree.map(lambda old, new: jnp.where(skipped, old, new), state, updated)
+
+    def condition(self, hyper: KernelParams, x: Array, y: Array) -> GPState:
+        """Condition on all B observations at once: x float[B, D], y float[B]; O(B^3).
+
+        NaN teaches nothing, and its place stays empty; the state has no room for others.
+        """
+        counts = ~jnp.isnan(y)
+        inverse = inverse_factor(noisy_covariance(hyper, self.groups, x), counts)
+        white = inverse @ jnp.where(counts, y, 0)
+        number = jnp.full((), self.capacity, jnp.int32)
+        return GPState(hyper, x, inverse, white, number, log_density_of_white(inverse, white))
 
     def predict(self, state: GPState, pool: Array) -> Gaussian:
         """Marginals of the noise-free score at pool float[N, D]. O(N B^2)."""

@@ -92,14 +92,20 @@ def kernel_noise(params: KernelParams) -> Array:
     return jnp.exp(params.log_noise) + NOISE_FLOOR * prior
 
 
+def noisy_covariance(params: KernelParams, groups: Array, x: Array) -> Array:
+    """Covariance float[M, M] of noisy scores at x float[M, D]."""
+    kernel = matern(params, groups, x, x) + jnp.exp(params.log_intercept)
+    return kernel + kernel_noise(params) * jnp.eye(x.shape[0], dtype=kernel.dtype)
+
+
 def noisy_factor(params: KernelParams, groups: Array, x: Array, counts: Array) -> Array:
     """Cholesky factor float[M, M] of the covariance of noisy scores at x float[M, D].
 
     Rows where `counts` bool[M] is False are those of the identity.
     """
-    both = counts[:, None] & counts[None, :]
-    kernel = jnp.where(both, matern(params, groups, x, x) + jnp.exp(params.log_intercept), 0)
-    return jnp.linalg.cholesky(kernel + jnp.diag(jnp.where(counts, kernel_noise(params), 1)))
+    both, covariance = counts[:, None] & counts[None, :], noisy_covariance(params, groups, x)
+    alone = jnp.eye(len(counts), dtype=covariance.dtype)
+    return jnp.linalg.cholesky(jnp.where(both, covariance, alone))
 
 
 def log_marginal_likelihood(params: KernelParams, groups: Array, x: Array, y: Array) -> Array:

@@ -20,6 +20,9 @@ from nmjax.search.acquisitions import (
 )
 from nmjax.search.advice import Advice, advise
 from nmjax.search.baselines import (
+    bananas_search,
+    fsbo_search,
+    gp_search,
     local_search,
     past_best_search,
     random_search,
@@ -76,13 +79,16 @@ __all__ = [
     "SpaceState",
     "Study",
     "advise",
+    "bananas_search",
     "bayesian_search",
     "build_acquisition",
     "default_hyper",
     "evolutionary_ascent",
     "exhaustive",
     "expected_improvement",
+    "fsbo_search",
     "get_acquisition",
+    "gp_search",
     "gp_ucb",
     "gradient_ascent",
     "information_about_function",

@@ -13,6 +13,7 @@ from nmjax.knowledge import (
     realised_information_gain,
 )
 from nmjax.predictors import (
+    PoolState,
     observe_pool,
     pool_covariance,
     predict_evaluation,
@@ -69,6 +70,7 @@ def learn(
     active: Array,
     *,
     warp: Warp,
+    update: Callable[..., PoolState] = observe_pool,
 ) -> tuple[Any, SearchInfo]:
     """The state after an evaluation, and what that taught; the very same where not `active`.
 
@@ -80,11 +82,12 @@ def learn(
       score: float[], what it returned; NaN where it failed.
       active: bool[], whether it counts.
       warp: what is done to the scores so far.
+      update: how the model takes up an evaluation, with the arguments of `observe_pool`.
     """
     record = append(state.record, index, score, active)
     warped = warp(record.score)
     newest = jnp.where(active, record.step - 1, -1)
-    model = observe_pool(state.model, problem.prior, problem.pool, record.row, warped, newest)
+    model = update(state.model, problem.prior, problem.pool, record.row, warped, newest)
     log_weights = mixture_log_weights(problem.log_weights, model.log_evidence, floor)
     info = _information(state, problem, index, score, warped[newest], active)
     return state._replace(record=record, model=model, log_weights=log_weights), info

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors import PoolState, get_warp, init_pool
+from nmjax.predictors import PoolState, get_warp, init_pool, observe_pool
 from nmjax.search.acquisitions import log_expected_improvement
 from nmjax.search.belief import foresee, learn
 from nmjax.search.problem import Problem
@@ -114,6 +114,7 @@ def bayesian_search(
     acquisition: Acquisition | None = None,
     warp: str = "compress",
     evaluate: Callable[[Problem, Array], Array] = table_lookup,
+    update: Callable[..., PoolState] = observe_pool,
 ) -> SearchAlgorithm:
     """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
 
@@ -125,6 +126,7 @@ def bayesian_search(
       acquisition: which architecture is worth most; log expected improvement by default.
       warp: what is done to the scores so far, a name of `predictors.normalise`.
       evaluate: (problem, index int32[]) -> float[], traced; NaN is a failed evaluation.
+      update: how the model takes up an evaluation, with the arguments of `observe_pool`.
 
     Raises:
       NmjaxError: the capacity is not positive, or no warp has that name.
@@ -165,7 +167,9 @@ def bayesian_search(
         state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
         active = can_go_on(state.record, hyper.budget) & pays(state, problem, hyper)
-        return learn(state, problem, hyper.floor, index, score, active, warp=apply_warp)
+        return learn(
+            state, problem, hyper.floor, index, score, active, warp=apply_warp, update=update
+        )
 
     return make_algorithm(init, suggest, observe, evaluate)
 

@@ -10,7 +10,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.spaces import Space, encode, pool_neighbours
+from nmjax.spaces import Space, encode, encode_paths, pool_neighbours
 from nmjax.types import Array, PyTree
 
 
@@ -27,6 +27,7 @@ class Problem(NamedTuple):
       cost: float[N], positive, what an evaluation is expected to cost, in any unit.
       neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer.
       knowledge: what the above was made of, for searches that weigh the past in ways of their own.
+      paths: bool[N, Q], the paths through each architecture's cell, as `encode_paths` makes them.
     """
 
     score: Array
@@ -37,6 +38,7 @@ class Problem(NamedTuple):
     cost: Array
     neighbours: Array
     knowledge: MetaKnowledge | None = None
+    paths: Array | None = None
 
 
 class SpaceProblem(NamedTuple):
@@ -108,6 +110,7 @@ def make_problem(
         cost=cost,
         neighbours=pool_neighbours(space, pool),
         knowledge=knowledge,
+        paths=encode_paths(space, pool),
     )
 
 
@@ -137,6 +140,20 @@ def make_space_problem(
 @partial(jax.jit, static_argnames="space")
 def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFeatures:
     return pool_features(knowledge, encode(space, pool))
+
+
+def known_past(problem: Problem) -> MetaKnowledge:
+    """The knowledge that a problem was made of.
+
+    Raises:
+      NmjaxError: the problem has none.
+    """
+    if problem.knowledge is None:
+        raise NmjaxError(
+            "Got a problem without the knowledge whose sources the search learns from; make it by "
+            "make_problem."
+        )
+    return problem.knowledge
 
 
 def without_transfer(problem: AnyProblem) -> AnyProblem:

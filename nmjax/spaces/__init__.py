@@ -33,6 +33,7 @@ from nmjax.spaces.moves import (
     sample_reals,
 )
 from nmjax.spaces.options import at_options, option_mask
+from nmjax.spaces.paths import encode_paths
 from nmjax.spaces.relaxation import (
     discretise,
     gumbel_softmax,
@@ -54,6 +55,7 @@ __all__ = [
     "discretise",
     "draw_valid",
     "encode",
+    "encode_paths",
     "encode_soft",
     "encoding_groups",
     "encoding_names",

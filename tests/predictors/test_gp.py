@@ -62,6 +62,19 @@ def test_failures_are_left_out(float64):
     np.testing.assert_allclose(std, their_std, rtol=1e-6)
 
 
+def test_all_at_once_is_one_after_the_other(float64):
+    y = np.append(np.where(np.arange(10) % 3 == 1, np.nan, Y), [np.nan, np.nan])
+    x = np.append(X, X[:2], axis=0)
+    surrogate = gaussian_process(GROUPS, capacity=12)
+    state = jax.jit(surrogate.condition)(params(), jnp.asarray(x), jnp.asarray(y))
+    stepwise = jax.jit(fit)(params(), x, y)
+    np.testing.assert_allclose(state.log_evidence, stepwise.log_evidence, rtol=1e-9)
+    for found, expected in zip(
+        *(surrogate.predict(s, jnp.asarray(POOL)) for s in (state, stepwise)), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
 def test_the_same_point_again_and_again_stays_finite():
     x = np.repeat(X[:1], 12, axis=0).astype(np.float32)
     quiet = params()._replace(log_noise=jnp.asarray(-20.0))

@@ -16,6 +16,7 @@ from nmjax.search.acquisitions.improvement import (
     expected_improvement,
     log_expected_improvement,
     log_standard_improvement,
+    most_improving,
     noisy_expected_improvement,
     probability_of_improvement,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "log_expected_improvement",
     "log_standard_improvement",
     "max_value_entropy_search",
+    "most_improving",
     "noisy_expected_improvement",
     "probability_of_improvement",
     "robust",

@@ -9,8 +9,9 @@ from jax.scipy.special import log_ndtr
 from jax.scipy.stats import norm
 
 from nmjax.search.acquisitions.context import AcquisitionContext, sample_many
+from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
-from nmjax.types import Acquisition, Array, Mixture
+from nmjax.types import Acquisition, Array, Gaussian, Mixture
 
 
 def expected_improvement() -> Acquisition:
@@ -67,6 +68,21 @@ def noisy_expected_improvement(*, draws: int = 64) -> Acquisition:
         return _once_begun(jnp.mean(jnp.maximum(gain, 0), axis=0), posterior, context)
 
     return acquire
+
+
+def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array:
+    """The row int32[] that expected improvement over the best of scores would evaluate next.
+
+    Args:
+      posterior: marginals float[N].
+      score: float[B], so far; NaN does not count. Without any the highest mean is next.
+      evaluated: bool[N], rows that are left out.
+    """
+    (mean, std), best = posterior, best_score(score)
+    begun = jnp.isfinite(best)
+    improvement = log_standard_improvement((mean - jnp.where(begun, best, 0)) / std)
+    value = jnp.where(begun, jnp.log(std) + improvement, mean)
+    return jnp.argmax(jnp.where(evaluated, -jnp.inf, value)).astype(jnp.int32)
 
 
 def log_standard_improvement(u: Array) -> Array:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, source_features
+from nmjax.knowledge import source_features
 from nmjax.knowledge.rgpe import (
     misranked_by_all,
     rgpe_weights,
@@ -15,14 +14,13 @@ from nmjax.knowledge.rgpe import (
     source_variance,
 )
 from nmjax.predictors import Pool, PoolState, get_warp, init_pool, observe_pool, scale
-from nmjax.search.acquisitions import log_standard_improvement
+from nmjax.search.acquisitions import most_improving
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.problem import Problem, without_transfer
+from nmjax.search.problem import Problem, known_past, without_transfer
 from nmjax.search.record import (
     Record,
     SearchInfo,
     append,
-    best_score,
     can_go_on,
     empty_record,
     model_free_info,
@@ -70,7 +68,7 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
             key,
             empty_record(problem.score, capacity=capacity),
             init_pool(without_transfer(problem).prior, problem.pool, capacity=capacity),
-            source_variance(_knowledge(problem), problem.pool.position),
+            source_variance(known_past(problem), problem.pool.position),
         )
 
     def weigh(state: RGPEState, problem: Problem) -> Array:
@@ -79,7 +77,7 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
         at_seen = Pool(problem.pool.features[seen], problem.pool.position[seen])
         source_key, target_key = jax.random.split(jax.random.fold_in(state.key, state.record.step))
         wrong = misranked_by_all(
-            sample_sources(source_key, _knowledge(problem), at_seen.position, draws=draws),
+            sample_sources(source_key, known_past(problem), at_seen.position, draws=draws),
             sample_left_out(
                 target_key, without_transfer(problem).prior, at_seen, warped, draws=draws
             ),
@@ -98,12 +96,8 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
 
     def suggest(state: RGPEState, problem: Problem, hyper: SearchHyper) -> Array:
         del hyper
-        mean, std = ensemble(state, problem)
-        best = best_score(apply_warp(state.record.score))
-        begun = jnp.isfinite(best)
-        improvement = log_standard_improvement((mean - jnp.where(begun, best, 0)) / std)
-        value = jnp.where(begun, jnp.log(std) + improvement, mean)
-        return jnp.argmax(jnp.where(state.record.evaluated, -jnp.inf, value)).astype(jnp.int32)
+        warped = apply_warp(state.record.score)
+        return most_improving(ensemble(state, problem), warped, state.record.evaluated)
 
     def observe(
         state: RGPEState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
@@ -116,12 +110,3 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
         return state._replace(record=record, model=model), model_free_info(index, score, active)
 
     return make_algorithm(init, suggest, observe)
-
-
-def _knowledge(problem: Problem) -> MetaKnowledge:
-    if problem.knowledge is None:
-        raise NmjaxError(
-            "Got a problem without the knowledge whose sources the ensemble is made of; make it by "
-            "make_problem."
-        )
-    return problem.knowledge

@@ -1,0 +1,246 @@
+"""Bayesian optimisation by an ensemble of networks on the path encoding: BANANAS."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from nmjax.errors import NmjaxError
+from nmjax.meta.learner import descend
+from nmjax.predictors import get_warp
+from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.problem import Problem
+from nmjax.search.record import (
+    Record,
+    SearchInfo,
+    append,
+    can_go_on,
+    empty_record,
+    model_free_info,
+)
+from nmjax.types import Array, PyTree
+
+LAYERS, WIDTH, MINIBATCH = 10, 20, 32
+MOST_CHANGES = 4
+
+
+class BananasState(NamedTuple):
+    """What BANANAS carries.
+
+    Attributes:
+      key: folded with (step, role), never drawn from.
+      record: the evaluations so far.
+      queue: int32[k], the rows to evaluate next, beginning at step % k.
+    """
+
+    key: Array
+    record: Record
+    queue: Array
+
+
+def bananas_search(
+    *,
+    capacity: int = 128,
+    batch: int = 10,
+    members: int = 5,
+    parents: int = 5,
+    candidates: int = 100,
+    epochs: int = 150,
+    rate: float = 0.01,
+    warp: str = "standardise",
+) -> SearchAlgorithm:
+    """Independent Thompson sampling among mutations of the best, under an ensemble of networks.
+
+    BANANAS (White, Neiswanger and Savani, 2021): after k random evaluations, and after every k
+    more, networks are trained anew on the path encodings of all that was evaluated, each from
+    another start. Evaluated next are the k candidates that look best in a draw of independent
+    normals with the mean and spread of the networks' predictions. Candidates are mutations of the
+    best evaluation, then of the second, until there are enough. Settings are those of the authors'
+    code: k = 10, 5 networks of 10 layers of 20, absolute error, Adam at 0.01 with decay rates .9
+    and .99, 150 epochs in batches of 32, 100 candidates.
+
+    What differs: scores are standardised; a batch is drawn anew, with repetitions, in place of the
+    next of an epoch; and a mutation changes one choice and, with probability 1/2 each time, up to
+    three more, where theirs changes each with a probability that depends on the benchmark.
+
+    Args:
+      capacity: B, the largest budget.
+      batch: k, evaluations between two trainings, and random ones at the start.
+      members: networks.
+      parents: evaluations at the most that candidates are mutations of.
+      candidates: that are enough.
+      epochs: of each training.
+      rate: of Adam.
+      warp: what is done to the scores so far, a name of `predictors.normalise`.
+
+    Raises:
+      NmjaxError: a size is not positive, or no warp has that name; of its functions, a problem
+        without paths.
+    """
+    sizes = {"batch": batch, "members": members, "parents": parents, "candidates": candidates}
+    if min(sizes.values()) < 1:
+        raise NmjaxError(f"Got {sizes}; give 1 or more of each.")
+    apply_warp, optimizer = get_warp(warp), optax.adam(rate, b2=0.99)
+
+    def init(key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
+        del hyper
+        _paths(problem)
+        rows = jax.random.permutation(jax.random.fold_in(key, capacity), problem.score.shape[0])
+        record = empty_record(problem.score, capacity=capacity)
+        return BananasState(key, record, rows[:batch].astype(jnp.int32))
+
+    def train(key: Array, x: Array, y: Array, number: Array) -> DeepParams:
+        """One network after training on the first `number` of x float[B, Q], y float[B]."""
+        start_key, batch_key = jax.random.split(key)
+
+        def loss(params: DeepParams, rows: Array) -> Array:
+            error = jnp.abs(apply_deep(params, x[rows]) - y[rows])
+            return jnp.mean(jnp.where(jnp.isnan(y[rows]), 0, error))
+
+        def update(step: Array, carried: tuple[DeepParams, PyTree]) -> tuple[DeepParams, PyTree]:
+            params, opt_state = carried
+            step_key = jax.random.fold_in(batch_key, step)
+            rows = jax.random.randint(step_key, (MINIBATCH,), 0, number)
+            return descend(optimizer, jax.grad(loss)(params, rows), opt_state, params)[:2]
+
+        start = init_deep(start_key, x.shape[-1])
+        updates = epochs * (-(-number // MINIBATCH))
+        return jax.lax.fori_loop(0, updates, update, (start, optimizer.init(start)))[0]
+
+    def fill(key: Array, record: Record, problem: Problem) -> Array:
+        """The next rows int32[k]: the best of a draw among candidates, then random ones."""
+        train_key, change_key, draw_key, rest_key = jax.random.split(key, 4)
+        score = jnp.nan_to_num(record.score, nan=-jnp.inf)
+        best, position = jax.lax.top_k(score, min(parents, len(score)))
+        changed = mutations(change_key, record.row[position], problem.neighbours, number=candidates)
+        wanted = enough(changed, jnp.isfinite(best), record.evaluated, number=candidates)
+
+        x, y = _paths(problem), apply_warp(record.score)
+        rows = changed.reshape(-1)
+
+        def member(key: Array) -> Array:
+            return apply_deep(train(key, x[record.row], y, record.step), x[rows])
+
+        # One after the other: on the CPU that is faster than products of batches of small matrices.
+        predicted = jax.lax.map(member, jax.random.split(train_key, members))
+        draw = jax.random.normal(draw_key, record.evaluated.shape)[rows]
+        draw = jnp.mean(predicted, axis=0) + jnp.std(predicted, axis=0) * draw
+        value = jnp.zeros_like(problem.score).at[rows].set(draw)
+        rest = -1e30 * (1 + jax.random.uniform(rest_key, value.shape))
+        value = jnp.where(record.evaluated, -jnp.inf, jnp.where(wanted, value, rest))
+        return jax.lax.top_k(value, min(batch, len(value)))[1].astype(jnp.int32)
+
+    def suggest(state: BananasState, problem: Problem, hyper: SearchHyper) -> Array:
+        del problem, hyper
+        return state.queue[state.record.step % state.queue.shape[0]]
+
+    def observe(
+        state: BananasState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[BananasState, SearchInfo]:
+        active = can_go_on(state.record, hyper.budget)
+        record = append(state.record, index, score, active)
+        key = jax.random.fold_in(state.key, record.step)
+        due = active & (record.step % state.queue.shape[0] == 0)
+
+        def turn(number: Array, _: Array) -> Array:
+            # The key depends on the turn, or XLA would train before it asks whether to.
+            return fill(jax.random.fold_in(key, number), record, problem)
+
+        # A loop of one turn at the most: in lanes a `cond` would train at every step.
+        queue = jax.lax.fori_loop(0, due.astype(jnp.int32), turn, state.queue)
+        return BananasState(state.key, record, queue), model_free_info(index, score, active)
+
+    return make_algorithm(init, suggest, observe)
+
+
+class DeepParams(NamedTuple):
+    """A network of L layers of W that are alike but for the first.
+
+    Attributes:
+      first: float[Q + 1, W], weights of the inputs and, last, biases.
+      hidden: float[L - 1, W + 1, W], likewise.
+      head: float[W + 1, 1], likewise.
+    """
+
+    first: Array
+    hidden: Array
+    head: Array
+
+
+def init_deep(key: Array, inputs: int) -> DeepParams:
+    """Weights uniform with variance 2 / (ins + outs), biases 0 (Glorot and Bengio, 2010)."""
+
+    def draw(key: Array, *shape: int) -> Array:
+        most = (6 / (shape[-2] + shape[-1])) ** 0.5
+        weights = jax.random.uniform(key, shape, minval=-most, maxval=most)
+        return jnp.pad(weights, [(0, 0)] * (len(shape) - 2) + [(0, 1), (0, 0)])
+
+    first_key, hidden_key, head_key = jax.random.split(key, 3)
+    return DeepParams(
+        draw(first_key, inputs, WIDTH),
+        draw(hidden_key, LAYERS - 1, WIDTH, WIDTH),
+        draw(head_key, WIDTH, 1),
+    )
+
+
+def apply_deep(params: DeepParams, x: Array) -> Array:
+    """The network's scores float[M] of inputs float[M, Q]; scanned, as it compiles fast."""
+
+    def affine(x: Array, weights: Array) -> Array:
+        return x @ weights[:-1] + weights[-1:]
+
+    def layer(x: Array, weights: Array) -> tuple[Array, None]:
+        return jax.nn.relu(affine(x, weights)), None
+
+    last, _ = jax.lax.scan(layer, jax.nn.relu(affine(x, params.first)), params.hidden)
+    return affine(last, params.head)[:, 0]
+
+
+def mutations(key: Array, parents: Array, neighbours: Array, *, number: int) -> Array:
+    """Rows int32[p, number] one change or a few away from parents int32[p].
+
+    Args:
+      key: of the changes.
+      parents: rows.
+      neighbours: int32[N, J], as in `Problem`.
+      number: of mutations of each.
+    """
+    which_key, whether_key = jax.random.split(key)
+    shape = (MOST_CHANGES, parents.shape[0], number)
+    which = jax.random.randint(which_key, shape, 0, neighbours.shape[1])
+    goes_on = jax.random.bernoulli(whether_key, 0.5, shape).at[0].set(True)
+
+    def change(row: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
+        which, goes_on = drawn
+        return jnp.where(goes_on, neighbours[row, which], row), None
+
+    start = jnp.broadcast_to(parents[:, None], shape[1:])
+    return jax.lax.scan(change, start, (which, jnp.cumprod(goes_on, axis=0) > 0))[0]
+
+
+def enough(mutated: Array, counts: Array, evaluated: Array, *, number: int) -> Array:
+    """Which rows bool[N] are candidates: mutations of one parent after the other, until enough.
+
+    Args:
+      mutated: int32[p, m], rows of the mutations of each parent, the best parent first.
+      counts: bool[p], which parents there are.
+      evaluated: bool[N], which are no candidates.
+      number: of distinct candidates that are enough.
+    """
+
+    def add(found: Array, one: tuple[Array, Array]) -> tuple[Array, None]:
+        rows, counts = one
+        more = counts & (jnp.sum(found) < number)
+        return found.at[rows].max(more & ~evaluated[rows]), None
+
+    return jax.lax.scan(add, jnp.zeros_like(evaluated), (mutated, counts))[0]
+
+
+def _paths(problem: Problem) -> Array:
+    if problem.paths is None:
+        raise NmjaxError(
+            "Got a problem without the paths that the networks are trained on; make it by "
+            "make_problem."
+        )
+    return problem.paths.astype(problem.score.dtype)

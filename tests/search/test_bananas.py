@@ -1,0 +1,71 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.search import bananas_search, default_hyper, search_lanes
+from nmjax.search.baselines.bananas import enough, mutations
+from nmjax.testing import check_search
+
+
+@pytest.fixture
+def on_paths(problem):
+    """The same pool, with six bits in place of paths, of which the score is made."""
+    paths = (np.arange(64)[:, None] >> np.arange(6)) & 1
+    score = paths @ np.array([1.0, 2, 3, -1, -2, 0.5])
+    return problem._replace(paths=jnp.asarray(paths, bool), score=jnp.asarray(score, jnp.float32))
+
+
+@pytest.mark.slow
+def test_conformance(on_paths):
+    algorithm = bananas_search(capacity=10, batch=3, members=2, candidates=4, epochs=2)
+    check_search(algorithm, on_paths, default_hyper(8))
+
+
+@pytest.mark.slow
+def test_networks_learn_which_paths_are_good(on_paths):
+    algorithm = bananas_search(capacity=24, batch=8, members=3, candidates=30)
+    keys = jax.random.split(jax.random.key(0), 4)
+    _, trace = search_lanes(keys, on_paths, default_hyper(24), algorithm=algorithm, length=24)
+    by_batch = np.asarray(trace.score).reshape(4, 3, 8).mean(axis=(0, 2))
+    assert by_batch[1] > by_batch[0] + 2
+    assert (trace.score.max(axis=1) == on_paths.score.max()).all()
+
+
+def test_mutations_are_a_few_changes_away(problem):
+    rows = jax.jit(mutations, static_argnames="number")(
+        jax.random.key(0), jnp.array([0, 63]), problem.neighbours, number=2000
+    )
+    step = np.zeros((64, 64))
+    np.add.at(step, (np.arange(64)[:, None], np.asarray(problem.neighbours)), 1 / 6)
+    walks = [np.linalg.matrix_power(step, changes) for changes in (1, 2, 3, 4)]
+    expected = np.tensordot([1 / 2, 1 / 4, 1 / 8, 1 / 8], walks, axes=1)[[0, 63]]
+    shares = np.stack([np.bincount(row, minlength=64) for row in np.asarray(rows)]) / 2000
+    np.testing.assert_allclose(shares, expected, atol=4 * (0.1 / 2000) ** 0.5)
+
+
+def test_candidates_come_from_the_best_parents_until_there_are_enough():
+    mutated = jnp.array([[1, 2, 2], [3, 4, 4], [5, 6, 7]])
+    evaluated = jnp.zeros(9, bool).at[1].set(True)
+
+    def found(number, counts=(True, True, True)):
+        rows = jax.jit(enough, static_argnames="number")(
+            mutated, jnp.array(counts), evaluated, number=number
+        )
+        return np.flatnonzero(rows).tolist()
+
+    assert found(1) == [2]
+    assert found(2) == found(3) == [2, 3, 4]
+    assert found(4) == [2, 3, 4, 5, 6, 7]
+    assert found(4, (False, True, False)) == [3, 4]
+
+
+def test_paths_have_to_be_known(problem):
+    with pytest.raises(NmjaxError, match="make_problem"):
+        bananas_search().init(jax.random.key(0), problem, default_hyper(4))
+
+
+def test_sizes_are_checked():
+    with pytest.raises(NmjaxError, match="'batch': 0"):
+        bananas_search(batch=0)
