@@ -23,7 +23,7 @@ import nmjax
 from benchmarks.peers.protocol import read_trajectories as read_peer
 from benchmarks.peers.protocol import stored_peers
 from benchmarks.transfer_marks import marks
-from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments import Result, provenance, read_result, write_result
 from nmjax.experiments.comparison import compare
 from nmjax.experiments.histories import HISTORIES
 from nmjax.experiments.leave_one_out import run_methods
@@ -137,7 +137,9 @@ def main() -> None:
         print("Kept; there is nothing to compare before `--methods transfer` has run.")
         return
 
-    rows = compare(suite, found, focus="transfer")
+    path, rows = RESULTS / f"transfer_{name}.json", compare(suite, found, focus="transfer")
+    if not methods and path.exists():
+        told = read_result(path).config.get("medians", {})
     result = Result(
         **origin,
         split=f"leave one {arguments.leave} out; each seed has a past of its own",
@@ -154,7 +156,7 @@ def main() -> None:
         rows=tuple(rows),
         marks=tuple(marks(suite, found)) if not variant_name(variant) else (),
     )
-    write_result(RESULTS / f"transfer_{name}.json", result)
+    write_result(path, result)
     for row in rows:
         if row.get("task") == "all":
             print(f"{row['method']:22}", *(f"{value:.3f}" for value in row["regret"]))
