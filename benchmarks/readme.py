@@ -59,6 +59,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-claims": search_tables.claims,
     "search-pasts": search_tables.pasts,
     "search-marks": search_tables.marks,
+    "search-space": search_tables.large_space,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,

@@ -147,6 +147,26 @@ def _named(row: Row | None) -> str:
     return "" if row is None else f"{row['method']}: {_final(row)}"
 
 
+def large_space() -> str:
+    """Searches of a space that cannot be listed."""
+    path = RESULTS / "large_space.json"
+    if not path.exists():
+        return tables.UNMEASURED
+    result = read_result(path)
+    shown = ("5", "10", "20", "40")
+    rows = (
+        (
+            row["method"],
+            row["target"],
+            *(f"{row['regret'][step]:.3f}" for step in shown),
+            tables.number(row["seconds_a_search"]),
+        )
+        for row in result.rows
+    )
+    header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds a search")
+    return f"{tables.with_origin(result, header, rows)}\n\n{tables.marks([result])}"
+
+
 def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:
     """Header and a row a method, the best at the end first."""
     reach = {row["reach"]: row for row in result.rows if "reach" in row}

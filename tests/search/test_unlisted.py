@@ -57,6 +57,7 @@ def played():
     )
 
 
+@pytest.mark.slow
 def test_it_is_the_search_over_the_whole_pool(played):
     """The same evaluations teach the same, and are the ones that the other would choose."""
     listed = make_problem(SPACE, played.tasks.pool, played.tasks.scores[-1], played.knowledge)

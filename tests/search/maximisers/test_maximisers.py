@@ -74,7 +74,9 @@ def test_there_are_several_optima():
     assert np.sum(around.max(-1) < VALUES) >= 3
 
 
-@pytest.mark.parametrize("name", MAXIMISERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "gradient" else n for n in MAXIMISERS]
+)
 def test_conformance(name):
     starts = jnp.asarray(LIST if name == "exhaustive" else STARTS)
 
