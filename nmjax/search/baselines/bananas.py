@@ -119,11 +119,12 @@ def bananas_search(
         x, y = _paths(problem), apply_warp(record.score)
         rows = changed.reshape(-1)
 
-        def member(key: Array) -> Array:
-            return apply_deep(train(key, x[record.row], y, record.step), x[rows])
+        def member(number: Array) -> Array:
+            network = train(jax.random.fold_in(train_key, number), x[record.row], y, record.step)
+            return apply_deep(network, x[rows])
 
         # One after the other: on the CPU that is faster than products of batches of small matrices.
-        predicted = jax.lax.map(member, jax.random.split(train_key, members))
+        predicted = jax.lax.map(member, jnp.arange(members, dtype=jnp.int32))
         draw = jax.random.normal(draw_key, record.evaluated.shape)[rows]
         draw = jnp.mean(predicted, axis=0) + jnp.std(predicted, axis=0) * draw
         value = jnp.zeros_like(problem.score).at[rows].set(draw)

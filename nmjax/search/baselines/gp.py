@@ -75,7 +75,8 @@ def _likeliest_kernel(dimensions: int) -> KernelParams:
     """Where `log_prior` is largest."""
     zero = jnp.zeros(())
     length = _length_centre(dimensions) - _LENGTH_SPREAD**2
-    return KernelParams(jnp.full((dimensions,), -2 * length), zero, zero, zero + _NOISE_CENTRE - 1)
+    relevance = jnp.zeros((dimensions,)) - 2 * length
+    return KernelParams(relevance, zero, zero, zero + _NOISE_CENTRE - 1)
 
 
 def _length_centre(dimensions: int) -> float:
