@@ -33,10 +33,10 @@ def covariances(points):
 
 
 def source_draws(keys, positions):
-    params = FeatureParams(None, None, GROUPS, default_kernel(SIZE), *(None,) * 4)
+    params = FeatureParams(None, None, GROUPS, default_kernel(SIZE), *(None,) * 3)
     past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS))
     sources = fit_sources(default_kernel(SIZE), GROUPS, *past)
-    knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)
+    knowledge = MetaKnowledge(params, None, sources, *(None,) * 4)
     return jax.vmap(lambda key, x: sample_sources(key, knowledge, x, draws=2))(keys, positions)
 
 

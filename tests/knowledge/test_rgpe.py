@@ -76,9 +76,9 @@ def test_sources_are_drawn_from_their_posteriors(float64):
     y[1, 12:] = np.nan
     groups = jnp.zeros(3, jnp.int32)
     kernel = KernelParams(jnp.log(jnp.array([0.5])), *map(jnp.asarray, (0.5, -0.7, -1.0)))
-    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 4)
+    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 3)
     sources = fit_sources(kernel, groups, jnp.asarray(x), jnp.asarray(y))
-    knowledge = MetaKnowledge(params, None, sources, *(None,) * 3)
+    knowledge = MetaKnowledge(params, None, sources, *(None,) * 4)
     position = kernel_position(kernel, groups, jnp.asarray(new))
     drawn = sample_sources(jax.random.key(0), knowledge, position, draws=20_000)
     variance = source_variance(knowledge, position)
