@@ -171,6 +171,7 @@ def test_a_method_reaches_itself_at_its_end_in_every_resample():
     assert [int(x) for x in got] == [50, 50, 50]
 
 
+@pytest.mark.slow
 def test_interval_is_traced_once_and_agrees_without_jit():
     ours, theirs = falling(0, 3, 5), falling(1, 3, 5)
     evaluations_to_reach_interval.clear_cache()
@@ -201,6 +202,7 @@ def test_not_worse_is_paired_and_has_a_margin(shift, holds):
     assert bool(got.holds) is holds
 
 
+@pytest.mark.slow
 def test_bound_over_tasks_is_wider_than_over_as_many_seeds():
     difference = np.repeat(np.linspace(-0.5, 0.5, 4), 25).reshape(4, 25).astype(np.float32)
     over_tasks = not_worse(jax.random.key(0), difference, 0 * difference)

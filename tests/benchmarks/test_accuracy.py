@@ -108,6 +108,7 @@ def test_correlations_leave_out_what_was_seen():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_row_a_method_and_task_and_what_all_have_in_common(related):
     rng = np.random.default_rng(0)
     shape = (len(related.tasks), 3, len(accuracy.SHOTS))

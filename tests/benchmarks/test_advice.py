@@ -26,6 +26,7 @@ def made_up(calibrated):
     )
 
 
+@pytest.mark.slow
 def test_forecasts_are_scored_as_by_scikit_learn():
     found = made_up(True)
     rows, marks = advice.summarise(tuple("abcde"), "made up", found)

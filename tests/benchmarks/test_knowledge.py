@@ -82,6 +82,7 @@ def made_up(spearman, coverage=0.9):
     return Quality(*(np.full(shape, v, np.float32) for v in (spearman, 1.0, coverage)))
 
 
+@pytest.mark.slow
 def test_marks_by_hand():
     honest = {FLAT: made_up(0.5), "mean of sources": made_up(0.2), "RGPE": made_up(0.6)}
     honest |= {"mixture": made_up(0.7, 0.93), "adapted mixture": made_up(0.55, 0.7)}

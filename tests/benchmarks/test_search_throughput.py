@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from benchmarks.search_throughput import refit_pool
 from nmjax.search import bayesian_search, default_hyper, make_problem, run
@@ -9,6 +10,7 @@ from tests.related import SPACE, plain_knowledge, related_tasks
 BUDGET = 12
 
 
+@pytest.mark.slow
 def test_the_slow_way_is_the_same_search():
     """Rows, confidence and information of a search that factors all anew, with failures."""
     tasks = related_tasks()

@@ -109,6 +109,7 @@ def test_vmapped_tasks_are_looped_tasks(small, episodes):
         np.testing.assert_allclose(info.support_losses[i], adapted.losses, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_inner_rates_may_be_swept_and_learned(small, episodes):
     params, apply = small
     learner = maml(squared_error(apply), optax.sgd(1.0), inner_steps=2)

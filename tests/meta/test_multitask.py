@@ -66,6 +66,7 @@ def test_shared_features_span_the_planted_subspace(planted):
     assert state.step == 600
 
 
+@pytest.mark.slow
 def test_a_new_task_needs_few_rows_of_its_own(planted):
     body, tasks = planted
     state, info = trained(tasks, 600)
@@ -85,6 +86,7 @@ def test_a_new_task_needs_few_rows_of_its_own(planted):
     assert error < 0.1 * alone
 
 
+@pytest.mark.slow
 def test_a_gradient_step_by_hand(planted):
     _, tasks = planted
     options = {"features": linear, "optimizer": optax.sgd(1.0)}
@@ -110,6 +112,7 @@ def test_a_gradient_step_by_hand(planted):
     )
 
 
+@pytest.mark.slow
 def test_what_is_task_specific_is_ridge_regression(planted):
     _, tasks = planted
     body = jnp.eye(SIZE)[:, :4]

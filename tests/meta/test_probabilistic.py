@@ -164,7 +164,7 @@ def test_meta_gradients_ignore_rows_that_do_not_count(name, tasks):
 
 
 @pytest.mark.slow
-@over_learners
+@pytest.mark.parametrize("name", ["alpaca", "ensemble", "neural_process"])
 def test_calibration_on_noisy_sinusoids(name, sinusoids):
     learner, begin, steps = LEARNERS[name]
 

@@ -74,6 +74,7 @@ def test_no_task_is_chosen_twice_and_equals_are_chosen_alike():
     np.testing.assert_allclose(chosen_often([2.0, 2.0, 2.0], 0.5, tasks=2), 2 / 3, atol=0.03)
 
 
+@pytest.mark.slow
 def test_a_diverged_task_comes_last():
     learner = focused(QUADRATIC, tasks=2)
     state = learner.init(jax.random.key(0), jnp.zeros(()))

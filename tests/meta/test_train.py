@@ -114,6 +114,7 @@ def test_each_lane_stops_by_itself():
     np.testing.assert_array_equal(result.params, [6, 6, 102])
 
 
+@pytest.mark.slow
 def test_vmapped_keys_are_looped_keys():
     def losses(key, start):
         return walk(key, start, sample_tasks=noise).curves.train_loss

@@ -23,6 +23,7 @@ def test_conformance(problem, hyper):
     check_search(ALGORITHM, problem, hyper)
 
 
+@pytest.mark.slow
 def test_the_next_row_is_that_of_scikit_learn(problem, hyper):
     """Expected improvement by their process with the hyperparameters that were fitted."""
     state, _ = played(problem, hyper)

@@ -52,6 +52,7 @@ def test_a_smaller_budget_gains_less(problem):
     assert np.nansum(gains[0]) < np.nansum(gains[1])
 
 
+@pytest.mark.slow
 def test_final_against_initial_posterior(problem):
     problem = certain_scale(problem)
     _, final, trace = search(problem)

@@ -45,6 +45,7 @@ def test_the_first_are_uniform_and_all_are_distinct(problem, view):
     assert np.all(np.diff(np.sort(rows, axis=1), axis=1) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("misled", [False, True])
 def test_what_the_past_would_try_waits_for_two_fair_evaluations(problem, hyper, misled):
     """Where they speak against it, the third is a fair one too."""

@@ -83,6 +83,7 @@ def test_it_is_the_search_over_the_whole_pool(played):
     np.testing.assert_allclose(final.model.mean[:, :BUDGET], state.model.mean[:, rows], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_the_budget_is_spent_on_distinct_architectures(played):
     record, trace = played.final.record, played.trace
     assert record.step == BUDGET
@@ -117,6 +118,7 @@ def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
     np.testing.assert_array_equal(following, wanted[7])
 
 
+@pytest.mark.slow
 def test_a_price_ends_it(played):
     costly = HYPER._replace(price=jnp.asarray(1e3))
     final, trace = run(played.start, played.problem, costly, algorithm=ALGORITHM, length=LENGTH)
@@ -148,6 +150,7 @@ def test_acquisitions_that_draw_functions(played, name):
     assert np.max(trace.score[:BUDGET]) > np.quantile(played.tasks.scores[-1], 0.9)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused(played):
     with pytest.raises(NmjaxError, match="knowledge of options"):
         make_space_problem(get_space("fbnet"), played.knowledge)

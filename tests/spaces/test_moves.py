@@ -33,6 +33,7 @@ def test_sample_vmaps_over_keys():
     assert spaces.sample(keys()[0], ODD).shape == (3,)
 
 
+@pytest.mark.slow
 def test_moves_agree_without_jit():
     def moves():
         architecture = spaces.sample(jax.random.key(5), ODD, (6,))
