@@ -24,7 +24,6 @@ from nmjax.knowledge import (
 from nmjax.predictors import pool_information_gain
 from nmjax.search import (
     Problem,
-    SearchAlgorithm,
     SearchHyper,
     SearchInfo,
     SearchState,
@@ -33,7 +32,7 @@ from nmjax.search import (
     run,
 )
 from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
-from nmjax.types import Array, History
+from nmjax.types import Array, History, SearchPair
 
 CHUNK = 25
 
@@ -236,7 +235,7 @@ def _run_method(
 
 
 def compile_search(
-    algorithm: SearchAlgorithm, keys: Array, problem: Problem, hyper: SearchHyper
+    algorithm: SearchPair, keys: Array, problem: Problem, hyper: SearchHyper
 ) -> tuple[Any, Any]:
     """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
 
@@ -248,9 +247,7 @@ def compile_search(
 
 
 @lru_cache
-def _compile_for(
-    algorithm: SearchAlgorithm, structure: Any, types: tuple[Any, ...]
-) -> tuple[Any, Any]:
+def _compile_for(algorithm: SearchPair, structure: Any, types: tuple[Any, ...]) -> tuple[Any, Any]:
     leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
     keys, problem, hyper = jax.tree.unflatten(structure, leaves)
     start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))
