@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nmjax.analysis import format_evaluations
 from nmjax.experiments.comparison import compare, speed_up_text
 from nmjax.experiments.origin import provenance
-from nmjax.experiments.report import plain_table
+from nmjax.experiments.printed import plain_table
 from nmjax.experiments.results import Result, write_result
 from nmjax.experiments.trajectories import Trajectories, write_trajectories
 from nmjax.tasks import Suite
