@@ -31,6 +31,7 @@ from nmjax.search.advice import (
     judge_by_rehearsals,
     read_signs,
     rehearse_transfer,
+    saved_evaluations,
 )
 from nmjax.spaces import encode
 from nmjax.stats import mean_interval
@@ -95,9 +96,7 @@ def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Ar
         return jax.lax.cummax(jnp.where(jnp.isnan(trace.score), -jnp.inf, trace.score), axis=1)
 
     ours, theirs = best_so_far(problem), best_so_far(without_transfer(problem))[:, budget - 1]
-    reached = ours >= theirs[:, None]
-    needed = jnp.where(reached.any(1), jnp.argmax(reached, axis=1) + 1, 2 * budget)
-    saved = (budget - needed).astype(ours.dtype)
+    saved = saved_evaluations(ours, theirs)
     return 0.5 * (1 + jnp.sign(saved)), saved, ours[:, budget - 1], theirs
 
 
