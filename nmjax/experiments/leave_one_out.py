@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
+from jax.tree_util import PyTreeDef
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments.methods import get_algorithm, get_method
@@ -236,7 +238,7 @@ def _run_method(
 
 def compile_search(
     algorithm: SearchPair, keys: Array, problem: Problem, hyper: SearchHyper
-) -> tuple[Any, Any]:
+) -> tuple[Compiled, Compiled]:
     """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
 
     The second takes `CHUNK` steps of a search for each key; arguments of the same shapes compile
@@ -247,7 +249,9 @@ def compile_search(
 
 
 @lru_cache
-def _compile_for(algorithm: SearchPair, structure: Any, types: tuple[Any, ...]) -> tuple[Any, Any]:
+def _compile_for(
+    algorithm: SearchPair, structure: PyTreeDef, types: tuple[Any, ...]
+) -> tuple[Compiled, Compiled]:
     leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
     keys, problem, hyper = jax.tree.unflatten(structure, leaves)
     start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+SHOWN_STEPS = (10, 20, 50, 100)
+"""Evaluations after which printed tables tell the regret."""
+
 
 def plain_table(title: str | None = None) -> "Table":
     """A table without lines, its title, if any, above on the left."""

@@ -10,7 +10,7 @@ import numpy as np
 from nmjax.analysis import format_evaluations
 from nmjax.experiments.leave_one_out import MethodRun, Prepared
 from nmjax.experiments.origin import provenance
-from nmjax.experiments.printed import plain_table
+from nmjax.experiments.printed import SHOWN_STEPS, plain_table
 from nmjax.experiments.results import Result, json_ready
 from nmjax.experiments.summary import regret_curves
 from nmjax.spaces import to_text
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import pyarrow
     from rich.console import Group
     from rich.table import Table
-
-TABLE_POINTS = (10, 20, 50, 100)
 
 
 def describe_split(prepared: Prepared) -> str:
@@ -116,7 +114,7 @@ def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Gro
 def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Table":
     suite = prepared.suite
     budget = max(int(point) for point in rows[0]["regret"])
-    points = [str(p) for p in TABLE_POINTS if p < budget] + [str(budget)]
+    points = [str(p) for p in SHOWN_STEPS if p < budget] + [str(budget)]
     sign = "" if suite.metric_info[suite.score_metric].direction == "max" else "-"
     table = plain_table(
         f"Normalised regret after so many evaluations, and the incumbent after {budget}"
