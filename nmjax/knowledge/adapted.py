@@ -65,7 +65,7 @@ def adapt_space(
     It is the tightest pruning of its kind (`nmjax.knowledge.risk`) that loses the best of a new
     task with a probability of about `risk`, if that task is to past tasks as they are to one
     another. Less than 1 / (T + 1) cannot be shown with T past tasks: then nothing is cut.
-    Real-valued choices, of which histories know nothing, stay.
+    Real-valued choices stay as they are.
 
     Args:
       space: of the history.
@@ -99,7 +99,7 @@ def adapt_space(
 
 
 def predicted_history(
-    knowledge: MetaKnowledge, pool: Array, *, space: Space
+    knowledge: MetaKnowledge, pool: Array, *, space: Space, reals: Array | None = None
 ) -> tuple[History, Metric]:
     """What the models of the S sources predict of a whole pool, as their history; and its metric.
 
@@ -110,13 +110,17 @@ def predicted_history(
       knowledge: without room for more sources.
       pool: int32[N, C].
       space: of the pool.
+      reals: float32[N, R], the pool's real-valued choices, if the space has some.
     """
     metric = Metric("predicted", "normal score")
     sources = knowledge.sources.constant.shape[0]
-    features = pool_features(knowledge, encode(space, pool)).pool.features
+    features = pool_features(knowledge, encode(space, pool, reals)).pool.features
     score = features[:, source_features(sources)].T
-    architecture = jnp.broadcast_to(jnp.asarray(pool), (sources, *jnp.shape(pool)))
-    return make_history(architecture, {metric.name: score}), metric
+    numbers = jnp.zeros((len(pool), 0)) if reals is None else jnp.asarray(reals)
+    architecture, numbers = (
+        jnp.broadcast_to(leaf, (sources, *leaf.shape)) for leaf in (jnp.asarray(pool), numbers)
+    )
+    return make_history(architecture, {metric.name: score}, reals=numbers), metric
 
 
 def restrict_space(space: Space, kept: np.ndarray) -> Space:

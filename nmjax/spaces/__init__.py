@@ -34,6 +34,7 @@ from nmjax.spaces.moves import (
 )
 from nmjax.spaces.options import at_options, option_mask
 from nmjax.spaces.paths import encode_paths
+from nmjax.spaces.reals import check_discrete, within_bounds
 from nmjax.spaces.relaxation import (
     discretise,
     gumbel_softmax,
@@ -51,6 +52,7 @@ __all__ = [
     "at_options",
     "canonicalise",
     "catalog",
+    "check_discrete",
     "decode",
     "discretise",
     "draw_valid",
@@ -80,4 +82,5 @@ __all__ = [
     "straight_through",
     "to_index",
     "to_text",
+    "within_bounds",
 ]
