@@ -60,6 +60,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-pasts": search_tables.pasts,
     "search-marks": search_tables.marks,
     "search-space": search_tables.large_space,
+    "search-hpob": search_tables.hpob,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
