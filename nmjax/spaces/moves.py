@@ -9,7 +9,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces.enumeration import is_valid, pool_rows
-from nmjax.spaces.reals import check_discrete
+from nmjax.spaces.reals import check_discrete, from_scale
 from nmjax.spaces.space import Space
 from nmjax.types import Array
 
@@ -49,21 +49,6 @@ def sample_reals(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array
     """Real-valued choices float32[*shape, R], uniform on each one's scale."""
     uniform = jax.random.uniform(key, (*shape, space.num_reals), jnp.float32)
     return from_scale(space, 2 * uniform - 1)
-
-
-@partial(jax.jit, static_argnames="space")
-def from_scale(space: Space, position: Array) -> Array:
-    """Real-valued choices float32[..., R] at positions float[..., R] in [-1, 1] of their scales."""
-    share = 0.5 * (jnp.asarray(position, jnp.float32) + 1)
-    columns = []
-    for index, real in enumerate(space.reals):
-        if real.scale == "log":
-            low, high = np.log(real.low), np.log(real.high)
-            value = jnp.exp(low + (high - low) * share[..., index])
-        else:
-            value = real.low + (real.high - real.low) * share[..., index]
-        columns.append(jnp.clip(value, real.low, real.high))
-    return jnp.stack(columns, axis=-1) if columns else share
 
 
 @partial(jax.jit, static_argnames="space")
