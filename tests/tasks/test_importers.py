@@ -51,9 +51,7 @@ def test_real_valued_choices_come_back_and_are_checked(path, choices):
     found, _ = read_history(path, space, metrics=("acc",))
     jax.tree.map(np.testing.assert_array_equal, found, history)
     low = Space("low", choices, (space.reals[0], Real("decay", 0.0, 0.5)))
-    with pytest.raises(
-        NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"
-    ):
+    with pytest.raises(NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"):
         read_history(path, low, metrics=("acc",))
 
 
