@@ -66,9 +66,8 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
         active = can_go_on(state.record, hyper.budget)
         start = jnp.where(_looking(state, problem), state.position, index).astype(jnp.int32)
         record = append(state.record, index, score, active)
-        position = jnp.where(
-            active, climb(start, record, known_neighbours(problem)), state.position
-        )
+        found = climb(start, record, known_neighbours(problem))
+        position = jnp.where(active, found, state.position)
         return LocalState(state.key, record, position), model_free_info(index, score, active)
 
     return make_algorithm(init, suggest, observe)
