@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from benchmarks.held_out import hold_out_each, parse, settings
+from benchmarks.held_out import measure_each, parse, settings
 from nmjax.experiments import Mark, Result, provenance, write_result
 from nmjax.experiments.leave_one_out import Prepared
 from nmjax.experiments.methods import get_algorithm
@@ -31,6 +31,7 @@ from nmjax.search.advice import (
     judge_by_rehearsals,
     read_signs,
     rehearse_transfer,
+    saved_evaluations,
 )
 from nmjax.spaces import encode
 from nmjax.stats import mean_interval
@@ -95,9 +96,7 @@ def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Ar
         return jax.lax.cummax(jnp.where(jnp.isnan(trace.score), -jnp.inf, trace.score), axis=1)
 
     ours, theirs = best_so_far(problem), best_so_far(without_transfer(problem))[:, budget - 1]
-    reached = ours >= theirs[:, None]
-    needed = jnp.where(reached.any(1), jnp.argmax(reached, axis=1) + 1, 2 * budget)
-    saved = (budget - needed).astype(ours.dtype)
+    saved = saved_evaluations(ours, theirs)
     return 0.5 * (1 + jnp.sign(saved)), saved, ours[:, budget - 1], theirs
 
 
@@ -196,12 +195,9 @@ def main() -> None:
     arguments = parse(__doc__.splitlines()[0], lanes=16)
     begun, origin = time.perf_counter(), provenance()
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
-    by_task = []
-    for key, prepared in hold_out_each(suite, arguments.history_size):
-        by_task.append(measure(key, prepared, arguments.lanes))
-        said, came = (x.mean(-1).round(2) for x in (by_task[-1].probability, by_task[-1].helped))
-        seconds = time.perf_counter() - begun
-        print(f"{prepared.split.target}: said {said}, came {came}; {seconds:.0f} s", flush=True)
+    by_task = measure_each(
+        measure, suite, lanes=arguments.lanes, history_size=arguments.history_size
+    )
     found = jax.tree.map(lambda *leaves: np.stack(leaves), *by_task)
     rows, marks = summarise(suite.tasks, suite.name, found)
     for row in rows:

@@ -1,15 +1,18 @@
 """What benchmarks that hold out every task of a suite have in common."""
 
 import argparse
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
 import nmjax
 from nmjax.experiments.leave_one_out import Prepared, prepare
 from nmjax.types import Array
+
+Found = TypeVar("Found")
 
 
 def parse(description: str, *, lanes: int) -> argparse.Namespace:
@@ -31,9 +34,26 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def hold_out_each(suite: nmjax.Suite, history_size: int) -> Iterator[tuple[Array, Prepared]]:
-    """A key, and what the past of the others taught, for each task in turn."""
+def measure_each(
+    measure: Callable[[Array, Prepared, int], Found],
+    suite: nmjax.Suite,
+    *,
+    lanes: int,
+    history_size: int,
+) -> list[Found]:
+    """What `measure` finds of each task, held out in turn.
+
+    Args:
+      measure: (key, what the past of the other tasks taught, lanes) -> what is found.
+      suite: a benchmark.
+      lanes: of each task.
+      history_size: evaluations of each other task.
+    """
+    begun, found = time.perf_counter(), []
     for t, task in enumerate(suite.tasks):
         learn_key, key = jax.random.split(jax.random.fold_in(jax.random.key(0), t))
         split = nmjax.leave_one_out(suite, task)
-        yield key, prepare(learn_key, suite, split, history_size=history_size)
+        prepared = prepare(learn_key, suite, split, history_size=history_size)
+        found.append(measure(key, prepared, lanes))
+        print(f"{task}: {time.perf_counter() - begun:.0f} s", flush=True)
+    return found

@@ -112,6 +112,7 @@ def highest(effects: Effects) -> Array:
 
 
 def evaluate(problem: SpaceProblem, architecture: Array) -> Array:
+    """The score float[] of architecture int32[C] on the problem's target."""
     return total(problem.target, architecture)
 
 
@@ -144,6 +145,8 @@ def modelled(space: Space, budget: int, transfer: bool, **settings: Any) -> Sear
 
 
 def random(space: Space, budget: int) -> Search:
+    """Uniform architectures; of a huge space none comes twice."""
+
     def search(key: Array, problem: SpaceProblem) -> Array:
         return jax.vmap(partial(evaluate, problem))(sample(key, space, (budget,)))
 
@@ -174,11 +177,8 @@ def evolution(space: Space, budget: int, population: int, tournament: int) -> Se
         def step(carried: tuple[Array, Array], number: Array) -> tuple[tuple[Array, Array], None]:
             architecture, score = carried
             entrant_key, child_key = jax.random.split(jax.random.fold_in(step_key, number))
-            entrants = (
-                number
-                - 1
-                - jax.random.choice(entrant_key, population, (tournament,), replace=False)
-            )
+            ages = jax.random.choice(entrant_key, population, (tournament,), replace=False)
+            entrants = number - 1 - ages
             parent = architecture[entrants[jnp.argmax(score[entrants])]]
             child = child_of(child_key, parent, architecture)
             score = score.at[number].set(evaluate(problem, child))
@@ -213,6 +213,7 @@ def past_best(space: Space, budget: int) -> Search:
 
 
 def methods(space: Space, budget: int) -> dict[str, Search]:
+    """The searches by their names in the result file."""
     of = partial(modelled, space, budget)
     return {
         "transfer": of(True),

@@ -65,7 +65,7 @@ def meta_step_flops(setting: Setting) -> int:
 
 
 def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
-    """`` is meta-training; `product` is as many matrix products of 1024 x 1024, the ceiling."""
+    """Meta-training; of the variant `product`, matrix products of 1024 x 1024, the ceiling."""
     versions = {name: version(name) for name in ("jax", "jaxlib", "optax")}
     if variant == "product":
         square = jnp.ones((PRODUCT, PRODUCT))

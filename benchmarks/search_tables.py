@@ -168,6 +168,45 @@ def large_space() -> str:
     return f"{tables.with_origin(result, header, rows)}\n\n{tables.marks([result])}"
 
 
+def deciding() -> str:
+    """What searches cost without their evaluations, on one core."""
+    path = RESULTS / "deciding.json"
+    if not path.exists():
+        return tables.UNMEASURED
+    result = read_result(path)
+    columns = ("cpu_seconds", "cpu_seconds_with_compilation", "cpu_seconds_one_more_seed")
+    rows = []
+    for row in result.rows:
+        times = (row.get(name) for name in (*columns, "cpu_seconds_to_learn"))
+        cells = ("" if seconds is None else tables.number(seconds) for seconds in times)
+        regret = tables.number(row["regret"]) if "regret" in row else ""
+        rows.append((row["method"], *cells, regret))
+    header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")
+    told = tables.with_origin(result, (*header, "learning the past", "regret at 100"), rows)
+    return f"{told}\n\n{tables.marks([result])}"
+
+
+def optimum() -> str:
+    """Evaluations to the very best of NAS-Bench-201, beside published ones."""
+    path = RESULTS / "optimum.json"
+    if not path.exists():
+        return tables.UNMEASURED
+    result = read_result(path)
+    rows = [
+        (
+            row["method"],
+            row["task"],
+            *("" if row.get(name) is None else f"{row[name]:.1f}" for name in ("mean", "median")),
+            f"{100 * row['found']:.0f}%" + (f" within {row['budget']}" if "budget" in row else ""),
+            str(row.get("n", "exact")),
+            "" if row.get("published") is None else f"{row['published']:.0f}",
+        )
+        for row in result.rows
+    ]
+    header = ("method", "data set", "mean", "median", "found it", "searches", "published mean")
+    return tables.with_origin(result, header, rows)
+
+
 def hpob() -> str:
     """The published protocol of HPO-B, beside what was published."""
     header = ("method", f"regret at {TOLD[0]}", *map(str, TOLD[1:]), f"rank at {TOLD[-1]}")

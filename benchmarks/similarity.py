@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from benchmarks.held_out import hold_out_each, parse, settings
+from benchmarks.held_out import measure_each, parse, settings
 from nmjax.experiments import Result, provenance, write_result
 from nmjax.experiments.leave_one_out import Prepared
 from nmjax.knowledge import compute_task_similarity, source_features
@@ -99,10 +99,7 @@ def main() -> None:
     begun, origin = time.perf_counter(), provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
-    judged = []
-    for key, prepared in hold_out_each(suite, arguments.history_size):
-        judged.append(judge(key, prepared, arguments.lanes))
-        print(f"{prepared.split.target}: {time.perf_counter() - begun:.0f} s", flush=True)
+    judged = measure_each(judge, suite, lanes=arguments.lanes, history_size=arguments.history_size)
     rows = []
     for name in judged[0]:
         values = jnp.asarray(np.stack([found[name] for found in judged]))

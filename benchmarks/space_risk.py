@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Result, provenance, write_result
 from nmjax.knowledge.risk import (
     Classes,
     architecture_levels,
@@ -154,19 +154,6 @@ def main() -> None:
     for size in (arguments.history_size, None):
         found = measure(suite, arguments.seeds, size, arguments.share, arguments.top)
         rows += rows_of("all" if size is None else str(size), len(suite.tasks) - 1, found)
-    marks = [
-        Mark(
-            f"{suite.name}: past of {row['history']}, best cut off at a stated {row['risk']:g}",
-            row["cut_off"],
-            "share of targets",
-            "at most",
-            row["risk"],
-            row["n"],
-            tuple(row["cut_off_ci"]),
-        )
-        for row in rows
-        if row["possible"]
-    ]
     result = Result(
         **origin,
         split="leave one task out; each seed has a past of its own",
@@ -174,7 +161,6 @@ def main() -> None:
         config={"share": arguments.share, "top": arguments.top, "top_of_target": TOP},
         seconds=time.perf_counter() - begun,
         rows=tuple(rows),
-        marks=tuple(marks),
     )
     write_result(RESULTS / f"space_risk_{suite.name}.json", result)
     for row in rows:

@@ -7,8 +7,8 @@ Runs the methods that are named (all by default, none after a bare --methods), k
 evaluated, and writes benchmarks/results/transfer_SUITE[_VARIANT].json about all that is kept,
 stored peers included. Under the protocol itself, which has no variant, trajectories are kept in
 nmjax/experiments/stored, where `nmjax evaluate` finds them; those of a variant beside the
-results. Settings of nmjax were chosen on HPOBench and TransNAS-Bench-101 (benchmarks/NOTES.md)
-before NAS-Bench-Graph was run.
+results. Settings of nmjax were chosen on HPOBench and TransNAS-Bench-101; what was changed after a
+look at NAS-Bench-Graph is told in benchmarks/NOTES.md.
 """
 
 import argparse

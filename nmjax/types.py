@@ -145,16 +145,6 @@ class Surrogate(Protocol):
         """Log marginal likelihood float[] of all observations so far."""
 
 
-class Learner(Protocol):
-    """A meta-learner over tasks: an (init, update) pair."""
-
-    def init(self, key: Array, params: PyTree) -> PyTree:
-        """The state before any meta-update."""
-
-    def update(self, key: Array, state: PyTree, tasks: PyTree, hyper: PyTree) -> tuple[Any, Any]:
-        """One meta-update on a batch of tasks: (state, info)."""
-
-
 class Acquisition(Protocol):
     """How much an evaluation is worth, for every architecture of the pool."""
 
@@ -162,15 +152,17 @@ class Acquisition(Protocol):
         """float[N]; the largest is evaluated next."""
 
 
-class SearchAlgorithm(Protocol):
-    """A search as a state transition: an (init, step) pair."""
+class SearchPair(Protocol):
+    """A search as a state transition: an (init, step) pair, hashed as compiled programs need it."""
 
     def init(self, key: Array, problem: PyTree, hyper: PyTree) -> PyTree:
         """The state before the first evaluation."""
 
-    def step(self, state: PyTree, problem: PyTree, hyper: PyTree) -> tuple[Any, Any]:
+    def step(self, state: PyTree, problem: PyTree, hyper: PyTree) -> tuple[PyTree, PyTree]:
         """One evaluation: (state, info)."""
+
+    def __hash__(self) -> int:
+        """The same for the same search."""
 
 
 ApplyFn = Callable[[PyTree, Array], Array]
-LossFn = Callable[[Array, Array, Array], Array]

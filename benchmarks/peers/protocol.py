@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import COUNTS
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.experiments.trajectories import check_rows
 from nmjax.tasks import Suite, SuiteInfo, load_suite
 
 PEERS = (
@@ -255,10 +256,7 @@ def _check(indices: np.ndarray, record: PeerRecord, suite: Suite) -> None:
     shape = (len(suite.tasks), record.seeds, record.budget)
     if indices.shape != shape or indices.dtype != np.int32:
         raise NmjaxError(f"{what} are {indices.dtype}{list(indices.shape)}, expected int32{shape}.")
-    if indices.min() < 0 or indices.max() >= len(suite.pool):
-        raise NmjaxError(f"{what} have rows outside the pool of {len(suite.pool)}.")
-    if (np.diff(np.sort(indices, axis=-1), axis=-1) == 0).any():
-        raise NmjaxError(f"{what} evaluate a row twice, expected distinct rows in each search.")
+    check_rows(record.name, indices, suite)
 
 
 if __name__ == "__main__":

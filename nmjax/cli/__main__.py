@@ -1,7 +1,9 @@
 """`nmjax COMMAND`, also `python -m nmjax.cli COMMAND`."""
 
+import operator
 import sys
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Annotated, Any
 
 import tyro
@@ -25,14 +27,9 @@ _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "advise": (AdviseConfig, advise.run),
     "evaluate": (EvaluateConfig, evaluate.run),
 }
-_Command = (
-    Annotated[SearchConfig, tyro.conf.subcommand("search")]
-    | Annotated[BenchmarksConfig, tyro.conf.subcommand("benchmarks")]
-    | Annotated[HistoryConfig, tyro.conf.subcommand("history")]
-    | Annotated[PatternsConfig, tyro.conf.subcommand("patterns")]
-    | Annotated[SimilarityConfig, tyro.conf.subcommand("similarity")]
-    | Annotated[AdviseConfig, tyro.conf.subcommand("advise")]
-    | Annotated[EvaluateConfig, tyro.conf.subcommand("evaluate")]
+_ANY_COMMAND: Any = reduce(
+    operator.or_,
+    (Annotated[kind, tyro.conf.subcommand(name)] for name, (kind, _) in _COMMANDS.items()),
 )
 
 
@@ -50,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
             raise unknown_name("command", arguments[0], _COMMANDS)
         config: Any = tyro.cli(
-            _Command,
+            _ANY_COMMAND,
             prog="nmjax",
             description="Learn from past architecture searches, make the next one faster.",
             args=arguments,

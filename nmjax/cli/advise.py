@@ -7,7 +7,8 @@ from typing import Annotated
 from tyro.conf import arg
 
 from nmjax.cli.compiled import keep_compiled
-from nmjax.cli.past import PastConfig, draw_past, make_console
+from nmjax.cli.console import make_console
+from nmjax.cli.past import PastConfig, draw_past
 from nmjax.errors import NmjaxError
 
 

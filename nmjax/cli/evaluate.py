@@ -1,6 +1,5 @@
 """`nmjax evaluate`: anyone's search beside those that are kept."""
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from nmjax.cli.compiled import keep_compiled
+from nmjax.cli.console import make_console
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,9 @@ def run(config: EvaluateConfig) -> None:
       NmjaxError: a name is unknown, nothing is kept of the benchmark, the search fails or is none,
         or the folder is taken.
     """
-    from rich.console import Console
-
     from nmjax.experiments import make_progress
     from nmjax.experiments.guests import evaluate_guest, load_guest
-    from nmjax.experiments.report import check_run_folder, make_run_folder
+    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
     from nmjax.experiments.standing import standing_table, write_standing
     from nmjax.experiments.trajectories import packaged_trajectories
     from nmjax.tasks import load_suite
@@ -67,6 +65,6 @@ def run(config: EvaluateConfig) -> None:
     folder = make_run_folder(config.out, benchmark=suite.name, target="evaluate")
     settings = {k: v for k, v in asdict(config).items() if k not in ("out", "data")}
     rows = write_standing(folder, suite, found, config=settings, focus=config.search)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+    console = make_console(markup=True)
     console.print(standing_table(suite, rows, focus=config.search))
     console.print(f"\nWrote {folder}.", soft_wrap=True)

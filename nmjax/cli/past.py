@@ -1,6 +1,5 @@
 """What commands that look at a past are told of it."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,8 +9,6 @@ from tyro.conf import Positional, arg
 from nmjax.errors import NmjaxError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from nmjax.experiments.past import PastSearches
     from nmjax.types import Array
 
@@ -43,6 +40,10 @@ class PastConfig:
 def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearches", "Array"]:
     """The past, and a key for what else is random.
 
+    Args:
+      config: which past, and how much of it.
+      cost: the metric that the score is traded for, as of `past_of_store` or `past_of_suite`.
+
     Raises:
       NmjaxError: a name is unknown, a number is out of range, or data are not installed.
     """
@@ -59,10 +60,3 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
         drawn["direction"] = config.direction
         return past_of_store(past_key, config.past, *names, **drawn), key
     return past_of_suite(past_key, config.past, *names, **drawn, data=config.data), key
-
-
-def make_console() -> "Console":
-    """As wide as the terminal, or 100 columns where there is none."""
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 100)

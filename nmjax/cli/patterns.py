@@ -6,7 +6,8 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from nmjax.cli.past import PastConfig, draw_past, make_console
+from nmjax.cli.console import make_console
+from nmjax.cli.past import PastConfig, draw_past
 from nmjax.errors import NmjaxError
 
 
@@ -42,7 +43,7 @@ def run(config: PatternsConfig) -> None:
         folder is taken.
     """
     from nmjax.experiments.patterns import find_patterns, patterns_report, write_patterns
-    from nmjax.experiments.report import check_run_folder, make_run_folder
+    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
 
     if not (0 < config.share < 1 and 0 < config.rate < 1):
         raise NmjaxError(

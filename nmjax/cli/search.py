@@ -1,11 +1,11 @@
 """`nmjax search`: the main job, from past searches to a table and a run folder."""
 
-import sys
 import time
 from dataclasses import asdict, replace
 from typing import Any
 
 from nmjax.cli.compiled import keep_compiled
+from nmjax.cli.console import make_console
 from nmjax.errors import NmjaxError
 from nmjax.experiments.config import DEFAULT_TARGETS, SearchConfig
 
@@ -18,10 +18,10 @@ def run(config: SearchConfig) -> None:
         folder is taken.
     """
     import jax
-    from rich.console import Console
 
     from nmjax.experiments import make_progress, report, write_result
     from nmjax.experiments.leave_one_out import check_run, prepare, run_methods, seed_keys
+    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
     from nmjax.experiments.stages import StageClock
     from nmjax.experiments.summary import summarise
     from nmjax.tasks import leave_one_out, load_suite
@@ -34,7 +34,7 @@ def run(config: SearchConfig) -> None:
     split = leave_one_out(suite, target)
     _check_numbers(config)
     check_run(suite, methods=config.methods, budget=config.budget)
-    report.check_run_folder(config.out)
+    check_run_folder(config.out)
 
     past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
     with make_progress() as progress:
@@ -49,7 +49,7 @@ def run(config: SearchConfig) -> None:
         )
         stages.begin("summarise")
         rows = summarise(bootstrap_key, prepared, runs)
-        folder = report.make_run_folder(config.out, benchmark=suite.name, target=target)
+        folder = make_run_folder(config.out, benchmark=suite.name, target=target)
         report.write_config(folder / "config.json", _settings(config))
         report.write_trace(folder / "trace.parquet", prepared, runs)
         report.write_pictures(folder, prepared, runs)
@@ -60,7 +60,7 @@ def run(config: SearchConfig) -> None:
     if config.json:
         print((folder / "results.json").read_text(), end="")
     else:
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+        console = make_console(markup=True)
         console.print(report.summary_table(prepared, rows))
         console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.experiments.past import PastSearches
+from nmjax.experiments.printed import plain_table
 from nmjax.knowledge import compute_task_similarity, learn_from_history
 from nmjax.search import Advice, advise
 from nmjax.search.advice import MOST_EVALUATIONS
@@ -141,7 +142,6 @@ def find_counsel(
 def counsel_report(past: PastSearches, new: NewTask, found: Counsel) -> "Group":
     """What a person reads: probability, evaluations saved, and how alike each past task is."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     known = int(np.sum(~np.isnan(np.asarray(new.score))))
@@ -149,10 +149,7 @@ def counsel_report(past: PastSearches, new: NewTask, found: Counsel) -> "Group":
     heading = f"\n{past.name}: will {len(past.tasks)} past tasks help with {new.name}?"
     caption = f"From {len(new.score)} evaluations of it{failed}.\n"
 
-    def table() -> Table:
-        return Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-
-    answers = table()
+    answers = plain_table()
     answers.add_column("", no_wrap=True)
     answers.add_column("", justify="right", no_wrap=True)
     answers.add_column("90% interval", justify="right", no_wrap=True)
@@ -163,7 +160,7 @@ def counsel_report(past: PastSearches, new: NewTask, found: Counsel) -> "Group":
         middle, low, high = (format(float(end), form) for end in interval)
         answers.add_row(text, middle, f"{low} to {high}")
 
-    alike = table()
+    alike = plain_table()
     alike.add_column("past task", no_wrap=True)
     alike.add_column("rank correlation", justify="right", no_wrap=True)
     alike.add_column("95% interval", justify="right", no_wrap=True)

@@ -29,7 +29,9 @@ from nmjax.tasks import Suite, oriented_metric
 from nmjax.types import Array
 
 STEPS = (1, 5, 10, 20, 50, 100)
+"""Evaluations after which rows tell what a search has found."""
 RANKED = (20, 100)
+"""Evaluations after which methods are ranked."""
 Curves = Mapping[str, np.ndarray]
 
 

@@ -181,7 +181,7 @@ def _player(name: str, function: Callable[..., Any], suite: Suite) -> Play:
 
 
 def _play_pair(
-    pair: Any, suite: Suite, search: PaidSearch, task: str, seed: int, number: int
+    pair: Pair, suite: Suite, search: PaidSearch, task: str, seed: int, number: int
 ) -> float:
     del number
     prepared, keys = prepare_lane(suite, task, seed)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
+from jax.tree_util import PyTreeDef
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments.methods import get_algorithm, get_method
@@ -24,7 +26,6 @@ from nmjax.knowledge import (
 from nmjax.predictors import pool_information_gain
 from nmjax.search import (
     Problem,
-    SearchAlgorithm,
     SearchHyper,
     SearchInfo,
     SearchState,
@@ -33,7 +34,7 @@ from nmjax.search import (
     run,
 )
 from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
-from nmjax.types import Array, History
+from nmjax.types import Array, History, SearchPair
 
 CHUNK = 25
 
@@ -236,8 +237,8 @@ def _run_method(
 
 
 def compile_search(
-    algorithm: SearchAlgorithm, keys: Array, problem: Problem, hyper: SearchHyper
-) -> tuple[Any, Any]:
+    algorithm: SearchPair, keys: Array, problem: Problem, hyper: SearchHyper
+) -> tuple[Compiled, Compiled]:
     """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
 
     The second takes `CHUNK` steps of a search for each key; arguments of the same shapes compile
@@ -249,8 +250,8 @@ def compile_search(
 
 @lru_cache
 def _compile_for(
-    algorithm: SearchAlgorithm, structure: Any, types: tuple[Any, ...]
-) -> tuple[Any, Any]:
+    algorithm: SearchPair, structure: PyTreeDef, types: tuple[Any, ...]
+) -> tuple[Compiled, Compiled]:
     leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
     keys, problem, hyper = jax.tree.unflatten(structure, leaves)
     start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))

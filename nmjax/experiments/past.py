@@ -123,10 +123,8 @@ def past_of_suite(
 
 def _draw_rows(key: Array, history: History, number: int) -> History:
     """At most `number` rows of each task, uniformly and in random order; padding goes last."""
-    order = jax.random.uniform(key, history.mask.shape)
-    chosen = jax.lax.top_k(jnp.where(history.mask, order, -1), min(number, history.mask.shape[1]))[
-        1
-    ]
+    order = jnp.where(history.mask, jax.random.uniform(key, history.mask.shape), -1)
+    _, chosen = jax.lax.top_k(order, min(number, order.shape[1]))
     return history._replace(
         architecture=jnp.take_along_axis(history.architecture, chosen[..., None], axis=1),
         reals=jnp.take_along_axis(history.reals, chosen[..., None], axis=1),

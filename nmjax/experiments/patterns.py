@@ -11,6 +11,7 @@ import numpy as np
 from nmjax.analysis.plots import plot_motifs, plot_sensitivity, plot_tradeoffs
 from nmjax.analysis.plots.tradeoffs import Tradeoff
 from nmjax.experiments.past import PastSearches
+from nmjax.experiments.printed import past_heading, plain_table
 from nmjax.patterns import (
     MotifTable,
     Sensitivity,
@@ -31,7 +32,6 @@ from nmjax.types import Array, Metric
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
 SHOWN = 12
 """Motifs of a table or a panel."""
@@ -106,12 +106,8 @@ def leading_motifs(found: Patterns, table: MotifTable, *, rate: float) -> np.nda
 def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Group":
     """What a person reads: motifs by effect, choices by sensitivity, fronts by hypervolume."""
     from rich.console import Group
-    from rich.text import Text
 
-    sizes = np.asarray(past.history.mask.sum(-1))
-    heading = Text(f"\n{past.name}: {past.score.name} of {len(past.tasks)} tasks", style="bold")
-    caption = Text(f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n", style="dim")
-    parts: list = [heading, caption]
+    parts: list = [*past_heading(past)]
     for group, table in found.motifs.items():
         parts += _motifs(past, found, group, table, rate)
     if found.sensitivity is not None:
@@ -204,7 +200,7 @@ def _motifs(
         f"Enriched among {group}: {number} of {len(found.names)} motifs at a false discovery rate "
         f"of {rate:g}" + (f"; {len(shown)} that differ" if number > len(shown) else "")
     )
-    table = _table()
+    table = plain_table()
     table.add_column("motif", overflow="fold")
     for column in ("odds ratio", "95% interval", "q"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -231,7 +227,7 @@ def _sensitivities(past: PastSearches, found: Sensitivity) -> list:
         "Share of the variance of ranks that a choice explains, mean over tasks with the mean "
         "95% interval of one; on which task least and most"
     )
-    table = _table()
+    table = plain_table()
     table.add_column("choice", no_wrap=True)
     for column in ("alone", "with interactions"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -265,16 +261,10 @@ def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> l
         f"{score.name} against {cost.name}: the front, and the share that it dominates of the box "
         "between the worst and the best of each, as scores"
     )
-    table = _table()
+    table = plain_table()
     table.add_column("task", no_wrap=True)
     for column in ("on the front", "hypervolume"):
         table.add_column(column, justify="right", no_wrap=True)
     for task, of_task in tradeoffs.items():
         table.add_row(task, str(int(np.sum(of_task.front))), f"{of_task.hypervolume:.3f}")
     return [title, table, ""]
-
-
-def _table() -> "Table":
-    from rich.table import Table
-
-    return Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")

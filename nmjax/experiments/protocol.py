@@ -63,5 +63,10 @@ def lane_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], H
 
 
 def lane_key(suite: Suite, task: str, seed: int) -> Array:
-    """The key of all that is random in one seed's search of a task."""
+    """The key of all that is random in one seed's search of a task.
+
+    `prepare` splits it and `prepare_lane` folds 1 into it, which JAX makes the same key: a search's
+    first uniform rows are those that begin the past of the suite's first task. They say nothing of
+    the target, and all stored searches are so.
+    """
     return jax.random.fold_in(jax.random.key(seed), suite.tasks.index(task))

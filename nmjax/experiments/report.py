@@ -1,6 +1,5 @@
 """The main job for people: a table, and a folder with results, trace, settings and pictures."""
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nmjax.analysis import format_evaluations
-from nmjax.errors import NmjaxError
 from nmjax.experiments.leave_one_out import MethodRun, Prepared
 from nmjax.experiments.origin import provenance
+from nmjax.experiments.printed import SHOWN_STEPS, plain_table
 from nmjax.experiments.results import Result, json_ready
 from nmjax.experiments.summary import regret_curves
 from nmjax.spaces import to_text
@@ -20,41 +19,6 @@ if TYPE_CHECKING:
     import pyarrow
     from rich.console import Group
     from rich.table import Table
-
-TABLE_POINTS = (10, 20, 50, 100)
-
-
-def check_run_folder(folder: Path | None) -> None:
-    """Refuses a folder in which something would be overwritten.
-
-    Raises:
-      NmjaxError: the folder has something in it, or is a file.
-    """
-    if folder is not None and folder.exists() and (folder.is_file() or any(folder.iterdir())):
-        raise NmjaxError(f"{folder} is not empty: give --out a new folder, or an empty one.")
-
-
-def make_run_folder(folder: Path | None, *, benchmark: str, target: str) -> Path:
-    """The given folder, or the next free one of `runs/BENCHMARK-TARGET-NUMBER`.
-
-    Raises:
-      NmjaxError: as `check_run_folder`, or the folder cannot be made.
-    """
-    check_run_folder(folder)
-    try:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder
-        for number in itertools.count(1):
-            free = Path("runs") / f"{benchmark}-{target}-{number}"
-            if not free.exists():
-                free.mkdir(parents=True)
-                break
-        return free
-    except OSError as error:
-        raise NmjaxError(
-            f"No run folder could be made ({error}): name another by --out."
-        ) from error
 
 
 def describe_split(prepared: Prepared) -> str:
@@ -111,7 +75,7 @@ def write_pictures(folder: Path, prepared: Prepared, runs: Mapping[str, MethodRu
     from nmjax.analysis.plots import plot_information, plot_regret
 
     suite, target = prepared.suite, prepared.split.target
-    seeds = _seeds(runs)
+    seeds = len(next(iter(runs.values())).trace.row)
     title = f"{target} of {suite.name}: mean and 95% interval over {seeds} seeds"
     plot_regret(regret_curves(prepared, runs), title=title).savefig(folder / "regret.png")
     for name, run in runs.items():
@@ -150,7 +114,7 @@ def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Gro
 def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Table":
     suite = prepared.suite
     budget = max(int(point) for point in rows[0]["regret"])
-    points = [str(p) for p in TABLE_POINTS if p < budget] + [str(budget)]
+    points = [str(p) for p in SHOWN_STEPS if p < budget] + [str(budget)]
     sign = "" if suite.metric_info[suite.score_metric].direction == "max" else "-"
     table = plain_table(
         f"Normalised regret after so many evaluations, and the incumbent after {budget}"
@@ -195,21 +159,6 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     return table
 
 
-def plain_table(title: str) -> "Table":
-    """A table without lines, its title above on the left."""
-    from rich.table import Table
-
-    return Table(
-        title=title,
-        title_justify="left",
-        title_style="",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-        padding=(0, 1),
-    )
-
-
 def _with_interval(mean: float, interval: tuple[float, float]) -> str:
     low, high = interval
     return f"{_number(mean, '.4f')}\n[dim]{_number(low, '.3f')}\u2013{_number(high, '.3f')}[/dim]"
@@ -217,10 +166,6 @@ def _with_interval(mean: float, interval: tuple[float, float]) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None or np.isnan(value) else format(float(value), form)
-
-
-def _seeds(runs: Mapping[str, MethodRun]) -> int:
-    return next(iter(runs.values())).trace.row.shape[0]
 
 
 def _trace_of(name: str, prepared: Prepared, run: MethodRun) -> "pyarrow.Table":

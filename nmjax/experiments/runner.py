@@ -62,11 +62,14 @@ def run_chunked(
         restored = restore_checkpoint(folder, like, config=config)
         done, (state, infos) = restored.step, restored.pytree
 
+    def join(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        return np.concatenate([before, after], axis)
+
     progress.update(stage, done, num_chunks)
     for chunk in range(done, num_chunks):
         state, info = step_chunk(state, chunk)
         info = jax.tree.map(_to_host, info)
-        infos = info if infos is None else jax.tree.map(_join(axis), infos, info)
+        infos = info if infos is None else jax.tree.map(join, infos, info)
         if folder is not None:
             save_checkpoint(folder, chunk + 1, (state, infos), config=config)
         progress.update(stage, chunk + 1, num_chunks)
@@ -77,10 +80,6 @@ def _to_host(leaf: jax.Array) -> np.ndarray:
     if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
         return multihost_utils.process_allgather(leaf, tiled=True)
     return np.asarray(leaf)
-
-
-def _join(axis: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    return lambda before, after: np.concatenate([before, after], axis)
 
 
 def _infos_like(step_chunk: Callable, state: PyTree, chunks: int, axis: int) -> PyTree:

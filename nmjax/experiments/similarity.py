@@ -9,6 +9,7 @@ from scipy.cluster.hierarchy import leaves_list
 from nmjax.analysis import cluster_tasks
 from nmjax.analysis.plots import plot_similarity
 from nmjax.experiments.past import PastSearches
+from nmjax.experiments.printed import past_heading, plain_table
 from nmjax.stats import Interval
 
 if TYPE_CHECKING:
@@ -25,23 +26,16 @@ MEANINGS = {
 def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "Group":
     """What a person reads: all pairs of a few tasks, and whom each is most and least like."""
     from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
 
-    sizes = np.asarray(past.history.mask.sum(-1))
     middle, low, high = (np.asarray(end) for end in found)
     order = leaves_list(cluster_tasks(middle)).tolist()
     parts: list = [
-        Text(f"\n{past.name}: {past.score.name} of {len(past.tasks)} tasks", style="bold"),
-        Text(f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n", style="dim"),
+        *past_heading(past),
         f"{MEANINGS[measure]}; with 95% intervals, tasks in the order of their clusters",
     ]
 
-    def table() -> Table:
-        return Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-
     if len(order) <= MATRIX:
-        matrix = table()
+        matrix = plain_table()
         matrix.add_column("task", no_wrap=True)
         for number in range(1, len(order) + 1):
             matrix.add_column(str(number), justify="right", no_wrap=True)
@@ -50,7 +44,7 @@ def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "
             matrix.add_row(f"{number} {past.tasks[task]}", *cells)
         parts += [matrix, ""]
 
-    ends = table()
+    ends = plain_table()
     for column in ("task", "most like", "", "least like", ""):
         ends.add_column(column, no_wrap=not column)
     for task in order:

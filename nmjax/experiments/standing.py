@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nmjax.analysis import format_evaluations
 from nmjax.experiments.comparison import compare, speed_up_text
 from nmjax.experiments.origin import provenance
-from nmjax.experiments.report import plain_table
+from nmjax.experiments.printed import SHOWN_STEPS, plain_table
 from nmjax.experiments.results import Result, write_result
 from nmjax.experiments.trajectories import Trajectories, write_trajectories
 from nmjax.tasks import Suite
@@ -16,8 +16,6 @@ from nmjax.tasks import Suite
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
-
-SHOWN = (10, 20, 50, 100)
 
 
 def write_standing(
@@ -89,7 +87,7 @@ def _regret_table(rows: Sequence[Mapping[str, Any]], focus: str) -> "Table":
     methods = [row for row in rows if row.get("task") == "all"]
     reach = {row["reach"]: row for row in rows if "reach" in row}
     budget = methods[0]["steps"][-1]
-    shown = [step for step in SHOWN if step <= budget]
+    shown = [step for step in SHOWN_STEPS if step <= budget]
     table = plain_table("Normalised regret after so many evaluations")
     table.add_column("method", overflow="fold")
     for name in (*map(str, shown), "log10\nrank", f"its {budget}\nreached at", "speed-up", "seeds"):

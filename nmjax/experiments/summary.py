@@ -14,13 +14,12 @@ from nmjax.analysis import (
     pool_quantile,
     pool_summary,
 )
+from nmjax.experiments.comparison import STEPS
 from nmjax.experiments.leave_one_out import MethodRun, Prepared
 from nmjax.search import SearchInfo
 from nmjax.stats import mean_interval
 from nmjax.tasks import oriented_metric
 from nmjax.types import Array
-
-REPORTED = (1, 5, 10, 20, 50, 100)
 
 
 def incumbent_rows(trace: SearchInfo) -> np.ndarray:
@@ -68,7 +67,7 @@ def summarise(
     """
     curves = regret_curves(prepared, runs)
     budget = next(iter(curves.values())).shape[1]
-    points = [point for point in REPORTED if point < budget] + [budget]
+    points = [point for point in STEPS if point < budget] + [budget]
     at_points = np.stack([curve[:, [p - 1 for p in points]] for curve in curves.values()], axis=1)
     mean, low, high = (np.asarray(x) for x in mean_interval(key, jnp.asarray(at_points)[None]))
     final = {name: curve[:, -1].mean() for name, curve in curves.items()}

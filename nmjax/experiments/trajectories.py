@@ -5,7 +5,6 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,10 @@ def write_trajectories(path: str | Path, suite: Suite, found: Mapping[str, Traje
     for name, method in found.items():
         check_rows(name, method.rows, suite)
     small = np.min_scalar_type(len(suite.pool) - 1)
-    told = {name: _without_rows(method) for name, method in found.items()}
+    told = {
+        name: {field.name: getattr(method, field.name) for field in fields(method)[1:]}
+        for name, method in found.items()
+    }
     about = {"suite": suite.name, "package": suite.package, "tasks": suite.tasks, "methods": told}
     arrays = {name: method.rows.astype(small) for name, method in found.items()}
     path = Path(path)
@@ -115,7 +117,3 @@ def check_rows(name: str, rows: np.ndarray, suite: Suite) -> None:
         raise NmjaxError(f"Rows of {name!r} leave the pool of {len(suite.pool)}.")
     if (np.diff(np.sort(rows, axis=-1), axis=-1) == 0).any():
         raise NmjaxError(f"A search of {name!r} pays for a row twice, expected distinct ones.")
-
-
-def _without_rows(method: Trajectories) -> dict[str, Any]:
-    return {field.name: getattr(method, field.name) for field in fields(method)[1:]}

@@ -209,9 +209,8 @@ def rehearse_transfer(
             _, trace = search_lanes(keys, problem, hyper, algorithm=algorithm, length=2 * budget)
             return jax.lax.cummax(trace.score[0])
 
-        reached = best_so_far(problem) >= best_so_far(without_transfer(problem))[budget - 1]
-        needed = jnp.where(jnp.any(reached), jnp.argmax(reached) + 1, 2 * budget)
-        return signs, (budget - needed).astype(score.dtype)
+        goal = best_so_far(without_transfer(problem))[budget - 1]
+        return signs, saved_evaluations(best_so_far(problem), goal)
 
     def of_task(args: tuple[Array, Array, Array, Array]) -> tuple[Array, Array]:
         keys, *rest = args
@@ -223,6 +222,19 @@ def rehearse_transfer(
     signs, saved = jax.lax.map(of_task, (keys, twice, encoding[twice], both))
     weight = jnp.repeat(jnp.array([1, 1 / sources], score.dtype), sources)
     return Rehearsal(signs, saved, weight)
+
+
+def saved_evaluations(best_so_far: Array, goal: Array) -> Array:
+    """How many fewer than b evaluations float[...] a search took to reach a goal; -b for never.
+
+    Args:
+      best_so_far: float[..., 2 b], of a search.
+      goal: float[...], what another has after b evaluations.
+    """
+    length = best_so_far.shape[-1]
+    reached = best_so_far >= goal[..., None]
+    needed = jnp.where(jnp.any(reached, axis=-1), jnp.argmax(reached, axis=-1) + 1, length)
+    return (length // 2 - needed).astype(best_so_far.dtype)
 
 
 def without_source(prior: PoolPrior, source: Array, *, sources: int) -> PoolPrior:

@@ -18,7 +18,7 @@ from nmjax.search.belief import foresee, learn
 from nmjax.search.problem import Problem
 from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
 from nmjax.search.strategy import INITIAL, planned_next, select_initial_points
-from nmjax.types import Acquisition, Array, PyTree
+from nmjax.types import Acquisition, Array, PyTree, SearchPair
 
 
 class SearchHyper(NamedTuple):
@@ -73,7 +73,7 @@ class SearchState(NamedTuple):
 
 
 class SearchAlgorithm(NamedTuple):
-    """A search as pure functions.
+    """A search as pure functions; a `SearchPair` whose step comes in two halves as well.
 
     Attributes:
       init: (key, problem, hyper) -> state.
@@ -180,7 +180,7 @@ def run(
     problem: Problem,
     hyper: SearchHyper,
     *,
-    algorithm: SearchAlgorithm,
+    algorithm: SearchPair,
     length: int,
 ) -> tuple[PyTree, SearchInfo]:
     """`length` steps in one scan; steps past its end change nothing.
@@ -199,7 +199,7 @@ def search_lanes(
     problem: Problem,
     hyper: SearchHyper,
     *,
-    algorithm: SearchAlgorithm,
+    algorithm: SearchPair,
     length: int,
 ) -> tuple[PyTree, SearchInfo]:
     """A search for each key[S], all at once.

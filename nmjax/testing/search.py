@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.search import Problem, SearchAlgorithm, SearchInfo
+from nmjax.search import Problem, Record, SearchAlgorithm, SearchHyper, SearchInfo
 from nmjax.testing.compare import (
     Counted,
     assert_close,
@@ -19,7 +19,7 @@ from nmjax.testing.compare import (
 from nmjax.types import Array, PyTree
 
 
-def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: PyTree) -> None:
+def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: SearchHyper) -> None:
     """Checks a search whose state has a `record`, and its halves `suggest` and `observe`.
 
     No row twice; the budget exactly, as a mask that compiles nothing anew; the same run from the
@@ -29,7 +29,7 @@ def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: PyTree) ->
     Args:
       algorithm: to check, of a capacity of `hyper.budget` + 2 at the least.
       problem: of N > `hyper.budget` + 2 rows, no score NaN.
-      hyper: a NamedTuple with a `budget` of at least 4.
+      hyper: with a `budget` of at least 4.
 
     Raises:
       AssertionError: a promise is broken.
@@ -39,7 +39,9 @@ def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: PyTree) ->
     step, init = Counted(algorithm.step), jax.jit(algorithm.init)
     start = init(jax.random.key(0), problem, hyper)
 
-    def play(problem: Problem, hyper: PyTree, state: PyTree, number: int = length):
+    def play(
+        problem: Problem, hyper: SearchHyper, state: PyTree, number: int = length
+    ) -> tuple[PyTree, SearchInfo]:
         infos = []
         for _ in range(number):
             state, info = step(state, problem, hyper)
@@ -79,7 +81,7 @@ def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: PyTree) ->
 
 
 def _check_trace(
-    trace: SearchInfo, record: Any, problem: Problem, budget: int, when: str = ""
+    trace: SearchInfo, record: Record, problem: Problem, budget: int, when: str = ""
 ) -> None:
     rows = np.asarray(trace.row[:budget])
     assert np.all((rows >= 0) & (rows < len(problem.score))), f"Rows {rows} leave the pool{when}."
@@ -99,14 +101,14 @@ def _check_forms(
     algorithm: SearchAlgorithm,
     step: Callable[..., Any],
     problem: Problem,
-    hyper: PyTree,
+    hyper: SearchHyper,
     start: PyTree,
     trace: SearchInfo,
 ) -> None:
     close = partial(assert_close, tolerance=1e-3)
 
     @jax.jit
-    def scanned(state: PyTree, problem: Problem, hyper: PyTree) -> SearchInfo:
+    def scanned(state: PyTree, problem: Problem, hyper: SearchHyper) -> SearchInfo:
         def body(carried: PyTree, _: None) -> tuple[PyTree, SearchInfo]:
             return algorithm.step(carried, problem, hyper)
 
@@ -121,7 +123,7 @@ def _check_forms(
 
     @jax.jit
     @jax.vmap
-    def first(number: Array):
+    def first(number: Array) -> tuple[PyTree, SearchInfo]:
         key = jax.random.key(number)
         return algorithm.step(algorithm.init(key, problem, hyper), problem, hyper)
 

@@ -303,7 +303,7 @@ def test_every_peer_has_its_variant_and_pins_what_it_needs():
     [
         ({"package": "edges 2"}, "edges 2"),
         ({"tasks": ("a", "c")}, "run the peer again"),
-        ({"pool": np.zeros((3, 3), np.int32)}, "outside the pool of 3"),
+        ({"pool": np.zeros((3, 3), np.int32)}, "leave the pool of 3"),
     ],
 )
 def test_trajectories_of_other_data_are_refused(suite, kept, change, match):

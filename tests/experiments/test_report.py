@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nmjax.errors import NmjaxError
 from nmjax.experiments import read_result, report, write_result
 from nmjax.experiments.leave_one_out import MethodRun
 from nmjax.experiments.summary import summarise
@@ -55,24 +54,6 @@ def test_the_trace_has_a_row_for_each_evaluation(prepared, runs):
         np.testing.assert_array_equal(architecture, suite.pool[record["row"]])
         for name, values in suite.metrics.items():
             assert record[name] == values[2, record["row"]]
-
-
-def test_a_run_folder_is_the_next_free_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names = [report.make_run_folder(None, benchmark="b", target="t").as_posix() for _ in range(3)]
-    assert names == ["runs/b-t-1", "runs/b-t-2", "runs/b-t-3"]
-    assert report.make_run_folder(tmp_path / "x" / "y", benchmark="b", target="t").is_dir()
-
-
-def test_a_folder_with_something_in_it_is_refused(tmp_path):
-    report.check_run_folder(None)
-    report.check_run_folder(tmp_path)
-    (tmp_path / "results.json").touch()
-    for taken in (tmp_path, tmp_path / "results.json"):
-        with pytest.raises(NmjaxError, match="is not empty: give --out"):
-            report.make_run_folder(taken, benchmark="b", target="t")
-    with pytest.raises(NmjaxError, match="No run folder could be made"):
-        report.make_run_folder(tmp_path / "results.json" / "x", benchmark="b", target="t")
 
 
 def test_the_result_is_read_back_with_seconds_of_each_stage(tmp_path, prepared, rows):

@@ -6,7 +6,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import PoolPrior
-from nmjax.search.advice import Rehearsal, advise, judge_by_rehearsals, without_source
+from nmjax.search.advice import (
+    Rehearsal,
+    advise,
+    judge_by_rehearsals,
+    saved_evaluations,
+    without_source,
+)
 from nmjax.spaces import encode
 from tests.related import ROWS, SOURCES, SPACE, learn_related, related_history
 
@@ -64,6 +70,12 @@ def test_a_barred_source_leaves_its_share_to_the_others():
     np.testing.assert_allclose(ours.mean, [[0.5, 0.3, 0, 0.3, 0], [0.1, 0, 0, 0, 0]], rtol=1e-6)
     np.testing.assert_allclose(ours.variance[1], [1.1, 1.5, 0, 1.5, 0], rtol=1e-6)
     np.testing.assert_array_equal(ours.noise, prior.noise)
+
+
+def test_what_is_saved_is_counted_from_the_first_that_reaches():
+    curves = jnp.array([[1.0, 3, 3, 4], [1, 1, 1, 3], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(saved_evaluations(curves, jnp.array([3.0, 3, 3])), [0, -2, -2])
+    assert saved_evaluations(curves[0], jnp.array(1.0)) == 1
 
 
 @pytest.fixture(scope="module")

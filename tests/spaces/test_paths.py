@@ -67,7 +67,10 @@ def test_an_enumeration_by_hand(name, lengths, kept):
 
 
 def test_as_many_as_the_paper_says():
-    """Section 4: 364 paths of NAS-Bench-101; by its formula 155 of NAS-Bench-201."""
+    """White, Neiswanger and Savani (2021, "BANANAS"): 364 paths of NAS-Bench-101.
+
+    By their formula, a sum of powers of the number of operations, 155 of NAS-Bench-201.
+    """
     for name, number in (("nas-bench-101", 364), ("nas-bench-201", 155)):
         space = SPACES[name]
         nothing = np.zeros(space.num_choices, np.int32)

@@ -25,7 +25,8 @@ def plot_information(
     Args:
       expected_gain: float[S, B], expected information gain of each evaluation in nats.
       realised_gain: float[S, B], realised information gain of each evaluation in nats.
-      confidence: float[S, B], weight of the transferred prior after each evaluation, in [0, 1].
+      confidence: float[S, B], weight of the transferred prior at the choice of each evaluation, in
+        [0, 1].
       band: over seeds, "interquartile" range or "95%" interval of the mean.
       title: drawn above the panels.
 

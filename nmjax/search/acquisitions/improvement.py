@@ -103,6 +103,7 @@ def log_standard_improvement(u: Array) -> Array:
 
 
 def _spread(posterior: Mixture) -> Array:
+    """Standard deviations float[K, N] by which one may divide, the square too."""
     std = posterior.components.std
     return jnp.maximum(std, jnp.finfo(std.dtype).tiny ** 0.5)
 
@@ -114,4 +115,5 @@ def _standardised(posterior: Mixture, context: AcquisitionContext) -> Array:
 
 
 def _once_begun(value: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+    """The value float[N]; the mean of the score before any evaluation."""
     return jnp.where(jnp.isfinite(context.best), value, mixture_moments(posterior).mean)

@@ -15,7 +15,11 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
 def information_about_function() -> Acquisition:
-    """Mutual information of the evaluation and the function, averaged over components."""
+    """Mutual information of the evaluation and the function, averaged over components.
+
+    0.5 log(1 + v / s2) for the variance v of the noise-free score and s2 of an evaluation's noise
+    (MacKay, 1992, "Information-based objective functions for active data selection").
+    """
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         del key
@@ -29,8 +33,9 @@ def information_about_function() -> Acquisition:
 def information_about_kinship() -> Acquisition:
     """Mutual information of the evaluation and which component is true.
 
-    With a transferred and a flat prior: what is learned of whether the task is like the past ones.
-    E[log p(y | k) - log p(y)] by Gauss-Hermite quadrature.
+    With a transferred and a flat prior: what is learned of whether the task is like the past ones,
+    as in active model selection (Gardner et al., 2015). E[log p(y | k) - log p(y)] by Gauss-Hermite
+    quadrature.
     """
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:

@@ -37,7 +37,8 @@ def knowledge_gradient(*, alternatives: int = 32) -> Acquisition:
 
             def after(z: Array) -> Array:
                 others = mean[rows][:, None] + z * covariance / std[None, :]
-                # The gradient of a maximum is NaN where it is computed anew and rounded otherwise.
+                # By its index: the gradient of jnp.max compares with the maximum, and is NaN where
+                # XLA computes that anew and rounds it otherwise.
                 best = jnp.argmax(others, axis=0)[None]
                 others = jnp.take_along_axis(others, best, axis=0)[0]
                 return jnp.maximum(others, mean + z * variance / std)

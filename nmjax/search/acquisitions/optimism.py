@@ -11,7 +11,7 @@ from nmjax.types import Acquisition, Array, Mixture
 
 
 def upper_confidence_bound() -> Acquisition:
-    """Mean + exploration * std of the mixture."""
+    """Mean + exploration * std of the mixture, noise included (Cox and John, 1992)."""
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         del key

@@ -52,17 +52,23 @@ def bananas_search(
 ) -> SearchAlgorithm:
     """Independent Thompson sampling among mutations of the best, under an ensemble of networks.
 
-    BANANAS (White, Neiswanger and Savani, 2021): after k random evaluations, and after every k
-    more, networks are trained anew on the path encodings of all that was evaluated, each from
-    another start. Evaluated next are the k candidates that look best in a draw of independent
-    normals with the mean and spread of the networks' predictions. Candidates are mutations of the
-    best evaluation, then of the second, until there are enough. Settings are those of the authors'
-    code: k = 10, 5 networks of 10 layers of 20, absolute error, Adam at 0.01 with decay rates .9
-    and .99, 150 epochs in batches of 32, 100 candidates.
+    White, Neiswanger and Savani, 2021, "BANANAS: Bayesian optimization with neural architectures
+    for neural architecture search".
 
-    What differs: scores are standardised; a batch is drawn anew, with repetitions, in place of the
-    next of an epoch; and a mutation changes one choice and, with probability 1/2 each time, up to
-    three more, where theirs changes each with a probability that depends on the benchmark.
+    From the paper: after k random evaluations, and after every k more, networks are trained anew on
+    the path encodings of all that was evaluated, each from another start. Evaluated next are the k
+    candidates that look best in a draw of independent normals with the mean and spread of the
+    networks' predictions. Candidates are mutations of the best evaluations.
+
+    From the authors' code (naszilla/naszilla): k = 10, 5 networks of 10 layers of 20, absolute
+    error, Adam at 0.01 with decay rates .9 and .99, 150 epochs in batches of 32, paths cut off as
+    in `encode_paths`, and mutations of the best evaluation, then of the second up to the fifth,
+    until there are 100.
+
+    Ours: scores are standardised, where theirs are errors in percent; a batch is drawn anew, with
+    repetitions, in place of the next of an epoch; a mutation changes one choice and, with
+    probability 1/2 each time, up to three more, where theirs changes each with a probability that
+    depends on the benchmark; and what candidates leave of the k is random.
 
     Args:
       capacity: B, the largest budget.

@@ -30,19 +30,26 @@ def fsbo_search(
 ) -> SearchAlgorithm:
     """Expected improvement under a deep kernel, learned on the past and fine-tuned on the target.
 
-    Wistuba and Grabocka, 2021, "Few-shot Bayesian optimization with deep kernel surrogates". The
-    parameters of a network and of a Matern-5/2 process on its features ascend the marginal
-    likelihood of batches of the sources' evaluations, whose scores are scaled at random; from there
-    they are fine-tuned on all of the target's evaluations before each suggestion; and the first
-    rows are those that would have left the least regret on the sources. The network of 4 layers of
-    32, batches of 64, the rate of fine-tuning and 5 rows to begin with are those of the authors'
-    code for HPO-B.
+    Wistuba and Grabocka, 2021, "Few-shot Bayesian optimization with deep kernel surrogates".
 
-    What differs: an update takes all sources at once, and there are fewer, at a higher rate; scores
-    are normal scores, moved and scaled by `transform_targets`; fine-tuning takes a fixed number of
-    steps, where theirs takes up to 100; the first rows are chosen greedily, not by evolution, and
-    by what the sources' models predict, as sources are not evaluated at the same architectures.
-    The kernel is learned in `init`, the same for all keys, so that lanes of seeds share it.
+    From the paper: the parameters of a network and of a Gaussian process on its features ascend the
+    marginal likelihood of batches of the sources' evaluations, whose scores are scaled at random;
+    from there they are fine-tuned on all of the target's evaluations before each suggestion; and
+    the first rows are those that would have left the least regret on the sources.
+
+    From the authors' code for HPO-B (machinelearningnuremberg/FSBO): 4 layers of 32 with
+    rectifiers, Matern-5/2 with one length, batches of 64, Adam, and 0.001 as the rate of
+    fine-tuning. It begins with the 5 random evaluations that HPO-B gives, so the number is theirs
+    and not which ones.
+
+    Ours: features are rectified too, which in that code the last layer's are not; 1000 updates at
+    0.001, each on all sources at once, where that code makes 100,000 on every source in turn at
+    0.0001, falling to 0 by a cosine; normal scores that are moved as well as scaled, by
+    `transform_targets`, where that code has scores on [0, 1]; 30 steps of fine-tuning, where it
+    takes up to 100 and keeps the best; improvement of the noise-free score, where its own is of a
+    noisy one; and first rows that are chosen greedily, where the paper evolves them, by what the
+    sources' models predict, as sources are not evaluated at the same architectures. The kernel is
+    learned in `init`, the same for all keys, so that lanes of seeds share it.
 
     Args:
       capacity: B, the largest budget.

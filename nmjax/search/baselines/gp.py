@@ -29,9 +29,9 @@ def gp_search(
     scores warped as in `bayesian_search`. Lengths and noise are the likeliest a posteriori under
     BoTorch's priors since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner, Hellsten
     and Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"), noise
-    log-normal(-4, 1). Where BoTorch has an amplitude of 1, the logs of the amplitude and of the
-    variance of a constant are standard normal here; and a fit takes a few steps from the last one,
-    where BoTorch runs L-BFGS from the priors' modes. Nothing of the past is used.
+    log-normal(-4, 1). Where BoTorch has a Gaussian kernel of amplitude 1 and a constant mean, the
+    logs of the amplitude and of the variance of a constant are standard normal here; and a fit
+    takes a few steps from the last one, where BoTorch runs L-BFGS from the priors' modes.
 
     Args:
       capacity: B, the largest budget.

@@ -1,5 +1,6 @@
 """Searches in an order that no score changes: random, and the best of the past first."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -39,7 +40,7 @@ def random_search(*, capacity: int = 128) -> SearchAlgorithm:
     return ordered_search(order, capacity=capacity)
 
 
-def ordered_search(order, *, capacity: int) -> SearchAlgorithm:
+def ordered_search(order: Callable[[Array, Problem], Array], *, capacity: int) -> SearchAlgorithm:
     """Evaluates in an order fixed beforehand.
 
     Args:

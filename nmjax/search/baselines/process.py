@@ -30,7 +30,9 @@ from nmjax.search.record import (
     empty_record,
     model_free_info,
 )
-from nmjax.types import ApplyFn, Array, Gaussian
+from nmjax.types import ApplyFn, Array, Gaussian, PyTree
+
+Fit = tuple[DeepKernelParams, PyTree]
 
 
 class ProcessState(NamedTuple):
@@ -92,10 +94,9 @@ def process_search(
             covariance = noisy_covariance(params.kernel, _groups(params, embedded), embedded)
             return -log_normal_density(covariance, y - params.mean) - log_prior(params.kernel)
 
-        def step(carried, _):
+        def step(carried: Fit, _: None) -> tuple[Fit, None]:
             params, opt_state = carried
-            params, opt_state, _ = descend(optimizer, jax.grad(loss)(params), opt_state, params)
-            return (params, opt_state), None
+            return descend(optimizer, jax.grad(loss)(params), opt_state, params)[:2], None
 
         return jax.lax.scan(step, (start, optimizer.init(start)), None, length=steps)[0][0]
 

@@ -1,0 +1,162 @@
+"""What deciding costs: CPU seconds of a search without its evaluations, beside peers, on one core.
+
+    python -m benchmarks.deciding [--suite nas-bench-201] [--seeds 16] [--core 0]
+        [--peers optuna_tpe optuna_gp botorch openbox-rgpe]
+
+Everything runs in this one go, pinned to a core: our searches compiled, with their compilation, and
+with one more seed beside them; each peer's search of every task. Learning from the past is told
+apart: it is done once, before the search. How good each method is comes from the trajectories that
+are kept. Writes benchmarks/results/deciding.json.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import nmjax
+from benchmarks.peers.protocol import PEERS, run_peer
+from benchmarks.peers.protocol import read_trajectories as read_peer
+from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments.comparison import measures, paired
+from nmjax.experiments.leave_one_out import run_methods, seed_keys
+from nmjax.experiments.protocol import BUDGET, SUITES, prepare_lane
+from nmjax.experiments.trajectories import packaged_trajectories
+from nmjax.stats import mean_interval
+
+RESULT = Path(__file__).parent / "results" / "deciding.json"
+OURS = ("transfer", "no-transfer")
+TIMES = {"optuna_gp": 100.0, "botorch": 300.0, "openbox-rgpe": 300.0, "optuna_tpe": 1.0}
+
+
+def cpu_seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """What a call takes of this process's time on all its threads, and what it returns."""
+    begun = time.process_time()
+    found = jax.block_until_ready(function(*arguments))
+    return time.process_time() - begun, found
+
+
+def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
+    """A row a method of ours: medians over tasks, of which the first one compiles."""
+    told: dict[str, list[tuple[float, ...]]] = {method: [] for method in OURS}
+    learning, keys = [], seed_keys(jax.random.key(0), seeds)
+    for task in suite.tasks:
+        seconds, (prepared, _) = cpu_seconds(prepare_lane, suite, task, 0)
+        learning.append(seconds)
+        for method in OURS:
+            search = partial(run_methods, prepared=prepared, methods=(method,), budget=BUDGET)
+            first, alone = (cpu_seconds(search, keys[:1])[0] for _ in range(2))
+            together = [cpu_seconds(search, keys)[0] for _ in range(2)][-1]
+            told[method].append((first, alone, (together - alone) / (seeds - 1)))
+    rows = []
+    for method, runs in told.items():
+        first, alone, more = zip(*runs, strict=True)
+        rows.append(
+            {
+                "method": method,
+                "cpu_seconds": median(alone),
+                "cpu_seconds_with_compilation": first[0],
+                "cpu_seconds_one_more_seed": median(more),
+                "cpu_seconds_to_learn": learning[0] if method == "transfer" else None,
+                "searches": len(suite.tasks),
+            }
+        )
+    return rows
+
+
+def time_peer(suite: nmjax.Suite, name: str, folder: str) -> dict:
+    """A row: the median over tasks of a search each."""
+    path = run_peer(name, suite, seeds=1, budget=BUDGET, results=folder)
+    record = read_peer(name, suite, results=path.parent)[1]
+    return {
+        "method": name,
+        "version": record.version,
+        "cpu_seconds": record.cpu_seconds,
+        "searches": len(suite.tasks),
+    }
+
+
+def with_regret(suite: nmjax.Suite, rows: Sequence[dict]) -> list[dict]:
+    """The rows with final regret, and the paired difference of `transfer` to it, where kept."""
+    kept = packaged_trajectories(suite)
+    final = {
+        name: measures(suite, method.rows)["regret"][..., -1:] for name, method in kept.items()
+    }
+    told = []
+    for row in rows:
+        if (name := row["method"]) in final and "transfer" in final:
+            ours, theirs = (jnp.asarray(c[..., 0]) for c in paired(final["transfer"], final[name]))
+            less = mean_interval(jax.random.key(0), ours - theirs)
+            row = row | {
+                "regret": float(theirs.mean()),
+                "transfer_less": float(less.estimate),
+                "transfer_less_ci": [float(less.low), float(less.high)],
+                "n": int(theirs.size),
+            }
+        told.append(row)
+    return told
+
+
+def marks(suite: str, rows: Sequence[dict]) -> list[Mark]:
+    """Ratios of what peers take to what `transfer` takes, and that it is no worse."""
+    by_name = {row["method"]: row for row in rows}
+    ours, made = by_name["transfer"], []
+    for name, times in TIMES.items():
+        if name not in by_name:
+            continue
+        row = by_name[name]
+        what = f"{suite}: CPU seconds of {name} / transfer"
+        ratio = row["cpu_seconds"] / ours["cpu_seconds"]
+        made.append(Mark(what, ratio, "times", "at least", times, row["searches"]))
+        if name == "optuna_gp":
+            ratio = row["cpu_seconds"] / ours["cpu_seconds_with_compilation"]
+            made.append(Mark(f"{what} with compilation", ratio, "times", "at least", 1.0, 1))
+        if "transfer_less" in row:
+            what = f"{suite}: regret of transfer less that of {name} at {BUDGET}"
+            less, ci = row["transfer_less"], tuple(row["transfer_less_ci"])
+            made.append(Mark(what, less, "normalised regret", "at most", 0.0, row["n"], ci))
+    return made
+
+
+def main() -> None:
+    """Measures and writes the result file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--suite", choices=SUITES, default="nas-bench-201")
+    parser.add_argument("--seeds", type=int, default=16, help="side by side, two or more")
+    parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=tuple(TIMES))
+    parser.add_argument("--data", type=Path, default=None)
+    arguments = parser.parse_args()
+    os.sched_setaffinity(0, {arguments.core})
+    begun, origin = time.perf_counter(), provenance()
+
+    suite = nmjax.load_suite(arguments.suite, data=arguments.data)
+    rows = time_ours(suite, arguments.seeds)
+    with tempfile.TemporaryDirectory() as folder:
+        rows += [time_peer(suite, name, folder) for name in arguments.peers]
+    rows = with_regret(suite, rows)
+    result = Result(
+        **origin,
+        split="leave one task out; one pinned core",
+        seeds=(0,),
+        config={"suite": suite.name, "budget": BUDGET, "pool": len(suite.pool)}
+        | {"seeds_side_by_side": arguments.seeds},
+        seconds=time.perf_counter() - begun,
+        rows=tuple(rows),
+        marks=tuple(marks(suite.name, rows)),
+    )
+    write_result(RESULT, result)
+    for row in rows:
+        print(*(f"{name}: {value}" for name, value in row.items()), sep=", ")
+
+
+if __name__ == "__main__":
+    main()

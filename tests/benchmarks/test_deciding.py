@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from benchmarks import deciding, search_tables
+from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments.trajectories import Trajectories
+
+
+def rows_of(seconds):
+    ours = {"cpu_seconds_with_compilation": 8.0}
+    return [
+        {"method": name, "cpu_seconds": s, "searches": 3} | (ours if name == "transfer" else {})
+        for name, s in seconds.items()
+    ]
+
+
+def test_marks_are_ratios_to_transfer(related, monkeypatch, tmp_path):
+    """By hand: one that finds the best of each task, and one that finds the median."""
+    order = np.argsort(-np.nan_to_num(related.metrics["score"], nan=-9), axis=1)
+    middle = (len(related.pool) - 1) // 2
+    found = {
+        "transfer": Trajectories(order[:, None, :100].repeat(4, 1), True, "ours"),
+        "optuna_gp": Trajectories(order[:, None, middle:][..., :100].repeat(2, 1), False, "peer"),
+    }
+    monkeypatch.setattr(deciding, "packaged_trajectories", lambda suite: found)
+    rows = deciding.with_regret(
+        related, rows_of({"transfer": 0.5, "optuna_gp": 20.0, "optuna_tpe": 0.25})
+    )
+    assert [row.get("regret") for row in rows] == [0.0, pytest.approx(1.0, abs=0.1), None]
+    assert rows[1]["transfer_less"] == pytest.approx(-rows[1]["regret"])
+    marks = deciding.marks("related", rows)
+    assert [mark.value for mark in marks] == pytest.approx([40, 2.5, -rows[1]["regret"], 0.5])
+    assert [mark.target for mark in marks] == [100, 1, 0, 1]
+
+    monkeypatch.setattr(search_tables, "RESULTS", tmp_path)
+    result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows))
+    write_result(tmp_path / "deciding.json", result)
+    assert "| optuna_gp | 20.000 |  |  |  | " in search_tables.deciding()
