@@ -66,6 +66,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-space": search_tables.large_space,
     "search-deciding": search_tables.deciding,
     "search-optimum": search_tables.optimum,
+    "search-hpob": search_tables.hpob,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,

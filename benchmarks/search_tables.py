@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.reproductions.hpob import PUBLISHED, TOLD
 from nmjax.experiments import Result, read_result
 from nmjax.experiments.comparison import speed_up_text
 from nmjax.experiments.protocol import SUITES
@@ -204,6 +205,26 @@ def optimum() -> str:
     ]
     header = ("method", "data set", "mean", "median", "found it", "searches", "published mean")
     return tables.with_origin(result, header, rows)
+
+
+def hpob() -> str:
+    """The published protocol of HPO-B, beside what was published."""
+    header = ("method", f"regret at {TOLD[0]}", *map(str, TOLD[1:]), f"rank at {TOLD[-1]}")
+    published = [
+        (f"{method}, published", *(f"{value:.4f}" for value in values), "")
+        for method, values in PUBLISHED.items()
+    ]
+    path = RESULTS / "hpob.json"
+    if not path.exists():
+        return f"{tables.UNMEASURED}\n\n{tables.table(header, published)}"
+    result = read_result(path)
+    measured = []
+    for row in result.rows:
+        if row["space"] == "all":
+            ends = [(row["regret"][t], *row["regret_ci"][t]) for t in TOLD]
+            cells = (f"{value:.4f} [{low:.4f}, {high:.4f}]" for value, low, high in ends)
+            measured.append((row["method"], *cells, f"{row['rank'][TOLD[-1]]:.2f}"))
+    return tables.with_origin(result, header, [*measured, *published])
 
 
 def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:

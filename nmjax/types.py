@@ -91,13 +91,15 @@ class History(NamedTuple):
     """Past evaluations, padded to one length for all tasks.
 
     Attributes:
-      architecture: int32[T, M, C], an option index for each choice.
+      architecture: int32[T, M, C], an option index for each discrete choice.
+      reals: float32[T, M, R], real-valued choices.
       metrics: {name: float32[T, M]}; NaN is a failed evaluation.
       context: float32[T, K], what is known of a task before any evaluation.
       mask: bool[T, M], False where a row is padding.
     """
 
     architecture: Array
+    reals: Array
     metrics: Mapping[str, Array]
     context: Array
     mask: Array

@@ -13,9 +13,14 @@ from nmjax.experiments.printed import plain_table
 from nmjax.knowledge import compute_task_similarity, learn_from_history
 from nmjax.search import Advice, advise
 from nmjax.search.advice import MOST_EVALUATIONS
-from nmjax.spaces import encode
 from nmjax.stats import Interval
-from nmjax.tasks import history_scores, read_history, select_tasks, split_meta_validation
+from nmjax.tasks import (
+    encode_history,
+    history_scores,
+    read_history,
+    select_tasks,
+    split_meta_validation,
+)
 from nmjax.types import Array
 
 if TYPE_CHECKING:
@@ -29,12 +34,12 @@ class NewTask(NamedTuple):
 
     Attributes:
       name: of the task.
-      architecture: int32[n, C].
+      encoding: float32[n, D], of its architectures.
       score: float[n], higher is better; NaN where the evaluation failed.
     """
 
     name: str
-    architecture: Array
+    encoding: Array
     score: Array
 
 
@@ -65,7 +70,7 @@ def hold_out(past: PastSearches, target: str, number: int) -> tuple[PastSearches
     place = past.tasks.index(target)
     rows = np.flatnonzero(np.asarray(past.history.mask[place]))[:number]
     score = history_scores(past.history, past.score)[place, rows]
-    new = NewTask(target, past.history.architecture[place, rows], score)
+    new = NewTask(target, encode_history(past.space, past.history)[place, rows], score)
     return _without(past, target), new
 
 
@@ -82,7 +87,8 @@ def read_new_task(path: Path, past: PastSearches) -> tuple[PastSearches, NewTask
             f"task, and at most {MOST_EVALUATIONS} evaluations of it."
         )
     score = history_scores(history, past.score)[0]
-    return _without(past, names[0]), NewTask(names[0], history.architecture[0], score)
+    encoding = encode_history(past.space, history)[0]
+    return _without(past, names[0]), NewTask(names[0], encoding, score)
 
 
 def find_counsel(
@@ -114,14 +120,14 @@ def find_counsel(
         learn_key, past.history, past.score, np.isin(past.tasks, validation), space=past.space
     )
     missing = MOST_EVALUATIONS - len(new.score)
-    encoding = encode(past.space, jnp.pad(new.architecture, ((0, missing), (0, 0))))
+    encoding = jnp.pad(new.encoding, ((0, missing), (0, 0)))
     score = jnp.pad(new.score, (0, missing), constant_values=jnp.nan)
     past_score = history_scores(past.history, past.score)
     fewest = int(np.sum(~np.isnan(np.asarray(past_score)), axis=-1).min())
     advice = advise(
         advice_key,
         knowledge,
-        encode(past.space, past.history.architecture),
+        encode_history(past.space, past.history),
         past_score,
         encoding,
         score,

@@ -127,6 +127,7 @@ def _draw_rows(key: Array, history: History, number: int) -> History:
     _, chosen = jax.lax.top_k(order, min(number, order.shape[1]))
     return history._replace(
         architecture=jnp.take_along_axis(history.architecture, chosen[..., None], axis=1),
+        reals=jnp.take_along_axis(history.reals, chosen[..., None], axis=1),
         metrics={n: jnp.take_along_axis(m, chosen, axis=1) for n, m in history.metrics.items()},
         mask=jnp.take_along_axis(history.mask, chosen, axis=1),
     )

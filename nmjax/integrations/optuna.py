@@ -12,7 +12,6 @@ import numpy as np
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space
 from nmjax.tasks import history_from_frame
-from nmjax.tasks.importers import check_discrete
 from nmjax.types import History, Metric
 
 _TASK = "study of Optuna"
@@ -36,7 +35,7 @@ def read_studies(
 
     Args:
       storage: as Optuna takes it, such as "sqlite:///past.db".
-      space: whose choices are parameters; without real-valued choices.
+      space: whose choices are parameters.
       objectives: what to call the values of a trial, raw metrics, in the study's order.
       studies: these only; all of the storage by default.
       attributes: further metrics, from the trials' user attributes; NaN where one lacks it.
@@ -54,7 +53,7 @@ def read_studies(
         if name not in known:
             raise unknown_name("study", name, known)
     named = dict(columns or {})
-    parameters = {choice.name: named.get(choice.name, choice.name) for choice in space.choices}
+    parameters = {name: named.get(name, name) for name in space.names}
     if stray := [name for name in named if name not in parameters]:
         raise unknown_name("choice", stray[0], parameters)
     rows = [
@@ -96,7 +95,7 @@ def write_studies(
     Args:
       storage: as Optuna takes it, such as "sqlite:///past.db".
       history: padding is left out.
-      space: of its architectures; without real-valued choices.
+      space: of its architectures.
       tasks: T names, none of a study that is there.
       objectives: the metrics that a study is to improve, and whether up or down.
       context: K names.
@@ -106,7 +105,6 @@ def write_studies(
         there is a study of that name.
     """
     optuna = _optuna()
-    check_discrete(space)
     told = np.asarray(history.context)
     if (len(tasks), len(context)) != told.shape or not objectives:
         raise NmjaxError(
@@ -181,16 +179,23 @@ def _trials(
     rows = np.asarray(history.architecture)[place, mask]
     values = {name: np.asarray(v)[place, mask].tolist() for name, v in history.metrics.items()}
     names = [metric.name for metric in objectives]
+    reals = np.asarray(history.reals)[place, mask]
     among = {c.name: optuna.distributions.CategoricalDistribution(c.options) for c in space.choices}
+    for real in space.reals:
+        among[real.name] = optuna.distributions.FloatDistribution(
+            real.low, real.high, log=real.scale == "log"
+        )
     trials = []
-    for number, row in enumerate(rows.tolist()):
+    for number, (row, numbers) in enumerate(zip(rows.tolist(), reals.tolist(), strict=True)):
         paid = [values[name][number] for name in names]
         state = "FAIL" if np.isnan(paid).any() else "COMPLETE"
-        options = zip(space.choices, row, strict=True)
+        chosen = {c.name: c.options[option] for c, option in zip(space.choices, row, strict=True)}
+        for real, value in zip(space.reals, numbers, strict=True):
+            chosen[real.name] = min(max(value, real.low), real.high)
         trials.append(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState[state],
-                params={choice.name: choice.options[option] for choice, option in options},
+                params=chosen,
                 distributions=among,
                 values=None if state == "FAIL" else paid,
                 user_attrs={n: v[number] for n, v in values.items() if n not in names},

@@ -7,15 +7,23 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import pool_features
-from nmjax.knowledge.risk import calibrate_pruning, isomorphism_classes
+from nmjax.knowledge.risk import (
+    PARTS,
+    calibrate_pruning,
+    isomorphism_classes,
+    part_reals,
+    parted_space,
+)
 from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.spaces import (
     Cell,
     Choice,
+    Real,
     Space,
     at_options,
     canonicalise,
     encode,
+    from_scale,
     is_valid,
     to_index,
 )
@@ -65,7 +73,7 @@ def adapt_space(
     It is the tightest pruning of its kind (`nmjax.knowledge.risk`) that loses the best of a new
     task with a probability of about `risk`, if that task is to past tasks as they are to one
     another. Less than 1 / (T + 1) cannot be shown with T past tasks: then nothing is cut.
-    Real-valued choices, of which histories know nothing, stay.
+    Ranges of real-valued choices are cut at sixteenths of their scales.
 
     Args:
       space: of the history.
@@ -83,11 +91,11 @@ def adapt_space(
     score = history_scores(history, metric)
     _check(space, history, np.asarray(score), risk, share, top)
     pruning = calibrate_pruning(
-        history.architecture,
+        part_reals(space, history.architecture, history.reals),
         score,
         isomorphism_classes(space),
         jnp.asarray(risk),
-        space=space,
+        space=parted_space(space),
         share=share,
         top=top,
     )
@@ -95,11 +103,13 @@ def adapt_space(
     lost = jnp.sum(pruning.needed > pruning.threshold)
     cut_off = clopper_pearson(lost, jnp.asarray(pruning.needed.size), level=level)
     resolved = bool(cut_off.high <= 1.5 * risk)
-    return AdaptedSpace(restrict_space(space, kept), space, kept, risk, cut_off, resolved)
+    options = kept[: space.num_choices, : space.max_options]
+    restricted = restrict_space(space, options, _tightened(space, kept[space.num_choices :]))
+    return AdaptedSpace(restricted, space, options, risk, cut_off, resolved)
 
 
 def predicted_history(
-    knowledge: MetaKnowledge, pool: Array, *, space: Space
+    knowledge: MetaKnowledge, pool: Array, *, space: Space, reals: Array | None = None
 ) -> tuple[History, Metric]:
     """What the models of the S sources predict of a whole pool, as their history; and its metric.
 
@@ -110,17 +120,23 @@ def predicted_history(
       knowledge: without room for more sources.
       pool: int32[N, C].
       space: of the pool.
+      reals: float32[N, R], the pool's real-valued choices, if the space has some.
     """
     metric = Metric("predicted", "normal score")
     sources = knowledge.sources.constant.shape[0]
-    features = pool_features(knowledge, encode(space, pool)).pool.features
+    features = pool_features(knowledge, encode(space, pool, reals)).pool.features
     score = features[:, source_features(sources)].T
-    architecture = jnp.broadcast_to(jnp.asarray(pool), (sources, *jnp.shape(pool)))
-    return make_history(architecture, {metric.name: score}), metric
+    numbers = jnp.zeros((len(pool), 0)) if reals is None else jnp.asarray(reals)
+    architecture, numbers = (
+        jnp.broadcast_to(leaf, (sources, *leaf.shape)) for leaf in (jnp.asarray(pool), numbers)
+    )
+    return make_history(architecture, {metric.name: score}, reals=numbers), metric
 
 
-def restrict_space(space: Space, kept: np.ndarray) -> Space:
+def restrict_space(space: Space, kept: np.ndarray, reals: tuple[Real, ...] | None = None) -> Space:
     """The space with options `kept` bool[C, O] only, named after the original.
+
+    Its real-valued choices are `reals`, with ranges within the original's; by default those.
 
     Its cell, validity and isomorphism are the original's; of an architecture and those isomorphic
     to it, one stands for all that are left. Above ten million architectures none are merged.
@@ -135,7 +151,8 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
     for choice, chosen in zip(space.choices, options, strict=True):
         if not len(chosen):
             raise NmjaxError(f"Choice {choice.name!r} keeps no option; keep at least one.")
-    if all(len(chosen) == count for chosen, count in zip(options, space.num_options, strict=True)):
+    reals = space.reals if reals is None else reals
+    if reals == space.reals and tuple(map(len, options)) == space.num_options:
         return space
     choices = tuple(
         Choice(choice.name, tuple(choice.options[i] for i in chosen), choice.kind, choice.scale)
@@ -154,7 +171,7 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
     restricted = Space(
         f"{space.name}-restricted",
         choices,
-        space.reals,
+        reals,
         cell,
         None if space.valid is None else valid,
     )
@@ -178,7 +195,10 @@ def restrict_space(space: Space, kept: np.ndarray) -> Space:
 
 
 def to_original(adapted: AdaptedSpace, architecture: Array) -> Array:
-    """Architectures int32[..., C] of the adapted space as the original's, int32[..., C]."""
+    """Architectures int32[..., C] of the adapted space as the original's, int32[..., C].
+
+    Real-valued choices are the same in both.
+    """
     return at_options(_padded([np.flatnonzero(row) for row in adapted.kept]), architecture)
 
 
@@ -196,9 +216,20 @@ def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Ar
 
 def _padded(options: list[np.ndarray]) -> np.ndarray:
     """int32[C, O] of ragged option indices, each row filled up with its last."""
-    longest = max(map(len, options))
+    longest = max(map(len, options), default=0)
     rows = [np.pad(chosen, (0, longest - len(chosen)), mode="edge") for chosen in options]
-    return np.array(rows, np.int32)
+    return np.array(rows, np.int32).reshape(len(rows), longest)
+
+
+def _tightened(space: Space, kept: np.ndarray) -> tuple[Real, ...]:
+    """The real-valued choices with the parts `kept` bool[R, ...] of their scales."""
+    parts = [np.flatnonzero(row) for row in kept]
+    ends = np.array([(part[0], part[-1] + 1) for part in parts]).reshape(-1, 2).T
+    lows, highs = (np.asarray(from_scale(space, 2 * end / PARTS - 1)).tolist() for end in ends)
+    return tuple(
+        real if len(part) == PARTS else replace(real, low=low, high=high)
+        for real, part, low, high in zip(space.reals, parts, lows, highs, strict=True)
+    )
 
 
 def _check(

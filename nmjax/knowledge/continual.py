@@ -23,8 +23,8 @@ from nmjax.knowledge.rehearsal import log_evidence, prior_confidence, rehearse
 from nmjax.knowledge.shares import share_among_sources
 from nmjax.knowledge.state import MetaKnowledge, SourceModels, source_features
 from nmjax.predictors import Pool, normal_scores
-from nmjax.spaces import Space, encode
-from nmjax.tasks import history_scores
+from nmjax.spaces import Space
+from nmjax.tasks import encode_history, history_scores
 from nmjax.types import Array, Categorical, History, Metric
 
 
@@ -103,6 +103,7 @@ def update(
         key,
         knowledge,
         jnp.pad(history.architecture, [*rows, (0, 0)]),
+        jnp.pad(encode_history(space, history), [*rows, (0, 0)]),
         jnp.pad(score, rows, constant_values=jnp.nan),
         space=space,
         size=rehearsal_size,
@@ -115,16 +116,19 @@ def _append_all(
     key: Array,
     knowledge: MetaKnowledge,
     architecture: Array,
+    encoding: Array,
     score: Array,
     *,
     space: Space,
     size: int,
     warp: str,
 ) -> MetaKnowledge:
-    def append(knowledge: MetaKnowledge, task: tuple[Array, Array]) -> tuple[MetaKnowledge, None]:
-        architecture, score = task
+    def append(
+        knowledge: MetaKnowledge, task: tuple[Array, Array, Array]
+    ) -> tuple[MetaKnowledge, None]:
+        architecture, encoding, score = task
         number = num_sources(knowledge)
-        pool, knowledge = _add_source(knowledge, encode(space, architecture), score, number)
+        pool, knowledge = _add_source(knowledge, encoding, score, number)
         sampling, bounds = best_options(architecture[None], score[None], space=space)
         win = _win(jax.random.fold_in(key, number), knowledge, pool, score, size=size, warp=warp)
         before = number.astype(win.dtype)
@@ -143,7 +147,7 @@ def _append_all(
         )
         return updated, None
 
-    return jax.lax.scan(append, knowledge, (architecture, score))[0]
+    return jax.lax.scan(append, knowledge, (architecture, encoding, score))[0]
 
 
 def _add_source(

@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space, at_options, encode, encoding_names
+from nmjax.spaces import Choice, Space, at_options, check_discrete, encode, encoding_names
 from nmjax.tasks import history_scores, make_history, stack_tasks
 from nmjax.types import Array, History, Metric
 
@@ -71,8 +71,11 @@ def counterparts(
       synonyms: what the target calls choices and options of the source, where names differ.
 
     Raises:
-      NmjaxError: the spaces have no choice with an option in common.
+      NmjaxError: the spaces have no choice with an option in common, or one has real-valued
+        choices.
     """
+    for space in (source_space, target_space):
+        check_discrete(space, "a mapping between spaces")
     named = rename(source_space, synonyms or {})
     position = {choice.name: index for index, choice in enumerate(named.choices)}
     choice = [position.get(target.name, -1) for target in target_space.choices]
@@ -179,16 +182,18 @@ def join_histories(parts: Sequence[tuple[History, Metric]]) -> tuple[History, Me
       NmjaxError: there is none, or architectures differ in their choices.
     """
     metric = Metric("score", "each task's own")
-    tables, scores, contexts = [], [], []
+    tables, reals, scores, contexts = [], [], [], []
     for history, own in parts:
         found, mask = np.asarray(history_scores(history, own)), np.asarray(history.mask)
         contexts.append(np.asarray(history.context))
-        for rows, score, counts in zip(np.asarray(history.architecture), found, mask, strict=True):
+        choices = np.asarray(history.architecture), np.asarray(history.reals)
+        for rows, numbers, score, counts in zip(*choices, found, mask, strict=True):
             tables.append(rows[counts])
+            reals.append(numbers[counts])
             scores.append({metric.name: score[counts]})
     alike = len({context.shape[1] for context in contexts}) == 1
     context = np.concatenate(contexts) if alike else None
-    return stack_tasks(tables, scores, context), metric
+    return stack_tasks(tables, scores, context, reals=reals), metric
 
 
 def shared_names(source_space: Space, target_space: Space) -> tuple[str, ...]:
@@ -202,7 +207,11 @@ def shared_encoding(space: Space, architecture: ArrayLike, names: Sequence[str])
 
     An operation that only one of two spaces has shows by what is missing. Values of ordinal choices
     are comparable between spaces with the same range only.
+
+    Raises:
+      NmjaxError: the space has real-valued choices.
     """
+    check_discrete(space, "an encoding in parts")
     own = {name: index for index, name in enumerate(encoding_names(space))}
     return encode(space, jnp.asarray(architecture))[..., np.array([own[name] for name in names])]
 

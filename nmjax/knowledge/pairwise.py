@@ -18,7 +18,14 @@ from nmjax.predictors import (
     spectral_features,
     unit_matern,
 )
-from nmjax.spaces import Space, canonicalise, encode, enumerate_architectures, sample
+from nmjax.spaces import (
+    Space,
+    canonicalise,
+    encode,
+    enumerate_architectures,
+    sample,
+    sample_reals,
+)
 from nmjax.stats import Interval, draws_interval, spearman
 from nmjax.types import Array, History, Metric
 
@@ -66,7 +73,7 @@ def pairwise_similarity(
         num_groups=int(groups.max()) + 1,
         steps=_KERNEL_STEPS,
     )
-    pool = encode(space, _draw_pool(pool_key, space))
+    pool = _draw_pool(pool_key, space)
     at = standardise_encoding(past.location, past.scale, pool)
     return function_similarity(draw_key, kernel, jnp.asarray(groups), past.x[:, :_ROWS], y, at)
 
@@ -169,10 +176,15 @@ def draw_correlations(
 
 
 def _draw_pool(key: Array, space: Space) -> Array:
-    """Up to 512 architectures int32[N, C]."""
+    """The encodings float32[N, D] of up to 512 architectures."""
+    if space.reals:
+        option_key, real_key = jax.random.split(key)
+        drawn = canonicalise(space, sample(option_key, space, (_POOL,)))
+        return encode(space, drawn, sample_reals(real_key, space, (_POOL,)))
     if space.size > _LISTED:
-        return canonicalise(space, sample(key, space, (_POOL,)))
-    return jax.random.permutation(key, jnp.asarray(enumerate_architectures(space)))[:_POOL]
+        return encode(space, canonicalise(space, sample(key, space, (_POOL,))))
+    everything = jnp.asarray(enumerate_architectures(space))
+    return encode(space, jax.random.permutation(key, everything)[:_POOL])
 
 
 @jax.jit

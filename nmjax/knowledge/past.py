@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from nmjax.knowledge.features import group_index
 from nmjax.predictors import normal_scores
-from nmjax.spaces import Space, encode, option_mask
-from nmjax.tasks import history_scores
+from nmjax.spaces import Space, option_mask
+from nmjax.tasks import encode_history, history_scores
 from nmjax.types import Array, Categorical, History, Metric
 
 
@@ -39,7 +39,7 @@ class Past(NamedTuple):
 def standardise_past(history: History, *, space: Space, metric: Metric) -> Past:
     """The past of a history with raw metrics, one of which is the score."""
     score = history_scores(history, metric)
-    encoding = encode(space, history.architecture)
+    encoding = encode_history(space, history)
     mask = history.mask.astype(encoding.dtype)
     weight = mask / jnp.sum(mask)
     location = jnp.einsum("tm,tmd->d", weight, encoding)
@@ -47,7 +47,8 @@ def standardise_past(history: History, *, space: Space, metric: Metric) -> Past:
     variance = jnp.einsum("tm,tmd->d", weight, jnp.square(centred))
     groups = group_index(space)
     total = jax.ops.segment_sum(variance, jnp.asarray(groups), int(groups.max()) + 1)
-    scale = jnp.sqrt(jnp.maximum(total, 1e-12))[groups]
+    # What the past never varied keeps its unit: a target may vary it.
+    scale = jnp.sqrt(jnp.where(total > 1e-12, total, 1))[groups]
     return Past(
         encoding,
         centred / scale[None, None, :],

@@ -7,8 +7,11 @@ kept, under levels that the other tasks set. If the new task is one more draw of
 tasks are draws of, it needs more than all but the k least of n past tasks did with a probability of
 about (n - k + 1) / (n + 1): conformal prediction (Vovk, Gammerman and Shafer, 2005) by leaving one
 out (Barber et al., 2021).
+
+A real-valued choice counts as an ordinal one, whose options are equal parts of its scale.
 """
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -17,10 +20,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.knowledge.past import best_counts, smoothed_shares
-from nmjax.spaces import Space, at_options, canonicalise, is_valid, option_mask
+from nmjax.spaces import (
+    Choice,
+    Space,
+    at_options,
+    canonicalise,
+    is_valid,
+    option_mask,
+    to_scale,
+)
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.radix import from_flat, to_flat
 from nmjax.types import Array
+
+PARTS = 16
+"""Of a real-valued choice's scale."""
 
 
 class Pruning(NamedTuple):
@@ -61,6 +75,23 @@ def isomorphism_classes(space: Space) -> Classes | None:
     return Classes(architecture, code, np.asarray(is_valid(space, architecture)))
 
 
+def parted_space(space: Space) -> Space:
+    """The space with real-valued choices as ordinal ones of `PARTS` options, after the others.
+
+    It says what is an option, not what is valid or isomorphic.
+    """
+    parts = [Choice(real.name, tuple(range(PARTS)), "ordinal") for real in space.reals]
+    return replace(space, choices=(*space.choices, *parts), reals=(), valid=None, canonical=None)
+
+
+def part_reals(space: Space, architecture: Array, reals: Array) -> Array:
+    """Architectures int32[..., C + R] of the parted space, of int32[..., C] and float[..., R]."""
+    share = 0.5 * (to_scale(space, reals) + 1)
+    part = jnp.floor(PARTS * jnp.nan_to_num(jnp.clip(share, 0, 1)))
+    part = jnp.minimum(part, PARTS - 1).astype(jnp.int32)
+    return jnp.concatenate([architecture, part], axis=-1)
+
+
 def option_levels(probability: Array, *, space: Space) -> Array:
     """Levels float[C, O] of options with probabilities float[C, O].
 
@@ -87,15 +118,19 @@ def architecture_levels(
     Args:
       level: float[C, O], of the options.
       architecture: int32[N, C].
-      classes: of the space.
+      classes: of the space's first choices, those after them being each for itself.
       space: of the architectures.
     """
     if classes is None:
         return jnp.max(at_options(level, architecture), axis=-1)
-    alone = jnp.max(at_options(level, classes.architecture), axis=-1)
+    first = classes.architecture.shape[-1]
+    alone = jnp.max(at_options(level[:first], classes.architecture), axis=-1)
     alone = jnp.where(classes.valid, alone, jnp.inf)
-    lowest = jax.ops.segment_min(alone, classes.code, space.size)
-    return lowest[jnp.asarray(classes.code)[to_flat(architecture, space.num_options)]]
+    lowest = jax.ops.segment_min(alone, classes.code, len(classes.code))
+    flat = to_flat(architecture[..., :first], space.num_options[:first])
+    others = at_options(level[first:], architecture[..., first:])
+    by_class = lowest[jnp.asarray(classes.code)[flat]]
+    return jnp.maximum(by_class, jnp.max(others, axis=-1, initial=-jnp.inf))
 
 
 @partial(jax.jit, static_argnames=("space", "share", "top"))
@@ -114,7 +149,7 @@ def calibrate_pruning(
     Args:
       architecture: int32[T, M, C], of past tasks.
       score: float[T, M], higher is better; NaN does not count.
-      classes: of the space.
+      classes: as in `architecture_levels`.
       risk: float[], in (0, 1); below 1 / (T + 1) nothing is cut.
       space: of the architectures.
       share: of each task's evaluations, the best, whose options set the levels.

@@ -85,7 +85,7 @@ def update_sampling_distribution(
     Args:
       distribution: the former one.
       knowledge: of the space; its `sampling` is what is proposed.
-      optimal: proposed for real-valued choices, of which histories know nothing, float[R] on their
+      optimal: proposed for real-valued choices, which `sampling` does not hold, float[R] on their
         scales in [-1, 1]: optimal values, and the root of their uncertainty. Values out of bounds
         count as the nearest bound. None leaves them as they were.
       confidence: float[], weight of what is proposed, 0 to 1; by default the probability of the

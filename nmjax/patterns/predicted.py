@@ -40,7 +40,7 @@ def predicted_sobol_indices(
 
     Args:
       key: of the draws.
-      space: of the architectures.
+      space: of the architectures; its real-valued choices are left out, which makes them noise.
       architecture: int32[..., M, C], any tasks on leading axes.
       score: float[..., M]; NaN does not count. Normal scores suit the process best
         (`nmjax.predictors.normal_scores`): the indices are then those of ranks.

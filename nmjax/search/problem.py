@@ -10,7 +10,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.spaces import Space, encode, encode_paths, pool_neighbours
+from nmjax.spaces import Space, encode, encode_paths, pool_neighbours, within_bounds
 from nmjax.types import Array, PyTree
 
 
@@ -25,9 +25,11 @@ class Problem(NamedTuple):
       log_weights: float[K], prior log-probabilities of the components.
       past_mean: float[N], mean over sources of their predicted scores.
       cost: float[N], positive, what an evaluation is expected to cost, in any unit.
-      neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer.
+      neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer. None
+        where there are real-valued choices.
       knowledge: what the above was made of, for searches that weigh the past in ways of their own.
-      paths: bool[N, Q], the paths through each architecture's cell, as `encode_paths` makes them.
+      paths: bool[N, Q], the paths through each architecture's cell, as `encode_paths` makes them;
+        None where there are real-valued choices.
     """
 
     score: Array
@@ -36,7 +38,7 @@ class Problem(NamedTuple):
     log_weights: Array
     past_mean: Array
     cost: Array
-    neighbours: Array
+    neighbours: Array | None
     knowledge: MetaKnowledge | None = None
     paths: Array | None = None
 
@@ -66,26 +68,34 @@ def make_problem(
     score: Array | None,
     knowledge: MetaKnowledge,
     *,
+    reals: Array | None = None,
     cost: Array | None = None,
 ) -> Problem:
     """The problem of finding the best of a pool with what is known from past tasks.
 
     Args:
       space: what the architectures are.
-      pool: int32[N, C], canonical and distinct.
+      pool: int32[N, C], canonical; no two are the same in all choices.
       score: float[N], higher is better, NaN for failures; None where none is known.
       knowledge: learned on the same space.
+      reals: float32[N, R], the pool's real-valued choices, if the space has some.
       cost: float[N], positive, what an evaluation is expected to cost; the same for all by default.
 
     Raises:
-      NmjaxError: shapes do not fit, the pool is empty, no score is a number, or a cost is not
-        positive.
+      NmjaxError: shapes do not fit, the pool is empty, a real-valued choice is out of bounds, no
+        score is a number, or a cost is not positive.
     """
     pool = jnp.asarray(pool)
     if pool.ndim != 2 or pool.shape[0] == 0 or pool.shape[1] != space.num_choices:
         raise NmjaxError(
             f"Got a pool {list(pool.shape)} for space {space.name!r}; "
             f"give one or more architectures as int32[N, {space.num_choices}]."
+        )
+    numbers = np.zeros((len(pool), 0)) if reals is None else np.asarray(reals)
+    if numbers.shape != (len(pool), space.num_reals) or not within_bounds(space, numbers).all():
+        raise NmjaxError(
+            f"Got reals {list(numbers.shape)} for {len(pool)} architectures of space "
+            f"{space.name!r}; give reals=float32[N, {space.num_reals}], each within its bounds."
         )
     if score is None:
         score = jnp.full(pool.shape[:1], jnp.nan)
@@ -100,7 +110,7 @@ def make_problem(
             f"Got costs {list(cost.shape)} for {len(pool)} architectures; "
             "give one positive number each."
         )
-    features = _features(knowledge, pool, space=space)
+    features = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
     return Problem(
         score=jnp.asarray(score),
         pool=features.pool,
@@ -108,9 +118,9 @@ def make_problem(
         log_weights=knowledge.confidence,
         past_mean=features.past_mean,
         cost=cost,
-        neighbours=pool_neighbours(space, pool),
+        neighbours=None if space.reals else pool_neighbours(space, pool),
         knowledge=knowledge,
-        paths=encode_paths(space, pool),
+        paths=None if space.reals else encode_paths(space, pool),
     )
 
 
@@ -138,8 +148,8 @@ def make_space_problem(
 
 
 @partial(jax.jit, static_argnames="space")
-def _features(knowledge: MetaKnowledge, pool: Array, *, space: Space) -> PoolFeatures:
-    return pool_features(knowledge, encode(space, pool))
+def _features(knowledge: MetaKnowledge, pool: Array, reals: Array, *, space: Space) -> PoolFeatures:
+    return pool_features(knowledge, encode(space, pool, reals))
 
 
 def known_past(problem: Problem) -> MetaKnowledge:
@@ -154,6 +164,20 @@ def known_past(problem: Problem) -> MetaKnowledge:
             "make_problem."
         )
     return problem.knowledge
+
+
+def known_neighbours(problem: Problem) -> Array:
+    """The rows int32[N, J] of a problem that are one choice away from each.
+
+    Raises:
+      NmjaxError: the problem has none.
+    """
+    if problem.neighbours is None:
+        raise NmjaxError(
+            "Got a problem of real-valued choices, which have no neighbours, for a search by "
+            "neighbours; use bayesian_search, or make them ordinal choices."
+        )
+    return problem.neighbours
 
 
 def without_transfer(problem: AnyProblem) -> AnyProblem:

@@ -25,7 +25,6 @@ from nmjax.spaces.enumeration import (
 )
 from nmjax.spaces.moves import (
     draw_valid,
-    from_scale,
     mutate,
     neighbours,
     pool_neighbours,
@@ -34,6 +33,7 @@ from nmjax.spaces.moves import (
 )
 from nmjax.spaces.options import at_options, option_mask
 from nmjax.spaces.paths import encode_paths
+from nmjax.spaces.reals import check_discrete, from_scale, to_scale, within_bounds
 from nmjax.spaces.relaxation import (
     discretise,
     gumbel_softmax,
@@ -51,6 +51,7 @@ __all__ = [
     "at_options",
     "canonicalise",
     "catalog",
+    "check_discrete",
     "decode",
     "discretise",
     "draw_valid",
@@ -79,5 +80,7 @@ __all__ = [
     "softmax_relaxation",
     "straight_through",
     "to_index",
+    "to_scale",
     "to_text",
+    "within_bounds",
 ]

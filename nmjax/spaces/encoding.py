@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.spaces.reals import to_scale
 from nmjax.spaces.space import Space
 from nmjax.spaces.structure import count_kinds, count_names, counts
 from nmjax.types import Array
@@ -49,7 +50,7 @@ def encode_soft(space: Space, probabilities: Array, reals: Array | None = None) 
         _ordinal_values(space),
         precision=jax.lax.Precision.HIGHEST,
     )
-    parts = [probabilities[..., choice_of, option_of], ordinal, _encode_reals(space, reals)]
+    parts = [probabilities[..., choice_of, option_of], ordinal, _on_scales(space, reals)]
     if space.cell is not None:
         parts.append(counts(space, probabilities))
     return jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)
@@ -95,22 +96,8 @@ def decode(space: Space, encoding: Array) -> Array:
     return jnp.argmax(jnp.where(exists, padded, -jnp.inf), axis=-1).astype(jnp.int32)
 
 
-def _encode_reals(space: Space, reals: Array | None) -> Array:
-    shape = (0,) if reals is None else jnp.shape(reals)
-    if shape[-1:] != (space.num_reals,):
-        raise NmjaxError(
-            f"Got reals {list(shape)} for space {space.name!r}; "
-            f"give [..., {space.num_reals}], one for each of {[r.name for r in space.reals]}."
-        )
-    if reals is None:
-        return jnp.zeros((0,), jnp.float32)
-    columns = []
-    for index, real in enumerate(space.reals):
-        value, low, high = jnp.asarray(reals, jnp.float32)[..., index], real.low, real.high
-        if real.scale == "log":
-            value, low, high = jnp.log(value), np.log(low), np.log(high)
-        columns.append(2 * (value - low) / (high - low) - 1)
-    return jnp.stack(columns, axis=-1) if columns else jnp.zeros((0,), jnp.float32)
+def _on_scales(space: Space, reals: Array | None) -> Array:
+    return to_scale(space, jnp.zeros((0,), jnp.float32) if reals is None else reals)
 
 
 def _option_positions(num_options: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import radix
+from nmjax.spaces.reals import check_discrete
 from nmjax.spaces.space import Space
 from nmjax.types import Array
 
@@ -64,8 +65,9 @@ def pool_rows(space: Space, pool: Array, architecture: Array) -> Array:
       architecture: int32[..., C].
 
     Raises:
-      NmjaxError: if the space has 2**31 architectures or more.
+      NmjaxError: if the space has 2**31 architectures or more, or real-valued choices.
     """
+    check_discrete(space, "a row of a pool")
     index = to_index(space, canonicalise(space, pool))
     wanted = to_index(space, canonicalise(space, architecture))
     order = jnp.argsort(index).astype(jnp.int32)
@@ -78,8 +80,9 @@ def enumerate_architectures(space: Space) -> np.ndarray:
     """All valid architectures, one of each isomorphism class: int32[N, C] by flat index.
 
     Raises:
-      NmjaxError: if the space has more than ten million architectures.
+      NmjaxError: if the space has more than ten million architectures, or real-valued choices.
     """
+    check_discrete(space, "a full list")
     _check_size(space, ENUMERABLE, "A full list")
     keep = jax.jit(lambda architecture: _is_representative(space, architecture))
     kept = []

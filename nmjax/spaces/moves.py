@@ -9,6 +9,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces.enumeration import is_valid, pool_rows
+from nmjax.spaces.reals import check_discrete, from_scale
 from nmjax.spaces.space import Space
 from nmjax.types import Array
 
@@ -51,26 +52,15 @@ def sample_reals(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array
 
 
 @partial(jax.jit, static_argnames="space")
-def from_scale(space: Space, position: Array) -> Array:
-    """Real-valued choices float32[..., R] at positions float[..., R] in [-1, 1] of their scales."""
-    share = 0.5 * (jnp.asarray(position, jnp.float32) + 1)
-    columns = []
-    for index, real in enumerate(space.reals):
-        if real.scale == "log":
-            low, high = np.log(real.low), np.log(real.high)
-            value = jnp.exp(low + (high - low) * share[..., index])
-        else:
-            value = real.low + (real.high - real.low) * share[..., index]
-        columns.append(jnp.clip(value, real.low, real.high))
-    return jnp.stack(columns, axis=-1) if columns else share
-
-
-@partial(jax.jit, static_argnames="space")
 def neighbours(space: Space, architecture: Array) -> tuple[Array, Array]:
     """All changes of one choice: (int32[..., K, C], bool[..., K] valid), K = sum(O_i - 1).
 
     They come by choice, then by how many options (cyclically) each is ahead of the present one.
+
+    Raises:
+      NmjaxError: the space has real-valued choices, which have no one change.
     """
+    check_discrete(space, "a change of one choice")
     steps, _ = _steps(space.num_options)
     architecture = jnp.asarray(architecture, jnp.int32)
     shape = (*architecture.shape[:-1], *steps.shape)
@@ -91,7 +81,8 @@ def pool_neighbours(space: Space, pool: Array) -> Array:
       pool: int32[N, C]; no two are isomorphic.
 
     Raises:
-      NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more.
+      NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more, or
+        real-valued choices.
     """
     pool = jnp.asarray(pool, jnp.int32)
     if pool.ndim != 2 or pool.shape[1] != space.num_choices:
@@ -111,7 +102,11 @@ def mutate(key: Array, space: Space, architecture: Array) -> Array:
 
     The choice is uniform among those with a valid change, its new option uniform among the valid
     others. An architecture without any valid change comes back as it is.
+
+    Raises:
+      NmjaxError: as `neighbours`.
     """
+    check_discrete(space, "a mutation")
     architecture = jnp.asarray(architecture, jnp.int32)
     steps, choice_of = _steps(space.num_options)
     if not len(steps):

@@ -138,8 +138,7 @@ class Space:
         what = f"Space {self.name!r}"
         if not self.choices and not self.reals:
             raise NmjaxError(f"{what} has no choices; give at least one.")
-        names = [choice.name for choice in self.choices] + [real.name for real in self.reals]
-        _check_distinct(what, names)
+        _check_distinct(what, list(self.names))
         if self.cell is not None:
             self._check_cell(self.cell)
 
@@ -157,6 +156,11 @@ class Space:
                     f"{what} has {len(cell.topologies)} topologies for the {len(options)} options "
                     f"of {self.choices[cell.topology].name!r}; give one for each."
                 )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the discrete choices, then of the real-valued ones."""
+        return (*(c.name for c in self.choices), *(r.name for r in self.reals))
 
     @property
     def num_choices(self) -> int:

@@ -16,6 +16,7 @@ from nmjax.tasks.families import (
     sample_curves,
 )
 from nmjax.tasks.history import (
+    encode_history,
     history_scores,
     make_history,
     num_evaluations,
@@ -82,6 +83,7 @@ __all__ = [
     "check_quality",
     "count_evaluations",
     "create_store",
+    "encode_history",
     "history_from_frame",
     "history_scores",
     "history_to_frame",

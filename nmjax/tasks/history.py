@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space
+from nmjax.spaces import Space, encode, within_bounds
 from nmjax.tasks.metrics import raw_to_score
 from nmjax.tasks.suites.suite import Suite
 from nmjax.types import Array, History, Metric
@@ -21,6 +21,7 @@ def make_history(
     context: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     *,
+    reals: ArrayLike | None = None,
     space: Space | None = None,
 ) -> History:
     """A checked `History`.
@@ -30,16 +31,18 @@ def make_history(
       metrics: {name: float[T, M]}, raw values; NaN is a failed evaluation.
       context: float[T, K]; empty (K = 0) by default.
       mask: bool[T, M], False where a row is padding; all True by default.
+      reals: float[T, M, R], real-valued choices; none (R = 0) by default. C may then be 0.
       space: where given, every unmasked architecture must be one of its.
 
     Raises:
-      NmjaxError: a shape or a dtype is wrong, there is no task or metric, or an index is no option.
+      NmjaxError: a shape or a dtype is wrong, there is no task, metric or choice, an index is no
+        option, or a real-valued choice is not finite or out of its bounds.
     """
     rows = np.asarray(architecture)
-    if rows.ndim != 3 or 0 in rows.shape or not np.issubdtype(rows.dtype, np.integer):
+    if rows.ndim != 3 or 0 in rows.shape[:2] or not np.issubdtype(rows.dtype, np.integer):
         raise NmjaxError(
             f"architecture is {rows.dtype}{list(rows.shape)}, expected int[T, M, C] with at least "
-            "one task, evaluation and choice: stack per-task arrays with stack_tasks."
+            "one task and evaluation: stack per-task arrays with stack_tasks."
         )
     if not metrics:
         raise NmjaxError(
@@ -56,10 +59,21 @@ def make_history(
     if told.ndim != 2:
         raise NmjaxError(f"context is [{told.ndim} axes], expected float[T, K]: one row a task.")
     told = _shaped("context", told, (rows.shape[0], told.shape[1]))
+    numbers = np.zeros((*rows.shape[:2], 0)) if reals is None else np.asarray(reals)
+    if numbers.ndim != 3 or rows.shape[-1] + numbers.shape[-1] == 0:
+        raise NmjaxError(
+            f"reals are {list(numbers.shape)} and architecture {list(rows.shape)}, expected "
+            "float[T, M, R] and int[T, M, C] with at least one choice."
+        )
+    numbers = _shaped("reals", numbers, (*rows.shape[:2], numbers.shape[2]))
+    if not np.isfinite(numbers[known]).all():
+        raise NmjaxError("reals are not all finite, expected numbers where a row is no padding.")
     if space is not None:
         _check_options(rows, known, space)
+        _check_reals(numbers, known, space)
     return History(
         architecture=jnp.asarray(rows, dtype=jnp.int32),
+        reals=jnp.asarray(numbers, dtype=jnp.float32),
         metrics={name: jnp.asarray(v, dtype=jnp.float32) for name, v in values.items()},
         context=jnp.asarray(told, dtype=jnp.float32),
         mask=jnp.asarray(known),
@@ -71,6 +85,7 @@ def stack_tasks(
     metrics: Sequence[Mapping[str, ArrayLike]],
     context: ArrayLike | None = None,
     *,
+    reals: Sequence[ArrayLike] | None = None,
     space: Space | None = None,
 ) -> History:
     """A `History` of tasks with different numbers of evaluations, padded to the longest.
@@ -79,9 +94,10 @@ def stack_tasks(
       architectures: for each of T tasks, int[M_t, C].
       metrics: for each task, {name: float[M_t]}, the same names for all.
       context: as in `make_history`.
+      reals: for each task, float[M_t, R]; none by default.
       space: as in `make_history`.
 
-    Padding is architecture 0, metric NaN, mask False.
+    Padding is architecture 0, real-valued choice 0, metric NaN, mask False.
 
     Raises:
       NmjaxError: as `make_history`; or tasks differ in choices or metric names.
@@ -116,7 +132,8 @@ def stack_tasks(
     }
     mask = np.stack([np.arange(length) < len(table) for table in tables])
     rows = np.stack([_padded(table, length, 0) for table in tables])
-    return make_history(rows, columns, context, mask, space=space)
+    numbers = None if reals is None else _stacked_reals(reals, tables, length)
+    return make_history(rows, columns, context, mask, reals=numbers, space=space)
 
 
 def select_tasks(history: History, indices: ArrayLike) -> History:
@@ -133,6 +150,20 @@ def num_evaluations(history: History) -> Array:
 def history_scores(history: History, metric: Metric) -> Array:
     """float32[T, M] scores by `metric`, NaN where an evaluation failed or a row is padding."""
     return jnp.where(history.mask, raw_to_score(metric, history.metrics[metric.name]), jnp.nan)
+
+
+@partial(jax.jit, static_argnames="space")
+def encode_history(space: Space, history: History) -> Array:
+    """The encodings float32[T, M, D] of a history, finite where a row is padding, too.
+
+    Raises:
+      NmjaxError: the history's choices are not those of the space.
+    """
+    reals = history.reals
+    if reals.shape[-1] == space.num_reals:
+        lowest = jnp.array([real.low for real in space.reals], jnp.float32)
+        reals = jnp.where(history.mask[..., None], reals, lowest[None, None, :])
+    return encode(space, history.architecture, reals)
 
 
 def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
@@ -181,6 +212,31 @@ def _padded(table: np.ndarray, length: int, fill: float) -> np.ndarray:
     widths = [(0, length - len(table))] + [(0, 0)] * (table.ndim - 1)
     table = table if table.ndim > 1 else table.astype(np.float32)
     return np.pad(table, widths, constant_values=fill)
+
+
+def _stacked_reals(
+    reals: Sequence[ArrayLike], tables: Sequence[np.ndarray], length: int
+) -> np.ndarray:
+    numbers = [np.asarray(table) for table in reals]
+    if [n.shape[:-1] for n in numbers] != [t.shape[:1] for t in tables] or (
+        len({n.shape[-1] for n in numbers}) != 1
+    ):
+        raise NmjaxError(
+            f"reals are {[list(n.shape) for n in numbers]}, expected float[M, R] for each task, "
+            f"with M being {[len(table) for table in tables]} and one R for all."
+        )
+    return np.stack([_padded(table, length, 0) for table in numbers])
+
+
+def _check_reals(reals: np.ndarray, mask: np.ndarray, space: Space) -> None:
+    wrong = ~within_bounds(space, reals) & mask[..., None]
+    if wrong.any():
+        task, row, index = np.argwhere(wrong)[0]
+        real = space.reals[index]
+        raise NmjaxError(
+            f"Task {task}, row {row}: {real.name!r} is {reals[task, row, index]}, expected "
+            f"{real.low} to {real.high}."
+        )
 
 
 def _check_options(rows: np.ndarray, mask: np.ndarray, space: Space) -> None:

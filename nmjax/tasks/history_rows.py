@@ -33,6 +33,8 @@ def append_evaluations(
     architecture: ArrayLike,
     metrics: Mapping[str, ArrayLike],
     context: Sequence[float] | np.ndarray = (),
+    *,
+    reals: ArrayLike | None = None,
 ) -> None:
     """Add evaluations of one task, all or none; they are kept for good when this returns.
 
@@ -45,9 +47,10 @@ def append_evaluations(
       architecture: int[M, C], option indices.
       metrics: {name: float[M]}, raw values of the store's metrics; NaN is a failed evaluation.
       context: float[K], the same whenever the task is given.
+      reals: float[M, R], real-valued choices; none by default.
 
     Raises:
-      NmjaxError: shapes, metrics, options or the context are not the store's, or the task's context
+      NmjaxError: shapes, metrics, choices or the context are not the store's, or the task's context
         was another before.
     """
     told = np.asarray(context, np.float32)
@@ -67,11 +70,12 @@ def append_evaluations(
         np.asarray(architecture)[None],
         {name: np.asarray(metrics[name])[None] for name in store.metrics},
         told[None],
+        reals=None if reals is None else np.asarray(reals)[None],
         space=store.space,
     )
     folder = _task_folder(task)
     for first in itertools.islice(_parts(store, folder_at(store.folder).find(folder), 1), 1):
-        _, _, known = _arrays(store, first, task)
+        *_, known = _arrays(store, first, task)
         if not np.array_equal(known, told, equal_nan=True):
             raise _other_context(task, known, told)
     _write_batch(store, folder, history)
@@ -95,6 +99,7 @@ def append_history(store: HistoryStore, history: History, tasks: Sequence[str]) 
             rows[index, mask[index]],
             {name: np.asarray(v)[index, mask[index]] for name, v in history.metrics.items()},
             np.asarray(history.context)[index],
+            reals=np.asarray(history.reals)[index, mask[index]],
         )
 
 
@@ -134,10 +139,10 @@ def load_history(
     names = list_tasks(store) if tasks is None else tuple(tasks)
     if not names:
         raise NmjaxError(f"No task of {store.folder} came, expected at least one with evaluations.")
-    rows, metrics, context = zip(
+    rows, reals, metrics, context = zip(
         *(_arrays(store, _table(store, task), task) for task in names), strict=True
     )
-    return stack_tasks(rows, metrics, np.stack(context), space=store.space), names
+    return stack_tasks(rows, metrics, np.stack(context), reals=reals, space=store.space), names
 
 
 def iter_batches(
@@ -190,17 +195,18 @@ def _schema(store: HistoryStore) -> Any:
     import pyarrow as pa
 
     choices = [(choice.name, pa.int32()) for choice in store.space.choices]
-    return pa.schema([*choices, *((n, pa.float32()) for n in (*store.metrics, *store.context))])
+    numbers = store.columns[len(choices) :]
+    return pa.schema([*choices, *((name, pa.float32()) for name in numbers)])
 
 
 def _write_batch(store: HistoryStore, folder: str, history: History) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    rows = np.asarray(history.architecture)[0]
+    rows, reals = np.asarray(history.architecture)[0], np.asarray(history.reals)[0]
     values = [np.asarray(history.metrics[name])[0] for name in store.metrics]
     told = [np.full(len(rows), number) for number in np.asarray(history.context)[0]]
-    table = pa.table([*rows.T, *values, *told], schema=_schema(store))
+    table = pa.table([*rows.T, *reals.T, *values, *told], schema=_schema(store))
     table = table.replace_schema_metadata({DESCRIBED: store.manifest})
     name = f"{time.time_ns():020d}-{next(_BATCHES):08d}-{uuid.uuid4().hex}.parquet"
     content = io.BytesIO()
@@ -252,16 +258,19 @@ def _table(store: HistoryStore, task: str) -> Any:
 
 def _arrays(
     store: HistoryStore, table: Any, task: str
-) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
-    """Architectures [M, C], {metric: [M]} and the context [K] of a task's table."""
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Architectures [M, C], reals [M, R], {metric: [M]} and the context [K] of a task's table."""
     found = {name: table.column(name).to_numpy() for name in table.column_names}
     told = np.array([found[name] for name in store.context]).reshape(-1, table.num_rows)
     first = told[:, :1]
     other = ((told != first) & ~(np.isnan(told) & np.isnan(first))).any(0)
     if other.any():
         raise _other_context(task, told[:, 0], told[:, other.argmax()])
-    rows = np.stack([found[choice.name] for choice in store.space.choices], axis=-1)
-    return rows, {name: found[name] for name in store.metrics}, told[:, 0]
+    rows, reals = (
+        np.array([found[choice.name] for choice in choices], kind).reshape(-1, table.num_rows).T
+        for choices, kind in ((store.space.choices, np.int32), (store.space.reals, np.float32))
+    )
+    return rows, reals, {name: found[name] for name in store.metrics}, told[:, 0]
 
 
 def _other_context(task: str, known: np.ndarray, told: np.ndarray) -> NmjaxError:
@@ -272,12 +281,13 @@ def _other_context(task: str, known: np.ndarray, told: np.ndarray) -> NmjaxError
 
 
 def _batch(store: HistoryStore, task: str, table: Any, size: int) -> History:
-    rows, metrics, context = _arrays(store, table, task)
+    rows, reals, metrics, context = _arrays(store, table, task)
     short = size - len(rows)
     return make_history(
         np.pad(rows, [(0, short), (0, 0)])[None],
         {n: np.pad(v, (0, short), constant_values=np.nan)[None] for n, v in metrics.items()},
         context[None],
         np.arange(size)[None] < len(rows),
+        reals=np.pad(reals, [(0, short), (0, 0)])[None],
         space=store.space,
     )

@@ -7,9 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space, catalog, get_space
+from nmjax.spaces import Choice, Real, Space, catalog, get_space
 from nmjax.tasks.folders import folder_at, locate
-from nmjax.tasks.importers import check_discrete
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -20,11 +19,11 @@ class HistoryStore:
     """What the manifest of a folder of evaluations says; the rows stay on disk.
 
     `manifest.json` is written once and never changed. `task=NAME/`, with NAME percent-encoded,
-    holds a task's rows, a Parquet file for each append: choices as int32 option indices, metrics
-    and context as float32. A file appears wholly or not at all and is never written again, so a
-    killed writer loses at most the append in flight, and several processes, wherever they are,
-    lose none of each other's. Readers see what had appeared when they looked. Other tools read
-    the folder as a hive-partitioned data set.
+    holds a task's rows, a Parquet file for each append: choices as int32 option indices,
+    real-valued choices, metrics and context as float32. A file appears wholly or not at all and
+    is never written again, so a killed writer loses at most the append in flight, and several
+    processes, wherever they are, lose none of each other's. Readers see what had appeared when
+    they looked. Other tools read the folder as a hive-partitioned data set.
 
     Each file of rows repeats the manifest. A server that does not know conditional requests, as
     S3, Google's and Azure's do, may keep the last of several manifests that were made at once;
@@ -44,16 +43,17 @@ class HistoryStore:
 
     @property
     def columns(self) -> list[str]:
-        """Of a file of rows: choices, metrics, context."""
-        return [*(choice.name for choice in self.space.choices), *self.metrics, *self.context]
+        """Of a file of rows: choices, real-valued choices, metrics, context."""
+        return [*self.space.names, *self.metrics, *self.context]
 
     @cached_property
     def manifest(self) -> bytes:
         """What `manifest.json` says."""
         choices = [asdict(choice) for choice in self.space.choices]
+        reals = {"reals": [asdict(real) for real in self.space.reals]} if self.space.reals else {}
         description = {
             "schema": SCHEMA,
-            "space": {"name": self.space.name, "choices": choices},
+            "space": {"name": self.space.name, "choices": choices} | reals,
             "metrics": self.metrics,
             "context": self.context,
         }
@@ -73,10 +73,9 @@ def create_store(
       context: names of what is known of a task before any evaluation.
 
     Raises:
-      NmjaxError: the folder holds a store of something else, the space has real-valued choices,
-        there is no metric, two columns would share a name, or nothing can be written there.
+      NmjaxError: the folder holds a store of something else, there is no metric, two columns would
+        share a name, or nothing can be written there.
     """
-    check_discrete(space)
     store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context))
     names = ["task", *store.columns]
     if not metrics or len(set(names)) < len(names):
@@ -119,7 +118,8 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
                 "that wrote it."
             )
         choices = tuple(Choice(**choice) for choice in told["space"]["choices"])
-        stored = Space(told["space"]["name"], choices)
+        reals = tuple(Real(**real) for real in told["space"].get("reals", ()))
+        stored = Space(told["space"]["name"], choices, reals)
         metrics, context = tuple(told["metrics"]), tuple(told["context"])
     except FileNotFoundError:
         raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
@@ -127,12 +127,15 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
         raise NmjaxError(f"{path} cannot be read as a history's manifest: {error!r}.") from error
     if space is None:
         ready = get_space(stored.name) if stored.name in catalog.names() else stored
-        space = ready if ready.choices == stored.choices else stored
-    elif (space.name, space.choices) != (stored.name, stored.choices):
+        space = ready if _what_is_stored(ready) == _what_is_stored(stored) else stored
+    elif _what_is_stored(space) != _what_is_stored(stored):
         raise NmjaxError(
             f"{folder} holds architectures of space {stored.name!r} with choices "
-            f"{[c.name for c in stored.choices]}, not of {space.name!r} with "
-            f"{[c.name for c in space.choices]}, or their options differ: give the space that it "
-            "was made with."
+            f"{list(stored.names)}, not of {space.name!r} with {list(space.names)}, or their "
+            "options differ: give the space that it was made with."
         )
     return HistoryStore(location, space, metrics, context)
+
+
+def _what_is_stored(space: Space) -> tuple[str, tuple[Choice, ...], tuple[Real, ...]]:
+    return space.name, space.choices, space.reals

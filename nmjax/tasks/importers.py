@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space, canonicalise, is_valid
-from nmjax.spaces.space import Choice
+from nmjax.spaces import Choice, Real, Space, canonicalise, is_valid, within_bounds
 from nmjax.tasks.history import stack_tasks
 from nmjax.tasks.tables import read_table, write_table
 from nmjax.types import History
@@ -27,13 +26,13 @@ def read_history(
 ) -> tuple[History, tuple[str, ...]]:
     """A `History` and its T task names from a `.csv`, `.parquet` or `.jsonl` file.
 
-    Choices hold options by name or value, as in `space`; metrics hold numbers, an empty one or
-    "nan" being a failed evaluation. Architectures come back canonical. Tasks keep the order in
-    which they appear, and so do the rows of each.
+    Choices hold options by name or value, as in `space`, and real-valued ones numbers; metrics hold
+    numbers, an empty one or "nan" being a failed evaluation. Architectures come back canonical.
+    Tasks keep the order in which they appear, and so do the rows of each.
 
     Args:
       path: the file.
-      space: what the choice columns describe; without real-valued choices.
+      space: what the choice columns describe.
       metrics: names of the metrics to read.
       task: the column that names the task.
       context: columns of what is known of a task, one value throughout it.
@@ -88,8 +87,7 @@ def _columns_of(
     space: Space, metrics: Sequence[str], columns: Mapping[str, str] | None
 ) -> dict[str, str]:
     """The column of each choice and metric."""
-    check_discrete(space)
-    names = [*(choice.name for choice in space.choices), *metrics]
+    names = [*space.names, *metrics]
     for name in columns or {}:
         if name not in names:
             raise unknown_name("choice or metric", name, names)
@@ -109,11 +107,13 @@ def _history_of(
     table = _columns(found, source, list(dict.fromkeys(wanted)))
     label, place = _task_rows(table[task], task)
     choices = [_options(table[named[c.name]], c) for c in space.choices]
-    options = jnp.asarray(np.stack(choices, axis=-1), dtype=jnp.int32)
+    options = jnp.asarray(_side_by_side(choices, len(place)), dtype=jnp.int32)
     invalid = np.flatnonzero(~np.asarray(is_valid(space, options)))
     if len(invalid):
         raise NmjaxError(f"Row {invalid[0] + 1} is no valid architecture of {space.name!r}.")
     rows = np.asarray(canonicalise(space, options))
+    numbers = [_real(table[named[real.name]], real) for real in space.reals]
+    reals = _side_by_side(numbers, len(place))
     values = {name: _numbers(table[named[name]], name) for name in metrics}
     told = np.stack([_numbers(table[c], c) for c in context], -1) if context else None
     members = [np.flatnonzero(place == index) for index in range(len(label))]
@@ -121,6 +121,7 @@ def _history_of(
         [rows[member] for member in members],
         [{name: column[member] for name, column in values.items()} for member in members],
         None if told is None else _one_each(told, members, label),
+        reals=[reals[member] for member in members],
     )
     return history, label
 
@@ -139,7 +140,7 @@ def write_history(
     Args:
       path: the file.
       history: padding is left out.
-      space: of its architectures; without real-valued choices.
+      space: of its architectures.
       tasks: T names.
       task: the column that names the task.
       context: K names of columns for the context.
@@ -165,15 +166,16 @@ def history_to_frame(
     """
     import pyarrow as pa
 
-    check_discrete(space)
-    mask = np.asarray(history.mask)
+    mask, reals = np.asarray(history.mask), np.asarray(history.reals)
     rows, told = np.asarray(history.architecture), np.asarray(history.context)
-    if (len(tasks), len(context)) != told.shape or rows.shape[-1] != space.num_choices:
+    came = len(tasks), len(context), space.num_choices, space.num_reals
+    expected = *told.shape, rows.shape[-1], reals.shape[-1]
+    if came != expected:
         raise NmjaxError(
-            f"{len(tasks)} task names, {len(context)} context names and {space.num_choices} "
-            f"choices came, expected {len(mask)}, {told.shape[1]} and {rows.shape[-1]}."
+            f"Got {came} task names, context names, choices and real-valued choices, expected "
+            f"{expected}."
         )
-    names = [task, *(c.name for c in space.choices), *history.metrics, *context]
+    names = [task, *space.names, *history.metrics, *context]
     if len(set(names)) < len(names):
         raise NmjaxError(f"Columns {names} repeat a name: give task and context other ones.")
     index = np.nonzero(mask)[0]
@@ -181,20 +183,13 @@ def history_to_frame(
     table: dict[str, Any] = {task: [tasks[i] for i in index.tolist()]}
     for place, choice in enumerate(space.choices):
         table[choice.name] = [choice.options[option] for option in kept[:, place]]
+    for place, real in enumerate(space.reals):
+        table[real.name] = reals[mask][:, place]
     for name, values in history.metrics.items():
         table[name] = np.asarray(values)[mask]
     for place, name in enumerate(context):
         table[name] = told[index, place]
     return pa.table(table)
-
-
-def check_discrete(space: Space) -> None:
-    """Raises an NmjaxError where `space` has real-valued choices, which no `History` holds."""
-    if space.reals:
-        raise NmjaxError(
-            f"Space {space.name!r} has real-valued choices, and a History holds options only: "
-            "make them choices with numeric options."
-        )
 
 
 def _columns(table: Any, source: str, wanted: list[str]) -> dict[str, list[Any]]:
@@ -238,6 +233,23 @@ def _option(value: Any, choice: Choice) -> int:
         for option in choice.options
     ]
     return next(compress(range(len(same)), same), -1)
+
+
+def _real(column: list[Any], real: Real) -> np.ndarray:
+    values = np.array([_parsed(value) for value in column])
+    alone = Space(real.name, (), (real,))
+    wrong = np.flatnonzero(~within_bounds(alone, values[:, None]))
+    if len(wrong):
+        raise NmjaxError(
+            f"Row {wrong[0] + 1}: {real.name} is {column[wrong[0]]!r}, expected a number from "
+            f"{real.low} to {real.high}."
+        )
+    return values
+
+
+def _side_by_side(columns: list[np.ndarray], rows: int) -> np.ndarray:
+    """[M, ...] of columns [M]; there may be none."""
+    return np.stack(columns, axis=-1) if columns else np.zeros((rows, 0))
 
 
 def _numbers(column: list[Any], name: str) -> np.ndarray:

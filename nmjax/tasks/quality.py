@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, canonicalise, is_valid
+from nmjax.spaces import Space, canonicalise, is_valid, within_bounds
 from nmjax.types import History
 
 Kind = Literal[
@@ -61,7 +61,7 @@ def check_quality(
     """Everything in `history` to look at, task by task; changes nothing.
 
     Args:
-      history: its options may lie outside of `space`.
+      history: its choices may lie outside of `space`.
       space: of its architectures.
       tasks: T names, by default their numbers.
       min_evaluations: a task with fewer successful ones of valid architectures is "few".
@@ -74,6 +74,7 @@ def check_quality(
       NmjaxError: the history has other choices than `space`, or there are not T names.
     """
     mask, rows = np.asarray(history.mask), np.asarray(history.architecture)
+    reals = np.asarray(history.reals)
     names = [str(t) for t in range(len(mask))] if tasks is None else list(tasks)
     if rows.shape[-1] != space.num_choices or len(names) != len(mask):
         raise NmjaxError(
@@ -81,6 +82,8 @@ def check_quality(
             f"{space.num_choices} as in space {space.name!r} and {len(mask)}."
         )
     inside, rows = _valid(space, rows)
+    inside &= within_bounds(space, reals).all(-1)
+    rows = np.concatenate([rows, _bits(reals)], axis=-1)
     values = np.stack([np.asarray(column) for column in history.metrics.values()], axis=-1)
     known = mask & inside
     table = _Table(

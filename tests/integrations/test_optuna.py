@@ -6,7 +6,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.integrations import read_studies, write_studies
-from nmjax.spaces import Choice, Space
+from nmjax.spaces import Choice, Real, Space
 from nmjax.tasks import stack_tasks
 from nmjax.types import Metric
 
@@ -115,6 +115,18 @@ def test_histories_become_studies_and_come_back(optuna, storage):
         write_studies(
             storage, history, SPACE, tasks=("a", "b"), objectives=(ACCURACY,), context=("rows",)
         )
+
+
+def test_real_valued_choices_become_floats_and_come_back(optuna, storage):
+    space = Space("mixed", SPACE.choices[:1], (Real("lr", 1e-4, 0.1, "log"), Real("wd", 0.0, 1.0)))
+    reals = np.array([[1e-4, 0.0], [0.1, 1.0], [0.03, 0.3]])
+    history = stack_tasks([[[0], [1], [2]]], [{"acc": [1, 2, 3]}], reals=[reals], space=space)
+    write_studies(storage, history, space, tasks=("a",), objectives=(ACCURACY,))
+    trial = optuna.load_study(study_name="a", storage=storage).trials[1]
+    assert trial.params == {"op": "skip", "lr": 0.1, "wd": 1.0}
+    assert trial.distributions["lr"] == optuna.distributions.FloatDistribution(1e-4, 0.1, log=True)
+    found, _ = read_studies(storage, space, objectives=("acc",))
+    jax.tree.map(np.testing.assert_array_equal, found, history)
 
 
 def test_what_does_not_fit_is_told(optuna, storage):

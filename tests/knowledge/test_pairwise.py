@@ -6,7 +6,9 @@ from scipy import stats
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import function_similarity, pairwise_similarity
+from nmjax.knowledge.pairwise import _draw_pool
 from nmjax.predictors import default_kernel
+from nmjax.spaces import Choice, Real, Space
 from nmjax.tasks import select_tasks
 from tests.related import METRIC, SPACE, related_history, related_tasks
 
@@ -29,6 +31,13 @@ def with_empty_tasks():
     history = select_tasks(related_history(), np.array([*range(6), 0, 0]))
     score = history.metrics["score"].at[6].set(jnp.nan).at[7].set(1.0)
     return history._replace(metrics={"score": score})
+
+
+def test_real_valued_choices_are_drawn_too():
+    space = Space("mixed", [Choice("a", "xyz")], [Real("x", 0.1, 4.0, "log")])
+    options, position = np.split(np.asarray(_draw_pool(jax.random.key(0), space)), [3], axis=-1)
+    assert (options.sum(-1) == 1).all()
+    assert stats.kstest(position[:, 0], stats.uniform(-1, 2).cdf).pvalue > 0.01
 
 
 @pytest.mark.slow

@@ -87,6 +87,31 @@ def test_histories_come_back(store, space, history):
         assert count_evaluations(opened) == {"b": 36, "e": 20}
 
 
+@pytest.mark.parametrize("choices", [(), SPACE.choices])
+def test_real_valued_choices_come_back(place, choices):
+    space = Space("mixed", choices, (Real("rate", 1e-4, 0.1, "log"), Real("decay", 0.0, 1.0)))
+    store = create_store(f"{place}/past", space, metrics=("acc",), context=("rows",))
+    tables = [np.array([[1e-4, 0], [0.1, 1]]), np.array([[0.05, 1 / 3]])]
+    history = stack_tasks(
+        [np.ones((len(table), len(choices)), int) for table in tables],
+        [{"acc": np.arange(len(table))} for table in tables],
+        [[7], [8]],
+        reals=tables,
+        space=space,
+    )
+    append_history(store, history, ("a", "b"))
+    opened = open_store(store.folder)
+    assert opened.space == space
+    found, _ = load_history(opened)
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+    (_, batch), *_ = iter_batches(opened, batch_size=3)
+    np.testing.assert_array_equal(batch.reals[0, :2], history.reals[0])
+    with pytest.raises(NmjaxError, match=r"'decay' is 2\.0"):
+        append_evaluations(
+            store, "b", np.ones((1, len(choices)), int), {"acc": [1]}, [8], reals=[[0.1, 2.0]]
+        )
+
+
 def test_appends_follow_one_another(store):
     for number in range(12):
         append_evaluations(store, "t", [[0, 1, 2, 0]] * 2, {"time": [1, 2], "acc": [number, 0.5]})
@@ -284,9 +309,9 @@ def test_stores_of_something_else_are_refused(place, store, space):
         create_store(f"{place}/new", space, metrics=("op",))
     with pytest.raises(NmjaxError, match="at least one metric"):
         create_store(f"{place}/new", space, metrics=())
-    reals = Space("mixed", space.choices, (Real("momentum", 0.0, 1.0),))
-    with pytest.raises(NmjaxError, match="real-valued"):
-        create_store(f"{place}/new", reals, metrics=("acc",))
+    mixed = Space(space.name, space.choices, (Real("momentum", 0.0, 1.0),))
+    with pytest.raises(NmjaxError, match="'momentum'"):
+        open_store(store.folder, mixed)
     assert create_store(store.folder, space, metrics=store.metrics) == store
     assert files_in(place)[2] == ["past/manifest.json"]
     with pytest.raises(NmjaxError, match="No task"):

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Real, Space, get_space, parse, sample
+from nmjax.spaces import Choice, Real, Space, get_space, parse, sample
 from nmjax.tasks import (
     history_from_frame,
     history_to_frame,
+    make_history,
     read_history,
     sample_history,
     stack_tasks,
@@ -35,6 +36,23 @@ def test_histories_come_back_from_files(path, space, suite):
     assert tasks == ("b", "e")
     assert np.isnan(found.metrics["acc"][0]).any()
     jax.tree.map(np.testing.assert_array_equal, found, history)
+
+
+@pytest.mark.parametrize("choices", [(), (Choice("op", ("gat", "skip")),)])
+def test_real_valued_choices_come_back_and_are_checked(path, choices):
+    space = Space("mixed", choices, (Real("rate", 1e-4, 0.1, "log"), Real("decay", 0.0, 1.0)))
+    history = make_history(
+        np.ones((2, 2, len(choices)), int),
+        {"acc": [[1, 2], [3, 4]]},
+        reals=np.array([[[1e-4, 0], [0.1, 1]], [[3e-3, 0.7], [0.05, 1 / 3]]]),
+        space=space,
+    )
+    write_history(path, history, space, tasks=("a", "b"))
+    found, _ = read_history(path, space, metrics=("acc",))
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+    low = Space("low", choices, (space.reals[0], Real("decay", 0.0, 0.5)))
+    with pytest.raises(NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"):
+        read_history(path, low, metrics=("acc",))
 
 
 def test_isomorphic_architectures_come_back_as_one(path):
@@ -127,9 +145,6 @@ def test_other_files_columns_and_spaces_are_refused(tmp_path, space, suite):
         read_history(tmp_path / "absent.parquet", space, metrics=("acc",))
     with pytest.raises(NmjaxError, match="Unknown choice or metric 'opp'"):
         read_history(tmp_path / "past.csv", space, metrics=("acc",), columns={"opp": "x"})
-    mixed = Space("mixed", space.choices, (Real("momentum", 0.0, 1.0),))
-    with pytest.raises(NmjaxError, match="real-valued"):
-        read_history(tmp_path / "past.csv", mixed, metrics=("acc",))
     history = sample_history(jax.random.key(0), suite, ("a",), 2)
     for names in ({"tasks": ("a", "b")}, {"tasks": ("a",), "task": "op"}):
         with pytest.raises(NmjaxError, match=r"expected|repeat"):

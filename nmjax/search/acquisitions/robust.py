@@ -23,13 +23,18 @@ def robust(acquire: Acquisition, *, weight: float = 0.5) -> Acquisition:
         ones.
 
     Raises:
-      NmjaxError: the weight is outside [0, 1].
+      NmjaxError: the weight is outside [0, 1]; of the acquisition, there are real-valued choices.
     """
     if not 0 <= weight <= 1:
         raise NmjaxError(f"Got weight={weight}, expected a share in [0, 1]: give for instance 0.5.")
 
     def robust_acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         near = context.neighbours
+        if near is None:
+            raise NmjaxError(
+                "Got real-valued choices, which have no neighbours, for a robust acquisition; make "
+                "them ordinal choices, or use another acquisition."
+            )
 
         def smooth(values: Array) -> Array:
             return robust_score(near, values, jnp.asarray(weight, values.dtype))

@@ -10,7 +10,7 @@ from nmjax.errors import NmjaxError
 from nmjax.meta.learner import descend
 from nmjax.predictors import get_warp
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.problem import Problem
+from nmjax.search.problem import Problem, known_neighbours
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -119,7 +119,8 @@ def bananas_search(
         train_key, change_key, draw_key, rest_key = jax.random.split(key, 4)
         score = jnp.nan_to_num(record.score, nan=-jnp.inf)
         best, position = jax.lax.top_k(score, min(parents, len(score)))
-        changed = mutations(change_key, record.row[position], problem.neighbours, number=candidates)
+        family = known_neighbours(problem)
+        changed = mutations(change_key, record.row[position], family, number=candidates)
         wanted = enough(changed, jnp.isfinite(best), record.evaluated, number=candidates)
 
         x, y = _paths(problem), apply_warp(record.score)
@@ -248,6 +249,6 @@ def _paths(problem: Problem) -> Array:
     if problem.paths is None:
         raise NmjaxError(
             "Got a problem without the paths that the networks are trained on; make it by "
-            "make_problem."
+            "make_problem, of discrete choices."
         )
     return problem.paths.astype(problem.score.dtype)

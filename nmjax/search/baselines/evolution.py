@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.problem import Problem
+from nmjax.search.problem import Problem, known_neighbours
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -89,7 +89,7 @@ def regularised_evolution(
         tournament_key, mutation_key = jax.random.split(key)
         entrants = jax.random.choice(tournament_key, members, (tournament_size,), replace=False)
         parent = entrants[jnp.argmax(state.fitness[entrants])]
-        family = problem.neighbours[parent]
+        family = known_neighbours(problem)[parent]
         weights = (family != parent).astype(state.fitness.dtype)
         return jax.random.choice(mutation_key, family, p=weights / jnp.sum(weights))
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.problem import Problem
+from nmjax.search.problem import Problem, known_neighbours
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -54,7 +54,7 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
 
     def suggest(state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:
         del hyper
-        evaluated, family = state.record.evaluated, problem.neighbours[state.position]
+        evaluated, family = state.record.evaluated, known_neighbours(problem)[state.position]
         step_key = jax.random.fold_in(state.key, state.record.step)
         neighbour_key, restart_key = jax.random.split(step_key)
         neighbour = family[fresh(neighbour_key, evaluated[family])]
@@ -66,7 +66,8 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
         active = can_go_on(state.record, hyper.budget)
         start = jnp.where(_looking(state, problem), state.position, index).astype(jnp.int32)
         record = append(state.record, index, score, active)
-        position = jnp.where(active, climb(start, record, problem.neighbours), state.position)
+        found = climb(start, record, known_neighbours(problem))
+        position = jnp.where(active, found, state.position)
         return LocalState(state.key, record, position), model_free_info(index, score, active)
 
     return make_algorithm(init, suggest, observe)
@@ -100,4 +101,5 @@ def climb(position: Array, record: Record, neighbours: Array) -> Array:
 def _looking(state: LocalState, problem: Problem) -> Array:
     """Whether bool[] the neighbours of the position are still being evaluated."""
     evaluated = state.record.evaluated
-    return evaluated[state.position] & ~jnp.all(evaluated[problem.neighbours[state.position]])
+    family = known_neighbours(problem)[state.position]
+    return evaluated[state.position] & ~jnp.all(evaluated[family])

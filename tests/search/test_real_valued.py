@@ -1,0 +1,190 @@
+"""Spaces of real-valued choices, alone or beside discrete ones: learned from, and searched."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from nmjax import spaces
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import (
+    LearnConfig,
+    MetaKnowledge,
+    join_histories,
+    learn_from_history,
+    map_history,
+    predicted_history,
+    update,
+    with_capacity,
+)
+from nmjax.search import (
+    Problem,
+    bayesian_search,
+    default_hyper,
+    gp_search,
+    local_search,
+    make_problem,
+    regularised_evolution,
+    robust,
+    search_lanes,
+    without_transfer,
+)
+from nmjax.search.acquisitions import log_expected_improvement
+from nmjax.spaces import Choice, Real, Space
+from nmjax.tasks import check_quality, encode_history, make_history, select_tasks
+from nmjax.types import History, Metric
+
+REALS = (Real("rate", 1e-4, 1.0, "log"), Real("decay", 0.0, 2.0))
+SPACES = {
+    "real": Space("real", (), REALS),
+    "mixed": Space("mixed", (Choice("op", "abc"), Choice("act", "xy")), REALS),
+}
+METRIC = Metric("score", "1")
+SOURCES, ROWS, POOL, BUDGET = 5, 40, 60, 12
+CONFIG = LearnConfig(
+    kernel_rows=ROWS,
+    kernel_steps=40,
+    meta_steps=20,
+    evaluate_every=10,
+    patience=2,
+    support=8,
+    query=16,
+    rehearsal_size=16,
+    prior_steps=60,
+)
+
+
+def draw(rng, space, shape):
+    """Architectures, real-valued choices, and where these are on their scales."""
+    options = [rng.integers(0, count, shape) for count in space.num_options]
+    architecture = np.stack(options, -1) if options else np.zeros((*shape, 0), int)
+    position = rng.uniform(-1, 1, (*shape, 2))
+    return architecture, np.asarray(spaces.from_scale(space, position)), position
+
+
+def score_of(task, architecture, position):
+    """Peaks that are near one another, and options that are worth the same to all tasks."""
+    peak = np.array([0.3, -0.2]) + 0.1 * np.array([np.cos(task), np.sin(task)])
+    return -np.square(position - peak).sum(-1) + 0.2 * (architecture == 0).sum(-1)
+
+
+class Played(NamedTuple):
+    """What was learned without the last past task, and a pool of one that is none of the past."""
+
+    history: History
+    knowledge: MetaKnowledge
+    reals: np.ndarray
+    score: np.ndarray
+    problem: Problem
+
+
+@pytest.fixture(scope="module")
+def played():
+    rng, space = np.random.default_rng(0), SPACES["real"]
+    architecture, reals, position = draw(rng, space, (SOURCES, ROWS))
+    tasks = zip(range(SOURCES), architecture, position, strict=True)
+    metrics = {METRIC.name: np.stack([score_of(*task) for task in tasks])}
+    history = make_history(architecture, metrics, reals=reals, space=space)
+    past, validation = select_tasks(history, np.arange(SOURCES - 1)), [False, False, False, True]
+    knowledge, _ = learn_from_history(
+        jax.random.key(0), past, METRIC, validation, space=space, config=CONFIG
+    )
+    pool, reals, position = draw(rng, space, (POOL,))
+    score = score_of(SOURCES, pool, position)
+    problem = make_problem(space, pool, score, knowledge, reals=reals)
+    return Played(history, knowledge, reals, score, problem)
+
+
+@pytest.mark.slow
+def test_the_past_is_learned(played):
+    nothing = np.zeros((POOL, 0), int)
+    history, metric = predicted_history(
+        played.knowledge, nothing, space=SPACES["real"], reals=played.reals
+    )
+    np.testing.assert_allclose(history.reals[1], played.reals, rtol=1e-6)
+    for predicted in np.asarray(history.metrics[metric.name]):
+        assert stats.spearmanr(predicted, played.score)[0] > 0.9
+
+
+@pytest.mark.slow
+def test_a_task_is_added(played):
+    room = with_capacity(played.knowledge, SOURCES)
+    last = select_tasks(played.history, np.array([SOURCES - 1]))
+    space = SPACES["real"]
+    grown = update(jax.random.key(1), room, last, METRIC, space=space, rehearsal_size=16)
+    nothing = np.zeros((POOL, 0), int)
+    problem = make_problem(space, nothing, played.score, grown, reals=played.reals)
+    assert stats.spearmanr(problem.pool.features[:, SOURCES], played.score)[0] > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "of"),
+    [
+        (bayesian_search, lambda problem: problem),
+        (bayesian_search, without_transfer),
+        (gp_search, without_transfer),
+    ],
+)
+def test_searches_find_the_best(played, make, of):
+    algorithm, hyper = make(capacity=BUDGET), default_hyper(BUDGET)
+    keys, problem = jax.random.split(jax.random.key(2), 4), of(played.problem)
+    _, trace = search_lanes(keys, problem, hyper, algorithm=algorithm, length=BUDGET)
+    rows = np.asarray(trace.row)
+    assert all(len(set(lane)) == BUDGET for lane in rows.tolist())
+    np.testing.assert_allclose(trace.score, played.score[rows], rtol=1e-6)
+    regret = played.score.max() - played.score[rows].max(axis=-1)
+    assert np.mean(regret) < 0.1 * (played.score.max() - np.median(played.score))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        local_search(capacity=BUDGET),
+        regularised_evolution(capacity=BUDGET, population_size=2, tournament_size=1),
+        bayesian_search(capacity=BUDGET, acquisition=robust(log_expected_improvement())),
+    ],
+)
+def test_searches_by_neighbours_refuse(played, algorithm):
+    keys = jax.random.split(jax.random.key(0), 2)
+    with pytest.raises(NmjaxError, match="no neighbours"):
+        search_lanes(keys, played.problem, default_hyper(4), algorithm=algorithm, length=4)
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_what_knows_options_only_refuses(space):
+    one = jnp.zeros((1, space.num_choices), jnp.int32)
+    history = make_history(np.zeros((1, 1, space.num_choices), int), {"a": [[1]]}, reals=[[[1, 1]]])
+    for refusing in (
+        lambda: spaces.neighbours(space, one),
+        lambda: spaces.mutate(jax.random.key(0), space, one),
+        lambda: spaces.pool_rows(space, one, one),
+        lambda: spaces.enumerate_architectures(space),
+        lambda: map_history(history, space, space),
+    ):
+        with pytest.raises(NmjaxError, match=r"real-valued choices \['rate', 'decay'\]"):
+            refusing()
+
+
+@pytest.mark.parametrize(
+    "reals", [None, np.ones((3, 1)), np.ones((2, 2)), np.full((3, 2), 1.5), np.full((3, 2), np.nan)]
+)
+def test_pools_are_checked(reals):
+    with pytest.raises(NmjaxError, match=r"give reals=float32\[N, 2\], each within its bounds"):
+        make_problem(SPACES["real"], np.zeros((3, 0), int), None, None, reals=reals)
+
+
+def test_histories_are_checked_and_joined():
+    space = SPACES["mixed"]
+    reals = np.array([[[0.1, 1], [0.1, 1], [0.1, 0.5], [2, 1]]])
+    history = make_history(np.zeros((1, 4, 2), int), {"score": [[1, 1, 1, 1]]}, reals=reals)
+    found = {finding.kind: finding.rows.tolist() for finding in check_quality(history, space)}
+    assert found["outside"] == [3]
+    assert found["duplicate"] == [1]
+    joined, _ = join_histories([(history, METRIC), (history, METRIC)])
+    np.testing.assert_array_equal(joined.reals, np.repeat(history.reals, 2, axis=0))
+    assert encode_history(space, joined).shape == (2, 4, 7)
