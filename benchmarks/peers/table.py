@@ -46,7 +46,9 @@ def suite_rows(suite: Suite) -> list[tuple[str, ...]]:
         best = np.minimum.accumulate(evaluated, axis=-1).mean((0, 1))
         found = [f"{best[step - 1]:.2f}" for step in STEPS]
         repeated = f"{100 * record.repeated / record.suggestions:.0f}%"
-        seconds = f"{record.cpu_seconds:.2g}"
+        seconds = (
+            f"{record.cpu_seconds:#.2g}" if record.cpu_seconds < 10 else f"{record.cpu_seconds:.0f}"
+        )
         rows.append(("", f"`{name}`", str(record.seeds), *found, repeated, seconds))
     return rows
 
