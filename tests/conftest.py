@@ -22,13 +22,16 @@ def pytest_configure(config):
         jax.config.update("jax_disable_most_optimizations", True)
 
 
-@pytest.fixture
-def unoptimised():
-    """Programs that are compiled fast, for a slow test that runs each of many but once."""
+def _unoptimised():
+    """Programs that are compiled fast, for slow tests that run each of many but once."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
+
+
+unoptimised = pytest.fixture(_unoptimised)
+unoptimised_module = pytest.fixture(_unoptimised, scope="module")
 
 
 @pytest.fixture

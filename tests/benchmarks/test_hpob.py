@@ -67,7 +67,7 @@ def write_folder(folder):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def ran(tmp_path_factory, unoptimised_module):
     """The folder, the result, and what each search evaluated as ((space, dataset), rows)."""
     folder = tmp_path_factory.mktemp("hpob")
     write_folder(folder)

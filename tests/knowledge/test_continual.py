@@ -16,7 +16,7 @@ from nmjax.knowledge.continual import _append_all
 from nmjax.knowledge.rehearsal import log_evidence, rehearse
 from nmjax.predictors import PoolPrior, init_pool
 from nmjax.spaces import encode
-from nmjax.tasks import select_tasks
+from nmjax.tasks import encode_history, select_tasks
 from tests.related import (
     CONFIG,
     METRIC,
@@ -151,6 +151,7 @@ def test_shorter_tasks_fit_in():
     history = tasks(2)
     short = history._replace(
         architecture=history.architecture[:, :40],
+        reals=history.reals[:, :40],
         metrics={"score": history.metrics["score"][:, :40]},
         mask=history.mask[:, :40],
     )
@@ -176,11 +177,12 @@ def test_shorter_tasks_fit_in():
 def test_nothing_waits_for_ever():
     history = tasks(2)
 
-    def program(knowledge, architecture, score):
+    def program(knowledge, architecture, encoding, score):
         return _append_all(
             jax.random.key(0),
             knowledge,
             architecture,
+            encoding,
             score,
             space=SPACE,
             size=SIZE,
@@ -188,7 +190,9 @@ def test_nothing_waits_for_ever():
         )
 
     start = with_capacity(plain_knowledge(2), CAPACITY)
-    assert not concurrent_algebra(program, start, history.architecture, history.metrics["score"])
+    encoding = encode_history(SPACE, history)
+    arguments = start, history.architecture, encoding, history.metrics["score"]
+    assert not concurrent_algebra(program, *arguments)
 
 
 @pytest.mark.slow

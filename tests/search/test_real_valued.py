@@ -82,7 +82,7 @@ class Played(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def played():
+def played(unoptimised_module):
     rng, space = np.random.default_rng(0), SPACES["real"]
     architecture, reals, position = draw(rng, space, (SOURCES, ROWS))
     tasks = zip(range(SOURCES), architecture, position, strict=True)
