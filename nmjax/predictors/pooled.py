@@ -131,9 +131,11 @@ def observe_pool(
     row = index[newest]
     features = jnp.where(counts[:, None], pool.features[index], 0)
 
-    fresh = unit_matern(pool.position[row][None, :], pool.position)[0]
+    fresh = unit_matern(pool.position, pool.position[row][None, :])[:, 0]
     kernel = state.kernel.at[newest].set(jnp.where(is_new, fresh, state.kernel[newest]))
-    cross = prior.amplitude[:, None] * kernel[:, row][None, :]
+    # Without it XLA grows the kernel once for each reader, each time in a copy of all of it.
+    kernel = jax.lax.optimization_barrier(kernel)
+    cross = prior.amplitude[:, None] * fresh[index][None, :]
     cross = cross + (prior.variance * pool.features[row][None, :]) @ features.T
     cross = jnp.where((counts & ~is_newest)[None, :], cross, 0)
     spread = jnp.sqrt(state.variance[:, row] + prior.noise)[:, None]
@@ -149,7 +151,8 @@ def observe_pool(
     over_features = prior.variance[None] * (over_rows @ features)
     over_features = over_features.at[0].add(prior.mean)
     over_kernel = prior.amplitude[None, :, None] * over_rows
-    mean, gain = over_kernel @ kernel + over_features @ pool.features.T
+    by_features = pool.features @ over_features.reshape(-1, pool.features.shape[1]).T
+    mean, gain = over_kernel @ kernel + by_features.T.reshape(2, len(prior.noise), -1)
 
     number = jnp.sum(counts).astype(score.dtype)
     shape = prior.shape + 0.5 * number

@@ -77,6 +77,19 @@ def test_a_broken_promise_is_found(promise, message, problem, hyper):
         check_search(broken_search(promise), problem, hyper)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(jax.__version_info__ < (0, 12), reason="XLA drops the barrier, then fuses")
+def test_a_step_copies_no_kernel(problem, hyper):
+    algorithm = bayesian_search(capacity=12)
+    state = jax.vmap(lambda key: algorithm.init(key, problem, hyper))(jax.random.key(0)[None])
+    lanes = jax.vmap(lambda s, p: run(s, p, hyper, algorithm=algorithm, length=5), (0, None))
+    program = jax.jit(lanes, donate_argnums=0).lower(state, problem).compile().as_text()
+    kernel = f" = f32[1,12,{problem.score.size}]"
+    made = [line for line in program.splitlines() if kernel in line]
+    assert any("dynamic-update-slice" in line for line in made)
+    assert not [line for line in made if " copy(" in line]
+
+
 def test_the_whole_pool_can_be_evaluated(problem):
     algorithm = bayesian_search(capacity=80)
     hyper = default_hyper(80)
