@@ -6,7 +6,13 @@ import jax
 
 from nmjax.errors import unknown_name
 from nmjax.experiments.histories import HISTORIES
-from nmjax.experiments.leave_one_out import Prepared, past_keys, prepare, seed_keys
+from nmjax.experiments.leave_one_out import (
+    PastKeys,
+    Prepared,
+    past_keys,
+    prepare,
+    seed_keys,
+)
 from nmjax.tasks import Split, Suite, leave_family_out, leave_one_out, sample_history
 from nmjax.types import Array, History
 
@@ -48,7 +54,8 @@ def prepare_lane(
     key, draw = lane_key(suite, task, seed), HISTORIES[history]
     split = SPLITTERS[leave](suite, task)
     prepared = prepare(key, suite, split, history_size=history_size, draw=draw)
-    return prepared, seed_keys(jax.random.fold_in(key, 1), 1)
+    # JAX makes `split(key, n)[i]` and `fold_in(key, i)` the same key, and `prepare` has split it.
+    return prepared, seed_keys(jax.random.fold_in(key, len(PastKeys._fields)), 1)
 
 
 def lane_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], History]:
@@ -63,10 +70,5 @@ def lane_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], H
 
 
 def lane_key(suite: Suite, task: str, seed: int) -> Array:
-    """The key of all that is random in one seed's search of a task.
-
-    `prepare` splits it and `prepare_lane` folds 1 into it, which JAX makes the same key: a search's
-    first uniform rows are those that begin the past of the suite's first task. They say nothing of
-    the target, and all stored searches are so.
-    """
+    """The key of all that is random in one seed's search of a task."""
     return jax.random.fold_in(jax.random.key(seed), suite.tasks.index(task))
