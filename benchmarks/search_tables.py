@@ -178,7 +178,8 @@ def deciding() -> str:
     rows = []
     for row in result.rows:
         times = (row.get(name) for name in (*columns, "cpu_seconds_to_learn"))
-        cells = ("" if seconds is None else tables.number(seconds) for seconds in times)
+        cells = ["" if seconds is None else tables.number(seconds) for seconds in times]
+        cells[0] = ">" * row.get("is_least", False) + cells[0]
         regret = tables.number(row["regret"]) if "regret" in row else ""
         rows.append((row["method"], *cells, regret))
     header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")

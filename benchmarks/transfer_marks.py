@@ -26,10 +26,14 @@ def marks(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Mark]:
     without = [name for name, method in found.items() if not method.transfer]
     others = [n for n, method in found.items() if method.transfer and method.kind != "ours"]
     made = []
-    if without and suite.name in BEST_WITHOUT:
-        best = best_of(regret, without)
-        what = f"{best}, the best without transfer,"
-        made.append(_reach(suite, what, regret[OURS], regret[best], BEST_WITHOUT[suite.name]))
+    if suite.name in BEST_WITHOUT:
+        unaware = [name for name in without if found[name].kind != "ours"]
+        rivals = {"without transfer": without, "that knows nothing of the past": unaware}
+        for which, names in rivals.items():
+            if names:
+                best, most = best_of(regret, names), BEST_WITHOUT[suite.name]
+                what = f"{best}, the best {which},"
+                made.append(_reach(suite, what, regret[OURS], regret[best], most))
     if suite.name == "nas-bench-graph":
         known = [name for name in ("evolution", "random") if name in found]
         made += [_reach(suite, name, regret[OURS], regret[name], 33) for name in known]

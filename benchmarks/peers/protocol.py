@@ -43,6 +43,10 @@ _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFi
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
 
+class PeerTimeoutError(NmjaxError):
+    """A peer did not end in the time that it was given."""
+
+
 @dataclasses.dataclass(frozen=True)
 class PeerRecord:
     """What is known of a peer's trajectories.
@@ -96,6 +100,7 @@ def run_peer(
     budget: int,
     python: str | Path | None = None,
     results: str | Path = RESULTS,
+    timeout: float | None = None,
 ) -> Path:
     """Run a peer on every task and write its trajectories.
 
@@ -113,11 +118,13 @@ def run_peer(
       python: an interpreter that has the peer; by default that of a virtual environment in
         `.venvs`, made here with what the peer's `REQUIREMENTS` pin.
       results: the folder to write to.
+      timeout: seconds after which the peer is stopped; what it had finished by then is kept.
 
     Returns:
       The path of the `.npz`.
 
     Raises:
+      PeerTimeoutError: the peer was stopped.
       NmjaxError: an unknown peer, sizes that do not fit, or the peer or its installation failed.
     """
     if name not in PEERS:
@@ -131,13 +138,13 @@ def run_peer(
     transfer = variant in importlib.import_module(f"benchmarks.peers.{module}").TRANSFER
     python = make_environment(module) if python is None else python
     path = Path(results).absolute() / f"{name}_{suite.name}.npz"
-    kept = path.parent / ".searches" / path.stem
+    kept = finished_searches(name, suite, results=results)
     with tempfile.TemporaryDirectory() as folder:
         tasks = export_tasks(suite, folder, seeds=seeds, transfer=transfer)
         out = Path(folder) / "out.npz"
         arguments = {"tasks": tasks, "kept": kept, "out": out, "seeds": seeds, "budget": budget}
         command = [str(python), "-m", f"benchmarks.peers.{module}", f"--variant={variant}"]
-        _call([*command, *(f"--{key}={value}" for key, value in arguments.items())])
+        _call([*command, *(f"--{key}={value}" for key, value in arguments.items())], timeout)
         with np.load(out, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     told: dict[str, Any] = {
@@ -160,6 +167,11 @@ def run_peer(
     np.savez_compressed(path, **arrays)
     path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n")
     return path
+
+
+def finished_searches(name: str, suite: Suite, *, results: str | Path = RESULTS) -> Path:
+    """The folder in which `run_peer` keeps each search as it ends, an `.npz` a task and seed."""
+    return Path(results).absolute() / ".searches" / f"{name}_{suite.name}"
 
 
 def read_trajectories(
@@ -237,14 +249,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _call(command: Sequence[str]) -> None:
+def _call(command: Sequence[str], timeout: float | None = None) -> None:
     """Run a program in the checkout."""
+    name = " ".join(command[:4])
     try:
-        status = subprocess.run(command, cwd=CHECKOUT, env=one_thread()).returncode
+        status = subprocess.run(command, cwd=CHECKOUT, env=one_thread(), timeout=timeout).returncode
+    except subprocess.TimeoutExpired as error:
+        raise PeerTimeoutError(f"{name} did not end in {timeout} s: give it more time.") from error
     except OSError as error:
         raise NmjaxError(f"{command[0]} cannot be run ({error}): name another one.") from error
     if status:
-        raise NmjaxError(f"{' '.join(command[:4])} ended with {status}: see what it said above.")
+        raise NmjaxError(f"{name} ended with {status}: see what it said above.")
 
 
 def _check(indices: np.ndarray, record: PeerRecord, suite: Suite) -> None:

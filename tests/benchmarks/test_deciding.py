@@ -1,9 +1,15 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from benchmarks import deciding, search_tables
+from benchmarks.peers import protocol
 from nmjax.experiments import Result, provenance, write_result
 from nmjax.experiments.trajectories import Trajectories
+
+OTHER = "openbox"
 
 
 def rows_of(seconds):
@@ -36,3 +42,36 @@ def test_marks_are_ratios_to_transfer(related, monkeypatch, tmp_path):
     result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows))
     write_result(tmp_path / "deciding.json", result)
     assert "| optuna_gp | 20.000 |  |  |  | " in search_tables.deciding()
+
+
+def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, tmp_path):
+    def endless(command, **more):
+        return subprocess_run([sys.executable, "-c", "while True: pass"], **more)
+
+    subprocess_run = subprocess.run
+    monkeypatch.setattr(deciding, "make_environment", lambda module: sys.executable)
+    monkeypatch.setattr(protocol, "make_environment", lambda module: sys.executable)
+    monkeypatch.setattr(protocol.subprocess, "run", endless)
+    row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=0.5)
+    assert row["is_least"]
+    assert row["cpu_seconds"] > 0
+    (mark, *_) = deciding.marks(
+        "related", [{"method": "transfer", "cpu_seconds": 1e-3}, row | {"method": "openbox-rgpe"}]
+    )
+    assert "the least it can be" in mark.name
+    assert mark.value == pytest.approx(1000 * row["cpu_seconds"])
+
+
+def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):
+    def stopped(name, suite, *, results, **more):
+        folder = protocol.finished_searches(name, suite, results=results)
+        folder.mkdir(parents=True)
+        for task, seconds in enumerate((3.0, 5.0)):
+            np.savez(folder / f"{task}_0_ab.npz", cpu_seconds=np.float32(seconds))
+        np.savez(folder / "2_0_ab.unfinished.npz", cpu_seconds=np.float32(99))
+        raise protocol.PeerTimeoutError("stopped")
+
+    monkeypatch.setattr(deciding, "make_environment", lambda module: None)
+    monkeypatch.setattr(deciding, "run_peer", stopped)
+    row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=1.0)
+    assert (row["cpu_seconds"], row["searches"], row["is_least"]) == (4.0, 2, False)
