@@ -28,7 +28,7 @@ def sample_pool(
     """
     prior_key, noise_key = jax.random.split(key)
     unit = jnp.sqrt(scale(state))[:, None]
-    draw = sample_pool_prior(prior_key, prior, pool, unit)
+    (draw,) = sample_pool_prior(prior_key, prior, pool, unit)
     noise = jax.random.normal(noise_key, state.white.shape, draw.dtype)
     noise = noise * unit * jnp.sqrt(prior.noise)[:, None]
     residual = jnp.where(jnp.isnan(score)[None, :], 0, score[None, :] - draw[:, index] - noise)
@@ -38,20 +38,24 @@ def sample_pool(
     return draw + correction + over_features @ pool.features.T
 
 
-def sample_pool_prior(key: Array, prior: PoolPrior, pool: Pool, spread: Array) -> Array:
-    """One joint draw of each prior over the pool, float[K, N].
+def sample_pool_prior(
+    key: Array, prior: PoolPrior, pool: Pool, spread: Array, *, draws: int = 1
+) -> Array:
+    """Joint draws of each prior over the pool, float[draws, K, N].
 
     Args:
       key: of the draws.
       prior: K of them.
       pool: what they are over.
       spread: float[K, 1], standard deviations as a multiple of those at s2 = 1.
+      draws: how many; all are of the same random features.
     """
     basis_key, process_key, weight_key = jax.random.split(key, 3)
     basis = spectral_features(basis_key, pool.position)
-    components = prior.noise.shape[0]
-    process = jax.random.normal(process_key, (components, basis.shape[-1]), basis.dtype)
-    standard = jax.random.normal(weight_key, prior.mean.shape, basis.dtype)
-    weights = prior.mean + spread * jnp.sqrt(prior.variance) * standard
-    process = spread * jnp.sqrt(prior.amplitude)[:, None] * process
+    components, size = prior.mean.shape
+    shape = (draws, components, basis.shape[-1])
+    process = jax.random.normal(process_key, shape, basis.dtype)
+    standard = jax.random.normal(weight_key, (draws, components, size), basis.dtype)
+    weights = prior.mean[None] + (spread * jnp.sqrt(prior.variance))[None] * standard
+    process = (spread * jnp.sqrt(prior.amplitude)[:, None])[None] * process
     return weights @ pool.features.T + process @ basis.T

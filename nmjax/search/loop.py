@@ -17,7 +17,7 @@ from nmjax.search.acquisitions import log_expected_improvement
 from nmjax.search.belief import foresee, learn
 from nmjax.search.problem import Problem
 from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
-from nmjax.search.strategy import INITIAL, planned_next, select_initial_points
+from nmjax.search.strategy import INITIAL, plan_start, planned_next
 from nmjax.types import Acquisition, Array, PyTree, SearchPair
 
 
@@ -141,7 +141,7 @@ def bayesian_search(
         return SearchState(
             key,
             empty_record(problem.score, capacity=capacity),
-            select_initial_points(jax.random.fold_in(key, capacity), problem, hyper.initial_spread),
+            plan_start(jax.random.fold_in(key, capacity), problem, hyper.initial_spread),
             init_pool(problem.prior, problem.pool, capacity=capacity),
             problem.log_weights,
         )

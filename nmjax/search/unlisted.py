@@ -141,7 +141,7 @@ def space_search(
 
         def drawn(encoding: Array) -> Array:
             at = _as_pool(problem, pool_features(problem.knowledge, encoding).pool)
-            return sample_from_prior(jax.random.clone(draw_key), at, hyper.initial_spread)[0]
+            return sample_from_prior(jax.random.clone(draw_key), at, hyper.initial_spread)[0, 0]
 
         choice, _ = optimize_acquisition(
             climb_key, drawn, _starts(start_key, state, problem), space=space, maximiser=maximise

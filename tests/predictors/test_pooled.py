@@ -178,7 +178,7 @@ def test_draws_of_the_prior_have_its_covariance():
     prior, pool = inputs(jnp.float32)
 
     def draw(key):
-        return sample_pool_prior(key, prior, pool, jnp.full((2, 1), 0.5))
+        return sample_pool_prior(key, prior, pool, jnp.full((2, 1), 0.5))[0]
 
     drawn = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 8000)))
     for component in range(2):
