@@ -17,7 +17,7 @@ from nmjax.knowledge.information import (
     expected_information_gain,
     realised_information_gain,
 )
-from nmjax.knowledge.learn import LearnConfig, LearnInfo, learn_from_history
+from nmjax.knowledge.learn import LearnConfig, LearnInfo, config_for, learn_from_history
 from nmjax.knowledge.limits import adapt_limit
 from nmjax.knowledge.mapping import (
     NAS_BENCH_201_TO_TRANSNAS101,
@@ -74,6 +74,7 @@ __all__ = [
     "adapt_space",
     "compute_information_gain",
     "compute_task_similarity",
+    "config_for",
     "context_similarity",
     "context_weights",
     "counterparts",

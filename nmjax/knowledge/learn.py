@@ -1,7 +1,7 @@
 """From a history of past searches to what carries over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,6 +37,8 @@ from nmjax.tasks import Episode, refuse_identical_tasks, sample_episode
 from nmjax.types import Array, History, Metric, PyTree
 
 EPISODES_A_TASK = 8
+LEAST = 20
+"""Evaluations of a source below which nothing is learned by default."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +119,18 @@ def learn_from_history(
       metric: which metric is the score.
       validation: bool[S], the meta-validation sources; some, not all.
       space: of the architectures.
-      config: static choices; the defaults were chosen on HPOBench and TransNAS-Bench-101.
+      config: static choices; by default those of `config_for` the smallest source.
       on_stage: told the name of each stage as it begins.
 
     Raises:
       NmjaxError: fewer than two sources, no source on either side of the split, the same source on
         both, or a source with fewer successful evaluations than an episode takes.
     """
-    config = config or LearnConfig()
     held_out = np.asarray(validation, bool)
     past = standardise_past(history, space=space, metric=metric)
-    _check(past, held_out, config)
+    usable = np.asarray(jnp.sum(~jnp.isnan(past.score), axis=-1))
+    config = config or config_for(min(usable.tolist(), default=0))
+    _check(past, held_out, usable, config)
     network_key, rehearsal_key = jax.random.split(key)
 
     on_stage("fit the kernel")
@@ -179,7 +182,23 @@ def learn_from_history(
     return knowledge._replace(prior=prior, wins=wins, confidence=confidence), info
 
 
-def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
+def config_for(evaluations: int) -> LearnConfig:
+    """The default settings, with smaller episodes where sources have fewer evaluations than these.
+
+    They were chosen on HPOBench and TransNAS-Bench-101, with 300 evaluations of each source.
+
+    Args:
+      evaluations: successful ones, of the source that has fewest; below 20 counts as 20.
+    """
+    config, number = LearnConfig(), max(evaluations, LEAST)
+    support = min(config.support, number // 4)
+    query = min(config.query, number - support)
+    return replace(
+        config, support=support, query=query, rehearsal_size=min(config.rehearsal_size, number)
+    )
+
+
+def _check(past: Past, validation: np.ndarray, usable: np.ndarray, config: LearnConfig) -> None:
     score = past.score
     if validation.shape != score.shape[:1]:
         raise NmjaxError(
@@ -192,7 +211,6 @@ def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
             "give at least one to each side of the split."
         )
     needed = max(config.support + config.query, config.rehearsal_size)
-    usable = np.asarray(jnp.sum(~jnp.isnan(score), axis=-1))
     if usable.min() < needed:
         raise NmjaxError(
             f"Past task {int(usable.argmin())} has {int(usable.min())} successful evaluations; "

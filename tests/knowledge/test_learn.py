@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import learn_from_history, pool_features
+from nmjax.knowledge import LearnConfig, config_for, learn_from_history, pool_features
 from nmjax.predictors import init_pool, observe_pool, standardise
 from nmjax.spaces import encode
 from nmjax.tasks import select_tasks
@@ -130,6 +130,26 @@ def test_stages_are_told():
     stages = []
     learn(sources(), on_stage=stages.append)
     assert len(stages) == len(set(stages)) == 4
+
+
+@pytest.mark.parametrize("evaluations", [0, 20, 50, 79, 80, 300])
+def test_settings_fit_small_pasts(evaluations):
+    config = config_for(evaluations)
+    number = max(evaluations, 20)
+    assert config.support + config.query <= number
+    assert config.rehearsal_size <= number
+    assert min(config.support, config.query) >= 5
+    assert (config == LearnConfig()) == (evaluations >= 80)
+
+
+@pytest.mark.slow
+def test_small_pasts_are_learned_from_without_settings():
+    few, key = few_scores(), jax.random.key(0)
+    knowledge, _ = learn_from_history(key, few, METRIC, VALIDATION, space=SPACE)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(knowledge))
+    fewer = few._replace(metrics={"score": few.metrics["score"].at[2, 19:].set(jnp.nan)})
+    with pytest.raises(NmjaxError, match="has 19 successful evaluations; learning takes 20"):
+        learn_from_history(key, fewer, METRIC, VALIDATION, space=SPACE)
 
 
 def few_scores():
