@@ -63,6 +63,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-claims": search_tables.claims,
     "search-pasts": search_tables.pasts,
     "search-marks": search_tables.marks,
+    "search-headroom": search_tables.headroom,
     "search-space": search_tables.large_space,
     "search-deciding": search_tables.deciding,
     "search-optimum": search_tables.optimum,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.headroom import RIVALS
 from benchmarks.reproductions.hpob import PUBLISHED, TOLD
 from nmjax.experiments import Result, read_result
 from nmjax.experiments.comparison import speed_up_text
@@ -148,6 +149,27 @@ def _named(row: Row | None) -> str:
     return "" if row is None else f"{row['method']}: {_final(row)}"
 
 
+def headroom() -> str:
+    """Searches that had evaluations of the target itself for free."""
+    path = RESULTS / "headroom.json"
+    if not path.exists():
+        return tables.UNMEASURED
+    result = read_result(path)
+    rows = [
+        (
+            row["suite"],
+            str(row["free"]),
+            *(f"{value:.3f}" for value in row["regret"]),
+            *(_count(row[f"reaches_{rival}"], row[f"reaches_{rival}_ci"]) for rival in RIVALS),
+        )
+        for row in result.rows
+    ]
+    steps = result.rows[0]["steps"]
+    header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
+    header += tuple(f"what {rival} has at {steps[-1]}, at" for rival in RIVALS)
+    return tables.with_origin(result, header, rows)
+
+
 def large_space() -> str:
     """Searches of a space that cannot be listed."""
     path = RESULTS / "large_space.json"
@@ -259,7 +281,11 @@ def _reached(reach: Row | None) -> str:
     """Evaluations and their interval."""
     if reach is None:
         return ""
-    count, low, high = map(tables.evaluations, (reach["evaluations"], *reach["ci"]))
+    return _count(reach["evaluations"], reach["ci"])
+
+
+def _count(evaluations: float, interval: Sequence[float]) -> str:
+    count, low, high = map(tables.evaluations, (evaluations, *interval))
     return f"{count} [{low}, {high}]"
 
 

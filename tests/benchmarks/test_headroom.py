@@ -1,0 +1,50 @@
+"""Searches that were told evaluations of their own target for free."""
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import headroom, search_tables
+from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments.trajectories import Trajectories
+from nmjax.search import bayesian_search, make_problem
+from nmjax.tasks import scores
+from tests.related import SPACE, learn_related
+
+
+@pytest.mark.slow
+def test_what_was_told_is_not_paid_for(related, monkeypatch):
+    monkeypatch.setattr(headroom, "BUDGET", 10)
+    score = np.asarray(scores(related)[0])
+    problem = make_problem(SPACE, related.pool, score, learn_related()[0])
+    algorithm = bayesian_search(capacity=50)
+    rows = np.asarray(
+        headroom.search_after(jax.random.key(0), problem, algorithm=algorithm, free=40)
+    )
+    draw_key, _ = jax.random.split(jax.random.key(0))
+    told = np.asarray(jax.random.permutation(draw_key, len(score)))[:40]
+    assert len(set(rows.tolist())) == 10
+    assert not set(rows.tolist()) & set(told.tolist())
+    assert score[rows[0]] > np.nanquantile(np.delete(score, told), 0.8)
+
+
+@pytest.mark.slow
+def test_rows_say_when_what_rivals_end_with_is_reached(related, monkeypatch, tmp_path):
+    order = np.argsort(-np.nan_to_num(related.metrics["score"], nan=-9), axis=1)
+
+    def best_at(step):
+        rows = np.tile(order[:, None, -101:-1], (1, 2, 1))
+        rows[..., step - 1] = order[:, :1]
+        return rows
+
+    kept = {name: Trajectories(best_at(90), False, "ours") for name in headroom.RIVALS}
+    monkeypatch.setattr(headroom, "packaged_trajectories", lambda suite: kept)
+    row = headroom.row_of(related, 12, best_at(7))
+    assert [row[f"reaches_{rival}"] for rival in headroom.RIVALS] == [7, 7]
+    assert row["regret"][-1] == pytest.approx(0, abs=1e-6)
+
+    monkeypatch.setattr(search_tables, "RESULTS", tmp_path)
+    assert search_tables.headroom() == search_tables.tables.UNMEASURED
+    result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=(row,))
+    write_result(tmp_path / "headroom.json", result)
+    assert "| 7 [7, 7] | 7 [7, 7] |" in search_tables.headroom()
