@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
-from benchmarks.headroom import RIVALS
+from benchmarks.headroom import RIVALS as TOLD_NOTHING
 from benchmarks.reproductions.hpob import PUBLISHED, TOLD
 from nmjax.experiments import Result, read_result
-from nmjax.experiments.comparison import speed_up_text
+from nmjax.experiments.comparison import RIVALS, speed_up_text
 from nmjax.experiments.protocol import SUITES
 
 RESULTS = Path(__file__).parent / "results"
@@ -24,20 +24,24 @@ def short() -> str:
 
 
 def suites() -> str:
-    """A line a suite: transfer, the best method without it, and the best other with it."""
+    """A line a suite: transfer, the best method of each kind of rival, and when it is reached."""
     rows = []
     for suite, result in _results().items():
         methods = _methods(result)
         reach = {row["reach"]: row for row in result.rows if "reach" in row}
-        without = _best(row for row in methods if not row["transfer"])
+        without = [row for row in methods if not row["transfer"]]
+        told = []
+        for group in (without, [row for row in without if row["kind"] != "ours"]):
+            best = _best(group)
+            at = reach.get(best["method"]) if best else None
+            told += [_named(best), _reached(at), "" if at is None else speed_up_text(at)]
         other = _best(row for row in methods if row["transfer"] and row["kind"] != "ours")
         ours = next(row for row in methods if row["method"] == "transfer")
-        at = reach.get(without["method"]) if without else None
-        speed = "" if at is None else speed_up_text(at)
-        rows.append((suite, _final(ours), *map(_named, (without, other)), _reached(at), speed))
-    header = ("suite", "regret at 100: transfer", "best without transfer")
-    header += ("best other with transfer", "transfer reaches the best without at", "speed-up")
-    return tables.table(header, rows) if rows else tables.UNMEASURED
+        rows.append((suite, _final(ours), *told, _named(other)))
+    header = ["suite", "regret at 100: transfer"]
+    for kind in RIVALS:
+        header += [f"best {kind}", "transfer reaches it at", "speed-up"]
+    return tables.table((*header, "best other with transfer"), rows) if rows else tables.UNMEASURED
 
 
 def regret() -> str:
@@ -78,17 +82,11 @@ def ranks() -> str:
 
 
 def claims() -> str:
-    """What is claimed of transfer, one row a claim and one column a suite."""
-    results = {suite: result for suite, result in _results().items() if _claims(result)}
-    if not results:
+    """What is claimed of transfer, a row a claim and a column a suite, for rivals of each kind."""
+    if not _results():
         return tables.UNMEASURED
-    first = _claims(next(iter(results.values())))
-    rows = [
-        (row["claim"], row["measure"], *(_claim(_claims(r)[i]) for r in results.values()))
-        for i, row in enumerate(first)
-    ]
-    rivals = [f"{suite} (rival: {_claims(r)[0]['rival']})" for suite, r in results.items()]
-    return tables.table(("claim", "measure", *rivals), rows)
+    found = (f"The rival is the best {kind}.\n\n{_claims_table(kind)}" for kind in RIVALS)
+    return "\n\n".join(found)
 
 
 def pasts() -> str:
@@ -104,9 +102,10 @@ def pasts() -> str:
             for row in _methods(result):
                 if row["method"] in ("transfer", "no-transfer", "past-best", "rgpe"):
                     shown = [_final(row, step) for step in (5, 20, 100)]
-                    rows.append((suite, past, f"a {kind['leave']}", row["method"], *shown))
-    header = ("suite", "evaluations a source", "left out", "method")
-    return tables.table((*header, "regret at 5", "20", "100"), rows) if rows else tables.UNMEASURED
+                    seeds = str(row["seeds"])
+                    rows.append((suite, past, f"a {kind['leave']}", row["method"], *shown, seeds))
+    header = ("suite", "evaluations a source", "left out", "method", "regret at 5", "20", "100")
+    return tables.table((*header, "seeds"), rows) if rows else tables.UNMEASURED
 
 
 def marks() -> str:
@@ -131,8 +130,22 @@ def _ranks(result: Result) -> list[Row]:
     return [row for row in result.rows if "ranked_at" in row]
 
 
-def _claims(result: Result) -> list[Row]:
-    return [row for row in result.rows if "claim" in row]
+def _claims(result: Result, kind: str) -> list[Row]:
+    return [row for row in result.rows if row.get("rival_kind") == kind]
+
+
+def _claims_table(kind: str) -> str:
+    """Of rivals of one kind."""
+    by_suite = {suite: _claims(result, kind) for suite, result in _results().items()}
+    by_suite = {suite: rows for suite, rows in by_suite.items() if rows}
+    if not by_suite:
+        return tables.UNMEASURED
+    rows = [
+        (told[0]["claim"], told[0]["measure"], *map(_claim, told))
+        for told in zip(*by_suite.values(), strict=True)
+    ]
+    named = [f"{suite} (rival: {told[0]['rival']})" for suite, told in by_suite.items()]
+    return tables.table(("claim", "measure", *named), rows)
 
 
 def _best(rows: Iterable[Row]) -> Row | None:
@@ -160,13 +173,13 @@ def headroom() -> str:
             row["suite"],
             str(row["free"]),
             *(f"{value:.3f}" for value in row["regret"]),
-            *(_count(row[f"reaches_{rival}"], row[f"reaches_{rival}_ci"]) for rival in RIVALS),
+            *(_count(row[f"reaches_{n}"], row[f"reaches_{n}_ci"]) for n in TOLD_NOTHING),
         )
         for row in result.rows
     ]
     steps = result.rows[0]["steps"]
     header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
-    header += tuple(f"what {rival} has at {steps[-1]}, at" for rival in RIVALS)
+    header += tuple(f"what {rival} has at {steps[-1]}, at" for rival in TOLD_NOTHING)
     return tables.with_origin(result, header, rows)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import nmjax
 from nmjax.analysis import EvaluationsToReach, evaluations_to_reach_interval, not_worse
 from nmjax.experiments import Mark
-from nmjax.experiments.comparison import best_of, measures, paired
+from nmjax.experiments.comparison import best_of, measures, paired, rivals
 from nmjax.experiments.trajectories import Trajectories
 
 OURS = "transfer"
@@ -23,16 +23,13 @@ def marks(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Mark]:
         return []
     values = {name: measures(suite, method.rows) for name, method in found.items()}
     regret = {name: of["regret"] for name, of in values.items()}
-    without = [name for name, method in found.items() if not method.transfer]
     others = [n for n, method in found.items() if method.transfer and method.kind != "ours"]
     made = []
     if suite.name in BEST_WITHOUT:
-        unaware = [name for name in without if found[name].kind != "ours"]
-        rivals = {"without transfer": without, "that knows nothing of the past": unaware}
-        for which, names in rivals.items():
+        for kind, names in rivals(found).items():
             if names:
                 best, most = best_of(regret, names), BEST_WITHOUT[suite.name]
-                what = f"{best}, the best {which},"
+                what = f"{best}, the best {kind},"
                 made.append(_reach(suite, what, regret[OURS], regret[best], most))
     if suite.name == "nas-bench-graph":
         known = [name for name in ("evolution", "random") if name in found]

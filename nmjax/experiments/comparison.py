@@ -1,7 +1,8 @@
 """Searches side by side: regret, evaluations to reach, ranks, and five claims, as rows of a result.
 
-Two methods are compared on the tasks and seeds that both have. "The rival" is the method without
-transfer whose mean regret is lowest at the end of the budget.
+Two methods are compared on the tasks and seeds that both have. A rival is that one of some methods
+whose mean regret is lowest at the end of the budget: of all without transfer, and of those that
+know nothing of the past, as nmjax's own search without transfer has a kernel that was fitted on it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ STEPS = (1, 5, 10, 20, 50, 100)
 """Evaluations after which rows tell what a search has found."""
 RANKED = (20, 100)
 """Evaluations after which methods are ranked."""
+RIVALS = ("without transfer", "that knows nothing of the past")
+"""Kinds of methods that one with transfer is held against."""
 Curves = Mapping[str, np.ndarray]
 
 
@@ -93,10 +96,18 @@ def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> l
     if len(found) > 1:
         for step in (step for step in RANKED if step <= budget):
             rows.append(rank_methods({n: c[..., step - 1] for n, c in regret.items()}, step))
-    without = [name for name in found if not found[name].transfer and name != focus]
-    if without and "random" in found:
-        rows += _claims(regret, focus, best_of(regret, without))
+    if "random" in found:
+        for kind, names in rivals(found).items():
+            if others := [name for name in names if name != focus]:
+                rows += _claims(regret, focus, best_of(regret, others), kind)
     return rows
+
+
+def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
+    """The names of the methods of each kind of `RIVALS`, by kind."""
+    without = [name for name, method in found.items() if not method.transfer]
+    unaware = [name for name in without if found[name].kind != "ours"]
+    return dict(zip(RIVALS, (without, unaware), strict=True))
 
 
 def rank_methods(regret: Curves, step: int) -> dict:
@@ -176,8 +187,8 @@ def _reach(regret: Curves, ours: str, theirs: str) -> dict:
     }
 
 
-def _claims(regret: Curves, focus: str, rival: str) -> list[dict]:
-    """What is claimed of transfer, as numbers of `focus` and of the best method without it."""
+def _claims(regret: Curves, focus: str, rival: str, kind: str) -> list[dict]:
+    """What is claimed of transfer, as numbers of `focus` and of a rival of some kind."""
     reach = _reach(regret, focus, rival)
     typical = np.median(regret["random"][..., -1], axis=1)[:, None]
     final = paired(*(regret[name][..., -1] for name in (focus, rival)))
@@ -203,7 +214,7 @@ def _claims(regret: Curves, focus: str, rival: str) -> list[dict]:
         }
         for i, (claim, measure) in enumerate(_CLAIMS)
     ]
-    return [row | {"rival": rival} for row in rows]
+    return [row | {"rival": rival, "rival_kind": kind} for row in rows]
 
 
 _CLAIMS = (

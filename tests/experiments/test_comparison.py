@@ -1,11 +1,20 @@
 """Searches side by side, whose curves are known: on each task, ranks in the pool by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.stats
 
 from nmjax.analysis import pool_summary
-from nmjax.experiments.comparison import compare, measures, paired, rank_methods, speed_up_text
+from nmjax.experiments.comparison import (
+    RIVALS,
+    compare,
+    measures,
+    paired,
+    rank_methods,
+    speed_up_text,
+)
 from nmjax.experiments.results import json_ready
 from nmjax.experiments.trajectories import Trajectories
 
@@ -108,8 +117,9 @@ def test_two_methods_that_tie_everywhere():
 @pytest.mark.slow
 def test_five_claims(suite, found):
     rows = compare(suite, found, focus="uneven")
-    claims = {row["claim"]: row for row in rows if "claim" in row}
-    assert len(claims) == 5
+    of_kind = {kind: [r for r in rows if r.get("rival_kind") == kind] for kind in RIVALS}
+    assert [len(claims) for claims in of_kind.values()] == [5, 5]
+    claims = {row["claim"]: row for row in of_kind[RIVALS[0]]}
     assert {row["rival"] for row in claims.values()} == {"slow"}
     assert claims["faster convergence"]["ours"] < 1
     failures = claims["fewer failures"]
@@ -121,3 +131,12 @@ def test_five_claims(suite, found):
     np.testing.assert_allclose(worst["ours"], regret[:, :2].mean(1).max(), rtol=1e-5)
     low, high = claims["better final results"]["ci"]
     assert 0 < low < regret[:, :2].mean() < high
+
+
+def test_rivals_of_ours_that_know_nothing_are_others(suite, found):
+    ours = {**found, "slow": dataclasses.replace(found["slow"], kind="ours")}
+    rows = [row for row in compare(suite, ours, focus="uneven") if "claim" in row]
+    assert {row["rival"] for row in rows if row["rival_kind"] == RIVALS[0]} == {"slow"}
+    unaware = {row["rival"] for row in rows if row["rival_kind"] == RIVALS[1]}
+    assert len(unaware) == 1
+    assert not unaware & {"slow", "quick", "uneven"}
