@@ -37,7 +37,7 @@ def select_initial_points(
     """Distinct rows int32[number] to evaluate first, together: promising, diverse, at little risk.
 
     They are chosen one by one. Each is the row with which the best score among the chosen ones is
-    highest at a low quantile of what is believed beforehand, over joint draws from the mixture of
+    highest at a quantile of what is believed beforehand, over joint draws from the mixture of
     priors. A row that is good only if another is, adds little, and one that may be bad is made up
     for by others. (Of means rather than quantiles this is the greedy choice of Wilson, Hutter and
     Deisenroth, 2018, "Maximizing acquisition functions for Bayesian optimization".)
@@ -48,7 +48,7 @@ def select_initial_points(
       quantile: float[], of the best score, in [0, 1]: lower is more careful; one half is what the
         best is as likely to be above as below.
       number: of rows, at most N.
-      draws: R, of O(R N) memory.
+      draws: R, which take O(R K N) memory.
 
     Raises:
       NmjaxError: `number` is not in 1..N, or there are no draws.
