@@ -6,9 +6,9 @@
 The search without transfer is first told the scores of random architectures of the very task that
 it is about to search, and only what it evaluates after that counts. Evaluations of other tasks say
 less of a task than its own, so what these searches need, for the regret that the same search has
-without them after its whole budget, is about the least that a past of as many evaluations could
-lead to. What is told cannot be found any more, so it is never more than a twentieth of the pool.
-Writes benchmarks/results/headroom.json.
+without them after its whole budget, measures what a past could lead to (no bound, as a past has as
+many evaluations of each of several tasks). What is told cannot be found any more, so it is never
+more than a twentieth of the pool. Writes benchmarks/results/headroom.json.
 """
 
 import argparse
