@@ -84,18 +84,19 @@ def enumerate_architectures(space: Space) -> np.ndarray:
     """
     check_discrete(space, "a full list")
     _check_size(space, ENUMERABLE, "A full list")
-    keep = jax.jit(lambda architecture: _is_representative(space, architecture))
     kept = []
     for start in range(0, space.size, _CHUNK):
         index = np.arange(start, min(start + _CHUNK, space.size), dtype=np.int32)
         architecture = radix.from_flat(index, space.num_options)
-        kept.append(architecture[np.asarray(keep(architecture))])
+        canonical, valid = map(np.asarray, _canonical_and_valid(architecture, space=space))
+        kept.append(architecture[(canonical == architecture).all(axis=-1) & valid])
     return np.concatenate(kept)
 
 
-def _is_representative(space: Space, architecture: Array) -> Array:
-    same = jnp.all(canonicalise(space, architecture) == architecture, axis=-1)
-    return same & is_valid(space, architecture)
+@partial(jax.jit, static_argnames="space")
+def _canonical_and_valid(architecture: Array, *, space: Space) -> tuple[Array, Array]:
+    """Canonical forms int32[..., C], and whether bool[...] each architecture is valid."""
+    return canonicalise(space, architecture), is_valid(space, architecture)
 
 
 def _check_size(space: Space, limit: int, what: str) -> None:
