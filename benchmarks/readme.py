@@ -67,6 +67,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-space": search_tables.large_space,
     "search-deciding": search_tables.deciding,
     "search-optimum": search_tables.optimum,
+    "optimum": search_tables.optimum_short,
     "search-hpob": search_tables.hpob,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
