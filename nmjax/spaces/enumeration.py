@@ -88,15 +88,9 @@ def enumerate_architectures(space: Space) -> np.ndarray:
     for start in range(0, space.size, _CHUNK):
         index = np.arange(start, min(start + _CHUNK, space.size), dtype=np.int32)
         architecture = radix.from_flat(index, space.num_options)
-        canonical, valid = map(np.asarray, _canonical_and_valid(architecture, space=space))
-        kept.append(architecture[(canonical == architecture).all(axis=-1) & valid])
+        stands_for_all = np.asarray(canonicalise(space, architecture)) == architecture
+        kept.append(architecture[stands_for_all.all(axis=-1) & is_valid(space, architecture)])
     return np.concatenate(kept)
-
-
-@partial(jax.jit, static_argnames="space")
-def _canonical_and_valid(architecture: Array, *, space: Space) -> tuple[Array, Array]:
-    """Canonical forms int32[..., C], and whether bool[...] each architecture is valid."""
-    return canonicalise(space, architecture), is_valid(space, architecture)
 
 
 def _check_size(space: Space, limit: int, what: str) -> None:
