@@ -1,7 +1,6 @@
 """The protocol of the peers, with a stand-in for Optuna that draws at random."""
 
 import importlib
-import itertools
 import json
 import shutil
 import sys
@@ -9,14 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import tables
-from benchmarks.peers import optuna_tpe, protocol, table
+from benchmarks.peers import optuna_tpe, protocol
 from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import Search, read_tasks, run_searches, to_options, to_values
 from nmjax.errors import NmjaxError
 from nmjax.experiments.protocol import prepare_lane
 from nmjax.spaces import Choice, Real, Space, encode
-from nmjax.tasks import Suite, list_suites, load_suite, scores
+from nmjax.tasks import Suite, scores
 from nmjax.types import Metric
 
 OPTUNA = """
@@ -382,20 +380,3 @@ def test_what_is_kept_is_small_distinct_and_complete():
         assert rows.shape == (len(record["tasks"]), record["seeds"], record["budget"])
         assert (np.diff(rows, axis=-1) > 0).all()
         assert counts.sum() == record["filled"]
-
-
-def test_random_search_finds_what_is_expected():
-    log_rank = table.log10_ranks(np.array([[3.0, np.nan, 1.0, 3.0, 2.0]]))
-    assert np.allclose(10**log_rank, [[1, 5, 4, 1, 3]])
-    pairs = itertools.combinations(log_rank[0], 2)
-    assert table.random_search(log_rank, 2) == pytest.approx(np.mean([min(p) for p in pairs]))
-    assert table.random_search(log_rank, 5) == 0
-
-
-@pytest.mark.parametrize("name", ["nas-bench-graph", "transnas101"])
-def test_the_page_tells_what_is_stored(name):
-    if not any(info.name == name and info.installed for info in list_suites()):
-        pytest.skip(f"has no data of {name}")
-    rows = table.suite_rows(load_suite(name))
-    body = tables.table(table.HEADER, rows).split("\n", maxsplit=2)[2]
-    assert body in table.README.read_text()
