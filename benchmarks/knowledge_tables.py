@@ -96,9 +96,8 @@ def similarity() -> str:
 
 def history() -> str:
     """What a history of millions of evaluations costs."""
-    if not HISTORY.exists():
+    if (result := tables.stored(HISTORY)) is None:
         return tables.UNMEASURED
-    result = read_result(HISTORY)
     rows = (
         (
             row["stage"],
@@ -114,7 +113,8 @@ def history() -> str:
 def marks() -> str:
     """Every mark of knowledge, met or not."""
     results = [result for name in ("knowledge", "advice") for result in _results(name).values()]
-    return tables.marks([*results, *([read_result(HISTORY)] if HISTORY.exists() else [])])
+    scale = tables.stored(HISTORY)
+    return tables.marks(results if scale is None else [*results, scale])
 
 
 def _verdict(risk: float, low: float, high: float) -> str:

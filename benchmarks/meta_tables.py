@@ -92,10 +92,8 @@ def _shown(row: dict) -> bool:
 
 def task_sampling() -> str:
     """What choosing the tasks of meta-training is worth, beside choosing none."""
-    path = RESULTS / "task_sampling.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "task_sampling.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
     header = ("tasks", "chosen", "n", "mean squared error", "less uniform", "hardest tenth")
 
     def cell(row: dict, name: str) -> str:
@@ -119,10 +117,8 @@ def task_sampling() -> str:
 
 def ablations() -> str:
     """What each choice of meta-training is worth."""
-    path = RESULTS / "ablations_maml.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "ablations_maml.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
     header = ("varied", "to", "mean squared error", "median", "by seed", "generalisation gap")
     rows = (
         (

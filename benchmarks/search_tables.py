@@ -61,9 +61,9 @@ def regret() -> str:
 def ranks() -> str:
     """Average ranks by suite and over the tasks of all, and which methods do not differ."""
     told = [(suite, row) for suite, result in _results().items() for row in _ranks(result)]
-    overall = RESULTS / "ranks.json"
-    if overall.exists():
-        told += [("all suites", row) for row in _ranks(read_result(overall))]
+    overall = tables.stored(RESULTS / "ranks.json")
+    if overall is not None:
+        told += [("all suites", row) for row in _ranks(overall)]
     rows = [
         (
             f"{suite}, {row['tasks']} tasks",
@@ -76,7 +76,7 @@ def ranks() -> str:
         for suite, row in told
     ]
     header = ("suite", "at", "average rank", "critical difference", "alike by rank")
-    figure = "\n\n![Average ranks over the tasks of all suites](ranks.png)" * overall.exists()
+    figure = "\n\n![Average ranks over the tasks of all suites](ranks.png)" * (overall is not None)
     found = tables.table((*header, "alike by regret"), rows)
     return found + figure if rows else tables.UNMEASURED
 
@@ -164,10 +164,8 @@ def _named(row: Row | None) -> str:
 
 def headroom() -> str:
     """Searches that had evaluations of the target itself for free."""
-    path = RESULTS / "headroom.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "headroom.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
     rows = [
         (
             row["suite"],
@@ -185,10 +183,8 @@ def headroom() -> str:
 
 def large_space() -> str:
     """Searches of a space that cannot be listed."""
-    path = RESULTS / "large_space.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "large_space.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
     shown = ("5", "10", "20", "40")
     rows = (
         (
@@ -205,10 +201,8 @@ def large_space() -> str:
 
 def deciding() -> str:
     """What searches cost without their evaluations, on one core."""
-    path = RESULTS / "deciding.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "deciding.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
     columns = ("cpu_seconds", "cpu_seconds_with_compilation", "cpu_seconds_one_more_seed")
     rows = []
     for row in result.rows:
@@ -224,16 +218,14 @@ def deciding() -> str:
 
 def optimum() -> str:
     """Evaluations to the very best of NAS-Bench-201, beside published ones."""
-    path = RESULTS / "optimum.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "optimum.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
     rows = [
         (
             row["method"],
             row["task"],
             *("" if row.get(name) is None else f"{row[name]:.1f}" for name in ("mean", "median")),
-            f"{100 * row['found']:.0f}%" + (f" within {row['budget']}" if "budget" in row else ""),
+            _found(row),
             str(row.get("n", "exact")),
             "" if row.get("published") is None else f"{row['published']:.0f}",
         )
@@ -244,27 +236,26 @@ def optimum() -> str:
 
 
 def optimum_short() -> str:
-    """Mean evaluations to the very best of NAS-Bench-201, a row a method."""
-    path = RESULTS / "optimum.json"
-    if not path.exists():
+    """Mean evaluations to the very best of NAS-Bench-201, a row a method and a column a task."""
+    if (result := tables.stored(RESULTS / "optimum.json")) is None:
         return tables.UNMEASURED
-    result = read_result(path)
-    tasks = tuple(dict.fromkeys(row["task"] for row in result.rows))
-    at: dict[str, list[Row]] = {}
-    for row in result.rows:
-        at.setdefault(row["method"], []).append(row)
-    soonest = sorted(at.values(), key=lambda found: found[0].get("mean") or float("inf"))
+    means = {
+        (row["method"], row["task"]): _found(row) if row["mean"] is None else f"{row['mean']:.0f}"
+        for row in result.rows
+    }
+    soonest = sorted(result.rows, key=lambda row: row["mean"] or float("inf"))
+    searches = {row["method"]: str(row.get("n", "exact")) for row in soonest}
+    tasks = dict.fromkeys(row["task"] for row in result.rows)
     rows = [
-        (
-            found[0]["method"],
-            *(
-                f"{row['mean']:.0f}" if row.get("mean") else f"{100 * row['found']:.0f}% found it"
-                for row in found
-            ),
-        )
-        for found in soonest
+        (method, *(means[method, task] for task in tasks), number)
+        for method, number in searches.items()
     ]
-    return tables.with_origin(result, ("method", *tasks), rows)
+    return tables.with_origin(result, ("method", *tasks, "searches"), rows)
+
+
+def _found(row: Row) -> str:
+    """How many searches found the best, and within how many evaluations if there is a bound."""
+    return f"{100 * row['found']:.0f}%" + (f" within {row['budget']}" if "budget" in row else "")
 
 
 def hpob() -> str:
@@ -274,10 +265,8 @@ def hpob() -> str:
         (f"{method}, published", *(f"{value:.4f}" for value in values), "")
         for method, values in PUBLISHED.items()
     ]
-    path = RESULTS / "hpob.json"
-    if not path.exists():
+    if (result := tables.stored(RESULTS / "hpob.json")) is None:
         return f"{tables.UNMEASURED}\n\n{tables.table(header, published)}"
-    result = read_result(path)
     measured = []
     for row in result.rows:
         if row["space"] == "all":

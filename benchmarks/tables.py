@@ -1,10 +1,16 @@
 """What tables of result files are made of."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from nmjax.experiments import Result, mark_met
+from nmjax.experiments import Result, mark_met, read_result
 
 UNMEASURED = "Not measured yet."
+
+
+def stored(path: Path) -> Result | None:
+    """A result file; None where it was not measured yet."""
+    return read_result(path) if path.exists() else None
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -2,7 +2,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import search_tables
 from benchmarks.reproductions import optimum
+from nmjax.experiments import Result, provenance, write_result
 
 
 def test_evaluations_to_the_best_by_hand():
@@ -17,3 +19,18 @@ def test_evaluations_to_the_best_by_hand():
 def test_random_search_is_known_exactly():
     """The first of two best among three: 1, 1 or 2 draws, equally likely."""
     assert optimum.exact_random(jnp.array([1.0, 0.0, 1.0])) == pytest.approx(4 / 3)
+
+
+def test_the_table_puts_first_what_finds_it_soonest(tmp_path, monkeypatch):
+    at = {"evolution": ([90, np.inf, 92], [70, 72, 74]), "transfer": ([8, 10, 12], [3, 4, 5])}
+    rows = [
+        optimum.summarise(method, task, np.array(found, float))
+        for method, tasks in at.items()
+        for task, found in zip(("cifar10", "cifar100"), tasks, strict=True)
+    ]
+    result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows))
+    monkeypatch.setattr(search_tables, "RESULTS", tmp_path)
+    assert search_tables.optimum_short() == "Not measured yet."
+    write_result(tmp_path / "optimum.json", result)
+    told = search_tables.optimum_short().splitlines()[2:4]
+    assert told == ["| transfer | 10 | 4 | 3 |", "| evolution | 67% within 1500 | 72 | 3 |"]
