@@ -118,19 +118,18 @@ def plain_knowledge(number: int, wins: float | None = None) -> MetaKnowledge:
 
 @jax.jit
 def _plain_knowledge(architecture: Array, score: Array, wins: Array) -> MetaKnowledge:
-    number, groups = len(score), group_index(SPACE)
-    ones, kernel = jnp.ones(encoding_size(SPACE)), default_kernel(int(groups.max()) + 1)
+    number, ones = len(score), jnp.ones(encoding_size(SPACE))
+    kernel = default_kernel(ones.size, num_groups=int(group_index(SPACE).max()) + 1)
     params = FeatureParams(
         0.3 * ones,
         0.5 * ones,
-        jnp.asarray(groups),
         kernel,
         predictor_network().init(jax.random.key(1), ones.size),
         jnp.zeros(64),
         8 * jnp.ones(64),
     )
     x = (encode(SPACE, architecture) - 0.3) / 0.5
-    sources = fit_sources(kernel, params.groups, x, jax.vmap(normal_scores)(score))
+    sources = fit_sources(kernel, x, jax.vmap(normal_scores)(score))
     active = np.stack([np.ones(number, bool), np.zeros(number, bool)])
     prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
         default_prior_params(), Layout(number, 64), active, np.array([True, False])

@@ -27,15 +27,15 @@ def gaussians(*lead):
 
 
 def covariances(points):
-    process = gaussian_process(GROUPS, capacity=5)
+    process = gaussian_process(SIZE, capacity=5)
     state = process.init(default_kernel(SIZE))
     return jax.vmap(process.covariance, in_axes=(None, 0, 0))(state, points, points + 1)
 
 
 def source_draws(keys, positions):
-    params = FeatureParams(None, None, GROUPS, default_kernel(SIZE), *(None,) * 3)
+    params = FeatureParams(None, None, default_kernel(SIZE), *(None,) * 3)
     past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS))
-    sources = fit_sources(default_kernel(SIZE), GROUPS, *past)
+    sources = fit_sources(default_kernel(SIZE), *past)
     knowledge = MetaKnowledge(params, None, sources, *(None,) * 4)
     return jax.vmap(lambda key, x: sample_sources(key, knowledge, x, draws=2))(keys, positions)
 
@@ -48,7 +48,7 @@ PROGRAMS = {
         jnp.ones((TASKS, ROWS)),
     ),
     "sources": (
-        partial(fit_sources, default_kernel(SIZE), GROUPS),
+        partial(fit_sources, default_kernel(SIZE)),
         jnp.ones((TASKS, ROWS, SIZE)),
         jnp.ones((TASKS, ROWS)),
     ),

@@ -156,7 +156,7 @@ def _add_source(
     """A model of the task in the first free place, which the priors still bar; and its pool."""
     params = knowledge.params
     x = standardise_encoding(params.location, params.scale, encoding)
-    fitted = fit_sources(params.kernel, params.groups, x[None], normal_scores(score)[None])
+    fitted = fit_sources(params.kernel, x[None], normal_scores(score)[None])
     sources = jax.tree.map(lambda all, new: all.at[number].set(new[0]), knowledge.sources, fitted)
     knowledge = knowledge._replace(sources=sources)
     return pool_features(knowledge, encoding).pool, knowledge

@@ -55,8 +55,9 @@ def fit_kernel(
 ) -> tuple[KernelParams, Array]:
     """The likeliest kernel a posteriori, past tasks being independent draws.
 
-    Beforehand its logs are standard normal around those of `default_kernel`: a few hundred scores
-    outweigh that, but a past of noise leaves distances near what they were.
+    Features of a group share a relevance. Beforehand its logs are standard normal around those of
+    `default_kernel`: a few hundred scores outweigh that, but a past of noise leaves distances near
+    what they were.
 
     Args:
       groups: int32[D], the group of each feature.
@@ -66,26 +67,30 @@ def fit_kernel(
       steps: of Adam.
 
     Returns:
-      The kernel and its log posterior float[steps], up to a constant, by the observation.
+      The kernel, with D relevances; and its log posterior float[steps], up to a constant, by the
+      observation.
     """
     start = default_kernel(num_groups)
 
+    def of_features(params: KernelParams) -> KernelParams:
+        return params._replace(log_relevance=params.log_relevance[groups])
+
     def objective(params: KernelParams) -> Array:
-        evidence = jax.vmap(partial(log_marginal_likelihood, params, groups))(x, y)
+        evidence = jax.vmap(partial(log_marginal_likelihood, of_features(params)))(x, y)
         moved, _ = ravel_pytree(jax.tree.map(jnp.subtract, params, start))
         log_posterior = jnp.sum(evidence) - 0.5 * moved @ moved
         return log_posterior / jnp.sum(~jnp.isnan(y)).astype(y.dtype)
 
-    return maximise(objective, start, steps=steps)
+    likeliest, values = maximise(objective, start, steps=steps)
+    return of_features(likeliest), values
 
 
 @jax.jit
-def fit_sources(kernel: KernelParams, groups: Array, x: Array, y: Array) -> SourceModels:
+def fit_sources(kernel: KernelParams, x: Array, y: Array) -> SourceModels:
     """The posterior mean of each source under the kernel.
 
     Args:
       kernel: hyperparameters.
-      groups: int32[D], the group of each feature.
       x: float[S, M, D], standardised encodings.
       y: float[S, M], normal scores; NaN does not count.
     """
@@ -93,9 +98,9 @@ def fit_sources(kernel: KernelParams, groups: Array, x: Array, y: Array) -> Sour
 
     def one(x: Array, y: Array) -> SourceModels:
         counts = ~jnp.isnan(y)
-        factor = noisy_factor(kernel, groups, x, counts)
+        factor = noisy_factor(kernel, x, counts)
         weights = cho_solve((factor, True), jnp.where(counts, y, 0))
-        position = kernel_position(kernel, groups, x)
+        position = kernel_position(kernel, x)
         return SourceModels(position, amplitude * weights, intercept * jnp.sum(weights))
 
     return jax.vmap(one)(x, y)

@@ -83,7 +83,7 @@ def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     """What a model of a new task sees of encodings float[N, D]."""
     params = knowledge.params
     standardised = standardise_encoding(params.location, params.scale, encoding)
-    position = kernel_position(params.kernel, params.groups, standardised)
+    position = kernel_position(params.kernel, standardised)
     predicted = predict_sources(knowledge.sources, position)
     network = network_features(params, standardised)
     constant = jnp.ones_like(predicted[:, :1])

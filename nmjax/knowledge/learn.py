@@ -150,12 +150,11 @@ def learn_from_history(
     params = FeatureParams(
         past.location,
         past.scale,
-        jnp.asarray(groups),
         kernel,
         state.best_params,
         *_network_spread(state.best_params, past, ~held_out),
     )
-    sources = fit_sources(kernel, params.groups, past.x, past.y)
+    sources = fit_sources(kernel, past.x, past.y)
 
     on_stage("rehearse searches")
     layout = Layout(len(held_out), params.network_location.shape[0])

@@ -75,12 +75,12 @@ def pairwise_similarity(
     )
     pool = _draw_pool(pool_key, space)
     at = standardise_encoding(past.location, past.scale, pool)
-    return function_similarity(draw_key, kernel, jnp.asarray(groups), past.x[:, :_ROWS], y, at)
+    return function_similarity(draw_key, kernel, past.x[:, :_ROWS], y, at)
 
 
 @jax.jit
 def function_similarity(
-    key: Array, kernel: KernelParams, groups: Array, x: Array, y: Array, at: Array
+    key: Array, kernel: KernelParams, x: Array, y: Array, at: Array
 ) -> Interval:
     """Spearman's correlation float[T, T] of scores that are known by a few evaluations each.
 
@@ -90,13 +90,12 @@ def function_similarity(
     Args:
       key: of the draws.
       kernel: hyperparameters.
-      groups: int32[D], the group of each feature.
       x: float[T, M, D], standardised encodings of the evaluations.
       y: float[T, M], normal scores; NaN does not count.
       at: float[N, D], standardised encodings of the architectures to correlate over.
     """
-    own = jax.vmap(kernel_position, in_axes=(None, None, 0))(kernel, groups, x)
-    pool = kernel_position(kernel, groups, at)
+    own = jax.vmap(kernel_position, in_axes=(None, 0))(kernel, x)
+    pool = kernel_position(kernel, at)
     one, other = np.triu_indices(len(y), 1)
 
     def of_pair(pair: tuple[Array, Array, Array]) -> Interval:

@@ -37,7 +37,7 @@ def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, dra
     kernel, jitter = _of_positions(knowledge), _JITTER * jnp.eye(len(position))
 
     def root(whitened: Array) -> Array:
-        before = matern(kernel, knowledge.params.groups, position, position)
+        before = matern(kernel, position, position)
         before = before + jnp.exp(kernel.log_intercept) + jitter.astype(position.dtype)
         return jnp.linalg.cholesky(before - whitened.T @ whitened)
 
@@ -69,13 +69,13 @@ def _over_sources(of: Callable[[Array], Array], knowledge: MetaKnowledge, positi
 
     One source at a time, as two batched factorisations side by side may wait for ever.
     """
-    kernel, groups = _of_positions(knowledge), knowledge.params.groups
+    kernel = _of_positions(knowledge)
 
     def one(source: tuple[Array, Array]) -> Array:
         past, weights = source
         counts = weights != 0
-        factor = noisy_factor(kernel, groups, past, counts)
-        cross = matern(kernel, groups, past, position) + jnp.exp(kernel.log_intercept)
+        factor = noisy_factor(kernel, past, counts)
+        cross = matern(kernel, past, position) + jnp.exp(kernel.log_intercept)
         return of(solve_triangular(factor, jnp.where(counts[:, None], cross, 0), lower=True))
 
     return jax.lax.map(one, (knowledge.sources.position, knowledge.sources.weights))

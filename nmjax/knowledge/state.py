@@ -14,8 +14,7 @@ class FeatureParams(NamedTuple):
     Attributes:
       location: float[D], mean of each encoded feature over the past.
       scale: float[D], so that every group of features has unit variance in all.
-      groups: int32[D], the group of each encoded feature.
-      kernel: of the structure, fitted by evidence on past tasks.
+      kernel: of the structure, with a relevance for each encoded feature.
       network: meta-trained parameters.
       network_location: float[h], mean of the network's features over the past.
       network_scale: float[h], their standard deviation, times sqrt(h).
@@ -23,7 +22,6 @@ class FeatureParams(NamedTuple):
 
     location: Array
     scale: Array
-    groups: Array
     kernel: KernelParams
     network: PyTree
     network_location: Array

@@ -140,7 +140,7 @@ def _cross_predictions(
     past, params = standardise_past(history, space=space, metric=metric), knowledge.params
 
     def predict(x: Array) -> Array:
-        position = kernel_position(params.kernel, params.groups, x)
+        position = kernel_position(params.kernel, x)
         return predict_sources(knowledge.sources, position)
 
     return jax.lax.map(predict, past.x), past.y

@@ -145,11 +145,8 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
       A learner as of `conditioning`, over `DeepKernelParams`; a task's is a `Posterior`.
     """
 
-    def groups(embedded: Array) -> Array:
-        return jnp.zeros((embedded.shape[-1],), jnp.int32)
-
     def process(embedded: Array, capacity: int) -> GaussianProcess:
-        return gaussian_process(groups(embedded), capacity=capacity)
+        return gaussian_process(embedded.shape[-1], capacity=capacity)
 
     def learn(params: DeepKernelParams, batch: Batch) -> Posterior:
         embedded = features(params.network, batch.x)
@@ -173,7 +170,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
 
         def surprise(params: DeepKernelParams, batch: Batch) -> Array:
             embedded = features(params.network, batch.x)
-            covariance = noisy_covariance(params.kernel, groups(embedded), embedded)
+            covariance = noisy_covariance(params.kernel, embedded)
             density = log_normal_density(covariance, known_scores(batch) - params.mean)
             return -density / jnp.maximum(jnp.sum(counted(batch)), 1).astype(density.dtype)
 
@@ -192,10 +189,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
 
 def with_kernel(network: PyTree, size: int) -> DeepKernelParams:
     """Parameters for `deep_kernel` on `size` features F, of unit variance and length sqrt(F)."""
-    kernel = default_kernel(1)
-    return DeepKernelParams(
-        network, jnp.zeros(()), kernel._replace(log_relevance=kernel.log_relevance - jnp.log(size))
-    )
+    return DeepKernelParams(network, jnp.zeros(()), default_kernel(1, num_groups=size))
 
 
 def _add_noise(clean: Gaussian, noise: Array) -> Gaussian:

@@ -40,15 +40,15 @@ class GaussianProcess(NamedTuple):
     """The `Surrogate` of a Gaussian process with a Matern kernel and an unknown constant.
 
     Attributes:
-      groups: int[D], the group of each feature.
+      size: D, of features.
       capacity: B, the largest number of observations.
     """
 
-    groups: Array
+    size: int
     capacity: int
 
     def _kernel(self, params: KernelParams, a: Array, b: Array) -> Array:
-        return matern(params, self.groups, a, b) + jnp.exp(params.log_intercept)
+        return matern(params, a, b) + jnp.exp(params.log_intercept)
 
     def _whiten(self, state: GPState, points: Array) -> Array:
         """Whitened covariances float[B, N] between the observations and points float[N, D]."""
@@ -56,12 +56,12 @@ class GaussianProcess(NamedTuple):
 
     def init(self, hyper: KernelParams) -> GPState:
         """The state before any observation."""
-        size, dtype = self.capacity, jnp.result_type(hyper.log_relevance)
+        rows, dtype = self.capacity, jnp.result_type(hyper.log_relevance)
         return GPState(
             hyper,
-            jnp.zeros((size, len(self.groups)), dtype),
-            jnp.zeros((size, size), dtype),
-            jnp.zeros((size,), dtype),
+            jnp.zeros((rows, self.size), dtype),
+            jnp.zeros((rows, rows), dtype),
+            jnp.zeros((rows,), dtype),
             jnp.zeros((), jnp.int32),
             jnp.zeros((), dtype),
         )
@@ -94,7 +94,7 @@ class GaussianProcess(NamedTuple):
         NaN teaches nothing, and its place stays empty; the state has no room for others.
         """
         counts = ~jnp.isnan(y)
-        inverse = inverse_factor(noisy_covariance(hyper, self.groups, x), counts)
+        inverse = inverse_factor(noisy_covariance(hyper, x), counts)
         white = inverse @ jnp.where(counts, y, 0)
         number = jnp.full((), self.capacity, jnp.int32)
         return GPState(hyper, x, inverse, white, number, log_density_of_white(inverse, white))
@@ -126,11 +126,11 @@ class GaussianProcess(NamedTuple):
         return state.log_evidence
 
 
-def gaussian_process(groups: Array, *, capacity: int) -> GaussianProcess:
+def gaussian_process(size: int, *, capacity: int) -> GaussianProcess:
     """A Gaussian process as a `Surrogate`; its hyperparameters are `KernelParams`.
 
     Args:
-      groups: int[D], the group of each feature, whose relevance it shares.
+      size: of features, D.
       capacity: the largest number of observations, B; memory is O(B^2).
 
     Raises:
@@ -138,4 +138,4 @@ def gaussian_process(groups: Array, *, capacity: int) -> GaussianProcess:
     """
     if capacity < 1:
         raise NmjaxError(f"Got capacity={capacity}; give the largest number of observations.")
-    return GaussianProcess(groups, capacity)
+    return GaussianProcess(size, capacity)

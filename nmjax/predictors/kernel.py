@@ -1,4 +1,4 @@
-"""A Matern kernel over groups of features, and random features of it."""
+"""A Matern kernel with a relevance for each feature, and random features of it."""
 
 import math
 from typing import NamedTuple
@@ -10,10 +10,10 @@ from nmjax.types import Array
 
 
 class KernelParams(NamedTuple):
-    """Hyperparameters of a Matern kernel with a relevance for each group of features, as logs.
+    """Hyperparameters of a Matern kernel, as logs.
 
     Attributes:
-      log_relevance: float[G], of each group's squared distance.
+      log_relevance: float[D], of each feature's squared distance; or float[1], of all alike.
       log_amplitude: float[], of the kernel's variance.
       log_intercept: float[], of the variance of a constant.
       log_noise: float[], of the variance of an observation.
@@ -28,22 +28,21 @@ class KernelParams(NamedTuple):
 NOISE_FLOOR = 1e-4
 
 
-def default_kernel(num_groups: int) -> KernelParams:
-    """A kernel of unit variance to which G groups of unit spread are a unit spread together."""
+def default_kernel(size: int, *, num_groups: int | None = None) -> KernelParams:
+    """A kernel of unit variance to which groups of unit spread are a unit spread together.
+
+    Args:
+      size: relevances, D or 1.
+      num_groups: of features; by default each is its own.
+    """
     scalar = jnp.zeros(())
-    relevance = jnp.zeros((num_groups,)) - math.log(num_groups)
+    relevance = jnp.zeros((size,)) - math.log(num_groups or size)
     return KernelParams(relevance, scalar, scalar, scalar - 2.0)
 
 
-def kernel_position(params: KernelParams, groups: Array, x: Array) -> Array:
-    """Features float[N, D], each scaled by its relevance, so that distances are the kernel's.
-
-    Args:
-      params: hyperparameters.
-      groups: int[D], the group of each feature.
-      x: float[N, D], features scaled so that each group has unit variance in all.
-    """
-    return x * jnp.exp(0.5 * params.log_relevance)[groups][None, :]
+def kernel_position(params: KernelParams, x: Array) -> Array:
+    """Features float[N, D], each scaled by its relevance, so that distances are the kernel's."""
+    return x * jnp.exp(0.5 * params.log_relevance)[None, :]
 
 
 def unit_matern(a: Array, b: Array) -> Array:
@@ -53,12 +52,9 @@ def unit_matern(a: Array, b: Array) -> Array:
     return (1 + r + r * r / 3) * jnp.exp(-r)
 
 
-def matern(params: KernelParams, groups: Array, a: Array, b: Array) -> Array:
-    """Matern-5/2 covariances float[A, B] of a float[A, D] and b float[B, D], without a constant.
-
-    Arguments are those of `kernel_position`.
-    """
-    a, b = kernel_position(params, groups, a), kernel_position(params, groups, b)
+def matern(params: KernelParams, a: Array, b: Array) -> Array:
+    """Matern-5/2 covariances float[A, B] of a float[A, D] and b float[B, D], without a constant."""
+    a, b = kernel_position(params, a), kernel_position(params, b)
     return jnp.exp(params.log_amplitude) * unit_matern(a, b)
 
 
@@ -93,29 +89,29 @@ def kernel_noise(params: KernelParams) -> Array:
     return jnp.exp(params.log_noise) + NOISE_FLOOR * prior
 
 
-def noisy_covariance(params: KernelParams, groups: Array, x: Array) -> Array:
+def noisy_covariance(params: KernelParams, x: Array) -> Array:
     """Covariance float[M, M] of noisy scores at x float[M, D]."""
-    kernel = matern(params, groups, x, x) + jnp.exp(params.log_intercept)
+    kernel = matern(params, x, x) + jnp.exp(params.log_intercept)
     return kernel + kernel_noise(params) * jnp.eye(x.shape[0], dtype=kernel.dtype)
 
 
-def noisy_factor(params: KernelParams, groups: Array, x: Array, counts: Array) -> Array:
+def noisy_factor(params: KernelParams, x: Array, counts: Array) -> Array:
     """Cholesky factor float[M, M] of the covariance of noisy scores at x float[M, D].
 
     Rows where `counts` bool[M] is False are those of the identity.
     """
-    both, covariance = counts[:, None] & counts[None, :], noisy_covariance(params, groups, x)
+    both, covariance = counts[:, None] & counts[None, :], noisy_covariance(params, x)
     alone = jnp.eye(len(counts), dtype=covariance.dtype)
     return jnp.linalg.cholesky(jnp.where(both, covariance, alone))
 
 
-def log_marginal_likelihood(params: KernelParams, groups: Array, x: Array, y: Array) -> Array:
+def log_marginal_likelihood(params: KernelParams, x: Array, y: Array) -> Array:
     """Of scores y float[M] at x float[M, D] under a Gaussian process; NaN scores do not count.
 
     Rasmussen and Williams, 2006, equation 2.30.
     """
     counts = ~jnp.isnan(y)
-    factor = noisy_factor(params, groups, x, counts)
+    factor = noisy_factor(params, x, counts)
     white = jax.scipy.linalg.solve_triangular(factor, jnp.where(counts, y, 0), lower=True)
     normaliser = 0.5 * jnp.sum(counts).astype(x.dtype) * jnp.log(2 * jnp.pi)
     return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor))) - normaliser

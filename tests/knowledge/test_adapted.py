@@ -211,7 +211,7 @@ def test_knowledge_alone_is_enough():
     history, metric = predicted_history(knowledge, pool, space=RELATED)
     params = knowledge.params
     x = standardise_encoding(params.location, params.scale, encode(RELATED, pool))
-    position = kernel_position(params.kernel, params.groups, x)
+    position = kernel_position(params.kernel, x)
     expected = predict_sources(knowledge.sources, position)
     np.testing.assert_allclose(history.metrics[metric.name], expected.T, rtol=1e-4, atol=1e-5)
     adapted = adapt_space(RELATED, history, metric, risk=0.7)

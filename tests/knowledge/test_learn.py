@@ -52,7 +52,7 @@ def test_shapes_are_the_documented_ones():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(knowledge))
     pool = pool_features(knowledge, encode(SPACE, related_tasks().pool)).pool
     assert pool.features.shape == (3**5, features)
-    assert pool.position.shape == (3**5, knowledge.params.groups.size)
+    assert pool.position.shape == (3**5, knowledge.params.location.size)
 
 
 @pytest.mark.slow

@@ -19,8 +19,7 @@ RNG = np.random.default_rng(0)
 def test_without_evaluations_any_correlation_may_be():
     y = jnp.full((3, 8), jnp.nan).at[0].set(jnp.asarray(RNG.normal(size=8), jnp.float32))
     x, at = (jnp.asarray(RNG.normal(size=shape), jnp.float32) for shape in ((3, 8, 2), (40, 2)))
-    groups = jnp.zeros(2, jnp.int32)
-    found = function_similarity(jax.random.key(0), default_kernel(1), groups, x, y, at)
+    found = function_similarity(jax.random.key(0), default_kernel(1), x, y, at)
     np.testing.assert_allclose(np.asarray(found.estimate)[np.triu_indices(3, 1)], 0, atol=0.25)
     assert np.asarray(found.low)[np.triu_indices(3, 1)].max() < -0.6
     assert np.asarray(found.high)[np.triu_indices(3, 1)].min() > 0.6

@@ -74,12 +74,11 @@ def test_sources_are_drawn_from_their_posteriors(float64):
     """Means and covariances against scikit-learn's Gaussian process."""
     x, y, new = RNG.normal(size=(2, 30, 3)), RNG.normal(size=(2, 30)), RNG.normal(size=(4, 3))
     y[1, 12:] = np.nan
-    groups = jnp.zeros(3, jnp.int32)
     kernel = KernelParams(jnp.log(jnp.array([0.5])), *map(jnp.asarray, (0.5, -0.7, -1.0)))
-    params = FeatureParams(jnp.zeros(3), jnp.ones(3), groups, kernel, *(None,) * 3)
-    sources = fit_sources(kernel, groups, jnp.asarray(x), jnp.asarray(y))
+    params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, *(None,) * 3)
+    sources = fit_sources(kernel, jnp.asarray(x), jnp.asarray(y))
     knowledge = MetaKnowledge(params, None, sources, *(None,) * 4)
-    position = kernel_position(kernel, groups, jnp.asarray(new))
+    position = kernel_position(kernel, jnp.asarray(new))
     drawn = sample_sources(jax.random.key(0), knowledge, position, draws=20_000)
     variance = source_variance(knowledge, position)
     covariance = ConstantKernel(np.exp(0.5)) * Matern(0.5**-0.5, nu=2.5)

@@ -12,8 +12,7 @@ from nmjax.predictors import KernelParams, gaussian_process, kernel_noise
 RNG = np.random.default_rng(0)
 X, POOL = RNG.normal(size=(10, 3)), RNG.normal(size=(6, 3))
 Y = np.sin(2 * X[:, 0]) + 0.5 * X[:, 1] + 0.1 * RNG.normal(size=10)
-GROUPS = jnp.array([0, 1, 1])
-RELEVANCE, AMPLITUDE, INTERCEPT, NOISE = np.array([0.4, -0.9]), 0.7, -0.3, -2.0
+RELEVANCE, AMPLITUDE, INTERCEPT, NOISE = np.array([0.4, -0.9, 0.2]), 0.7, -0.3, -2.0
 
 
 def params():
@@ -21,7 +20,7 @@ def params():
 
 
 def fit(hyper, x, y, *, capacity=12):
-    surrogate = gaussian_process(GROUPS, capacity=capacity)
+    surrogate = gaussian_process(3, capacity=capacity)
 
     def body(state, observation):
         return surrogate.update(state, *observation), None
@@ -30,7 +29,7 @@ def fit(hyper, x, y, *, capacity=12):
 
 
 def reference(x, y):
-    lengths = np.exp(-0.5 * RELEVANCE)[np.asarray(GROUPS)]
+    lengths = np.exp(-0.5 * RELEVANCE)
     kernel = ConstantKernel(np.exp(AMPLITUDE)) * Matern(length_scale=lengths, nu=2.5)
     kernel += ConstantKernel(np.exp(INTERCEPT))
     noise = float(kernel_noise(params()))
@@ -39,7 +38,7 @@ def reference(x, y):
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
 def test_scikit_learn(float64, wrap):
-    surrogate = gaussian_process(GROUPS, capacity=12)
+    surrogate = gaussian_process(3, capacity=12)
     state, theirs = wrap(fit)(params(), X, Y), reference(X, Y)
     mean, std = surrogate.predict(state, jnp.asarray(POOL))
     their_mean, their_covariance = theirs.predict(POOL, return_cov=True)
@@ -56,7 +55,7 @@ def test_failures_are_left_out(float64):
     kept = ~np.isnan(y)
     state, theirs = jax.jit(fit)(params(), X, y), reference(X[kept], Y[kept])
     assert int(state.number) == kept.sum()
-    mean, std = gaussian_process(GROUPS, capacity=12).predict(state, jnp.asarray(POOL))
+    mean, std = gaussian_process(3, capacity=12).predict(state, jnp.asarray(POOL))
     their_mean, their_std = theirs.predict(POOL, return_std=True)
     np.testing.assert_allclose(mean, their_mean, rtol=1e-6)
     np.testing.assert_allclose(std, their_std, rtol=1e-6)
@@ -65,7 +64,7 @@ def test_failures_are_left_out(float64):
 def test_all_at_once_is_one_after_the_other(float64):
     y = np.append(np.where(np.arange(10) % 3 == 1, np.nan, Y), [np.nan, np.nan])
     x = np.append(X, X[:2], axis=0)
-    surrogate = gaussian_process(GROUPS, capacity=12)
+    surrogate = gaussian_process(3, capacity=12)
     state = jax.jit(surrogate.condition)(params(), jnp.asarray(x), jnp.asarray(y))
     stepwise = jax.jit(fit)(params(), x, y)
     np.testing.assert_allclose(state.log_evidence, stepwise.log_evidence, rtol=1e-9)
@@ -79,7 +78,7 @@ def test_the_same_point_again_and_again_stays_finite():
     x = np.repeat(X[:1], 12, axis=0).astype(np.float32)
     quiet = params()._replace(log_noise=jnp.asarray(-20.0))
     state = jax.jit(fit)(jax.tree.map(jnp.float32, quiet), x, np.full(12, 1.5, np.float32))
-    mean, std = gaussian_process(GROUPS, capacity=12).predict(state, jnp.asarray(x[:1]))
+    mean, std = gaussian_process(3, capacity=12).predict(state, jnp.asarray(x[:1]))
     np.testing.assert_allclose(mean, 1.5, atol=1e-2)
     assert np.isfinite(state.log_evidence)
     assert 0 <= std[0] < 0.05
@@ -91,13 +90,13 @@ def test_evidence_has_gradients(float64):
 
 def test_capacity_is_checked():
     with pytest.raises(NmjaxError, match="capacity=0"):
-        gaussian_process(GROUPS, capacity=0)
+        gaussian_process(3, capacity=0)
 
 
 def test_single_precision_bears_smooth_curves_without_noise():
     """Twenty points of a sine, by a process of great variance that believes in no noise."""
     hyper = KernelParams(*(jnp.float32(v) for v in ([-3.0], 6.0, 6.0, -30.0)))
-    surrogate = gaussian_process(jnp.zeros(1, jnp.int32), capacity=20)
+    surrogate = gaussian_process(1, capacity=20)
     x = np.random.default_rng(0).uniform(-5, 5, (20, 1)).astype(np.float32)
     observe = jax.jit(lambda state, xy: (surrogate.update(state, *xy), None))
     state, _ = jax.lax.scan(observe, surrogate.init(hyper), (jnp.asarray(x), np.sin(x[:, 0])))

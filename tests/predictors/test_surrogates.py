@@ -46,8 +46,8 @@ def linear_case(make=bayesian_linear):
 
 
 def process_case():
-    surrogate = gaussian_process(jnp.array([0, 0, 1]), capacity=9)
-    params = KernelParams(jnp.array([0.3, -1.0]), *jnp.array([0.2, -0.5, -1.5]))
+    surrogate = gaussian_process(3, capacity=9)
+    params = KernelParams(jnp.array([0.3, 0.3, -1.0]), *jnp.array([0.2, -0.5, -1.5]))
 
     def log_density(state, x, y):
         mean, std = surrogate.predict(state, x[None])
@@ -107,7 +107,7 @@ def test_a_broken_promise_is_found(kind, message):
 
 def test_more_than_the_capacity_is_not_kept():
     surrogate, params, *_ = process_case()
-    small = gaussian_process(surrogate.groups, capacity=2)
+    small = gaussian_process(surrogate.size, capacity=2)
     state = small.init(params)
     for row, score in zip(X[:2], Y[:2], strict=True):
         state = small.update(state, row, score)

@@ -91,7 +91,7 @@ def process_search(
     def fit(start: DeepKernelParams, x: Array, y: Array) -> DeepKernelParams:
         def loss(params: DeepKernelParams) -> Array:
             embedded = features(params.network, x)
-            covariance = noisy_covariance(params.kernel, _groups(params, embedded), embedded)
+            covariance = noisy_covariance(params.kernel, embedded)
             return -log_normal_density(covariance, y - params.mean) - log_prior(params.kernel)
 
         def step(carried: Fit, _: None) -> tuple[Fit, None]:
@@ -103,7 +103,7 @@ def process_search(
     def predict(state: ProcessState, problem: Problem, warped: Array) -> Gaussian:
         params = state.params
         embedded = features(params.network, unit_inputs(problem, problem.pool.position))
-        process = gaussian_process(_groups(params, embedded), capacity=capacity)
+        process = gaussian_process(embedded.shape[-1], capacity=capacity)
         known = process.condition(params.kernel, embedded[state.record.row], warped - params.mean)
         mean, std = process.predict(known, embedded)
         return Gaussian(mean + params.mean, std)
@@ -140,8 +140,3 @@ def unit_inputs(problem: Problem, position: Array) -> Array:
     span = jnp.where(high > low, high - low, 1)
     shape = (1,) * (position.ndim - 1) + low.shape
     return (position - low.reshape(shape)) / span.reshape(shape)
-
-
-def _groups(params: DeepKernelParams, embedded: Array) -> Array:
-    """The relevance int32[F] that each feature has, its own or that of all."""
-    return jnp.arange(embedded.shape[-1], dtype=jnp.int32) % params.kernel.log_relevance.shape[0]
