@@ -9,7 +9,13 @@ import numpy as np
 import nmjax
 from nmjax.analysis import EvaluationsToReach, evaluations_to_reach_interval, not_worse
 from nmjax.experiments import Mark
-from nmjax.experiments.comparison import best_of, measures, paired, rivals
+from nmjax.experiments.comparison import (
+    best_of,
+    measures,
+    paired,
+    rivals,
+    with_enough_seeds,
+)
 from nmjax.experiments.trajectories import Trajectories
 
 OURS = "transfer"
@@ -23,10 +29,11 @@ def marks(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Mark]:
         return []
     values = {name: measures(suite, method.rows) for name, method in found.items()}
     regret = {name: of["regret"] for name, of in values.items()}
-    others = [n for n, method in found.items() if method.transfer and method.kind != "ours"]
+    enough = with_enough_seeds(found, OURS)
+    others = [n for n, method in enough.items() if method.transfer and method.kind != "ours"]
     made = []
     if suite.name in BEST_WITHOUT:
-        for kind, names in rivals(found).items():
+        for kind, names in rivals(enough).items():
             if names:
                 best, most = best_of(regret, names), BEST_WITHOUT[suite.name]
                 what = f"{best}, the best {kind},"

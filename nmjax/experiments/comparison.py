@@ -33,6 +33,8 @@ STEPS = (1, 5, 10, 20, 50, 100)
 """Evaluations after which rows tell what a search has found."""
 RANKED = (20, 100)
 """Evaluations after which methods are ranked."""
+LEAST_SEEDS = 2
+"""Seeds below which a method is told of, but neither ranked nor a rival: one has no spread."""
 RIVALS = ("without transfer", "that knows nothing of the past")
 """Kinds of methods that one with transfer is held against."""
 Curves = Mapping[str, np.ndarray]
@@ -93,14 +95,21 @@ def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> l
     rows = [row for name in found for row in _summaries(suite, name, found[name], by_method[name])]
     rows += [_reach(regret, focus, other) for other in found if other != focus]
     budget = regret[focus].shape[-1]
-    if len(found) > 1:
+    enough = with_enough_seeds(found, focus)
+    if len(enough) > 1:
         for step in (step for step in RANKED if step <= budget):
-            rows.append(rank_methods({n: c[..., step - 1] for n, c in regret.items()}, step))
+            rows.append(rank_methods({name: regret[name][..., step - 1] for name in enough}, step))
     if "random" in found:
-        for kind, names in rivals(found).items():
+        for kind, names in rivals(enough).items():
             if others := [name for name in names if name != focus]:
                 rows += _claims(regret, focus, best_of(regret, others), kind)
     return rows
+
+
+def with_enough_seeds(found: Mapping[str, Trajectories], focus: str) -> dict[str, Trajectories]:
+    """Those with `LEAST_SEEDS` seeds or more, or as many as `focus` where it has fewer."""
+    least = min(LEAST_SEEDS, found[focus].rows.shape[1])
+    return {name: method for name, method in found.items() if method.rows.shape[1] >= least}
 
 
 def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:

@@ -133,6 +133,17 @@ def test_five_claims(suite, found):
     assert 0 < low < regret[:, :2].mean() < high
 
 
+def test_one_seed_is_told_but_neither_ranked_nor_a_rival(suite, found):
+    """It is the best of all, and would leave the others one seed to be ranked on."""
+    once = dataclasses.replace(found["quick"], rows=found["quick"].rows[:, :1], transfer=False)
+    rows = compare(suite, {**found, "once": once}, focus="quick")
+    assert "once" in {row.get("method") for row in rows}
+    ranked = [row for row in rows if "ranked_at" in row]
+    assert ranked
+    assert all("once" not in row["methods"] and row["seeds"] == 2 for row in ranked)
+    assert "once" not in {row.get("rival") for row in rows}
+
+
 def test_rivals_of_ours_that_know_nothing_are_others(suite, found):
     ours = {**found, "slow": dataclasses.replace(found["slow"], kind="ours")}
     rows = [row for row in compare(suite, ours, focus="uneven") if "claim" in row]
