@@ -8,7 +8,7 @@ from benchmarks import tables
 from benchmarks.headroom import RIVALS as TOLD_NOTHING
 from benchmarks.reproductions.hpob import PUBLISHED, TOLD
 from nmjax.experiments import Result, read_result
-from nmjax.experiments.comparison import RIVALS, speed_up_text
+from nmjax.experiments.comparison import LEAST_SEEDS, RIVALS, speed_up_text
 from nmjax.experiments.protocol import SUITES
 
 RESULTS = Path(__file__).parent / "results"
@@ -149,8 +149,9 @@ def _claims_table(kind: str) -> str:
 
 
 def _best(rows: Iterable[Row]) -> Row | None:
-    """The lowest regret at the end."""
-    return min(rows, key=lambda row: row["regret"][-1], default=None)
+    """The lowest regret at the end, of those that may be rivals."""
+    enough = (row for row in rows if row["seeds"] >= LEAST_SEEDS)
+    return min(enough, key=lambda row: row["regret"][-1], default=None)
 
 
 def _final(row: Row, step: int = 100) -> str:
