@@ -119,7 +119,7 @@ def plain_knowledge(number: int, wins: float | None = None) -> MetaKnowledge:
 @jax.jit
 def _plain_knowledge(architecture: Array, score: Array, wins: Array) -> MetaKnowledge:
     number, ones = len(score), jnp.ones(encoding_size(SPACE))
-    kernel = default_kernel(ones.size, num_groups=int(group_index(SPACE).max()) + 1)
+    kernel = default_kernel(ones.size, num_groups=1 + max(group_index(SPACE)))
     params = FeatureParams(
         0.3 * ones,
         0.5 * ones,

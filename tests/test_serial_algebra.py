@@ -15,7 +15,6 @@ from nmjax.types import MultivariateGaussian
 from tests.serial import concurrent_algebra
 
 TASKS, ROWS, SIZE = 3, 6, 4
-GROUPS = jnp.arange(SIZE, dtype=jnp.int32)
 
 
 def factors(*lead):
@@ -43,7 +42,7 @@ def source_draws(keys, positions):
 PROGRAMS = {
     "divergence": (jax.vmap(kullback_leibler_divergence), gaussians(TASKS), gaussians(TASKS)),
     "kernel": (
-        partial(fit_kernel, GROUPS, num_groups=SIZE, steps=2),
+        partial(fit_kernel, groups=tuple(range(SIZE)), steps=2),
         jnp.ones((TASKS, ROWS, SIZE)),
         jnp.ones((TASKS, ROWS)),
     ),

@@ -49,9 +49,9 @@ def maximise(
     return best, values
 
 
-@partial(jax.jit, static_argnames=("num_groups", "steps"))
+@partial(jax.jit, static_argnames=("groups", "steps"))
 def fit_kernel(
-    groups: Array, x: Array, y: Array, *, num_groups: int, steps: int
+    x: Array, y: Array, *, groups: tuple[int, ...], steps: int
 ) -> tuple[KernelParams, Array]:
     """The likeliest kernel a posteriori, past tasks being independent draws.
 
@@ -60,20 +60,19 @@ def fit_kernel(
     what they were.
 
     Args:
-      groups: int32[D], the group of each feature.
       x: float[T, M, D], standardised encodings.
       y: float[T, M], normal scores; NaN does not count.
-      num_groups: G.
+      groups: D numbers from 0, the group of each feature.
       steps: of Adam.
 
     Returns:
       The kernel, with D relevances; and its log posterior float[steps], up to a constant, by the
       observation.
     """
-    start = default_kernel(num_groups)
+    start, group = default_kernel(max(groups) + 1), jnp.array(groups)
 
     def of_features(params: KernelParams) -> KernelParams:
-        return params._replace(log_relevance=params.log_relevance[groups])
+        return params._replace(log_relevance=params.log_relevance[group])
 
     def objective(params: KernelParams) -> Array:
         evidence = jax.vmap(partial(log_marginal_likelihood, of_features(params)))(x, y)

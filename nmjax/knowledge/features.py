@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, SourceModels
 from nmjax.predictors import (
@@ -36,11 +35,11 @@ def predictor_network() -> Network:
     return make_network((64, 64), activation="tanh")
 
 
-def group_index(space: Space) -> np.ndarray:
-    """int32[D], the number of each encoded feature's group, in order of first appearance."""
+def group_index(space: Space) -> tuple[int, ...]:
+    """The number of each of D encoded features' group, from 0 in order of first appearance."""
     groups = encoding_groups(space)
     order = list(dict.fromkeys(groups))
-    return np.array([order.index(group) for group in groups], np.int32)
+    return tuple(order.index(group) for group in groups)
 
 
 def standardise_encoding(location: Array, scale: Array, encoding: Array) -> Array:

@@ -134,12 +134,10 @@ def learn_from_history(
     network_key, rehearsal_key = jax.random.split(key)
 
     on_stage("fit the kernel")
-    groups = group_index(space)
     kernel, kernel_posterior = fit_kernel(
-        groups,
         past.x[:, : config.kernel_rows],
         past.y[:, : config.kernel_rows],
-        num_groups=int(groups.max()) + 1,
+        groups=group_index(space),
         steps=config.kernel_steps,
     )
 

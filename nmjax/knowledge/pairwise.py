@@ -65,12 +65,10 @@ def pairwise_similarity(
     pool_key, draw_key = jax.random.split(key)
     varies = jnp.nanmax(past.y, axis=-1) > jnp.nanmin(past.y, axis=-1)
     y = jnp.where(varies[:, None], past.y, jnp.nan)[:, :_ROWS]
-    groups = group_index(space)
     kernel, _ = fit_kernel(
-        groups,
         past.x[:, :_FITTED_ROWS],
         y[:, :_FITTED_ROWS],
-        num_groups=int(groups.max()) + 1,
+        groups=group_index(space),
         steps=_KERNEL_STEPS,
     )
     pool = _draw_pool(pool_key, space)

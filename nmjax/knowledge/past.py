@@ -45,10 +45,10 @@ def standardise_past(history: History, *, space: Space, metric: Metric) -> Past:
     location = jnp.einsum("tm,tmd->d", weight, encoding)
     centred = encoding - location[None, None, :]
     variance = jnp.einsum("tm,tmd->d", weight, jnp.square(centred))
-    groups = group_index(space)
-    total = jax.ops.segment_sum(variance, jnp.asarray(groups), int(groups.max()) + 1)
+    group = jnp.array(group_index(space))
+    total = jax.ops.segment_sum(variance, group, len(group))
     # What the past never varied keeps its unit: a target may vary it.
-    scale = jnp.sqrt(jnp.where(total > 1e-12, total, 1))[groups]
+    scale = jnp.sqrt(jnp.where(total > 1e-12, total, 1))[group]
     return Past(
         encoding,
         centred / scale[None, None, :],

@@ -95,15 +95,15 @@ def test_maximise_finds_the_top_and_keeps_the_best():
 @pytest.mark.slow
 def test_the_kernel_is_the_likeliest_a_posteriori():
     """Against a search by SciPy, on draws from a process with one relevant group of two."""
-    rng, groups = np.random.default_rng(2), np.array([0, 1, 1])
+    rng, groups = np.random.default_rng(2), (0, 1, 1)
     x = rng.normal(size=(6, 30, 3))
     covariance = [Matern([1.0, 1e3, 1e3], nu=2.5)(rows) + 0.1 * np.eye(30) for rows in x]
     y = np.stack([rng.multivariate_normal(np.zeros(30), k) for k in covariance])
-    kernel, values = fit_kernel(groups, jnp.float32(x), jnp.float32(y), num_groups=2, steps=150)
+    kernel, values = fit_kernel(jnp.float32(x), jnp.float32(y), groups=groups, steps=150)
     start = np.r_[np.log([0.5, 0.5]), 0, 0, -2]
 
     def negative(log):
-        lengths, (amplitude, intercept, noise) = np.exp(-0.5 * log[groups]), np.exp(log[2:])
+        lengths, (amplitude, intercept, noise) = np.exp(-0.5 * log[[*groups]]), np.exp(log[2:])
         total = 0.5 * np.sum(np.square(log - start))
         for rows, score in zip(x, y, strict=True):
             joint = amplitude * Matern(lengths, nu=2.5)(rows) + intercept
@@ -196,9 +196,7 @@ def test_a_past_that_wins_as_often_as_it_loses_is_worth_little():
 def test_noise_teaches_no_distances():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(8, 60, 2)), rng.normal(size=(8, 60))
-    kernel, _ = fit_kernel(
-        jnp.array([0, 1]), jnp.float32(x), jnp.float32(y), num_groups=2, steps=150
-    )
+    kernel, _ = fit_kernel(jnp.float32(x), jnp.float32(y), groups=(0, 1), steps=150)
     np.testing.assert_allclose(kernel.log_relevance, default_kernel(2).log_relevance, atol=1.3)
     assert kernel.log_noise > kernel.log_amplitude
 
