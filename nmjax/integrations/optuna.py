@@ -3,6 +3,7 @@
 Needs `pip install "nmjax[optuna]"`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -28,10 +29,11 @@ def read_studies(
     context: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
 ) -> tuple[History, tuple[str, ...]]:
-    """A `History` and its T task names, one of each study that has finished trials.
+    """A `History` and its T task names, one of each study that has evaluations.
 
     A trial's parameters are its choices, by name or value; other parameters do not count. What was
-    pruned or has failed is a failed evaluation; what still runs or waits is none.
+    pruned or has failed is a failed evaluation; what still runs or waits is none, and neither is
+    what was pruned or failed before it had all choices, as it has no architecture.
 
     Args:
       storage: as Optuna takes it, such as "sqlite:///past.db".
@@ -43,9 +45,9 @@ def read_studies(
       columns: {choice: parameter}, where a parameter has another name.
 
     Raises:
-      NmjaxError: Optuna is not installed, there is no such study or none has finished a trial, the
-        number of objectives is another, a study lacks an attribute that is context, or a trial
-        lacks a choice.
+      NmjaxError: Optuna is not installed, there is no such study or none has an evaluation, the
+        number of objectives is another, a study lacks an attribute that is context, or a complete
+        trial lacks a choice.
     """
     optuna = _optuna()
     known = optuna.get_all_study_names(storage)
@@ -68,7 +70,10 @@ def read_studies(
         )
     ]
     if not rows:
-        raise NmjaxError(f"No study of {list(studies or known)} has a finished trial.")
+        raise NmjaxError(
+            f"No study of {list(studies or known)} has a finished trial with the parameters "
+            f"{list(parameters.values())}: run some, or give the names there as columns."
+        )
     return history_from_frame(
         {name: [row[name] for row in rows] for name in rows[0]},
         space,
@@ -96,13 +101,13 @@ def write_studies(
       storage: as Optuna takes it, such as "sqlite:///past.db".
       history: padding is left out.
       space: of its architectures.
-      tasks: T names, none of a study that is there.
+      tasks: T names, all different and none of a study that is there.
       objectives: the metrics that a study is to improve, and whether up or down.
       context: K names.
 
     Raises:
-      NmjaxError: Optuna is not installed, a metric is unknown, the number of names does not fit, or
-        there is a study of that name.
+      NmjaxError: Optuna is not installed, a metric is unknown, the number of names does not fit, a
+        name is repeated, or there is a study of that name. Nothing is written then.
     """
     optuna = _optuna()
     told = np.asarray(history.context)
@@ -114,6 +119,8 @@ def write_studies(
     for metric in objectives:
         if metric.name not in history.metrics:
             raise unknown_name("metric", metric.name, history.metrics)
+    if repeated := [name for name, times in Counter(tasks).items() if times > 1]:
+        raise NmjaxError(f"Task names {repeated} came more than once: give each task its own.")
     if taken := set(tasks) & set(optuna.get_all_study_names(storage)):
         raise NmjaxError(f"Studies {sorted(taken)} are there already: give other task names.")
     for place, task in enumerate(tasks):
@@ -155,8 +162,9 @@ def _rows(
     told = {name: study.user_attrs[name] for name in context}
     rows = []
     for trial in study.trials:
-        if trial.state.is_finished():
-            complete = trial.state.name == "COMPLETE"
+        complete = trial.state.name == "COMPLETE"
+        chosen = all(name in trial.params for name in parameters.values())
+        if complete or (trial.state.is_finished() and chosen):
             values = trial.values if complete else [None] * len(objectives)
             rows.append(
                 {_TASK: study.study_name}

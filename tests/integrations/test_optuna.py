@@ -75,6 +75,33 @@ def test_a_study_that_optuna_ran(optuna, storage):
     np.testing.assert_array_equal(history.context, [[2708]])
 
 
+def test_a_trial_that_ended_before_it_chose_is_no_evaluation(optuna, storage):
+    def objective(trial):
+        trial.suggest_categorical("op", ["gat", "skip", "none"])
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        if trial.number == 2:
+            raise ValueError
+        trial.suggest_categorical("width", [16, 64, 256])
+        trial.suggest_categorical("rate", [1e-3, 1e-2])
+        if trial.number == 3:
+            raise ValueError
+        return trial.number / 10
+
+    for name, ends in (("cora", 5), ("stopped", 0)):
+        study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
+        study.optimize(objective, n_trials=ends, catch=ValueError)
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
+    history, tasks = read_studies(storage, SPACE, objectives=("acc",))
+    assert tasks == ("cora",)
+    np.testing.assert_allclose(history.metrics["acc"], [[0, np.nan, 0.4]], rtol=1e-6)
+    with pytest.raises(NmjaxError, match=r"finished trial with the parameters \['op', 'width', "):
+        read_studies(storage, SPACE, objectives=("acc",), studies=("stopped",))
+    study.add_trial(optuna.trial.create_trial(value=0.5))
+    with pytest.raises(NmjaxError, match="op is None"):
+        read_studies(storage, SPACE, objectives=("acc",))
+
+
 def past():
     rng = np.random.default_rng(0)
     sizes = (7, 4)
@@ -147,9 +174,11 @@ def test_what_does_not_fit_is_told(optuna, storage):
         ({"tasks": ("c",), "objectives": (ACCURACY,)}, "1 task names"),
         ({"tasks": ("c", "d"), "objectives": ()}, "0 objectives"),
         ({"tasks": ("c", "d"), "objectives": (Metric("ac", ""),)}, "did you mean 'acc'"),
+        ({"tasks": ("c", "c"), "objectives": (ACCURACY,)}, r"\['c'\] came more than once"),
     ):
         with pytest.raises(NmjaxError, match=says):
             write_studies(storage, past(), SPACE, context=("rows",), **options)
+    assert optuna.get_all_study_names(storage) == ["a", "b"]
     optuna.create_study(study_name="none yet", storage=storage)
     with pytest.raises(NmjaxError, match="has a finished trial"):
         read_studies(storage, SPACE, objectives=("acc",), studies=("none yet",))
