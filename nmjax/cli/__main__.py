@@ -17,6 +17,7 @@ from nmjax.cli.patterns import PatternsConfig
 from nmjax.cli.similarity import SimilarityConfig
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.experiments.config import SearchConfig
+from nmjax.version import __version__
 
 _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "search": (SearchConfig, search.run),
@@ -31,10 +32,17 @@ _ANY_COMMAND: Any = reduce(
     operator.or_,
     (Annotated[kind, tyro.conf.subcommand(name)] for name, (kind, _) in _COMMANDS.items()),
 )
+_DESCRIPTION = (
+    "Learn from past architecture searches, make the next one faster.\n"
+    "\n"
+    "See `nmjax COMMAND --help` for the flags of a command, and `nmjax --version` for the version. "
+    "Converted tables and the compiled programs of search, advise and evaluate are kept between "
+    "runs, in $NMJAX_CACHE (default: ~/.cache/nmjax)."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 where it went well, 2 where the user can mend what went wrong.
+    """Run one command or print the version; 0 where it went well, 2 where the user can mend it.
 
     Args:
       arguments: without the program's name; those of this process by default.
@@ -43,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
       SystemExit: after help (0), and for a wrong flag (2).
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if arguments[0] == "--version":
+        print(f"nmjax {__version__}")
+        return 0
     try:
         if not arguments[0].startswith("-") and arguments[0] not in _COMMANDS:
             raise unknown_name("command", arguments[0], _COMMANDS)
         config: Any = tyro.cli(
             _ANY_COMMAND,
             prog="nmjax",
-            description="Learn from past architecture searches, make the next one faster.",
+            description=_DESCRIPTION,
             args=arguments,
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
         )

@@ -22,17 +22,17 @@ class AdviseConfig(PastConfig):
 
     Attributes:
       target: A task of the past, to be taken as new: the first of its random evaluations are seen.
-      first: How many of these.
+      first: Number of evaluations of the target that are seen, 0 to 10.
       new: Instead of a target, a file with the evaluations of one task, ending in .csv, .parquet
         or .jsonl: the choices, the score, and the task's name in a column "task".
-      evaluations: Of each task at the most, drawn at random.
+      evaluations: Evaluations of each task at the most, drawn at random.
       budget: Evaluations of a search without the past.
-      rehearsals: Of each past task as if it were new.
+      rehearsals: Searches of each past task as if it were new.
     """
 
-    target: Annotated[str | None, arg(help_behavior_hint="")] = None
+    target: Annotated[str | None, arg(metavar="TASK", help_behavior_hint="")] = None
     first: int = 10
-    new: Annotated[Path | None, arg(help_behavior_hint="")] = None
+    new: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     evaluations: int = 300
     budget: int = 20
     rehearsals: int = 8

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from nmjax.cli.console import make_console
+
 
 @dataclass(frozen=True)
 class BenchmarksConfig:
@@ -20,13 +22,12 @@ class BenchmarksConfig:
 
 def run(config: BenchmarksConfig) -> None:
     """Print one block a benchmark, the metric that a search sees first."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from nmjax.tasks import list_suites
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = make_console()
     for info in list_suites(data=config.data):
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
         table.add_column(style="dim", no_wrap=True)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, get_args
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
+from nmjax.cli.console import make_console
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import get_space
 from nmjax.tasks import (
     Finding,
     append_history,
@@ -28,6 +28,9 @@ from nmjax.tasks.quality import Kind
 STREAMED = 2**16
 """Rows of a batch where a store is copied."""
 SHOWN_ROWS = 10
+_NONE = "(default: none)"
+_Store = Annotated[Positional[str], arg(metavar="STORE")]
+_File = Annotated[Positional[Path], arg(metavar="FILE")]
 
 
 @dataclass(frozen=True)
@@ -37,24 +40,31 @@ class ImportConfig:
     Says which rows may not be what they should, counting those of a task from 0.
 
     Attributes:
-      file: Ends in .csv, .parquet or .jsonl.
-      store: Folder, made where there is none; or its URL, such as s3://BUCKET/past.
+      file: File to read, ending in .csv, .parquet or .jsonl.
+      store: Folder of the store, made where there is none; or its URL, such as s3://BUCKET/past.
       metrics: Columns with raw values; empty or nan is a failed evaluation.
-      space: Whose choices are columns too, such as nas-bench-graph.
+      space: Space whose choices are columns too: a ready one such as nas-bench-graph, or
+        MODULE:NAME, where NAME is a Space or a function without arguments that returns one.
       task: Column that names the task.
       context: Columns of what is known of a task before any evaluation.
       columns: NAME=COLUMN for each choice or metric whose column has another name.
       keep_out: Kinds of findings whose rows to leave out, such as duplicate or failed.
     """
 
-    file: Positional[Path]
-    store: Positional[str]
-    metrics: tuple[str, ...]
-    space: str
-    task: str = "task"
-    context: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    keep_out: tuple[str, ...] = ()
+    file: _File
+    store: _Store
+    metrics: Annotated[tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]")]
+    space: Annotated[str, arg(metavar="SPACE")]
+    task: Annotated[str, arg(metavar="COLUMN")] = "task"
+    context: Annotated[
+        tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
+    ] = ()
+    columns: Annotated[
+        tuple[str, ...], arg(metavar="[NAME=COLUMN [NAME=COLUMN ...]]", help_behavior_hint=_NONE)
+    ] = ()
+    keep_out: Annotated[
+        tuple[str, ...], arg(metavar="[KIND [KIND ...]]", help_behavior_hint=_NONE)
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,11 @@ class ShowConfig:
     """Print what a store holds.
 
     Attributes:
-      store: Folder, or its URL.
+      store: Folder of the store, or its URL.
       findings: Load all and list rows, from 0, that may not be what they should.
     """
 
-    store: Positional[str]
+    store: _Store
     findings: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
@@ -75,14 +85,16 @@ class ExportConfig:
     """Write a store's evaluations to one file.
 
     Attributes:
-      store: Folder, or its URL.
-      file: Ends in .csv, .parquet or .jsonl.
-      tasks: These only.
+      store: Folder of the store, or its URL.
+      file: File to write, ending in .csv, .parquet or .jsonl.
+      tasks: Restrict to these tasks.
     """
 
-    store: Positional[str]
-    file: Positional[Path]
-    tasks: Annotated[tuple[str, ...], arg(help_behavior_hint="(default: all)")] = ()
+    store: _Store
+    file: _File
+    tasks: Annotated[
+        tuple[str, ...], arg(metavar="[TASK [TASK ...]]", help_behavior_hint="(default: all)")
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,15 @@ class MergeConfig:
     """Add the evaluations of stores to another of the same space, metrics and context.
 
     Attributes:
-      store: Folder to add to, made where there is none, or its URL.
-      others: Folders or URLs to read.
+      store: Folder of the store to add to, made where there is none; or its URL.
+      others: Folders or URLs of the stores to read.
     """
 
-    store: Positional[str]
-    others: Positional[tuple[str, ...]]
+    store: _Store
+    others: Annotated[
+        Positional[tuple[str, ...]],
+        arg(metavar="OTHER [OTHER ...]", help_behavior_hint="(required)"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,9 @@ def run(config: HistoryConfig) -> None:
 
 
 def _import(config: ImportConfig) -> None:
-    space = get_space(config.space)
+    from nmjax.experiments.foreign import load_space
+
+    space = load_space(config.space)
     for kind in config.keep_out:
         if kind not in get_args(Kind):
             raise unknown_name("kind of finding", kind, get_args(Kind))
@@ -152,7 +169,6 @@ def _import(config: ImportConfig) -> None:
 
 
 def _show(config: ShowConfig) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     store = open_store(config.store)
@@ -164,7 +180,7 @@ def _show(config: ShowConfig) -> None:
     print(f"space {store.space.name}")
     print(f"metrics {', '.join(store.metrics)}")
     print(f"context {', '.join(store.context) or '(none)'}")
-    Console(highlight=False, markup=False).print(table)
+    make_console().print(table)
     if config.findings and counts:
         history, tasks = load_history(store)
         _print_findings(check_quality(history, store.space, tasks=tasks))

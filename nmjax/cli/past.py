@@ -20,18 +20,20 @@ class PastConfig:
     Attributes:
       past: A folder made by `nmjax history import`, or its URL; or a benchmark, whose past is drawn
         at random.
-      score: Metric; by default the folder's first one, or the benchmark's own.
-      direction: Of the score of a folder; a benchmark's is known.
-      tasks: These only.
-      evaluations: Of each task at the most, drawn at random.
-      seed: Of everything random.
+      score: Metric to look at; by default the folder's first one, or the benchmark's own.
+      direction: Which way the score of a folder is better; a benchmark's is known.
+      tasks: Restrict to these tasks.
+      evaluations: Evaluations of each task at the most, drawn at random.
+      seed: Random seed.
       data: Folder with the data of benchmarks that no package ships.
     """
 
-    past: Positional[str]
-    score: Annotated[str | None, arg(help_behavior_hint="")] = None
+    past: Annotated[Positional[str], arg(metavar="PAST")]
+    score: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
     direction: Literal["max", "min"] = "max"
-    tasks: Annotated[tuple[str, ...], arg(help_behavior_hint="(default: all)")] = ()
+    tasks: Annotated[
+        tuple[str, ...], arg(metavar="[TASK [TASK ...]]", help_behavior_hint="(default: all)")
+    ] = ()
     evaluations: int = 1000
     seed: int = 0
     data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None

@@ -22,12 +22,12 @@ class PatternsConfig(PastConfig):
 
     Attributes:
       cost: Metric of which less is better; by default a benchmark's first such one.
-      share: Of a task's evaluations that are its best, or its worst.
-      rate: False discovery rate.
+      share: Share of a task's evaluations that are its best, or its worst.
+      rate: False discovery rate of what is called enriched.
       out: Folder to write: a new one, or an empty one.
     """
 
-    cost: Annotated[str | None, arg(help_behavior_hint="")] = None
+    cost: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
     share: float = 0.1
     rate: float = 0.05
     out: Annotated[

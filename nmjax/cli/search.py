@@ -2,12 +2,15 @@
 
 import time
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nmjax.cli.compiled import keep_compiled
 from nmjax.cli.console import make_console
 from nmjax.errors import NmjaxError
 from nmjax.experiments.config import DEFAULT_TARGETS, SearchConfig
+
+if TYPE_CHECKING:
+    from nmjax.knowledge import LearnConfig
 
 
 def run(config: SearchConfig) -> None:
@@ -50,12 +53,13 @@ def run(config: SearchConfig) -> None:
         stages.begin("summarise")
         rows = summarise(bootstrap_key, prepared, runs)
         folder = make_run_folder(config.out, benchmark=suite.name, target=target)
-        report.write_config(folder / "config.json", _settings(config))
+        settings = _settings(config, prepared.config)
+        report.write_config(folder / "config.json", settings)
         report.write_trace(folder / "trace.parquet", prepared, runs)
         report.write_pictures(folder, prepared, runs)
         stages.end()
     seconds = stages.seconds | {"total": time.perf_counter() - begun}
-    result = report.make_result(prepared, rows, _settings(config), seconds, seeds=config.seeds)
+    result = report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
     write_result(folder / "results.json", result)
     if config.json:
         print((folder / "results.json").read_text(), end="")
@@ -72,11 +76,10 @@ def _check_numbers(config: SearchConfig) -> None:
         )
 
 
-def _settings(config: SearchConfig) -> dict[str, Any]:
+def _settings(config: SearchConfig, learn: "LearnConfig") -> dict[str, Any]:
     """What decides the results: all but where data lie and where output goes."""
-    from nmjax.knowledge import LearnConfig
     from nmjax.search import default_hyper
 
     chosen = {k: v for k, v in asdict(config).items() if k not in ("out", "json", "data")}
     hyper = default_hyper(config.budget)._asdict()
-    return chosen | {"learn": asdict(LearnConfig()), "hyper": hyper}
+    return chosen | {"learn": asdict(learn), "hyper": hyper}

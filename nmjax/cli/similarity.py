@@ -19,12 +19,12 @@ class SimilarityConfig(PastConfig):
     table, to a folder.
 
     Attributes:
-      measure: "rank", the rank correlation over the space of what is known of the tasks'
-        functions; "distribution", of their scores, whatever the architectures.
+      measure: Kind of similarity: "rank", the rank correlation over the space of what is known
+        of the tasks' functions; "distribution", of their scores, whatever the architectures.
       out: Folder to write: a new one, or an empty one.
     """
 
-    measure: str = "rank"
+    measure: Annotated[str, arg(metavar="{rank,distribution}")] = "rank"
     out: Annotated[
         Path | None, arg(help_behavior_hint="(default: runs/PAST-similarity-NUMBER, next free)")
     ] = None

@@ -18,14 +18,14 @@ class SearchConfig:
     results.json, trace.parquet, config.json, regret.png and information.png.
 
     Attributes:
-      benchmark: Which benchmark; `nmjax benchmarks` lists them.
+      benchmark: Benchmark to search; `nmjax benchmarks` lists them.
       target: The task to search, held out of the past.
       budget: Distinct evaluations that each search may pay for.
       seeds: Searches of each method, all run at once.
-      methods: Any of transfer, no-transfer, rgpe, fsbo, gp, bananas, evolution, local-search,
-        random, past-best; rgpe, fsbo, gp and bananas take seconds a search.
+      methods: Methods to run: any of transfer, no-transfer, rgpe, fsbo, gp, bananas, evolution,
+        local-search, random, past-best; rgpe, fsbo, gp and bananas take seconds a search.
       history_size: Past evaluations of each other task, drawn at random.
-      seed: Of everything random; the same seed gives the same run.
+      seed: Random seed; the same seed gives the same run.
       out: Folder to write: a new one, or an empty one.
       json: Print the results as JSON in place of the table.
       data: Folder with the data of benchmarks that no package ships.

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from nmjax.cli.__main__ import main
@@ -15,6 +17,34 @@ FLAGS = (
     *("--space", "nas-bench-graph", "--metrics", "acc", "--task", "data"),
     *("--context", "rows", "--columns", "acc=top1"),
 )
+
+OWN = """
+from nmjax.spaces import Choice, Space
+
+SPACE = Space(
+    "own",
+    (Choice("op", ("conv", "pool", "skip")), Choice("width", (16, 32, 64), "ordinal")),
+    valid=lambda architecture: (architecture[..., 0] != 2) | (architecture[..., 1] == 0),
+)
+WIDE = Space("own", (*SPACE.choices, Choice("depth", (1, 2))))
+number = 3
+
+
+def make():
+    return SPACE
+
+
+def count():
+    return number
+
+
+def broken():
+    return number / 0
+
+
+def asking(size):
+    return SPACE
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +80,102 @@ def test_what_is_imported_is_shown_and_exported(capsys):
     assert (mine.architecture == yours.architecture).all()
     assert mine.metrics["acc"].tolist() == yours.metrics["acc"].tolist()
     assert mine.context.tolist() == yours.context.tolist() == [[18333.0]]
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module with spaces and a file with two tasks of one of them; the module can be taken away.
+
+    Only `skip` of another width than 16 is no valid architecture of it.
+    """
+    module = tmp_path / "space_of_mine.py"
+    module.write_text(OWN)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    rows = [
+        f"{task},{op},{width},{loss + width / 1000}\n"
+        for task in ("cora", "cs")
+        for op, loss in (("conv", 0.1), ("pool", 0.8), ("skip", 0.5))
+        for width in (16, 32, 64)
+        if op != "skip" or width == 16
+    ]
+    (tmp_path / "own.csv").write_text("task,op,width,loss\n" + "".join(rows))
+
+    def take_away():
+        module.unlink()
+        monkeypatch.delitem(sys.modules, "space_of_mine")
+
+    yield take_away
+    sys.modules.pop("space_of_mine", None)
+
+
+@pytest.mark.parametrize("name", ["SPACE", "make"])
+def test_a_space_of_ones_own_is_kept_with_its_past(capsys, own, name):
+    flags = ("--space", f"space_of_mine:{name}", "--metrics", "loss")
+    assert "Added 14 of 14" in nmjax(capsys, "import", "own.csv", "kept", *flags)
+    own()
+    assert "space own\nmetrics loss\n" in nmjax(capsys, "show", "kept", "--findings")
+    space = open_store("kept").space
+    assert space.choices[0].options == ("conv", "pool", "skip")
+    assert space.choices[1].options == (16, 32, 64)
+    assert space.choices[1].kind == "ordinal"
+    assert "Wrote 14" in nmjax(capsys, "export", "kept", "out.csv")
+    assert "Added 14" in nmjax(capsys, "merge", "again", "kept")
+
+
+@pytest.mark.slow
+def test_a_space_of_ones_own_has_its_patterns_without_the_module(capsys, own):
+    flags = ("--space", "space_of_mine:SPACE", "--metrics", "loss")
+    nmjax(capsys, "import", "own.csv", "kept", *flags)
+    own()
+    assert main(["patterns", "kept", "--direction", "min", "--out", "found"]) == 0
+    shares = capsys.readouterr().out.split("Share of the variance")[1].splitlines()
+    first = next(line for line in shares if line.startswith(("op ", "width ")))
+    assert first.split()[0] == "op"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("space_of_mine:SPAC", "'space_of_mine' has no space 'SPAC'; give MODULE:NAME, where"),
+        ("space_of_mine:number", "'space_of_mine' has no space 'number'; give MODULE:NAME, where"),
+        ("space_of_mine:count", "space_of_mine:count returned a int; give MODULE:NAME, where"),
+        ("space_of_mine:asking", "missing 1 required positional argument: 'size'"),
+        ("space_of_mine:", "Got 'space_of_mine:'; give MODULE:NAME, where"),
+        ("space_of_none:SPACE", "No module named 'space_of_none'"),
+        ("space_of_mine", "A space of your own is given as MODULE:NAME, where"),
+    ],
+)
+def test_what_is_no_space_gets_one_sentence(capsys, own, name, says):
+    flags = ("--space", name, "--metrics", "loss")
+    message = nmjax(capsys, "import", "own.csv", "kept", *flags, code=2)
+    assert says in message
+    assert message.count("\n") == 1
+
+
+def test_a_space_that_breaks_is_told_in_its_own_lines(capsys, own):
+    flags = ("--space", "space_of_mine:broken", "--metrics", "loss")
+    message = nmjax(capsys, "import", "own.csv", "kept", *flags, code=2)
+    assert message.startswith("space_of_mine:broken failed: ZeroDivisionError")
+    assert "return number / 0" in message
+    assert "foreign.py" not in message
+
+
+def test_another_space_of_the_same_name_is_refused(capsys, own, tmp_path):
+    flags = ("--metrics", "loss", "--space")
+    nmjax(capsys, "import", "own.csv", "kept", *flags, "space_of_mine:SPACE")
+    (tmp_path / "wide.csv").write_text("task,op,width,depth,loss\ncora,conv,16,1,0.5\n")
+    wide = (*flags, "space_of_mine:WIDE")
+    assert "give the space that it was made with" in nmjax(
+        capsys, "import", "wide.csv", "kept", *wide, code=2
+    )
+
+
+def test_long_names_of_tasks_stay_whole_where_there_is_no_terminal(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "40")
+    name = "a-task-with-a-name-longer-than-what-is-left-of-forty-columns"
+    (tmp_path / "past.csv").write_text(HEADER + LINES[0].replace("cora", name) + "\n")
+    nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    assert f"{name}            1\n" in nmjax(capsys, "show", "kept")
 
 
 def test_rows_are_kept_out_only_where_chosen(capsys):

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+import nmjax.version
 from nmjax.cli.__main__ import main
 from nmjax.tasks import list_suites
 
@@ -97,11 +98,46 @@ def test_help_lists_the_commands(capsys, arguments):
     text = capsys.readouterr().out
     assert "search" in text
     assert "benchmarks" in text
+    assert "--version" in text
+    assert "NMJAX_CACHE" in text
 
 
-def test_benchmarks_are_listed(capsys):
+def test_the_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"nmjax {nmjax.version.__version__}\n"
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "positional"),
+    [
+        ("history import", "FILE STORE"),
+        ("history show", "STORE"),
+        ("history export", "STORE FILE"),
+        ("history merge", "STORE OTHER [OTHER ...]"),
+        ("patterns", "PAST"),
+        ("similarity", "PAST"),
+        ("advise", "PAST"),
+    ],
+)
+def test_help_says_what_each_argument_is(capsys, command, positional):
+    with pytest.raises(SystemExit) as exit_info:
+        main([*command.split(), "--help"])
+    assert exit_info.value.code == 0
+    text = capsys.readouterr().out
+    usage = text.splitlines()[0]
+    assert positional in usage
+    assert "STR" not in text
+    for fragment in ("These only", "Of everything random", " Of each task", "(default: )"):
+        assert fragment not in text
+
+
+def test_benchmarks_are_listed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
     assert main(["benchmarks"]) == 0
     text = capsys.readouterr().out
+    assert 80 < max(map(len, text.splitlines())) <= 100
     for info in list_suites():
         assert info.name in text
         assert info.licence in text
