@@ -3,32 +3,31 @@
 A guest is an (init, step) pair, as `nmjax.search` makes them, or an object with `ask()` and
 `tell(architecture, score)`. Both are held to the rules of the peers: a row that was paid for costs
 nothing when it is suggested again, nor does what is not in the pool; after 20 suggestions for each
-evaluation what is left of the budget goes to random rows.
+evaluation what is left of the budget goes to random rows. A pair is given all scores, of which it
+may read those of rows that it suggested; the first search is run again with the others changed.
 """
 
-import importlib
 import inspect
-import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
 
 from nmjax.errors import NmjaxError
+from nmjax.experiments.foreign import blamed, load_named
 from nmjax.experiments.leave_one_out import compile_search
 from nmjax.experiments.progress import Progress, SilentProgress
 from nmjax.experiments.protocol import BUDGET, lane_history, prepare_lane
 from nmjax.experiments.trajectories import Trajectories
-from nmjax.search import default_hyper
+from nmjax.search import Problem, SearchHyper, default_hyper
 from nmjax.spaces import Space, pool_rows
 from nmjax.tasks import Suite, scores
-from nmjax.types import History, Metric
+from nmjax.types import Array, History, Metric
 
 SUGGESTIONS_PER_EVALUATION = 20
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -64,7 +63,7 @@ class Pair(NamedTuple):
 
 
 class PaidSearch:
-    """One search on one task: the only way from a row to its score.
+    """What one search on one task paid for, and what its rows are answered with.
 
     Attributes:
       rows: of the pool, in the order in which they were paid for.
@@ -105,23 +104,26 @@ class PaidSearch:
 Play = Callable[[PaidSearch, str, int, int], float]
 
 
+def with_unpaid_changed(problem: Problem, paid: Array) -> Iterator[Problem]:
+    """The problem with far lower scores of the rows that are not in paid bool[N], then far higher.
+
+    Their order is turned round, and none is NaN. A search that reads only what it paid for suggests
+    the same rows as without the change.
+    """
+    for change in (-1000, 1000):
+        other = change - jnp.nan_to_num(problem.score)
+        yield problem._replace(score=jnp.where(paid, problem.score, other))
+
+
 def load_guest(name: str) -> Callable[..., Any]:
     """The function `MODULE:FUNCTION`; modules of the working folder are found too.
 
     Raises:
       NmjaxError: there is no such module or function, or importing it failed.
     """
-    module, _, attribute = name.partition(":")
-    if not module or not attribute:
-        raise NmjaxError(f"Got {name!r}; give MODULE:FUNCTION, as in nmjax.search:random_search.")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    with _blamed(f"Importing {module!r}"):
-        found = importlib.import_module(module)
-    function = getattr(found, attribute, None)
-    if not callable(function):
-        raise NmjaxError(f"{module!r} has no function {attribute!r}; give MODULE:FUNCTION.")
-    return function
+    return load_named(
+        name, "function", callable, "MODULE:FUNCTION, as in nmjax.search:random_search"
+    )
 
 
 def evaluate_guest(
@@ -143,7 +145,8 @@ def evaluate_guest(
       progress: told of each search.
 
     Raises:
-      NmjaxError: no seed, the guest is neither, it failed, or it suggested what is no architecture.
+      NmjaxError: no seed, the guest is neither, it failed, it suggested what is no architecture, or
+        a pair reads scores that it did not pay for.
     """
     if seeds < 1:
         raise NmjaxError(f"Got --seeds {seeds}; give at least 1.")
@@ -154,7 +157,7 @@ def evaluate_guest(
     for done, (task, seed) in enumerate(np.ndindex(*seconds.shape)):
         own, filling = np.random.SeedSequence((task, seed)).spawn(2)
         search, number = PaidSearch(table[task], BUDGET), int(own.generate_state(1)[0])
-        with _blamed(f"{name} on {suite.tasks[task]}, seed {seed},"):
+        with blamed(f"{name} on {suite.tasks[task]}, seed {seed},"):
             seconds[task, seed] = play(search, suite.tasks[task], seed, number)
         rows[task, seed] = search.filled(np.random.default_rng(filling))
         progress.update(f"search: {name}", done + 1, seconds.size)
@@ -163,12 +166,12 @@ def evaluate_guest(
 
 def _player(name: str, function: Callable[..., Any], suite: Suite) -> Play:
     """What plays one search, and returns its seconds without learning."""
-    with _blamed(f"The signature of {name}"):
+    with blamed(f"The signature of {name}"):
         parameters = inspect.signature(function).parameters.values()
     required = [p for p in parameters if p.default is p.empty and p.kind not in _VARIADIC]
     if required:
         return partial(_play_object, function, suite, _row_of_options(suite))
-    with _blamed(name):
+    with blamed(name):
         made = function()
     halves = [getattr(made, half, None) for half in Pair._fields]
     pair = halves if all(halves) or not isinstance(made, tuple) else made
@@ -177,24 +180,52 @@ def _player(name: str, function: Callable[..., Any], suite: Suite) -> Play:
             f"{name} takes nothing and returned a {type(made).__name__}, expected an (init, step) "
             "pair; let it take a SearchTask if it makes an object with ask and tell."
         )
-    return partial(_play_pair, Pair(*pair), suite)
+    return partial(_play_pair, name, Pair(*pair), suite)
 
 
 def _play_pair(
-    pair: Pair, suite: Suite, search: PaidSearch, task: str, seed: int, number: int
+    name: str, pair: Pair, suite: Suite, search: PaidSearch, task: str, seed: int, number: int
 ) -> float:
     del number
     prepared, keys = prepare_lane(suite, task, seed)
     problem, hyper = prepared.problem, default_hyper(BUDGET)
-    start, advance = compile_search(pair, keys, problem, hyper)
+    compiled = compile_search(pair, keys, problem, hyper)
+    suggested: list[int] = []
     begun = time.perf_counter()
+    for row in _suggestions(compiled, keys, problem, hyper):
+        suggested.append(row)
+        search.evaluate(row)
+        if search.finished:
+            break
+    seconds = time.perf_counter() - begun
+    if (task, seed) == (suite.tasks[0], 0):
+        paid = np.isin(np.arange(len(suite.pool)), search.rows)
+        for changed in with_unpaid_changed(problem, jnp.asarray(paid)):
+            again = islice(_suggestions(compiled, keys, changed, hyper), len(suggested))
+            _refuse_peeking(f"{name} on {task}, seed {seed},", suggested, list(again))
+    return seconds
+
+
+def _suggestions(
+    compiled: tuple[Compiled, Compiled], keys: Array, problem: Problem, hyper: SearchHyper
+) -> Iterator[int]:
+    """The rows that a search of key[1] suggests, without an end."""
+    start, advance = compiled
     state = start(keys, problem, hyper)
-    while not search.finished:
+    while True:
         state, trace = advance(state, problem, hyper)
-        for row in np.asarray(trace.row[0]):
-            if not search.finished:
-                search.evaluate(int(row))
-    return time.perf_counter() - begun
+        yield from np.asarray(trace.row[0]).tolist()
+
+
+def _refuse_peeking(what: str, suggested: Sequence[int], again: Sequence[int]) -> None:
+    for place, (row, other) in enumerate(zip(suggested, again, strict=True)):
+        if row != other:
+            raise NmjaxError(
+                f"{what} suggested row {other} instead of {row} at step {place + 1} of a second "
+                "run, in which only scores that it had not paid for were changed; expected the "
+                "same rows. Let init and step read problem.score at the rows that step suggests "
+                "and nowhere else, and take all that is random from the key."
+            )
 
 
 def _play_object(
@@ -235,17 +266,3 @@ def _options(space: Space, architecture: Any) -> tuple[int, ...]:
             f"{', '.join(map(str, space.num_options))}."
         )
     return tuple(told.tolist())
-
-
-@contextmanager
-def _blamed(what: str) -> Iterator[None]:
-    """Tells a failure of another's code in their own lines."""
-    try:
-        yield
-    except NmjaxError:
-        raise
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        theirs = [f for f in frames if f.filename != __file__ and "importlib" not in f.filename]
-        lines = "".join(traceback.format_list(theirs))
-        raise NmjaxError(f"{what} failed: {type(error).__name__}: {error}\n{lines}") from error

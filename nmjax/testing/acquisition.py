@@ -13,7 +13,7 @@ from nmjax.testing.compare import (
     assert_finite,
     assert_shape,
 )
-from nmjax.types import Acquisition, Array, Mixture
+from nmjax.types import Acquisition, Array, Gaussian, Mixture
 
 
 def check_acquisition(
@@ -51,11 +51,16 @@ def check_acquisition(
     close("values with and without jit", of(jax.random.key(0), posterior, *numbers), value)
     start = compiled(jax.random.key(0), posterior, jnp.full_like(numbers[0], -jnp.inf), numbers[1])
     assert_finite("values before any evaluation", start)
+    other = Mixture(
+        jnp.roll(posterior.log_weights, 1),
+        Gaussian(-posterior.components.mean, 2 * posterior.components.std),
+    )
+    alone = jnp.stack([value, compiled(jax.random.key(0), other, *numbers)])
     compiled.check_once("acquisition")
 
     lanes = jax.jit(jax.vmap(of, in_axes=(None, 0, None, None)))
-    doubled = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), posterior)
-    close("values in lanes and alone", lanes(jax.random.key(0), doubled, *numbers)[1], value)
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), posterior, other)
+    close("values in lanes and alone", lanes(jax.random.key(0), both, *numbers), alone)
     halves = Mixture(
         jnp.concatenate([posterior.log_weights, posterior.log_weights]) - jnp.log(2),
         jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), posterior.components),

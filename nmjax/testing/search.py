@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmjax.experiments.guests import with_unpaid_changed
 from nmjax.search import Problem, Record, SearchAlgorithm, SearchHyper, SearchInfo
 from nmjax.testing.compare import (
     Counted,
@@ -63,10 +64,8 @@ def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: SearchHype
         "rows under a smaller budget", cut_trace.row[: budget - 2], trace.row[: budget - 2]
     )
 
-    paid = final.record.evaluated
-    for change in (-1000, 1000):
-        hidden = problem._replace(score=jnp.where(paid, problem.score, change - problem.score))
-        rows = play(hidden, hyper, start)[1].row
+    for changed in with_unpaid_changed(problem, final.record.evaluated):
+        rows = play(changed, hyper, init(jax.random.key(0), changed, hyper))[1].row
         assert_equal("rows after a change of scores not paid for", rows, trace.row)
 
     for what, fails in (("the first", 1), ("the first three", 3), ("all", budget)):

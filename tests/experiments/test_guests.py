@@ -1,9 +1,11 @@
 """Anyone's search under the protocol, on a toy whose past is set up by hand."""
 
+import dataclasses
 import sys
 import types
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from nmjax.experiments import guests, protocol
 from nmjax.experiments.comparison import measures
 from nmjax.experiments.guests import PaidSearch, evaluate_guest, load_guest
 from nmjax.experiments.leave_one_out import run_methods, seed_keys
-from nmjax.search import random_search
+from nmjax.search import local_search, random_search
 from nmjax.tasks import leave_one_out, sample_history, scores
 
 BUDGET = 12
@@ -75,6 +77,81 @@ def test_a_pair_gives_the_rows_of_the_method_itself(suite, prepared):
     run = run_methods(keys, prepared, methods=["random"], budget=BUDGET)["random"]
     np.testing.assert_array_equal(found.rows[2, 1], run.trace.row[0])
     np.testing.assert_array_equal(bare.rows, found.rows[:, :1])
+
+
+def test_an_honest_pair_is_run_again_on_one_task_and_seed_alone(suite, monkeypatch):
+    change, changed = guests.with_unpaid_changed, []
+
+    def noted(problem, paid):
+        for other in change(problem, paid):
+            changed.append((np.asarray(problem.score), np.asarray(paid), np.asarray(other.score)))
+            yield other
+
+    monkeypatch.setattr(guests, "with_unpaid_changed", noted)
+    found = evaluate_guest("local", local_search, suite, seeds=2)
+    assert len(changed) == 2
+    for score, paid, other in changed:
+        np.testing.assert_array_equal(score, scores(suite)[0])
+        np.testing.assert_array_equal(np.flatnonzero(paid), np.sort(found.rows[0, 0]))
+        np.testing.assert_array_equal(score == other, paid)
+
+
+def test_other_scores_are_worse_or_better_than_all_that_was_paid_for(prepared):
+    problem = prepared.problem._replace(score=jnp.array([1.0, 3.0, jnp.nan, 2.0]))
+    found = guests.with_unpaid_changed(problem, jnp.array([True, False, False, False]))
+    worse, better = (np.asarray(other.score) for other in found)
+    np.testing.assert_array_equal(worse, [1, -1003, -1000, -1002])
+    np.testing.assert_array_equal(better, [1, 997, 1000, 998])
+
+
+def reading_all_scores(sign=1):
+    base = random_search()
+
+    def step(state, problem, hyper):
+        hopeless = state.record.evaluated | jnp.isnan(problem.score)
+        worth = jnp.where(hopeless, -jnp.inf, sign * problem.score)
+        best = jnp.argmax(worth).astype(jnp.int32)
+        return base.observe(state, problem, hyper, best, problem.score[best])
+
+    return base.init, step
+
+
+def reading_all_scores_at_the_start():
+    base = random_search()
+
+    def init(key, problem, hyper):
+        order = jnp.argsort(-problem.score).astype(jnp.int32)
+        return base.init(key, problem, hyper)._replace(order=order)
+
+    return init, base.step
+
+
+def avoiding_failures():
+    base = random_search()
+
+    def init(key, problem, hyper):
+        state = base.init(key, problem, hyper)
+        fails = jnp.isnan(problem.score)[state.order]
+        return state._replace(order=state.order[jnp.argsort(fails, stable=True)])
+
+    return init, base.step
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        reading_all_scores,
+        lambda: reading_all_scores(-1),
+        reading_all_scores_at_the_start,
+        avoiding_failures,
+    ],
+)
+def test_a_pair_that_reads_what_it_did_not_pay_for_is_refused(suite, pair):
+    failed = {name: table.copy() for name, table in suite.metrics.items()}
+    failed["acc"][:, ::3] = np.nan
+    says = r"mine on one, seed 0, suggested row \d+ instead of \d+ at step \d+ of a second run"
+    with pytest.raises(NmjaxError, match=says):
+        evaluate_guest("mine", pair, dataclasses.replace(suite, metrics=failed), seeds=1)
 
 
 def test_a_replayed_method_gets_its_row_of_the_table(suite):

@@ -27,7 +27,8 @@ def plot_information(
       realised_gain: float[S, B], realised information gain of each evaluation in nats.
       confidence: float[S, B], weight of the transferred prior at the choice of each evaluation, in
         [0, 1].
-      band: over seeds, "interquartile" range or "95%" interval of the mean.
+      band: over two or more seeds, "interquartile" range or "95%" interval of the mean, by
+        Student's t.
       title: drawn above the panels.
 
     Raises:

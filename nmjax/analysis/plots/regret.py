@@ -32,10 +32,12 @@ def plot_regret(
 ) -> Figure:
     """Mean normalised regret by evaluation, with a band over seeds and labels at the curves' ends.
 
+    Where fewer than two seeds have a regret, there is no band.
+
     Args:
       curves: {method: float[S, B]}; seeds and budgets may differ between methods.
       emphasised: the method drawn in front and in colour of its own; by default the first.
-      band: "95%" interval of the mean, or "interquartile" range of the seeds.
+      band: "95%" interval of the mean, by Student's t, or "interquartile" range of the seeds.
       floor: regret at and below which a curve lies on the bottom of the log axis; by default the
         decade under the smallest positive mean, but no lower than 1e-5.
       title: drawn above the axes.
@@ -77,7 +79,7 @@ def plot_regret(
         ends.append((name, steps[-1], max(mean[-1], floor), style["color"], front))
 
     axes.set_yscale("log")
-    highest = max(np.nanmax(high) for _, _, high in drawn.values())
+    highest = max(np.nanmax(np.fmax(mean, high)) for mean, _, high in drawn.values())
     axes.set_ylim(0.9 * floor, max(1.15 * highest, 10 * floor))
     axes.set_xlim(1, max(end[1] for end in ends))
     _label_floor(axes, floor)

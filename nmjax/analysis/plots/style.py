@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 Band = Literal["95%", "interquartile"]
 
@@ -91,17 +92,20 @@ def log_x_axis(axes: Axes, low: float, high: float) -> None:
 def mean_and_band(values: ArrayLike, band: Band) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, low and high, float[B] each, over the seeds of values float[S, B].
 
-    "interquartile" is the middle half of the seeds; "95%" the normal interval of their mean. NaN
-    (no success yet) is left out; where no seed has a value, all three are NaN.
+    "interquartile" is the middle half of the seeds; "95%" the interval of their mean by Student's
+    t. NaN (no success yet) is left out. Where fewer than two seeds have a value, low and high are
+    NaN; where none has, the mean is too.
     """
     values = np.asarray(values, np.float64)
+    count = np.sum(~np.isnan(values), axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         mean = np.nanmean(values, axis=0)
         if band == "interquartile":
             low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
-            return mean, low, high
-        count = np.sum(~np.isnan(values), axis=0)
-        half = 1.96 * np.nanstd(values, axis=0, ddof=1) / np.sqrt(count)
-    half = np.nan_to_num(half)
-    return mean, mean - half, mean + half
+        else:
+            half = np.nanstd(values, axis=0, ddof=1) / np.sqrt(count)
+            half *= stdtrit(count - 1, 0.975)
+            low, high = mean - half, mean + half
+    alone = count < 2
+    return mean, np.where(alone, np.nan, low), np.where(alone, np.nan, high)

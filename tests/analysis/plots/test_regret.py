@@ -58,14 +58,25 @@ def test_zero_regret_lies_on_the_floor_and_the_floor_says_so():
     ("band", "low", "high"),
     [
         ("interquartile", 0.2, 0.4),
-        ("95%", 0.3 - 1.96 * np.sqrt(0.025 / 5), 0.3 + 1.96 * np.sqrt(0.025 / 5)),
+        ("95%", 0.3 - 2.776445 * np.sqrt(0.025 / 5), 0.3 + 2.776445 * np.sqrt(0.025 / 5)),
     ],
 )
 def test_bands_over_seeds(band, low, high):
     values = np.tile(np.array([[0.1], [0.2], [0.3], [0.4], [0.5]]), (1, 2))
     figure = plot_regret({"ours": values}, band=band)
     heights = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], [low, high])
+    np.testing.assert_allclose([heights.min(), heights.max()], [low, high], rtol=1e-6)
+
+
+@pytest.mark.parametrize("band", ["interquartile", "95%"])
+def test_one_seed_has_a_mean_and_no_band(band):
+    alone, late = np.array([[0.5, 0.4, 0.2]]), np.array([[0.5, 0.4, 0.2], [np.nan, 0.4, 0.3]])
+    figure = plot_regret({"alone": alone, "late": late}, band=band)
+    figure.savefig(io.BytesIO(), format="png")
+    np.testing.assert_allclose(line(figure, "alone").get_ydata(), alone[0])
+    none, some = (collection.get_paths() for collection in figure.axes[0].collections)
+    assert not none
+    assert some[0].vertices[:, 0].min() == 2
 
 
 def test_seeds_without_a_success_are_left_out_and_all_zero_is_drawn():
