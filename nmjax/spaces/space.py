@@ -39,7 +39,7 @@ class Choice:
 
     Attributes:
       name: unique in its space, without blanks.
-      options: what can be chosen; an architecture holds the index.
+      options: what can be chosen, numbers of NumPy as Python's; an architecture holds the index.
       kind: "ordinal" options are increasing numbers, whose values the encoding tells too.
       scale: on which an ordinal choice's options are compared.
 
@@ -53,7 +53,8 @@ class Choice:
     scale: Scale = "linear"
 
     def __post_init__(self):
-        object.__setattr__(self, "options", tuple(self.options))
+        plain = (o.item() if isinstance(o, np.generic) else o for o in self.options)
+        object.__setattr__(self, "options", tuple(plain))
         what = f"Choice {self.name!r}"
         _check_name(what, self.name)
         if not self.options:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
@@ -14,6 +15,13 @@ def test_space_properties_and_equality():
     same = Space("s", [AB, Choice("b", [1, 2, 4], "ordinal", "log")], [Real("r", 0.0, 1.0)])
     assert space == same
     assert hash(space) == hash(same)
+
+
+def test_options_of_numpy_are_those_of_python():
+    drawn = [*np.array([1, 2, 4]), *np.array([4.5])]
+    choice = Choice("a", drawn, "ordinal")
+    assert choice == Choice("a", (1, 2, 4, 4.5), "ordinal")
+    assert [type(option) for option in choice.options] == [int, int, int, float]
 
 
 def test_size_is_exact_beyond_machine_integers():
