@@ -1,9 +1,10 @@
-"""Average ranks over the tasks of all suites, out of the result files of `benchmarks.transfer`.
+"""Average ranks over the tasks of several suites, out of the result files of `benchmarks.transfer`.
 
     python -m benchmarks.ranks
 
-Writes benchmarks/results/ranks.json and its diagram, docs/ranks.png, of the methods that all suites
-have; one suite is none to compare over.
+Of the suites that no setting was chosen on, and of all: benchmarks/results/ranks.json; and the
+diagram of the latter, docs/ranks.png. Ranked are the methods that all of the suites have; one suite
+is none to compare over.
 """
 
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.search_tables import IN_DESIGN
 from nmjax.analysis.plots import plot_critical_difference
 from nmjax.experiments import Result, provenance, read_result, write_result
 from nmjax.experiments.comparison import RANKED, rank_methods
@@ -21,19 +23,27 @@ FIGURE = Path(__file__).parents[1] / "docs" / "ranks.png"
 
 
 def overall_ranks(results: list[Result], step: int) -> dict:
-    """`rank_methods` of the methods that all results have, over the tasks of all of them."""
+    """`rank_methods` of the methods that all results have, over the tasks of all of them.
+
+    Tasks alone are resampled, each with its mean over seeds; `seeds` are the fewest on any suite.
+    """
     rows = [row for of in results for row in of.rows if row.get("ranked_at") == step]
     common = set.intersection(*(set(row["methods"]) for row in rows))
-    return rank_methods(
+    names = [name for name in rows[0]["methods"] if name in common]
+    places = {name: [row["methods"].index(name) for row in rows] for name in names}
+    ranked = rank_methods(
         {
             name: np.concatenate(
-                [np.array(row["task_regret"])[:, [row["methods"].index(name)]] for row in rows]
+                [np.array(row["task_regret"])[:, [at]] for row, at in zip(rows, of, strict=True)]
             )
-            for name in rows[0]["methods"]
-            if name in common
+            for name, of in places.items()
         },
         step,
     )
+    fewest = [
+        min(row["seeds"][at] for row, at in zip(rows, of, strict=True)) for of in places.values()
+    ]
+    return ranked | {"seeds": fewest}
 
 
 def main() -> None:
@@ -42,14 +52,20 @@ def main() -> None:
     paths = {suite: RESULTS / f"transfer_{suite}.json" for suite in SUITES}
     found = {suite: read_result(path) for suite, path in paths.items() if path.exists()}
     found = {s: of for s, of in found.items() if any("ranked_at" in row for row in of.rows)}
-    if len(found) < 2:
+    apart = [suite for suite in found if suite not in IN_DESIGN]
+    rows = tuple(
+        overall_ranks([found[suite] for suite in suites], step) | {"suites": list(suites)}
+        for suites in (apart, found)
+        for step in RANKED
+        if len(suites) > 1
+    )
+    if not rows:
         return
-    rows = tuple(overall_ranks(list(found.values()), step) for step in RANKED)
     result = Result(
         **origin,
         split="as in the results of each suite",
         seeds=(),
-        config={"suites": tuple(found)},
+        config={"suites": tuple(found), "in_design": IN_DESIGN},
         seconds=time.perf_counter() - begun,
         rows=rows,
     )

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import jax
 import numpy as np
 from scipy.special import gammaln
 
 from benchmarks import tables
 from benchmarks.peers.protocol import read_trajectories, stored_peers
+from nmjax.analysis import pool_rank
 from nmjax.tasks import Suite, list_suites, load_suite, scores
 
 README = Path(__file__).parent / "README.md"
@@ -20,9 +22,8 @@ HEADER = ("suite", "name", "seeds", *(str(step) for step in STEPS), "repeated", 
 
 
 def log10_ranks(score: np.ndarray) -> np.ndarray:
-    """log10 of one more than how many are better, float[T, N] of scores; failed ones are last."""
-    loss = -np.where(np.isnan(score), -np.inf, score)
-    return np.log10([1 + np.searchsorted(np.sort(row), row) for row in loss])
+    """log10 of the rank of each row of a pool, float[T, N] of scores; failed ones are last."""
+    return np.log10(jax.vmap(pool_rank)(score, score))
 
 
 def random_search(log_rank: np.ndarray, evaluations: int) -> float:

@@ -5,6 +5,7 @@ from nmjax.analysis.convergence import (
     EvaluationsToReach,
     NotWorse,
     PoolSummary,
+    SpeedUp,
     evaluations_to_reach,
     evaluations_to_reach_interval,
     format_evaluations,
@@ -13,7 +14,9 @@ from nmjax.analysis.convergence import (
     normalised_regret,
     not_worse,
     pool_quantile,
+    pool_rank,
     pool_summary,
+    speed_up_interval,
 )
 from nmjax.analysis.cost import count_flops
 from nmjax.analysis.ranks import (
@@ -30,6 +33,7 @@ __all__ = [
     "Friedman",
     "NotWorse",
     "PoolSummary",
+    "SpeedUp",
     "average_ranks",
     "cluster_tasks",
     "count_flops",
@@ -45,5 +49,7 @@ __all__ = [
     "normalised_regret",
     "not_worse",
     "pool_quantile",
+    "pool_rank",
     "pool_summary",
+    "speed_up_interval",
 ]

@@ -4,15 +4,18 @@ Demšar, 2006, "Statistical comparisons of classifiers over multiple data sets",
 ranked is lower for the better, as regret is.
 """
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import chi2
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.stats import bootstrap_interval, check_level, rank
+from nmjax.stats import check_level, mean_interval, rank
 from nmjax.types import Array
 
 
@@ -32,9 +35,9 @@ def average_ranks(values: Array) -> Array:
     """Ranks float[K] of methods, 1 for the lowest, within each task and averaged over tasks.
 
     Args:
-      values: float[T, S, K], regret, ranked by its mean over seeds; ties at their average.
+      values: float[T, K], for instance mean regret over seeds; ties rank at their average.
     """
-    return jnp.mean(rank(jnp.mean(values, axis=1)), axis=0)
+    return jnp.mean(rank(values), axis=0)
 
 
 def friedman(values: Array) -> Friedman:
@@ -68,19 +71,25 @@ def critical_difference(methods: int, tasks: int, *, level: float = 0.95) -> flo
     return float(quantile / np.sqrt(2) * np.sqrt(methods * (methods + 1) / (6 * tasks)))
 
 
-def differ_by_mean(key: Array, values: Array, *, resamples: int = 2000) -> np.ndarray:
+def differ_by_mean(key: Array, values: Sequence[Array], *, resamples: int = 2000) -> np.ndarray:
     """Which methods differ in mean, bool[K, K], by paired bootstrap over tasks and seeds.
 
-    Two do where the 95% interval of their difference leaves out 0; each pair by itself, so of 20
-    pairs that are alike one is expected to.
+    Two do where the 95% interval of their difference leaves out 0; each pair by itself and on the
+    seeds that both have, so of 20 pairs that are alike one is expected to.
 
     Args:
-      key: of the bootstrap.
-      values: float[T, S, K], the same tasks and seeds for all.
+      key: of the bootstrap, the same for all pairs.
+      values: K of float[T, S], the same tasks for all; the first seeds of one with more are those
+        of one with fewer.
       resamples: how many.
     """
-    _, low, high = bootstrap_interval(key, values, _mean_differences, resamples=resamples)
-    return np.asarray((low > 0) | (high < 0))
+    differ = np.zeros((len(values), len(values)), bool)
+    for one, other in combinations(range(len(values)), 2):
+        seeds = min(values[one].shape[1], values[other].shape[1])
+        difference = values[one][:, :seeds] - values[other][:, :seeds]
+        _, low, high = mean_interval(jax.random.clone(key), difference, resamples=resamples)
+        differ[one, other] = differ[other, one] = bool((low > 0) | (high < 0))
+    return differ
 
 
 def indistinct_groups(position: ArrayLike, differ: np.ndarray) -> tuple[tuple[int, ...], ...]:
@@ -105,8 +114,3 @@ def indistinct_groups(position: ArrayLike, differ: np.ndarray) -> tuple[tuple[in
             groups.append(tuple(int(index) for index in order[first:last]))
             reached = last
     return tuple(groups)
-
-
-def _mean_differences(values: Array) -> Array:
-    means = jnp.mean(values, axis=(0, 1))
-    return means[:, None] - means[None, :]

@@ -1,6 +1,7 @@
 """Searches side by side: regret, evaluations to reach, ranks, and five claims, as rows of a result.
 
-Two methods are compared on the tasks and seeds that both have. A rival is that one of some methods
+Two methods are compared on the tasks and seeds that both have; for ranks each counts by its mean
+over all seeds that it has. A rival is that one of some methods
 whose mean regret is lowest at the end of the budget: of all without transfer, and of those that
 know nothing of the past, as nmjax's own search without transfer has a kernel that was fitted on it.
 """
@@ -22,7 +23,10 @@ from nmjax.analysis import (
     incumbent_position,
     indistinct_groups,
     normalised_regret,
+    pool_quantile,
+    pool_rank,
     pool_summary,
+    speed_up_interval,
 )
 from nmjax.experiments.trajectories import Trajectories
 from nmjax.stats import bootstrap_interval, mean_interval, paired_bootstrap
@@ -34,7 +38,9 @@ STEPS = (1, 5, 10, 20, 50, 100)
 RANKED = (20, 100)
 """Evaluations after which methods are ranked."""
 LEAST_SEEDS = 2
-"""Seeds below which a method is told of, but neither ranked nor a rival: one has no spread."""
+"""Seeds below which a method is told of, but has no interval, no rank, and is no rival."""
+ALIKE = 0.05
+"""The p-value of Friedman's test from which on methods are one group."""
 RIVALS = ("without transfer", "that knows nothing of the past")
 """Kinds of methods that one with transfer is held against."""
 Curves = Mapping[str, np.ndarray]
@@ -44,26 +50,31 @@ def measures(suite: Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What the incumbents of rows int[T, S, B] are worth, float[T, S, B] each.
 
     Returns:
-      `regret`, normalised; `log10_rank` in the pool; `quantile` of the pool, 1 at its best; and
-      `test`, the test metric, higher is better, where the suite has one.
+      `regret`, normalised; `log10_rank` in the pool, in which those that tie share a rank;
+      `quantile` of the pool, 1 at its best; and `test`, the test metric, higher is better, where
+      the suite has one.
     """
-    table = oriented_metric(suite, suite.score_metric)
+    table = jnp.asarray(oriented_metric(suite, suite.score_metric))
     tasks = np.arange(len(suite.tasks))[:, None, None]
-    paid = jnp.asarray(table[tasks, rows])
-    best, median = pool_summary(jnp.asarray(table))
-    regret = normalised_regret(incumbent(paid), best[:, None], median[:, None])
-    order = np.argsort(np.argsort(-table, axis=1, kind="stable"), axis=1, kind="stable") + 1
-    rank = np.minimum.accumulate(order[tasks, rows], axis=-1)
-    found = {
-        "regret": np.asarray(regret),
-        "log10_rank": np.log10(rank),
-        "quantile": 1 - (rank - 1) / table.shape[1],
-    }
+    paid = table[tasks, rows]
+    found = {name: np.asarray(values) for name, values in _worth(table, paid).items()}
     if suite.test_metric is not None:
         position = np.maximum(np.asarray(incumbent_position(paid)), 0)
         at_best = np.take_along_axis(rows, position, axis=-1)
         found["test"] = oriented_metric(suite, suite.test_metric)[tasks, at_best]
     return found
+
+
+@jax.jit
+def _worth(table: Array, paid: Array) -> dict[str, Array]:
+    """By the pools float[T, N] and what was paid for in them, float[T, S, B]."""
+    best, median = pool_summary(table)
+    reached = incumbent(paid)
+    return {
+        "regret": normalised_regret(reached, best[:, None], median[:, None]),
+        "log10_rank": jnp.log10(jax.vmap(pool_rank)(table, reached)),
+        "quantile": jax.vmap(pool_quantile)(table, reached),
+    }
 
 
 def paired(*curves: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -77,9 +88,9 @@ def best_of(regret: Curves, names: Sequence[str]) -> str:
     return min(names, key=lambda name: regret[name][..., -1].mean())
 
 
-def speed_up_text(reach: Mapping[str, Any]) -> str:
-    """The ratio of a row about evaluations to reach; "<1" where the budget did not suffice."""
-    return f"{reach['speed_up']:.1f}" if reach["speed_up"] >= 1 else "<1"
+def speed_up_text(ratio: float | None) -> str:
+    """A speed-up as printed; "<1" where the budget did not suffice to know more."""
+    return "<1" if ratio is None else f"{ratio:.1f}"
 
 
 def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict]:
@@ -122,18 +133,22 @@ def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
 def rank_methods(regret: Curves, step: int) -> dict:
     """Average ranks over tasks, and which methods do not differ, by rank and by regret.
 
+    A method ranks by its mean over all of its seeds. By rank two differ by Nemenyi's test, if any
+    do by Friedman's; by regret on the seeds that both have.
+
     Args:
-      regret: float[T, S] by method, after `step` evaluations.
+      regret: float[T, S] by method, after `step` evaluations; S may differ between methods.
       step: what the row is told to be about.
     """
-    names = list(regret)
-    values = jnp.asarray(np.stack(paired(*regret.values()), axis=-1))
-    ranks = bootstrap_interval(jax.random.key(0), values, average_ranks)
-    test = friedman(values.mean(1))
-    needed = critical_difference(len(names), len(values))
-    average, mean = np.asarray(ranks.estimate), np.asarray(values.mean((0, 1)))
+    names, values = list(regret), tuple(jnp.asarray(of) for of in regret.values())
+    task_mean = _task_means(values)
+    ranks = bootstrap_interval(jax.random.key(0), values, _ranks_of)
+    test = friedman(task_mean)
+    needed = critical_difference(len(names), len(task_mean))
+    average, mean = np.asarray(ranks.estimate), np.asarray(task_mean.mean(0))
     by_mean = differ_by_mean(jax.random.key(0), values)
     by_rank = np.abs(average[:, None] - average[None, :]) > needed
+    by_rank &= bool(test.p_value < ALIKE)
 
     def named(groups: tuple[tuple[int, ...], ...]) -> list[list[str]]:
         return [[names[index] for index in group] for group in groups]
@@ -144,15 +159,25 @@ def rank_methods(regret: Curves, step: int) -> dict:
         "average_rank": average.tolist(),
         "average_rank_ci": np.stack([ranks.low, ranks.high], axis=-1).tolist(),
         "mean_regret": mean.tolist(),
-        "task_regret": values.mean(1).tolist(),
+        "task_regret": task_mean.tolist(),
         "friedman": float(test.statistic),
         "p_value": float(test.p_value),
         "critical_difference": needed,
         "rank_groups": named(indistinct_groups(average, by_rank)),
         "regret_groups": named(indistinct_groups(mean, by_mean)),
-        "tasks": values.shape[0],
-        "seeds": values.shape[1],
+        "tasks": len(task_mean),
+        "seeds": [of.shape[1] for of in values],
     }
+
+
+def _task_means(values: tuple[Array, ...]) -> Array:
+    """float[T, K], of K methods' float[T, S]."""
+    return jnp.stack([of.mean(1) for of in values], axis=-1)
+
+
+def _ranks_of(values: tuple[Array, ...]) -> Array:
+    """Average ranks float[K] of K methods' float[T, S]."""
+    return average_ranks(_task_means(values))
 
 
 def _summaries(
@@ -162,13 +187,15 @@ def _summaries(
     steps = [step for step in STEPS if step <= method.rows.shape[-1]]
     at_steps = np.stack([curve[..., np.array(steps) - 1] for curve in values.values()], axis=-2)
     final = values["regret"][..., -1].mean(1)
+    has_spread = method.rows.shape[1] >= LEAST_SEEDS
     rows = []
     for task, chosen in [("all", at_steps), *zip(suite.tasks, at_steps[:, None], strict=True)]:
         estimate, low, high = map(np.asarray, mean_interval(jax.random.key(0), jnp.asarray(chosen)))
         row: dict[str, Any] = {"method": name, "task": task, "steps": steps}
         for i, measure in enumerate(values):
             row[measure] = estimate[i].tolist()
-            row[f"{measure}_ci"] = np.stack([low[i], high[i]], axis=-1).tolist()
+            ends = np.stack([low[i], high[i]], axis=-1).tolist()
+            row[f"{measure}_ci"] = ends if has_spread else [None] * len(steps)
         rows.append(row | {"n": int(chosen[..., 0, 0].size)})
     rows[0] |= {
         "kind": method.kind,
@@ -183,16 +210,19 @@ def _summaries(
 
 
 def _reach(regret: Curves, ours: str, theirs: str) -> dict:
-    """Evaluations that one method takes to another's regret at the end, and the ratio to all."""
-    budget = regret[theirs].shape[-1]
-    curves = map(jnp.asarray, paired(regret[ours], regret[theirs]))
+    """Evaluations that one method takes to another's regret at the end, and how much sooner.
+
+    Of a speed-up of which only that it is below 1 is known, nothing is told.
+    """
+    curves = [jnp.asarray(of) for of in paired(regret[ours], regret[theirs])]
     reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
+    sooner = [float(ratio) or None for ratio in speed_up_interval(jax.random.key(0), *curves)]
     return {
         "reach": theirs,
         "evaluations": int(reach.estimate),
         "ci": [int(reach.low), int(reach.high)],
-        "speed_up": budget / int(reach.estimate),
-        "speed_up_ci": [budget / int(reach.high), budget / int(reach.low)],
+        "speed_up": sooner[0],
+        "speed_up_ci": sooner[1:],
     }
 
 
@@ -207,7 +237,7 @@ def _claims(regret: Curves, focus: str, rival: str, kind: str) -> list[dict]:
     rows: list[dict] = [
         {
             "claim": "faster convergence",
-            "measure": "speed-up: budget / evaluations for the rival's final regret",
+            "measure": "evaluations until the rival's final regret, the rival's / its own",
             "ours": reach["speed_up"],
             "theirs": 1.0,
             "ci": reach["speed_up_ci"],

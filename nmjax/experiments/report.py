@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nmjax.analysis import format_evaluations
 from nmjax.experiments.leave_one_out import MethodRun, Prepared
 from nmjax.experiments.origin import provenance
 from nmjax.experiments.printed import SHOWN_STEPS, plain_table
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def describe_split(prepared: Prepared) -> str:
     """Which task is new, which are past, and which of those early stopping looked at."""
     split = prepared.split
+    looked_at = compress(split.sources, prepared.meta_validation)
     return (
         f"target {split.target}; sources {', '.join(split.sources)}; "
-        f"meta-validation {', '.join(prepared.meta_validation)}; one past for all seeds"
+        f"meta-validation {', '.join(looked_at)}; one past for all seeds"
     )
 
 
@@ -147,12 +148,12 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     table.add_column("expected\ngain, nats", justify="right", no_wrap=True)
     table.add_column("trust in past\nfirst → last", justify="right", no_wrap=True)
     for row in rows:
-        reach = {n: budget + 1 if e is None else e for n, e in row["reach"].items()}
+        reach = {name: _evaluations(told, budget) for name, told in row["reach"].items()}
         first, last = row["confidence"]["first"], row["confidence"]["last"]
         trust = "-" if first is None or np.isnan(first) else f"{first:.2f} → {last:.2f}"
         table.add_row(
             row["method"],
-            *(format_evaluations(reach[n], budget) if n in reach else "·" for n in names),
+            *(reach.get(name, "·") for name in names),
             _number(row["expected_information_gain"], ".1f"),
             trust,
         )
@@ -162,6 +163,14 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
 def _with_interval(mean: float, interval: tuple[float, float]) -> str:
     low, high = interval
     return f"{_number(mean, '.4f')}\n[dim]{_number(low, '.3f')}\u2013{_number(high, '.3f')}[/dim]"
+
+
+def _evaluations(told: Mapping[str, Any], budget: int) -> str:
+    first, low, high = (
+        f">{budget}" if evaluations is None else str(evaluations)
+        for evaluations in (told["evaluations"], *told["ci"])
+    )
+    return f"{first}\n[dim]{low}\u2013{high}[/dim]"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -76,7 +76,7 @@ def standing_table(suite: Suite, rows: Sequence[Mapping[str, Any]], *, focus: st
     heading = Text(f"\n{focus} on {suite.name}", style="bold")
     caption = Text(
         "Means over tasks and seeds, with 95% intervals of regret below. Two methods are compared "
-        "on the seeds that both have.\n",
+        "on the seeds that both have; in ranks each counts by its mean over all of its seeds.\n",
         style="dim",
     )
     alike = (line for row in _ranked(rows) for line in _alike(row))
@@ -94,17 +94,24 @@ def _regret_table(rows: Sequence[Mapping[str, Any]], focus: str) -> "Table":
         table.add_column(name, justify="right", no_wrap=True)
     for row in sorted(methods, key=lambda row: row["regret"][-1]):
         at = [row["steps"].index(step) for step in shown]
-        cells = [
-            f"{row['regret'][i]:.3f}\n[dim]{low:.3f}\u2013{high:.3f}[/dim]"
-            for i, (low, high) in ((i, row["regret_ci"][i]) for i in at)
-        ]
+        cells = [_with_interval(row["regret"][i], row["regret_ci"][i]) for i in at]
         to_it = reach.get(row["method"])
         told = ("·", "·")
         if to_it is not None:
-            told = format_evaluations(to_it["evaluations"], budget), speed_up_text(to_it)
+            told = (
+                format_evaluations(to_it["evaluations"], budget),
+                speed_up_text(to_it["speed_up"]),
+            )
         name = f"[bold]{row['method']}[/bold]" if row["method"] == focus else row["method"]
         table.add_row(name, *cells, f"{row['log10_rank'][-1]:.2f}", *told, str(row["seeds"]))
     return table
+
+
+def _with_interval(value: float, interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return f"{value:.3f}\n"
+    low, high = interval
+    return f"{value:.3f}\n[dim]{low:.3f}\u2013{high:.3f}[/dim]"
 
 
 def _alike(row: Mapping[str, Any]) -> list[str]:
@@ -113,7 +120,8 @@ def _alike(row: Mapping[str, Any]) -> list[str]:
     told = ", ".join(f"{name} {rank:.1f}" for name, rank in ranks)
     return [
         f"Average rank after {row['ranked_at']} evaluations over {row['tasks']} tasks: {told}.",
-        f"Alike by rank (Nemenyi's test, critical difference {row['critical_difference']:.1f}):",
+        f"Alike by rank (Friedman's test: p = {row['p_value']:.2g}; Nemenyi's critical difference "
+        f"{row['critical_difference']:.1f}):",
         *(f"  {', '.join(group)}" for group in row["rank_groups"]),
         "Alike by regret (paired bootstrap over tasks and seeds):",
         *(f"  {', '.join(group)}" for group in row["regret_groups"]),

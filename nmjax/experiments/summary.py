@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.analysis import (
-    evaluations_to_reach,
+    evaluations_to_reach_interval,
     incumbent_position,
     normalised_regret,
     pool_quantile,
@@ -55,7 +55,8 @@ def summarise(
     A row has, as means over seeds: `regret` {evaluations: {mean, ci}} with a bootstrap 95% interval
     of the mean; at the end of the budget `best`, `quantile` and `test`, the incumbent's score
     metric (negated where lower is better), pool quantile and test metric; `reach` {other method:
-    evaluations until the mean regret is what the other's is at the end, None for never};
+    {evaluations, ci}} until the mean regret is what the other's is at the end, with a 95% interval
+    over seeds, None for never;
     `expected_information_gain` (sum) and `information_gain` (divergence of the final from the
     initial posterior), nats; `confidence` {first, last} in the transferred prior; `seconds`. What
     a method has none of is NaN or None.
@@ -70,11 +71,8 @@ def summarise(
     points = [point for point in STEPS if point < budget] + [budget]
     at_points = np.stack([curve[:, [p - 1 for p in points]] for curve in curves.values()], axis=1)
     mean, low, high = (np.asarray(x) for x in mean_interval(key, jnp.asarray(at_points)[None]))
-    final = {name: curve[:, -1].mean() for name, curve in curves.items()}
-    reach = jax.jit(jax.vmap(evaluations_to_reach, in_axes=(None, 0)))
     rows = []
     for i, (name, run) in enumerate(runs.items()):
-        reached = np.asarray(reach(curves[name].mean(0), np.array(list(final.values()))))
         rows.append(
             {
                 "method": name,
@@ -84,8 +82,8 @@ def summarise(
                 },
                 **_ends(prepared, run),
                 "reach": {
-                    other: int(first) if first <= budget else None
-                    for other, first in zip(final, reached, strict=True)
+                    other: _reach(key, curves[name], curve)
+                    for other, curve in curves.items()
                     if other != name
                 },
                 "expected_information_gain": _mean_sum(run.trace.expected_gain),
@@ -98,6 +96,13 @@ def summarise(
             }
         )
     return tuple(rows)
+
+
+def _reach(key: Array, ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+    """Evaluations until the mean of ours float[S, B] is what theirs ends with, and the interval."""
+    found = evaluations_to_reach_interval(jax.random.clone(key), ours, theirs)
+    first, *ends = (int(x) if x <= ours.shape[1] else None for x in found)
+    return {"evaluations": first, "ci": ends}
 
 
 def _ends(prepared: Prepared, run: MethodRun) -> dict[str, Any]:

@@ -39,7 +39,7 @@ AREAS = np.array(
 
 
 def test_the_published_example():
-    ranks = np.asarray(jax.jit(average_ranks)(-AREAS[:, None]))
+    ranks = np.asarray(jax.jit(average_ranks)(-AREAS))
     np.testing.assert_allclose(ranks, [3.143, 2.000, 2.893, 1.964], atol=5e-4)
     difference = critical_difference(4, 14, level=0.9)
     np.testing.assert_allclose(difference, 1.12, atol=5e-3)
@@ -65,17 +65,26 @@ def test_critical_values_are_the_published_ones():
     )
 
 
-def test_a_task_ranks_by_its_mean_over_seeds():
-    values = np.array([[[1.0, 2.0], [5.0, 1.0]], [[0.0, 0.0], [1.0, 1.0]]], np.float32)
-    np.testing.assert_allclose(average_ranks(values), [1.75, 1.25])
-
-
 def test_means_that_differ_by_paired_bootstrap():
     rng = np.random.default_rng(0)
     lane = rng.normal(size=(6, 10, 1))
     values = lane + [0.0, 0.0, 0.3] + 0.05 * rng.normal(size=(6, 10, 3))
-    differ = differ_by_mean(jax.random.key(0), jnp.asarray(values, jnp.float32), resamples=500)
-    assert differ.tolist() == [[False, False, True]] * 2 + [[True, True, False]]
+    one, other, more = jnp.moveaxis(jnp.asarray(values, jnp.float32), -1, 0)
+    alike = [[False, False, True]] * 2 + [[True, True, False]]
+    differ = differ_by_mean(jax.random.key(0), (one, other, more), resamples=500)
+    assert differ.tolist() == alike
+    fewer = (one, other.at[:, 7:].add(2.0), more[:, :7])
+    differ = differ_by_mean(jax.random.key(0), fewer, resamples=500)
+    assert differ.tolist() == [[False, True, True], [True, False, True], [True, True, False]]
+
+
+def test_a_method_of_few_seeds_does_not_decide_what_others_are_judged_by():
+    """Two that differ on all of their seeds, but not on the first three."""
+    rng = np.random.default_rng(0)
+    one = jnp.asarray(rng.normal(size=(6, 20)), jnp.float32)
+    other = one.at[:, 3:].add(0.5)
+    differ = differ_by_mean(jax.random.key(0), (one, other, one[:, :3]), resamples=500)
+    assert differ.tolist() == [[False, True, False], [True, False, False], [False] * 3]
 
 
 @pytest.mark.parametrize(

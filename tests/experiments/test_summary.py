@@ -91,8 +91,8 @@ def test_a_row_holds_what_the_searches_came_to(prepared, rows):
 
 
 def test_a_row_says_when_it_reached_the_others(rows):
-    assert rows["transfer"]["reach"] == {"random": 1}
-    assert rows["random"]["reach"] == {"transfer": None}
+    assert rows["transfer"]["reach"] == {"random": {"evaluations": 1, "ci": [1, 1]}}
+    assert rows["random"]["reach"] == {"transfer": {"evaluations": None, "ci": [None, None]}}
 
 
 def test_the_interval_holds_the_mean_and_is_a_point_where_seeds_agree(rows):

@@ -56,6 +56,24 @@ def test_curves_and_pytrees():
     np.testing.assert_allclose(doubled.low, interval.low, atol=1e-5)
 
 
+def test_leaves_of_fewer_seeds_are_resampled_by_themselves_and_by_the_same_tasks():
+    many, few = lanes(12, 9), lanes(12, 4)[:, :, None]
+    both = {"many": many, "few": few, "again": few}
+    interval = stats.bootstrap_interval(
+        jax.random.key(3), both, lambda v: jnp.mean(v["few"]) - jnp.mean(v["again"])
+    )
+    np.testing.assert_allclose(interval, 0, atol=1e-6)
+    task = 5 * np.random.default_rng(0).normal(size=(12, 1)).astype(np.float32)
+    both = {"many": many + task, "few": few[..., 0] + task}
+    interval = stats.bootstrap_interval(
+        jax.random.key(3), both, lambda v: jnp.mean(v["few"]) - jnp.mean(v["many"]), level=0.68
+    )
+    apart = many.mean(1) - few[..., 0].mean(1)
+    within = many.var(1).mean() / 9 + few.var(1).mean() / 4
+    expected = ((apart.var() + within) / 12) ** 0.5
+    np.testing.assert_allclose((interval.high - interval.low) / 2, expected, rtol=0.1)
+
+
 def test_same_key_same_interval():
     values = lanes(3, 3)
     one, same, other = (
