@@ -13,7 +13,7 @@ OTHER = "openbox"
 
 
 def rows_of(seconds):
-    ours = {"cpu_seconds_with_compilation": 8.0}
+    ours = {"cpu_seconds_with_compilation": 8.0, "cpu_seconds_to_learn": 1.5}
     return [
         {"method": name, "cpu_seconds": s, "searches": 3} | (ours if name == "transfer" else {})
         for name, s in seconds.items()
@@ -41,7 +41,7 @@ def test_marks_are_ratios_to_transfer(related, monkeypatch, tmp_path):
     monkeypatch.setattr(search_tables, "RESULTS", tmp_path)
     result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows))
     write_result(tmp_path / "deciding.json", result)
-    assert "| optuna_gp | 20.000 |  |  |  | " in search_tables.deciding()
+    assert "| optuna_gp | 20.000 |  |  |  |  | " in search_tables.deciding()
 
 
 def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, tmp_path):
@@ -53,13 +53,39 @@ def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, 
     monkeypatch.setattr(protocol, "make_environment", lambda module: sys.executable)
     monkeypatch.setattr(protocol.subprocess, "run", endless)
     row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=0.5)
-    assert row["is_least"]
+    assert row["stopped"]
     assert row["cpu_seconds"] > 0
-    (mark, *_) = deciding.marks(
-        "related", [{"method": "transfer", "cpu_seconds": 1e-3}, row | {"method": "openbox-rgpe"}]
-    )
-    assert "the least it can be" in mark.name
-    assert mark.value == pytest.approx(1000 * row["cpu_seconds"])
+    ours = rows_of({"transfer": 0.5})
+    (mark, *_) = deciding.marks("related", [*ours, row | {"method": "openbox-rgpe"}])
+    assert "stopped in its first search" in mark.name
+    assert mark.value == pytest.approx(2 * row["cpu_seconds"])
+
+
+def test_installing_a_peer_is_no_part_of_its_search(related, monkeypatch, tmp_path):
+    made = []
+
+    def install(module):
+        subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+        made.append(module)
+        return sys.executable
+
+    def stopped(name, suite, *, python, **more):
+        assert python == sys.executable
+        raise protocol.PeerTimeoutError("stopped")
+
+    monkeypatch.setattr(deciding, "make_environment", install)
+    monkeypatch.setattr(deciding, "run_peer", stopped)
+    row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=1.0)
+    assert made == ["openbox"]
+    assert row["cpu_seconds"] == 0
+
+
+def test_a_peer_with_a_past_is_held_against_learning_too():
+    rows = rows_of({"transfer": 0.5, "openbox-rgpe": 100.0})
+    rows[1]["transfer"] = True
+    (mark,) = deciding.marks("related", rows)
+    assert mark.value == 50
+    assert "and its learning" in mark.name
 
 
 def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):
@@ -74,4 +100,4 @@ def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):
     monkeypatch.setattr(deciding, "make_environment", lambda module: None)
     monkeypatch.setattr(deciding, "run_peer", stopped)
     row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=1.0)
-    assert (row["cpu_seconds"], row["searches"], row["is_least"]) == (4.0, 2, False)
+    assert (row["cpu_seconds"], row["searches"], row["stopped"]) == (4.0, 2, False)
