@@ -66,7 +66,7 @@ def measure(
             jax.random.clone(prepare_key),
             prepared.history._replace(metrics={SCORE.name: mislead(mislead_key, honest, how)}),
             SCORE,
-            np.isin(split.sources, prepared.meta_validation),
+            prepared.meta_validation,
             space=suite.space,
         )
         return knowledge

@@ -36,9 +36,8 @@ def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
     for task in tasks:
         split = nmjax.leave_one_out(suite, task)
         split_key, history_key, learn_key = jax.random.split(jax.random.key(0), 3)
-        _, held_out = nmjax.split_meta_validation(split_key, split.sources, suite.families)
+        validation = nmjax.split_meta_validation(split_key, split.sources, suite.families)
         history = nmjax.sample_history(history_key, suite, split.sources, 300)
-        validation = [source in held_out for source in split.sources]
         knowledge, _ = nmjax.learn_from_history(
             learn_key, history, metric, validation, space=suite.space
         )

@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,20 +49,22 @@ RESULTS = Path(__file__).parent / "results"
 
 def run(
     suite: nmjax.Suite, methods: tuple[str, ...], seeds: int, variant: Mapping, origin: str
-) -> tuple[dict[str, Trajectories], dict[str, float]]:
-    """What the methods did, and medians over tasks and seeds of how learning went.
+) -> tuple[dict[str, Trajectories], dict[str, Any]]:
+    """What the methods did, and how learning went.
 
     Returns:
-      Trajectories of S seeds by method; and the seconds to learn a past, its generalisation gap,
-      and the confidence in the transferred prior at the end of the budget.
+      Trajectories of S seeds by method; and the settings of learning, `learn`, one or several, and
+      `medians` over tasks and seeds of the seconds to learn a past, its generalisation gap, and the
+      confidence in the transferred prior at the end of the budget.
     """
     shape = (len(suite.tasks), seeds)
     rows = {name: np.zeros((*shape, BUDGET), np.int32) for name in methods}
     seconds = {name: np.zeros(shape) for name in methods}
-    told = defaultdict(list)
+    told, settings = defaultdict(list), set()
     for t, seed in np.ndindex(*shape):
         begun = time.perf_counter()
         prepared, key = prepare_lane(suite, suite.tasks[t], seed, **variant)
+        settings.add(prepared.config)
         told["seconds_a_past"].append(time.perf_counter() - begun)
         told["generalisation_gap"].append(float(prepared.info.generalisation_gap))
         for name, found in run_methods(key, prepared, methods=methods, budget=BUDGET).items():
@@ -80,7 +83,10 @@ def run(
         )
         for name in methods
     }
-    return found, {name: float(np.median(values)) for name, values in told.items()}
+    return found, {
+        "learn": [vars(config) for config in sorted(settings, key=repr)],
+        "medians": {name: float(np.median(values)) for name, values in told.items()},
+    }
 
 
 def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
@@ -139,7 +145,8 @@ def main() -> None:
 
     path, rows = RESULTS / f"transfer_{name}.json", compare(suite, found, focus="transfer")
     if not methods and path.exists():
-        told = read_result(path).config.get("medians", {})
+        before = read_result(path).config
+        told = {name: before[name] for name in ("learn", "medians")}
     result = Result(
         **origin,
         split=f"leave one {arguments.leave} out; each seed has a past of its own",
@@ -148,9 +155,8 @@ def main() -> None:
             "budget": BUDGET,
             **variant,
             "methods": methods,
-            "learn": vars(nmjax.LearnConfig()),
             "search": nmjax.default_hyper(BUDGET)._asdict(),
-            "medians": told,
+            **told,
         },
         seconds=time.perf_counter() - begun,
         rows=tuple(rows),

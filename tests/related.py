@@ -103,6 +103,13 @@ def learn_related(how: str = "honest") -> tuple[MetaKnowledge, LearnInfo]:
     )
 
 
+def with_ties(knowledge: MetaKnowledge, source: int) -> MetaKnowledge:
+    """The knowledge if one source's scores had all been the same, whose normal scores are 0."""
+    sources = knowledge.sources
+    weights, constant = (leaf.at[source].set(0) for leaf in (sources.weights, sources.constant))
+    return knowledge._replace(sources=sources._replace(weights=weights, constant=constant))
+
+
 @lru_cache
 def plain_knowledge(number: int, wins: float | None = None) -> MetaKnowledge:
     """Knowledge of the first sources; what is fitted on them together is not, but given.

@@ -9,6 +9,7 @@ import pytest
 from nmjax.knowledge import FeatureParams, MetaKnowledge, sample_sources
 from nmjax.knowledge.evidence import fit_kernel, fit_sources
 from nmjax.knowledge.rehearsal import Layout, Rehearsals, fit_priors
+from nmjax.knowledge.state import SourceModels
 from nmjax.predictors import default_kernel, gaussian_process
 from nmjax.stats import kullback_leibler_divergence
 from nmjax.types import MultivariateGaussian
@@ -31,11 +32,14 @@ def covariances(points):
     return jax.vmap(process.covariance, in_axes=(None, 0, 0))(state, points, points + 1)
 
 
-def source_draws(keys, positions):
+def known_sources():
     params = FeatureParams(None, None, default_kernel(SIZE), *(None,) * 3)
-    past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS))
-    sources = fit_sources(default_kernel(SIZE), *past)
-    knowledge = MetaKnowledge(params, None, sources, *(None,) * 4)
+    past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS)), jnp.ones(TASKS)
+    sources = SourceModels(*past, jnp.ones((TASKS, ROWS), bool))
+    return MetaKnowledge(params, None, sources, *(None,) * 4)
+
+
+def source_draws(knowledge, keys, positions):
     return jax.vmap(lambda key, x: sample_sources(key, knowledge, x, draws=2))(keys, positions)
 
 
@@ -56,7 +60,12 @@ PROGRAMS = {
         Rehearsals(*(jnp.ones((TASKS, 2, *s)) for s in ((ROWS, 5), (ROWS, ROWS), (ROWS,)))),
         jnp.arange(TASKS) == 0,
     ),
-    "draws": (source_draws, jax.random.split(jax.random.key(0), 2), jnp.ones((2, 3, SIZE))),
+    "draws": (
+        source_draws,
+        known_sources(),
+        jax.random.split(jax.random.key(0), 2),
+        jnp.ones((2, 3, SIZE)),
+    ),
     "covariance": (covariances, jnp.ones((TASKS, 2, SIZE))),
 }
 

@@ -114,10 +114,9 @@ def find_counsel(
     if budget < 1 or rehearsals < 1:
         raise NmjaxError(f"Got --budget {budget} and --rehearsals {rehearsals}; give at least 1.")
     split_key, learn_key, similarity_key, advice_key = jax.random.split(key, 4)
-    families = [(task,) for task in past.tasks]
-    _, validation = split_meta_validation(split_key, past.tasks, families)
+    validation = split_meta_validation(split_key, past.tasks)
     knowledge, _ = learn_from_history(
-        learn_key, past.history, past.score, np.isin(past.tasks, validation), space=past.space
+        learn_key, past.history, past.score, validation, space=past.space
     )
     missing = MOST_EVALUATIONS - len(new.score)
     encoding = jnp.pad(new.encoding, ((0, missing), (0, 0)))
@@ -127,10 +126,10 @@ def find_counsel(
     advice = advise(
         advice_key,
         knowledge,
-        encode_history(past.space, past.history),
-        past_score,
         encoding,
         score,
+        encode_history(past.space, past.history),
+        past_score,
         rehearsals=rehearsals,
         pool_size=min(_POOL, fewest),
         budget=budget,

@@ -21,6 +21,7 @@ from nmjax.knowledge import (
     LearnConfig,
     LearnInfo,
     MetaKnowledge,
+    config_for,
     learn_from_history,
 )
 from nmjax.predictors import pool_information_gain
@@ -46,18 +47,20 @@ class Prepared:
     Attributes:
       suite: that all tasks are of.
       split: its sources and its target.
-      meta_validation: the sources that early stopping looked at.
+      meta_validation: bool[S], the sources that early stopping looked at.
       history: the past evaluations of the sources.
       knowledge: learned from the sources alone.
+      config: of learning.
       info: how learning went.
       problem: the target's pool, to be searched.
     """
 
     suite: Suite
     split: Split
-    meta_validation: tuple[str, ...]
+    meta_validation: np.ndarray
     history: History
     knowledge: MetaKnowledge
+    config: LearnConfig
     info: LearnInfo
     problem: Problem
 
@@ -126,11 +129,13 @@ def prepare(
     meta_validation = _meta_validation(keys.validation, suite, split)
     stages.begin("sample the past")
     history = draw(keys.history, suite, split.sources, history_size)
+    metric = suite.metric_info[suite.score_metric]
+    config = config or config_for(history, metric)
     knowledge, info = learn_from_history(
         keys.learn,
         history,
-        suite.metric_info[suite.score_metric],
-        np.isin(split.sources, meta_validation),
+        metric,
+        meta_validation,
         space=suite.space,
         config=config,
         on_stage=stages.begin,
@@ -141,7 +146,7 @@ def prepare(
     problem = make_problem(suite.space, jnp.asarray(suite.pool), target, knowledge)
     jax.block_until_ready(problem)
     stages.end()
-    return Prepared(suite, split, meta_validation, history, knowledge, info, problem)
+    return Prepared(suite, split, meta_validation, history, knowledge, config, info, problem)
 
 
 def run_methods(
@@ -199,8 +204,8 @@ def seed_keys(key: Array, seeds: int) -> Array:
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(seeds))
 
 
-def _meta_validation(key: Array, suite: Suite, split: Split) -> tuple[str, ...]:
-    """A random family of the sources; where there is but one family, a random task of it."""
+def _meta_validation(key: Array, suite: Suite, split: Split) -> np.ndarray:
+    """A random family bool[S] of the sources; where they are of one family, a random task of it."""
     sources = split.sources
     if len(sources) < 2:
         raise NmjaxError(
@@ -208,9 +213,7 @@ def _meta_validation(key: Array, suite: Suite, split: Split) -> tuple[str, ...]:
             "at least two past tasks are needed, one of them to validate on."
         )
     families = [family for family in suite.families if set(family) & set(sources)]
-    if len(families) < 2:
-        families = [(task,) for task in sources]
-    return split_meta_validation(key, sources, families)[1]
+    return split_meta_validation(key, sources, families if len(families) > 1 else None)
 
 
 def _run_method(

@@ -14,7 +14,7 @@ from nmjax.knowledge.risk import (
     part_reals,
     parted_space,
 )
-from nmjax.knowledge.state import MetaKnowledge, source_features
+from nmjax.knowledge.state import MetaKnowledge, is_source, source_features
 from nmjax.spaces import (
     Cell,
     Choice,
@@ -117,18 +117,18 @@ def predicted_history(
     they were the tasks'.
 
     Args:
-      knowledge: without room for more sources.
+      knowledge: of the sources; room for more is none of them.
       pool: int32[N, C].
       space: of the pool.
       reals: float32[N, R], the pool's real-valued choices, if the space has some.
     """
     metric = Metric("predicted", "normal score")
-    sources = knowledge.sources.constant.shape[0]
+    known = np.asarray(is_source(knowledge.sources))
     features = pool_features(knowledge, encode(space, pool, reals)).pool.features
-    score = features[:, source_features(sources)].T
+    score = features[:, source_features(len(known))].T[known]
     numbers = jnp.zeros((len(pool), 0)) if reals is None else jnp.asarray(reals)
     architecture, numbers = (
-        jnp.broadcast_to(leaf, (sources, *leaf.shape)) for leaf in (jnp.asarray(pool), numbers)
+        jnp.broadcast_to(leaf, (len(score), *leaf.shape)) for leaf in (jnp.asarray(pool), numbers)
     )
     return make_history(architecture, {metric.name: score}, reals=numbers), metric
 

@@ -23,10 +23,9 @@ def source_correlations(sources: SourceModels) -> Array:
 
     The first 64 of each; 0 with a source that predicts the same everywhere.
     """
-    position, weights = sources.position[:, :_ROWS], sources.weights[:, :_ROWS]
+    position, mask = sources.position[:, :_ROWS], sources.mask[:, :_ROWS]
     predicted = predict_sources(sources, position.reshape(-1, position.shape[-1])).T
-    counts = weights.ravel() != 0
-    return jnp.nan_to_num(spearman(predicted[:, None], predicted[None], counts))
+    return jnp.nan_to_num(spearman(predicted[:, None], predicted[None], mask.ravel()))
 
 
 def context_similarity(key: Array, context: Array, known: Array) -> Interval:

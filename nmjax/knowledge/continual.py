@@ -21,7 +21,7 @@ from nmjax.knowledge.features import pool_features, standardise_encoding
 from nmjax.knowledge.past import best_options
 from nmjax.knowledge.rehearsal import log_evidence, prior_confidence, rehearse
 from nmjax.knowledge.shares import share_among_sources
-from nmjax.knowledge.state import MetaKnowledge, SourceModels, source_features
+from nmjax.knowledge.state import MetaKnowledge, SourceModels, is_source, source_features
 from nmjax.predictors import Pool, normal_scores
 from nmjax.spaces import Space
 from nmjax.tasks import encode_history, history_scores
@@ -30,7 +30,7 @@ from nmjax.types import Array, Categorical, History, Metric
 
 def num_sources(knowledge: MetaKnowledge) -> Array:
     """int32[]: the sources there are, room for more not counted."""
-    return jnp.sum(_is_source(knowledge), dtype=jnp.int32)
+    return jnp.sum(is_source(knowledge.sources), dtype=jnp.int32)
 
 
 def with_capacity(knowledge: MetaKnowledge, capacity: int) -> MetaKnowledge:
@@ -130,7 +130,8 @@ def _append_all(
         number = num_sources(knowledge)
         pool, knowledge = _add_source(knowledge, encoding, score, number)
         sampling, bounds = best_options(architecture[None], score[None], space=space)
-        win = _win(jax.random.fold_in(key, number), knowledge, pool, score, size=size, warp=warp)
+        rehearsal_key = jax.random.fold_in(key, number)
+        win = _win(rehearsal_key, knowledge, pool, score, number, size=size, warp=warp)
         before = number.astype(win.dtype)
         mean = before * jnp.exp(knowledge.sampling.logits) + jnp.exp(sampling.logits)
         lowest = jnp.minimum(knowledge.bounds[:, 0], bounds[:, 0])
@@ -163,10 +164,20 @@ def _add_source(
 
 
 def _win(
-    key: Array, knowledge: MetaKnowledge, pool: Pool, score: Array, *, size: int, warp: str
+    key: Array,
+    knowledge: MetaKnowledge,
+    pool: Pool,
+    score: Array,
+    number: Array,
+    *,
+    size: int,
+    warp: str,
 ) -> Array:
-    """How far rehearsals of a new task are for the transferred prior, float[] in [0, 1]."""
-    known = _is_source(knowledge).astype(score.dtype)
+    """How far rehearsals of a new task are for the transferred prior, float[] in [0, 1].
+
+    The past of the task is the `number` sources before it.
+    """
+    known = (jnp.arange(len(knowledge.sources.constant)) < number).astype(score.dtype)
     predicted = pool.features[:, _at_sources(knowledge)] @ known / jnp.sum(known)
     pools = jax.tree.map(lambda leaf: leaf[None], pool)
     rehearsals = rehearse(key, pools, predicted[None], score[None], size=size, warp=warp)
@@ -174,11 +185,6 @@ def _win(
     over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
     evidence = jax.vmap(over_rehearsals, in_axes=(0, None, None, None))(knowledge.prior, *drawn)
     return jnp.mean(jax.nn.softmax(evidence, axis=0)[0])
-
-
-def _is_source(knowledge: MetaKnowledge) -> Array:
-    """bool[S]: which places hold a source, those that the transferred prior does not bar."""
-    return knowledge.prior.variance[0, _at_sources(knowledge)] > 0
 
 
 def _at_sources(knowledge: MetaKnowledge) -> slice:

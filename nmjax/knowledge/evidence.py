@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve
 
 from nmjax.knowledge.state import SourceModels
+from nmjax.meta.learner import descend
 from nmjax.predictors import (
     KernelParams,
     default_kernel,
@@ -35,11 +36,8 @@ def maximise(
         value, gradient = jax.value_and_grad(objective)(params)
         better = value > best_value
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), params, best)
-        ascent = jax.tree.map(jnp.negative, gradient)
-        # optax mixes integer counts with floats.
-        with jax.numpy_dtype_promotion("standard"):
-            updates, opt_state = optimizer.update(ascent, opt_state, params)
-        moved = optax.apply_updates(params, updates)
+        downhill = jax.tree.map(jnp.negative, gradient)
+        moved, opt_state, _ = descend(optimizer, downhill, opt_state, params)
         return (moved, opt_state, best, jnp.where(better, value, best_value)), value
 
     value = jax.eval_shape(objective, params)
@@ -100,6 +98,6 @@ def fit_sources(kernel: KernelParams, x: Array, y: Array) -> SourceModels:
         factor = noisy_factor(kernel, x, counts)
         weights = cho_solve((factor, True), jnp.where(counts, y, 0))
         position = kernel_position(kernel, x)
-        return SourceModels(position, amplitude * weights, intercept * jnp.sum(weights))
+        return SourceModels(position, amplitude * weights, intercept * jnp.sum(weights), counts)
 
     return jax.vmap(one)(x, y)

@@ -67,7 +67,7 @@ def source_scores(knowledge: MetaKnowledge) -> Array:
     def one(source: SourceModels) -> Array:
         told = unit_matern(source.position, source.position) @ source.weights
         score = source.constant + told + missed * source.weights
-        return jnp.where(source.weights != 0, score, jnp.nan)
+        return jnp.where(source.mask, score, jnp.nan)
 
     return jax.lax.map(one, sources)
 

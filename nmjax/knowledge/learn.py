@@ -33,7 +33,7 @@ from nmjax.meta import (
 )
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space
-from nmjax.tasks import Episode, refuse_identical_tasks, sample_episode
+from nmjax.tasks import Episode, history_scores, refuse_identical_tasks, sample_episode
 from nmjax.types import Array, History, Metric, PyTree
 
 EPISODES_A_TASK = 8
@@ -117,9 +117,10 @@ def learn_from_history(
       key: of everything random.
       history: S past tasks, raw metrics.
       metric: which metric is the score.
-      validation: bool[S], the meta-validation sources; some, not all.
+      validation: bool[S], which sources are for meta-validation: some of them, not all.
+        `split_meta_validation` draws them.
       space: of the architectures.
-      config: static choices; by default those of `config_for` the smallest source.
+      config: static choices; by default those of `config_for` this history.
       on_stage: told the name of each stage as it begins.
 
     Raises:
@@ -128,9 +129,8 @@ def learn_from_history(
     """
     held_out = np.asarray(validation, bool)
     past = standardise_past(history, space=space, metric=metric)
-    usable = np.asarray(jnp.sum(~jnp.isnan(past.score), axis=-1))
-    config = config or config_for(min(usable.tolist(), default=0))
-    _check(past, held_out, usable, config)
+    config = config or config_for(history, metric)
+    _check(past, held_out, config)
     network_key, rehearsal_key = jax.random.split(key)
 
     on_stage("fit the kernel")
@@ -179,15 +179,18 @@ def learn_from_history(
     return knowledge._replace(prior=prior, wins=wins, confidence=confidence), info
 
 
-def config_for(evaluations: int) -> LearnConfig:
-    """The default settings, with smaller episodes where sources have fewer evaluations than these.
+def config_for(history: History, metric: Metric) -> LearnConfig:
+    """The default settings, with smaller episodes where a source has too few successes for them.
 
-    They were chosen on HPOBench and TransNAS-Bench-101, with 300 evaluations of each source.
+    They were chosen on HPOBench and TransNAS-Bench-101, with 300 evaluations of each source. Fewer
+    than 20 successes of a source count as 20.
 
     Args:
-      evaluations: successful ones, of the source that has fewest; below 20 counts as 20.
+      history: past tasks, raw metrics.
+      metric: which metric is the score.
     """
-    config, number = LearnConfig(), max(evaluations, LEAST)
+    fewest = min(_successes(history_scores(history, metric)).tolist(), default=0)
+    config, number = LearnConfig(), max(fewest, LEAST)
     support = min(config.support, number // 4)
     query = min(config.query, number - support)
     return replace(
@@ -195,8 +198,13 @@ def config_for(evaluations: int) -> LearnConfig:
     )
 
 
-def _check(past: Past, validation: np.ndarray, usable: np.ndarray, config: LearnConfig) -> None:
-    score = past.score
+def _successes(score: Array) -> np.ndarray:
+    """How many of each source's scores float[S, M] are known, int[S]."""
+    return np.sum(~np.isnan(np.asarray(score)), axis=-1)
+
+
+def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
+    score, usable = past.score, _successes(past.score)
     if validation.shape != score.shape[:1]:
         raise NmjaxError(
             f"Got a validation mask {list(validation.shape)} for {score.shape[0]} past tasks; "
@@ -207,11 +215,15 @@ def _check(past: Past, validation: np.ndarray, usable: np.ndarray, config: Learn
             f"Got {int(validation.sum())} of {len(validation)} past tasks for meta-validation; "
             "give at least one to each side of the split."
         )
-    needed = max(config.support + config.query, config.rehearsal_size)
-    if usable.min() < needed:
+    fewest = int(usable.min())
+    episode = config.support + config.query
+    taken = {"support + query": episode, "rehearsal_size": config.rehearsal_size}
+    too_large = [name for name, number in taken.items() if number > fewest]
+    if too_large:
         raise NmjaxError(
-            f"Past task {int(usable.argmin())} has {int(usable.min())} successful evaluations; "
-            f"learning takes {needed} of each: leave it out, or lower support and query."
+            f"Past task {int(usable.argmin())} has {fewest} successful evaluations; learning takes "
+            f"{max(taken.values())} of each: leave it out, or lower {' and '.join(too_large)} "
+            f"to {fewest}."
         )
     teaching, examining = (
         tuple(np.asarray(leaf)[side] for leaf in (past.encoding, score, past.mask))

@@ -127,9 +127,9 @@ def map_architectures(
 
 
 def map_history(
-    history: History,
     source_space: Space,
     target_space: Space,
+    history: History,
     synonyms: Mapping[str, str] | None = None,
 ) -> History:
     """A past in one space as a past in another, so that its tasks can be sources there.
@@ -137,9 +137,9 @@ def map_history(
     Evaluations without a counterpart are left out, and what remains comes first.
 
     Args:
-      history: of the source space.
       source_space: of the history.
       target_space: to map to.
+      history: of the source space.
       synonyms: as in `counterparts`.
 
     Raises:

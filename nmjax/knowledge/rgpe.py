@@ -18,7 +18,8 @@ from nmjax.predictors import (
     Pool,
     PoolPrior,
     condition_pool,
-    matern,
+    kernel_covariance,
+    kernel_variance,
     noisy_factor,
     scale,
     unit_matern,
@@ -26,7 +27,7 @@ from nmjax.predictors import (
 from nmjax.types import Array
 
 _DILUTION_QUANTILE = 0.95
-_JITTER = 1e-4
+_JITTER, _RELATIVE_JITTER = 1e-4, 1e-5
 
 
 def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, draws: int) -> Array:
@@ -34,11 +35,12 @@ def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, dra
 
     Each source is a Gaussian process of its own past alone.
     """
-    kernel, jitter = _of_positions(knowledge), _JITTER * jnp.eye(len(position))
+    kernel = _of_positions(knowledge)
+    jitter = _jitter(kernel_variance(kernel))
 
     def root(whitened: Array) -> Array:
-        before = matern(kernel, position, position)
-        before = before + jnp.exp(kernel.log_intercept) + jitter.astype(position.dtype)
+        before = kernel_covariance(kernel, position, position)
+        before = before + jitter * jnp.eye(len(position), dtype=position.dtype)
         return jnp.linalg.cholesky(before - whitened.T @ whitened)
 
     roots = _over_sources(root, knowledge, position)
@@ -50,12 +52,20 @@ def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, dra
 def source_variance(knowledge: MetaKnowledge, position: Array) -> Array:
     """Variances float[S, N] of what the sources' scores are at positions float[N, D]."""
     kernel = _of_positions(knowledge)
-    before = jnp.exp(kernel.log_amplitude) + jnp.exp(kernel.log_intercept)
+    before = kernel_variance(kernel)
 
     def variance(whitened: Array) -> Array:
         return jnp.maximum(before - jnp.sum(jnp.square(whitened), axis=0), 0)
 
     return _over_sources(variance, knowledge, position)
+
+
+def _jitter(variance: Array) -> Array:
+    """What is added, float[], to variances of that size at the most, so that there is a root.
+
+    Single precision still finds one with 1e-5 of them, and not with a third of that.
+    """
+    return jnp.maximum(_JITTER, _RELATIVE_JITTER * variance)
 
 
 def _of_positions(knowledge: MetaKnowledge) -> KernelParams:
@@ -72,13 +82,12 @@ def _over_sources(of: Callable[[Array], Array], knowledge: MetaKnowledge, positi
     kernel = _of_positions(knowledge)
 
     def one(source: tuple[Array, Array]) -> Array:
-        past, weights = source
-        counts = weights != 0
+        past, counts = source
         factor = noisy_factor(kernel, past, counts)
-        cross = matern(kernel, past, position) + jnp.exp(kernel.log_intercept)
+        cross = kernel_covariance(kernel, past, position)
         return of(solve_triangular(factor, jnp.where(counts[:, None], cross, 0), lower=True))
 
-    return jax.lax.map(one, (knowledge.sources.position, knowledge.sources.weights))
+    return jax.lax.map(one, (knowledge.sources.position, knowledge.sources.mask))
 
 
 def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, draws: int) -> Array:
@@ -97,14 +106,15 @@ def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, d
     """
     prior_key, noise_key = jax.random.split(key)
     n = score.shape[0]
-    state, _ = condition_pool(prior, pool, score)
+    state, _ = condition_pool(prior, pool, None, score)
     spread = jnp.sqrt(scale(state))[0]
     covariance = (pool.features * prior.variance) @ pool.features.T
     covariance = covariance + prior.amplitude[:, None] * unit_matern(pool.position, pool.position)
+    jitter = _jitter(jnp.max(jnp.diagonal(covariance)))
     # A root without a factorisation, by the inverse that conditioning grows.
-    clear = prior._replace(noise=jnp.full_like(prior.noise, _JITTER))
-    inverse = condition_pool(clear, pool, jnp.zeros_like(score))[0].inverse[0]
-    root = (covariance + _JITTER * jnp.eye(n, dtype=covariance.dtype)) @ inverse.T
+    clear = prior._replace(noise=jnp.full_like(prior.noise, jitter))
+    inverse = condition_pool(clear, pool, None, jnp.zeros_like(score))[0].inverse[0]
+    root = (covariance + jitter * jnp.eye(n, dtype=covariance.dtype)) @ inverse.T
     draw = jax.random.normal(prior_key, (draws, n), covariance.dtype) @ root.T
     draw = prior.mean @ pool.features.T + spread * draw
     noise = jax.random.normal(noise_key, draw.shape, draw.dtype)
@@ -148,7 +158,7 @@ def misranked_by_all(source_draws: Array, target_draws: Array, score: Array) -> 
     return jnp.concatenate([by_sources, misranked(target_draws, score)[:, None]], axis=1)
 
 
-def rgpe_weights(loss: Array) -> Array:
+def rgpe_weights(loss: Array, known: Array | None = None) -> Array:
     """How often each model has the lowest ranking loss, float[..., S + 1] of sum 1.
 
     Against dilution by many bad sources, one whose median loss is above the 95% quantile of the
@@ -157,9 +167,12 @@ def rgpe_weights(loss: Array) -> Array:
     Args:
       loss: float[..., R, S + 1], misranked pairs of R draws of the sources and, last, of the
         target's own model with each evaluation left out.
+      known: bool[S], which places hold a source, by default all; the others get no weight.
     """
     ceiling = jnp.quantile(loss[..., -1], _DILUTION_QUANTILE, axis=-1)
     kept = jnp.median(loss, axis=-2) <= ceiling[..., None]
+    if known is not None:
+        kept = kept & jnp.broadcast_to(jnp.append(known, True), kept.shape)
     kept = kept.at[..., -1].set(True)
     contending = jnp.where(kept[..., None, :], loss, jnp.inf)
     lowest = contending == jnp.min(contending, axis=-1, keepdims=True)

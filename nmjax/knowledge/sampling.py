@@ -142,7 +142,7 @@ def sample_architectures(
     return draw_valid(option_key, space, draw), from_scale(space, position)
 
 
-def sampling_divergence(posterior: SamplingDistribution, prior: SamplingDistribution) -> Array:
+def sampling_divergence(prior: SamplingDistribution, posterior: SamplingDistribution) -> Array:
     """KL(posterior || prior) float[] in nats; infinite where the posterior's support is larger."""
     of_options = kullback_leibler_divergence(posterior.options, prior.options)
     return jnp.sum(of_options) + kullback_leibler_divergence(posterior.reals, prior.reals)

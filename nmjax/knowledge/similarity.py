@@ -156,7 +156,7 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
       score: float[n], warped; NaN does not count.
     """
     weight_key, prior_key = jax.random.split(key)
-    _, so_far = condition_pool(prior, pool, score)
+    _, so_far = condition_pool(prior, pool, None, score)
     added = jnp.diff(so_far, axis=0, prepend=jnp.zeros_like(so_far[:1]))
     counts = ~jnp.isnan(score)
     weights = normalised(bootstrap_weights(weight_key, counts))

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from nmjax.predictors import KernelParams, PoolPrior
 from nmjax.types import Array, Categorical, PyTree
@@ -35,11 +36,13 @@ class SourceModels(NamedTuple):
       position: float[S, M, D], of the evaluations, between which distances are the kernel's.
       weights: float[S, M], 0 where failed or padded.
       constant: float[S].
+      mask: bool[S, M], False where failed or padded; a source has one True at least.
     """
 
     position: Array
     weights: Array
     constant: Array
+    mask: Array
 
 
 class MetaKnowledge(NamedTuple):
@@ -54,7 +57,7 @@ class MetaKnowledge(NamedTuple):
       prior: of a new task; leaves with a leading axis of K = 2, the transferred prior and the flat
         one, which bars the sources and the network.
       sources: what each source predicts.
-      sampling: probabilities [C, O] of options among the sources' best architectures.
+      sampling: log-probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
       wins: float[], on how many sources, as if they were new, the transferred prior was better.
       confidence: float[K], log-weights of the components before any evaluation.
@@ -72,6 +75,11 @@ class MetaKnowledge(NamedTuple):
 def flat_prior(prior: PoolPrior) -> PoolPrior:
     """The flat prior alone, the last component, leaves [1, ...]."""
     return jax.tree.map(lambda leaf: leaf[-1:], prior)
+
+
+def is_source(sources: SourceModels) -> Array:
+    """Which places hold a source, bool[S]; the others are room for more."""
+    return jnp.any(sources.mask, axis=-1)
 
 
 def source_features(sources: int) -> slice:

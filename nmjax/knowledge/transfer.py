@@ -62,7 +62,7 @@ def transfer_knowledge(
         key, knowledge, encoding, score, source_score, context, measure=measure, warp=warp
     )
     pool = pool_features(knowledge, encoding).pool
-    state, _ = condition_pool(knowledge.prior, pool, get_warp(warp)(score))
+    state, _ = condition_pool(knowledge.prior, pool, None, get_warp(warp)(score))
     floor = jnp.asarray(floor, state.log_evidence.dtype)
     return knowledge._replace(
         prior=adapt_prior(knowledge.prior, similarity),

@@ -60,10 +60,10 @@ class Advice(NamedTuple):
 def advise(
     key: Array,
     knowledge: MetaKnowledge,
-    past_encoding: Array,
-    past_score: Array,
     encoding: Array,
     score: Array,
+    source_encoding: Array,
+    source_score: Array,
     *,
     rehearsals: int = 8,
     pool_size: int = 200,
@@ -80,18 +80,19 @@ def advise(
       key: of the rehearsals and resamples.
       knowledge: of S sources; its few numbers were fitted on all of them, which makes rehearsals
         slightly too good.
-      past_encoding: float[S, M, D], of the sources' evaluations.
-      past_score: float[S, M], higher is better; NaN where failed or padded.
       encoding: float[n, D], of the new task's evaluations; any numbers where there is none.
       score: float[n], at most 10; NaN where there is none or the evaluation failed.
+      source_encoding: float[S, M, D], of the sources' evaluations.
+      source_score: float[S, M], higher is better; NaN where failed or padded.
       rehearsals: R, of each past task.
-      pool_size: of its evaluations that a rehearsal searches.
+      pool_size: of its evaluations that a rehearsal searches, 10 or more, and more than twice the
+        budget.
       budget: of the searches without transfer; those with it may take twice as many.
       warp: of the scores, as the search's, a name of `predictors.normalise`.
 
     Raises:
-      NmjaxError: more than 10 evaluations, shapes that do not fit, fewer than two sources, or a
-        source with fewer evaluations than a rehearsal takes.
+      NmjaxError: more than 10 evaluations, shapes that do not fit, fewer than two sources, a pool
+        that is too small, or a source with fewer evaluations than a rehearsal takes.
     """
     sources = len(knowledge.sources.constant)
     if score.ndim != 1 or encoding.shape[:1] != score.shape or len(score) > MOST_EVALUATIONS:
@@ -99,23 +100,27 @@ def advise(
             f"Got encodings {list(encoding.shape)} and scores {list(score.shape)} of a new task; "
             f"give float[n, D] and float[n], n at most {MOST_EVALUATIONS}."
         )
-    if sources < 2 or past_score.shape[:1] != (sources,):
+    if sources < 2 or source_score.shape[:1] != (sources,):
         raise NmjaxError(
-            f"Got the scores {list(past_score.shape)} of the past for knowledge of {sources} "
+            f"Got the scores {list(source_score.shape)} of the past for knowledge of {sources} "
             "sources; give those of the same two or more tasks."
         )
-    fewest = int(np.sum(~np.isnan(np.asarray(past_score)), axis=-1).min())
-    if fewest < pool_size or pool_size <= 2 * budget:
+    fewest = int(np.sum(~np.isnan(np.asarray(source_score)), axis=-1).min())
+    least = max(2 * budget + 1, MOST_EVALUATIONS)
+    if not least <= pool_size <= fewest:
+        remedy = "lower the budget, or leave the shortest past tasks out"
+        if least <= fewest:
+            remedy = f"give a pool_size from {least} to {fewest}"
         raise NmjaxError(
             f"Got rehearsals over {pool_size} evaluations by searches of up to {2 * budget}, and "
-            f"past tasks of {fewest} or more; lower pool_size, but keep it above twice the budget."
+            f"past tasks of {fewest} or more; {remedy}."
         )
     rehearse_key, resample_key = jax.random.split(key)
     rehearsed = rehearse_transfer(
         rehearse_key,
         knowledge,
-        past_encoding,
-        past_score,
+        source_encoding,
+        source_score,
         jnp.sum(~jnp.isnan(score)),
         rehearsals=rehearsals,
         pool_size=pool_size,
@@ -140,7 +145,7 @@ def read_signs(prior: PoolPrior, pool: Pool, past_mean: Array, score: Array, *, 
       score: float[n]; NaN does not count.
       warp: of the scores, a name of `predictors.normalise`.
     """
-    state, _ = condition_pool(prior, pool, get_warp(warp)(score))
+    state, _ = condition_pool(prior, pool, None, get_warp(warp)(score))
     ratio = state.log_evidence[0] - state.log_evidence[-1]
     return jnp.stack(
         [jnp.sign(ratio) * jnp.log1p(jnp.abs(ratio)), jnp.nan_to_num(spearman(past_mean, score))]

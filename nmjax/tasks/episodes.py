@@ -95,22 +95,24 @@ def leave_family_out(suite: Suite, target: str) -> Split:
 def split_meta_validation(
     key: Array,
     sources: Sequence[str],
-    families: Sequence[Sequence[str]],
+    families: Sequence[Sequence[str]] | None = None,
     *,
     num_families: int = 1,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(meta_train, meta_validation): random families of `sources` are held out whole.
+) -> np.ndarray:
+    """Which sources are for meta-validation, bool[S]: random families of them, each whole.
 
     Args:
       key: decides which.
-      sources: task names.
-      families: siblings grouped, as in `Suite.families`; may name other tasks too.
+      sources: S task names.
+      families: siblings grouped, as in `Suite.families`; may name other tasks too. By default each
+        task is a family of its own.
       num_families: how many of the families that have a source go to meta-validation.
 
     Raises:
       NmjaxError: a source is repeated, or in no family or in two; or no family would be left.
     """
     _check_apart(sources, ())
+    families = [(task,) for task in sources] if families is None else families
     for task in sources:
         count = sum(task in family for family in families)
         if count != 1:
@@ -122,9 +124,7 @@ def split_meta_validation(
             f"of {len(present)} families, and one must be left to train on."
         )
     chosen = np.asarray(jax.random.permutation(key, len(present)))[:num_families]
-    held = {task for index in chosen for task in present[index]}
-    meta_train = tuple(task for task in sources if task not in held)
-    return meta_train, tuple(task for task in sources if task in held)
+    return np.isin(sources, [task for index in chosen for task in present[index]])
 
 
 def support_query_masks(key: Array, mask: Array, support: Array | int) -> tuple[Array, Array]:

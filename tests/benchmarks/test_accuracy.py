@@ -13,7 +13,7 @@ from nmjax.experiments.leave_one_out import Prepared
 from nmjax.search import make_problem
 from nmjax.spaces import encode
 from nmjax.tasks import leave_one_out, scores
-from tests.related import METRIC, SOURCES, learn_related, related_history
+from tests.related import CONFIG, METRIC, SOURCES, learn_related, related_history
 
 METHODS = ("transfer", "no-transfer", *accuracy.TRIVIAL, *accuracy.WHOLE)
 NEED_LABELS = ("ridge", "ridge on the past", "ridge on tables")
@@ -27,7 +27,9 @@ def prepared(related):
     history = jax.tree.map(lambda leaf: leaf[:-1], related_history())
     target = related.metrics[METRIC.name][-1]
     problem = make_problem(related.space, related.pool, target, knowledge)
-    return Prepared(related, split, (), history, knowledge, info, problem)
+    return Prepared(
+        related, split, np.arange(SOURCES) < 2, history, knowledge, CONFIG, info, problem
+    )
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from nmjax.experiments.leave_one_out import Prepared
+from nmjax.knowledge import LearnConfig
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.search import Problem
 from nmjax.spaces import Choice, Space, pool_neighbours
@@ -69,5 +70,12 @@ def prepared(suite):
         neighbours=pool_neighbours(suite.space, jnp.asarray(suite.pool)),
     )
     return Prepared(
-        suite, split, ("two",), history=None, knowledge=None, info=None, problem=problem
+        suite,
+        split,
+        np.array([False, True]),
+        history=None,
+        knowledge=None,
+        config=LearnConfig(),
+        info=None,
+        problem=problem,
     )

@@ -9,6 +9,7 @@ from nmjax.knowledge import (
     predicted_history,
     restrict_space,
     to_original,
+    with_capacity,
 )
 from nmjax.knowledge.features import predict_sources, standardise_encoding
 from nmjax.knowledge.risk import architecture_levels, isomorphism_classes
@@ -214,6 +215,11 @@ def test_knowledge_alone_is_enough():
     position = kernel_position(params.kernel, x)
     expected = predict_sources(knowledge.sources, position)
     np.testing.assert_allclose(history.metrics[metric.name], expected.T, rtol=1e-4, atol=1e-5)
+    roomy, _ = predicted_history(with_capacity(knowledge, 8), pool, space=RELATED)
+    assert len(roomy.mask) == 5
+    np.testing.assert_allclose(
+        roomy.metrics[metric.name], history.metrics[metric.name], rtol=1e-4, atol=1e-5
+    )
     adapted = adapt_space(RELATED, history, metric, risk=0.7)
     assert adapted.space.size < RELATED.size
     assert 0 < adapted.cut_off.estimate <= 0.6

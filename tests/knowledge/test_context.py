@@ -6,7 +6,7 @@ from scipy import stats
 
 from nmjax.knowledge import context_similarity, source_correlations
 from nmjax.knowledge.features import predict_sources
-from tests.related import plain_knowledge
+from tests.related import plain_knowledge, with_ties
 
 RNG = np.random.default_rng(0)
 
@@ -54,3 +54,13 @@ def test_known_correlations_are_those_of_predictions():
     predicted = predict_sources(sources, sources.position[:, :64].reshape(3 * rows, -1))
     expected = stats.spearmanr(predicted).statistic
     np.testing.assert_allclose(source_correlations(sources), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_evaluations_of_a_source_of_ties_count():
+    sources = with_ties(plain_knowledge(3), 0).sources
+    rows = sources.position[:, :64].reshape(-1, sources.position.shape[-1])
+    expected = stats.spearmanr(predict_sources(sources, rows)[:, 1:]).statistic
+    found = source_correlations(sources)
+    np.testing.assert_allclose(found[1, 2], expected, atol=1e-5)
+    np.testing.assert_array_equal(found[0], 0)

@@ -9,6 +9,7 @@ from nmjax.knowledge import (
     learn_from_history,
     num_sources,
     pool_features,
+    share_among_sources,
     update,
     with_capacity,
 )
@@ -80,6 +81,28 @@ def test_room_for_more_changes_no_model():
     assert_close(states[1].mean, states[0].mean, rtol=1e-5, atol=1e-6)
     assert_close(states[1].variance, states[0].variance, rtol=1e-5)
     assert_close(with_capacity(with_capacity(knowledge, CAPACITY), 3), knowledge)
+
+
+def without_the_last(number):
+    """Knowledge of some sources whose last one the context of a target gives no weight."""
+    knowledge = plain_knowledge(number)
+    share = jnp.ones(number).at[-1].set(0) / (number - 1)
+    return knowledge._replace(prior=share_among_sources(knowledge.prior, share))
+
+
+def test_a_source_without_weight_is_one():
+    knowledge = without_the_last(3)
+    assert int(num_sources(knowledge)) == 3
+    assert_close(with_capacity(with_capacity(knowledge, CAPACITY), 3), knowledge)
+
+
+@pytest.mark.slow
+def test_a_source_without_weight_is_not_overwritten():
+    ours = take_in(with_capacity(without_the_last(3), CAPACITY), 3)
+    theirs = take_in(with_capacity(plain_knowledge(3), CAPACITY), 3)
+    assert int(num_sources(ours)) == 4
+    assert_close(ours.sources, theirs.sources, rtol=1e-5)
+    assert_close(ours.prior, theirs.prior, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -80,6 +80,13 @@ def test_sources_are_the_means_of_gaussian_processes(float64):
         np.testing.assert_allclose(ours[:, source], theirs, rtol=1e-4)
 
 
+def test_scores_that_tie_are_evaluations_too():
+    x, y = jnp.float32(RNG.normal(size=(2, 7, 4))), jnp.zeros((2, 7)).at[1, 4:].set(jnp.nan)
+    sources = fit_sources(default_kernel(4), x, y)
+    np.testing.assert_array_equal(sources.weights, 0)
+    np.testing.assert_array_equal(sources.mask, ~np.isnan(y))
+
+
 def test_maximise_finds_the_top_and_keeps_the_best():
     top = jnp.array([1.0, -0.5])
     best, values = maximise(

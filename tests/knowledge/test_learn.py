@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from nmjax.knowledge import LearnConfig, config_for, learn_from_history, pool_fe
 from nmjax.predictors import init_pool, observe_pool, standardise
 from nmjax.spaces import encode
 from nmjax.tasks import select_tasks
+from nmjax.types import History
 from tests.related import (
     CONFIG,
     METRIC,
@@ -23,9 +26,9 @@ from tests.related import (
 VALIDATION = np.arange(SOURCES) < 2
 
 
-def learn(history, validation=VALIDATION, key=0, **kwargs):
+def learn(history, validation=VALIDATION, key=0, config=CONFIG, **kwargs):
     return learn_from_history(
-        jax.random.key(key), history, METRIC, validation, space=SPACE, config=CONFIG, **kwargs
+        jax.random.key(key), history, METRIC, validation, space=SPACE, config=config, **kwargs
     )
 
 
@@ -134,7 +137,9 @@ def test_stages_are_told():
 
 @pytest.mark.parametrize("evaluations", [0, 20, 50, 79, 80, 300])
 def test_settings_fit_small_pasts(evaluations):
-    config = config_for(evaluations)
+    score = jnp.where(jnp.arange(400)[None] < jnp.array([[400], [evaluations]]), 0.0, jnp.nan)
+    mask = jnp.ones((2, 400), bool)
+    config = config_for(History(None, None, {"score": score}, None, mask), METRIC)
     number = max(evaluations, 20)
     assert config.support + config.query <= number
     assert config.rehearsal_size <= number
@@ -179,3 +184,18 @@ def test_what_cannot_be_learned_from_is_refused(history, validation, message):
     assert CONFIG.support + CONFIG.query < ROWS
     with pytest.raises(NmjaxError, match=message):
         learn(history, validation)
+
+
+@pytest.mark.parametrize(
+    ("changed", "remedy"),
+    [
+        ({}, "takes 32 of each.*lower support + query and rehearsal_size to 20."),
+        ({"rehearsal_size": 20}, "takes 32 of each.*lower support + query to 20."),
+        ({"query": 5}, "takes 24 of each.*lower rehearsal_size to 20."),
+    ],
+    ids=["both", "episode", "rehearsal"],
+)
+def test_the_number_that_is_too_large_is_named(changed, remedy):
+    config = replace(CONFIG, **changed)
+    with pytest.raises(NmjaxError, match=remedy.replace("+", r"\+")):
+        learn(few_scores(), config=config)

@@ -83,7 +83,7 @@ def test_a_history_keeps_what_can_be_said():
     architecture[0, :10] %= 4
     mask = np.arange(30)[None, :] < np.array([[30], [25]])
     history = make_history(architecture, {"a": rng.normal(size=(2, 30))}, [[1.0], [2.0]], mask)
-    ours = map_history(history, BENCH_201, MICRO, SYNONYMS)
+    ours = map_history(BENCH_201, MICRO, history, SYNONYMS)
     np.testing.assert_array_equal(ours.context, history.context)
     for task in range(2):
         kept = mask[task] & (architecture[task] < 4).all(-1)
@@ -146,10 +146,10 @@ def test_what_shares_nothing_is_refused():
         GRAPH.choices[1:],
     )
     with pytest.raises(NmjaxError, match=r"'link'.*have no counterpart"):
-        map_history(graph, GRAPH, Space("operations", operations))
+        map_history(GRAPH, Space("operations", operations), graph)
     pooling = make_history(np.full((1, 3, 6), 4, np.int32), {"a": np.ones((1, 3))})
     with pytest.raises(NmjaxError, match=r"tasks \[0\] have no evaluation"):
-        map_history(pooling, BENCH_201, MICRO, SYNONYMS)
+        map_history(BENCH_201, MICRO, pooling, SYNONYMS)
 
 
 @pytest.mark.slow
@@ -161,7 +161,7 @@ def test_image_classifiers_teach_other_vision_tasks():
     far, near = suite("nas-bench-201"), suite("transnas101")
     tasks = sample_history(jax.random.key(0), far, far.tasks, 300)
     siblings = sample_history(jax.random.key(1), near, near.tasks[:2], 300)
-    mapped = map_history(siblings, MICRO, BENCH_201, BACK)
+    mapped = map_history(MICRO, BENCH_201, siblings, BACK)
     joined, metric = join_histories(
         [
             (tasks, far.metric_info[far.score_metric]),

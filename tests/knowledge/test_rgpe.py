@@ -15,6 +15,7 @@ from nmjax.predictors import (
     Pool,
     PoolPrior,
     condition_pool,
+    default_kernel,
     kernel_noise,
     kernel_position,
 )
@@ -69,15 +70,64 @@ def test_without_dilution_nothing_is_barred():
     np.testing.assert_allclose(rgpe_weights(loss.at[1, 0].set(3.0)), [2 / 3, 1 / 3], rtol=1e-6)
 
 
+def test_a_place_without_a_source_has_no_weight():
+    """It would win a draw, and where none is lost it would share in all."""
+    loss, known = jnp.array([[1.0, 0.0, 3.0], [1.0, 2.0, 3.0]]), jnp.array([True, False])
+    np.testing.assert_allclose(rgpe_weights(loss, known), [1, 0, 0])
+    np.testing.assert_allclose(rgpe_weights(0 * loss, known), [0.5, 0, 0.5])
+
+
+def knowing(kernel, x, y):
+    """Knowledge of a kernel and of sources' evaluations alone."""
+    params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, *(None,) * 3)
+    sources = fit_sources(kernel, jnp.asarray(x), jnp.asarray(y))
+    return MetaKnowledge(params, None, sources, *(None,) * 4)
+
+
+def test_a_source_of_ties_is_as_sure_as_another():
+    x, y = jnp.float32(RNG.normal(size=(1, 12, 3))), jnp.float32(RNG.normal(size=(1, 12)))
+    kernel = default_kernel(3)
+    position = kernel_position(kernel, x[0])
+    ties, other = (source_variance(knowing(kernel, x, scores), position) for scores in (0 * y, y))
+    np.testing.assert_allclose(ties, other)
+    assert (ties < 0.5).all()
+
+
+@pytest.mark.parametrize("variance", [1.0, 1e3, 1e6])
+def test_draws_of_sources_are_numbers_however_large(variance):
+    """At architectures that are next to one another, and next to a past one."""
+    kernel = KernelParams(
+        jnp.zeros(1) - 2, *(jnp.zeros(()) + jnp.log(variance),) * 2, jnp.zeros(())
+    )
+    x = jnp.float32(RNG.normal(size=(1, 60, 3)))
+    near = x[0, :1] + jnp.float32(1e-3 * RNG.normal(size=(64, 3)))
+    knowledge = knowing(kernel, x, jnp.sqrt(variance) * jnp.sin(x).sum(-1))
+    drawn = sample_sources(jax.random.key(0), knowledge, kernel_position(kernel, near), draws=4)
+    assert np.isfinite(drawn).all()
+
+
+@pytest.mark.parametrize("variance", [1.0, 1e3])
+def test_draws_of_the_target_are_numbers_however_large(variance):
+    size = jnp.full(1, variance)
+    prior = PoolPrior(jnp.zeros((1, 1)), size[None], size, *(jnp.ones(1),) * 3)
+    position = jnp.float32(0.01 * RNG.normal(size=(30, 5)))
+    score = jnp.float32(RNG.normal(size=30))
+
+    @jax.jit
+    def draw(prior, position, score):
+        pool = Pool(jnp.ones((30, 1)), position)
+        return sample_left_out(jax.random.key(0), prior, pool, score, draws=4)
+
+    assert np.isfinite(draw(prior, position, score)).all()
+
+
 @pytest.mark.slow
 def test_sources_are_drawn_from_their_posteriors(float64):
     """Means and covariances against scikit-learn's Gaussian process."""
     x, y, new = RNG.normal(size=(2, 30, 3)), RNG.normal(size=(2, 30)), RNG.normal(size=(4, 3))
     y[1, 12:] = np.nan
     kernel = KernelParams(jnp.log(jnp.array([0.5])), *map(jnp.asarray, (0.5, -0.7, -1.0)))
-    params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, *(None,) * 3)
-    sources = fit_sources(kernel, jnp.asarray(x), jnp.asarray(y))
-    knowledge = MetaKnowledge(params, None, sources, *(None,) * 4)
+    knowledge = knowing(kernel, x, y)
     position = kernel_position(kernel, jnp.asarray(new))
     drawn = sample_sources(jax.random.key(0), knowledge, position, draws=20_000)
     variance = source_variance(knowledge, position)
@@ -107,7 +157,7 @@ def test_the_target_is_drawn_without_each_evaluation(float64):
     pool = Pool(jnp.asarray(features), jnp.asarray(position))
     drawn = sample_left_out(jax.random.key(0), prior, pool, jnp.asarray(score), draws=3000)
     covariance = (features * values[1]) @ features.T + 0.8 * Matern(nu=2.5)(position)
-    state, _ = condition_pool(prior, pool, jnp.asarray(score))
+    state, _ = condition_pool(prior, pool, None, jnp.asarray(score))
     unit = float(state.rate[0] / state.shape[0])
     kept = [i for i in range(n) if i not in {left_out, failed}]
     inverse = np.linalg.inv(covariance[np.ix_(kept, kept)] + 0.3 * np.eye(len(kept)))

@@ -109,7 +109,7 @@ def test_evaluations_count_once_in_the_confidence(transferred):
     """By the evidence of the prior as it was before, not of the one that they have bent."""
     _, many, knowledge, encoding, score = transferred
     pool, warped = pool_features(knowledge, encoding).pool, get_warp("compress")(score)
-    state, _ = condition_pool(knowledge.prior, pool, warped)
+    state, _ = condition_pool(knowledge.prior, pool, None, warped)
     expected = mixture_log_weights(knowledge.confidence, state.log_evidence, jnp.array(0.02))
     np.testing.assert_allclose(many.confidence, expected, rtol=1e-4)
 

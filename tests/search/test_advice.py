@@ -80,18 +80,18 @@ def test_what_is_saved_is_counted_from_the_first_that_reaches():
 
 @pytest.fixture(scope="module")
 def related():
-    """Knowledge of related tasks, their past, and 10 evaluations of one more."""
+    """Knowledge of related tasks, 10 evaluations of one more, and their past."""
     history = related_history()
     encoding, past = encode(SPACE, history.architecture), history.metrics["score"]
-    return learn_related()[0], encoding[:-1], past[:-1], encoding[-1, :10], past[-1, :10]
+    return learn_related()[0], encoding[-1, :10], past[-1, :10], encoding[:-1], past[:-1]
 
 
 @pytest.mark.slow
 def test_a_task_like_the_past_is_told_from_its_opposite(related):
-    *past, encoding, score = related
+    knowledge, encoding, score, *past = related
     settings = {"pool_size": ROWS, "budget": BUDGET, "rehearsals": 4}
     alike, opposite, unknown = (
-        advise(jax.random.key(0), *past, encoding, s, **settings)
+        advise(jax.random.key(0), knowledge, encoding, s, *past, **settings)
         for s in (score, -score, jnp.full(10, jnp.nan))
     )
     assert alike.probability.estimate > 0.6 > opposite.probability.estimate
@@ -100,11 +100,18 @@ def test_a_task_like_the_past_is_told_from_its_opposite(related):
 
 @pytest.mark.slow
 def test_what_does_not_fit_is_refused(related):
-    knowledge, past_encoding, past_score, encoding, score = related
-    advised = (jax.random.key(0), knowledge, past_encoding)
+    knowledge, encoding, score, source_encoding, source_score = related
+    asked = (jax.random.key(0), knowledge)
+    advised, past = (*asked, encoding, score, source_encoding), (source_encoding, source_score)
     with pytest.raises(NmjaxError, match="at most 10"):
-        advise(*advised, past_score, jnp.zeros((11, 15)), jnp.zeros(11))
+        advise(*asked, jnp.zeros((11, 15)), jnp.zeros(11), *past)
     with pytest.raises(NmjaxError, match=f"{SOURCES} sources"):
-        advise(*advised, past_score[1:], encoding, score)
-    with pytest.raises(NmjaxError, match="pool_size"):
-        advise(*advised, past_score, encoding, score)
+        advise(*advised, source_score[1:])
+    for settings, remedy in (
+        ({}, f"give a pool_size from 41 to {ROWS}"),
+        ({"pool_size": 9, "budget": 4}, f"give a pool_size from 10 to {ROWS}"),
+        ({"pool_size": 20, "budget": 10}, f"give a pool_size from 21 to {ROWS}"),
+        ({"pool_size": ROWS, "budget": 30}, "lower the budget"),
+    ):
+        with pytest.raises(NmjaxError, match=remedy):
+            advise(*advised, source_score, **settings)

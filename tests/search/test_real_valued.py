@@ -164,7 +164,7 @@ def test_what_knows_options_only_refuses(space):
         lambda: spaces.mutate(jax.random.key(0), space, one),
         lambda: spaces.pool_rows(space, one, one),
         lambda: spaces.enumerate_architectures(space),
-        lambda: map_history(history, space, space),
+        lambda: map_history(space, space, history),
     ):
         with pytest.raises(NmjaxError, match=r"real-valued choices \['rate', 'decay'\]"):
             refusing()

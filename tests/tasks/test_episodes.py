@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import compress
 
 import jax
 import jax.numpy as jnp
@@ -66,21 +67,27 @@ def test_a_target_among_the_sources_under_another_name_is_refused(suite):
 @settings(max_examples=25, deadline=None)
 def test_meta_validation_holds_whole_families_out(seed, num_families):
     sources = ("e", "d", "a", "c", "b")
-    train, validation = split_meta_validation(
+    validation = split_meta_validation(
         jax.random.key(seed), sources, FAMILIES, num_families=num_families
     )
-    assert sorted(train + validation) == sorted(sources)
-    sides = [{task in validation for task in family} for family in FAMILIES]
+    assert (validation.shape, validation.dtype) == ((5,), bool)
+    side = dict(zip(sources, validation.tolist(), strict=True))
+    sides = [{side[task] for task in family} for family in FAMILIES]
     assert all(len(side) == 1 for side in sides)
     assert sum(side == {True} for side in sides) == num_families
 
 
 def test_meta_validation_is_decided_by_the_key():
     def held(seed):
-        return split_meta_validation(jax.random.key(seed), ("a", "c", "e"), FAMILIES)[1]
+        validation = split_meta_validation(jax.random.key(seed), ("a", "c", "e"), FAMILIES)
+        return "".join(compress("ace", validation))
 
     assert held(5) == held(5)
-    assert {held(seed) for seed in range(20)} == {("a",), ("c",), ("e",)}
+    assert {held(seed) for seed in range(20)} == {"a", "c", "e"}
+
+
+def test_each_task_is_a_family_of_its_own_where_none_is_named():
+    assert split_meta_validation(jax.random.key(0), ("a", "b", "c"), num_families=2).sum() == 2
 
 
 @pytest.mark.parametrize(
