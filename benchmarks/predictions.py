@@ -170,7 +170,7 @@ def qualities(
             priors = jax.tree.map(
                 lambda both, bent: jnp.append(both, bent[:1], axis=0), knowledge.prior, adapted
             )
-            state, _ = condition_pool(priors, pool, seen, rows)
+            state, _ = condition_pool(priors, pool, rows, seen)
             components = student_ts(state, priors, warped)
 
             def bayesian(*which: int) -> Prediction:

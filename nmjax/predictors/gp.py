@@ -11,7 +11,14 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors.density import inverse_factor, log_density_of_white
-from nmjax.predictors.kernel import KernelParams, kernel_noise, matern, noisy_covariance
+from nmjax.predictors.kernel import (
+    NOISE_FLOOR,
+    KernelParams,
+    kernel_covariance,
+    kernel_noise,
+    kernel_variance,
+    noisy_covariance,
+)
 from nmjax.stats import from_covariance, positive_root
 from nmjax.types import Array, Gaussian
 
@@ -47,12 +54,9 @@ class GaussianProcess(NamedTuple):
     size: int
     capacity: int
 
-    def _kernel(self, params: KernelParams, a: Array, b: Array) -> Array:
-        return matern(params, a, b) + jnp.exp(params.log_intercept)
-
     def _whiten(self, state: GPState, points: Array) -> Array:
         """Whitened covariances float[B, N] between the observations and points float[N, D]."""
-        return state.inverse @ self._kernel(state.params, state.x, points)
+        return state.inverse @ kernel_covariance(state.params, state.x, points)
 
     def init(self, hyper: KernelParams) -> GPState:
         """The state before any observation."""
@@ -73,7 +77,7 @@ class GaussianProcess(NamedTuple):
         """
         skipped = jnp.isnan(y) | (state.number >= self.capacity)
         cross = self._whiten(state, x[None, :])[:, 0]
-        prior = self._kernel(state.params, x[None, :], x[None, :])[0, 0]
+        prior = kernel_covariance(state.params, x[None, :], x[None, :])[0, 0]
         noise = kernel_noise(state.params)
         spread = jnp.maximum(prior - cross @ cross, 0) + noise
         white = (jnp.where(jnp.isnan(y), 0, y) - cross @ state.white) / jnp.sqrt(spread)
@@ -102,24 +106,27 @@ class GaussianProcess(NamedTuple):
     def predict(self, state: GPState, pool: Array) -> Gaussian:
         """Marginals of the noise-free score at pool float[N, D]. O(N B^2)."""
         cross = self._whiten(state, pool)
-        prior = jnp.exp(state.params.log_amplitude) + jnp.exp(state.params.log_intercept)
-        variance = prior - jnp.sum(cross * cross, axis=0)
+        variance = kernel_variance(state.params) - jnp.sum(cross * cross, axis=0)
         return Gaussian(state.white @ cross, positive_root(variance))
 
     def sample(self, key: Array, state: GPState, pool: Array) -> Array:
-        """One joint draw of the function, float[N], at pool float[N, D]. O(N^3)."""
+        """One joint draw of the function, float[N], at pool float[N, D]. O(N^3).
+
+        Each value varies by `NOISE_FLOOR` of the prior variance more than the function does.
+        """
         mean = self.predict(state, pool).mean
         scale = from_covariance(mean, self._jittered(state, pool)).scale_tril
         return mean + scale @ jax.random.normal(key, mean.shape, mean.dtype)
 
     def _jittered(self, state: GPState, pool: Array) -> Array:
         covariance = self.covariance(state, pool, pool)
-        return covariance + 1e-5 * jnp.eye(pool.shape[0], dtype=covariance.dtype)
+        least = NOISE_FLOOR * kernel_variance(state.params)
+        return covariance + least * jnp.eye(pool.shape[0], dtype=covariance.dtype)
 
     def covariance(self, state: GPState, a: Array, b: Array) -> Array:
         """Posterior covariance float[A, B] of the function between a float[A, D], b float[B, D]."""
         white = self._whiten(state, jnp.concatenate([a, b]))
-        return self._kernel(state.params, a, b) - white[:, : len(a)].T @ white[:, len(a) :]
+        return kernel_covariance(state.params, a, b) - white[:, : len(a)].T @ white[:, len(a) :]
 
     def log_evidence(self, state: GPState) -> Array:
         """Log marginal likelihood float[] of all observations."""

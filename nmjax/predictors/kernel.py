@@ -58,6 +58,16 @@ def matern(params: KernelParams, a: Array, b: Array) -> Array:
     return jnp.exp(params.log_amplitude) * unit_matern(a, b)
 
 
+def kernel_covariance(params: KernelParams, a: Array, b: Array) -> Array:
+    """Covariances float[A, B] of noise-free scores at a float[A, D] and b float[B, D]."""
+    return matern(params, a, b) + jnp.exp(params.log_intercept)
+
+
+def kernel_variance(params: KernelParams) -> Array:
+    """Variance float[] of a noise-free score before any observation, wherever it is."""
+    return jnp.exp(params.log_amplitude) + jnp.exp(params.log_intercept)
+
+
 def spectral_features(key: Array, position: Array, *, number: int = 128) -> Array:
     """Random features float[N, number] whose inner products are `unit_matern` on average.
 
@@ -85,13 +95,12 @@ def kernel_noise(params: KernelParams) -> Array:
     At least `NOISE_FLOOR` of the variance before any observation: less than that, and single
     precision cannot solve for close observations.
     """
-    prior = jnp.exp(params.log_amplitude) + jnp.exp(params.log_intercept)
-    return jnp.exp(params.log_noise) + NOISE_FLOOR * prior
+    return jnp.exp(params.log_noise) + NOISE_FLOOR * kernel_variance(params)
 
 
 def noisy_covariance(params: KernelParams, x: Array) -> Array:
     """Covariance float[M, M] of noisy scores at x float[M, D]."""
-    kernel = matern(params, x, x) + jnp.exp(params.log_intercept)
+    kernel = kernel_covariance(params, x, x)
     return kernel + kernel_noise(params) * jnp.eye(x.shape[0], dtype=kernel.dtype)
 
 

@@ -60,10 +60,12 @@ def check_prior(prior: LinearPrior) -> None:
     Raises:
       NmjaxError: mean and variance are not both float[F], or another leaf is not a scalar.
     """
-    shapes = {name: jnp.shape(leaf)[-1:] for name, leaf in prior._asdict().items()}
-    if len(shapes["mean"]) != 1 or shapes["mean"] != shapes["variance"]:
+    shapes = {name: jnp.shape(leaf) for name, leaf in prior._asdict().items()}
+    size = jnp.size(prior.mean)
+    if list(shapes.values()) != [(size,), (size,), (), (), ()]:
         raise NmjaxError(
-            f"A linear prior has leaves of shapes {shapes}; give mean and variance as float[F]."
+            f"A linear prior has leaves of shapes {shapes}; give mean and variance as float[F], "
+            "the others as float[]."
         )
 
 

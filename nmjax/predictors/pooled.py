@@ -169,16 +169,16 @@ def observe_pool(
 
 
 def condition_pool(
-    prior: PoolPrior, pool: Pool, score: Array, index: Array | None = None
+    prior: PoolPrior, pool: Pool, index: Array | None, score: Array
 ) -> tuple[PoolState, Array]:
     """Condition on observations one after the other, in one scan.
 
     Args:
       prior: K of them.
       pool: what they are over.
-      score: float[B], NaN where there is none or the evaluation failed.
       index: int32[B], which rows of the pool were observed, any row where there is no score; None
         where they are the first B in order.
+      score: float[B], NaN where there is none or the evaluation failed.
 
     Returns:
       The posteriors, and the log evidence float[B, K] of the scores up to each observation.

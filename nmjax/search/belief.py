@@ -52,6 +52,7 @@ def foresee(
         exploration=exploration,
         step=record.step,
         evaluated=record.evaluated,
+        succeeded=jnp.zeros_like(record.evaluated).at[record.row].max(jnp.isfinite(record.score)),
         noise=problem.prior.noise * scale(model),
         cost=problem.cost,
         neighbours=problem.neighbours,

@@ -11,12 +11,19 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.errors import NmjaxError
 from nmjax.predictors import PoolState, get_warp, init_pool, observe_pool
 from nmjax.search.acquisitions import log_expected_improvement
 from nmjax.search.belief import foresee, learn
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
+from nmjax.search.record import (
+    Record,
+    SearchInfo,
+    can_go_on,
+    empty_record,
+    failed_unless_finite,
+)
+from nmjax.search.sizes import check_capacity, check_sizes
 from nmjax.search.strategy import INITIAL, plan_start, planned_next
 from nmjax.types import Acquisition, Array, PyTree, SearchPair
 
@@ -33,7 +40,8 @@ class SearchHyper(NamedTuple):
       price: float[], what an evaluation costs, in units of the warped score: by default, standard
         deviations of the scores paid for so far, those below their median on a logarithmic scale.
         A search with a model is over, as if its budget were spent, once no row is expected to
-        improve by as much; not before the initial points and a first success. 0 never ends it.
+        improve by as much; a search of a space, once what it would evaluate next is not. Neither is
+        before the initial points and a first success. 0 never ends it.
     """
 
     budget: Array
@@ -79,7 +87,8 @@ class SearchAlgorithm(NamedTuple):
       init: (key, problem, hyper) -> state.
       step: (state, problem, hyper) -> (state, SearchInfo), one evaluation out of `problem.score`.
       suggest: (state, problem, hyper) -> int32[], the row to evaluate next.
-      observe: (state, problem, hyper, index, score) -> (state, SearchInfo).
+      observe: (state, problem, hyper, index, score) -> (state, SearchInfo); an evaluation has
+        failed where its score is not finite.
     """
 
     init: Callable[..., Any]
@@ -99,15 +108,21 @@ def make_algorithm(
     observe: Callable[..., Any],
     evaluate: Callable[..., Array] = table_lookup,
 ) -> SearchAlgorithm:
-    """An algorithm whose step is `suggest`, `evaluate`, `observe`."""
+    """An algorithm whose step is `suggest`, `evaluate`, `observe`; infinite scores become NaN."""
+
+    def observe_finite(
+        state: PyTree, problem: PyTree, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[PyTree, SearchInfo]:
+        return observe(state, problem, hyper, index, failed_unless_finite(score))
 
     def step(state: PyTree, problem: PyTree, hyper: SearchHyper) -> tuple[PyTree, SearchInfo]:
         index = suggest(state, problem, hyper)
-        return observe(state, problem, hyper, index, evaluate(problem, index))
+        return observe_finite(state, problem, hyper, index, evaluate(problem, index))
 
-    return SearchAlgorithm(init, step, suggest, observe)
+    return SearchAlgorithm(init, step, suggest, observe_finite)
 
 
+@memoised
 def bayesian_search(
     *,
     capacity: int = 128,
@@ -131,8 +146,7 @@ def bayesian_search(
     Raises:
       NmjaxError: the capacity is not positive, or no warp has that name.
     """
-    if capacity < 1:
-        raise NmjaxError(f"Got capacity={capacity}; give the largest budget, 1 or more.")
+    check_sizes(capacity=capacity)
     apply_warp = get_warp(warp)
     log_improvement = log_expected_improvement()
     acquire = acquisition or log_improvement
@@ -187,7 +201,11 @@ def run(
 
     Returns:
       The state, and the trace: `SearchInfo` with leaves of leading axis `length`.
+
+    Raises:
+      NmjaxError: `length` is larger than the capacity of the state's `record`, if it has one.
     """
+    check_capacity(state, length=length)
     return jax.lax.scan(
         lambda carried, _: algorithm.step(carried, problem, hyper), state, None, length=length
     )
@@ -206,6 +224,9 @@ def search_lanes(
 
     Returns:
       The states and the trace, with leaves of leading axes [S] and [S, length].
+
+    Raises:
+      NmjaxError: `length` is larger than the search's capacity.
     """
 
     def lane(key: Array) -> tuple[PyTree, SearchInfo]:

@@ -10,6 +10,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
+from nmjax.search.record import failed_unless_finite
 from nmjax.spaces import Space, encode, encode_paths, pool_neighbours, within_bounds
 from nmjax.types import Array, PyTree
 
@@ -18,8 +19,8 @@ class Problem(NamedTuple):
     """A pool to search, the scores it would be paid for, and what is known beforehand.
 
     Attributes:
-      score: float[N], what an evaluation returns; NaN fails. Searches read an entry by paying for
-        it; where the scores are not known yet, as in a `Study`, all are NaN.
+      score: float[N], what an evaluation returns; NaN and infinities fail. Searches read an entry
+        by paying for it; where the scores are not known yet, as in a `Study`, all are NaN.
       pool: features and position of each architecture.
       prior: of the score over the pool, leaves with a leading axis of K components.
       log_weights: float[K], prior log-probabilities of the components.
@@ -76,14 +77,15 @@ def make_problem(
     Args:
       space: what the architectures are.
       pool: int32[N, C], canonical; no two are the same in all choices.
-      score: float[N], higher is better, NaN for failures; None where none is known.
+      score: float[N], higher is better, NaN or infinite for failures, which become NaN; None where
+        none is known.
       knowledge: learned on the same space.
       reals: float32[N, R], the pool's real-valued choices, if the space has some.
       cost: float[N], positive, what an evaluation is expected to cost; the same for all by default.
 
     Raises:
       NmjaxError: shapes do not fit, the pool is empty, a real-valued choice is out of bounds, no
-        score is a number, or a cost is not positive.
+        score is finite, or a cost is not positive.
     """
     pool = jnp.asarray(pool)
     if pool.ndim != 2 or pool.shape[0] == 0 or pool.shape[1] != space.num_choices:
@@ -97,12 +99,11 @@ def make_problem(
             f"Got reals {list(numbers.shape)} for {len(pool)} architectures of space "
             f"{space.name!r}; give reals=float32[N, {space.num_reals}], each within its bounds."
         )
-    if score is None:
-        score = jnp.full(pool.shape[:1], jnp.nan)
-    elif np.shape(score) != (len(pool),) or np.isnan(np.asarray(score)).all():
+    known = np.full(len(pool), np.nan) if score is None else np.asarray(score)
+    if known.shape != (len(pool),) or (score is not None and not np.isfinite(known).any()):
         raise NmjaxError(
-            f"Got scores {list(np.shape(score))} for {len(pool)} architectures; "
-            "give one number each, NaN for failures, not all NaN."
+            f"Got scores {list(known.shape)} for {len(pool)} architectures; "
+            "give one number each, NaN for failures, at least one finite."
         )
     cost = jnp.ones(len(pool)) if cost is None else jnp.asarray(cost)
     if cost.shape != (len(pool),) or not np.all(np.asarray(cost) > 0):
@@ -111,13 +112,14 @@ def make_problem(
             "give one positive number each."
         )
     features = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
+    dtype = features.pool.features.dtype
     return Problem(
-        score=jnp.asarray(score),
+        score=failed_unless_finite(jnp.asarray(known, dtype)),
         pool=features.pool,
         prior=knowledge.prior,
         log_weights=knowledge.confidence,
         past_mean=features.past_mean,
-        cost=cost,
+        cost=cost.astype(dtype),
         neighbours=None if space.reals else pool_neighbours(space, pool),
         knowledge=knowledge,
         paths=None if space.reals else encode_paths(space, pool),

@@ -32,9 +32,12 @@ class SearchInfo(NamedTuple):
       score: float[], what it returned; NaN where it failed or the search is over.
       counted: bool[], False once the search is over: the budget is spent, or nothing is left
         that is worth its price.
-      expected_gain: float[], expected information gain in nats; NaN without a model.
-      realised_gain: float[], realised information gain in nats; NaN without a model.
-      confidence: float[], weight of the transferred prior at the choice; NaN without one.
+      expected_gain: float[], expected information gain in nats; NaN without a model, or once the
+        search is over.
+      realised_gain: float[], realised information gain in nats; NaN likewise, and where the
+        evaluation failed.
+      confidence: float[], weight of the transferred prior at the choice; NaN without one, or once
+        the search is over.
     """
 
     row: Array
@@ -66,6 +69,11 @@ def append(record: Record, index: Array, score: Array, active: Array) -> Record:
     )
 
 
+def failed_unless_finite(score: Array) -> Array:
+    """What an evaluation returned, float[]; NaN, as of a failed one, where that is infinite."""
+    return jnp.where(jnp.isfinite(score), score, jnp.nan)
+
+
 def best_score(score: Array) -> Array:
     """The highest of scores float[B], NaN not counting; -inf where there is none."""
     return jnp.max(jnp.where(jnp.isnan(score), -jnp.inf, score))
@@ -83,9 +91,14 @@ def fresh(key: Array, evaluated: Array) -> Array:
     return jnp.argmax(jnp.where(evaluated, -1, noise)).astype(jnp.int32)
 
 
-def model_free_info(index: Array, score: Array, active: Array) -> SearchInfo:
-    """The `SearchInfo` of a search without a model."""
+def pay(record: Record, budget: Array, index: Array, score: Array) -> tuple[Record, SearchInfo]:
+    """The record with one more evaluation, and the `SearchInfo` of a search without a model.
+
+    Once it can go on no more, the record is the very same.
+    """
+    active = can_go_on(record, budget)
     nan = jnp.full_like(score, jnp.nan)
-    return SearchInfo(
+    info = SearchInfo(
         jnp.where(active, index, -1), jnp.where(active, score, nan), active, nan, nan, nan
     )
+    return append(record, index, score, active), info

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nmjax.search.loop import SearchAlgorithm, SearchHyper
 from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import SearchInfo
+from nmjax.search.sizes import check_capacity
 from nmjax.types import Array, PyTree
 
 
@@ -29,15 +31,22 @@ class Study(NamedTuple):
 def start_study(
     key: Array, problem: Problem | SpaceProblem, hyper: SearchHyper, *, algorithm: SearchAlgorithm
 ) -> Study:
-    """A study before its first evaluation."""
-    return Study(algorithm.init(key, problem, hyper), problem, hyper)
+    """A study before its first evaluation.
+
+    Raises:
+      NmjaxError: the budget, where it is known, is larger than the capacity of the algorithm.
+    """
+    state = algorithm.init(key, problem, hyper)
+    if not isinstance(hyper.budget, jax.core.Tracer):
+        check_capacity(state, budget=int(np.max(hyper.budget)))
+    return Study(state, problem, hyper)
 
 
 @partial(jax.jit, static_argnames="algorithm")
 def suggest(study: Study, *, algorithm: SearchAlgorithm) -> Array:
-    """What to evaluate next, never what was observed: a row int32[] of the pool, or int32[C].
+    """What to evaluate next: a row int32[] of the pool, or of a search of a space int32[C] itself.
 
-    The architecture int32[C] itself is what a search of a space suggests.
+    While the study is not finished, it is never what was observed.
     """
     return algorithm.suggest(study.state, study.problem, study.hyper)
 
@@ -52,7 +61,7 @@ def observe(
       study: before the evaluation.
       index: int32[], the row that was evaluated, suggested or not; of a search of a space the
         architecture int32[C].
-      score: float[], higher is better; NaN where the evaluation failed.
+      score: float[], higher is better; NaN or infinite where the evaluation failed.
       algorithm: that the study was started with.
     """
     score = jnp.asarray(score, study.problem.log_weights.dtype)
@@ -87,20 +96,26 @@ def suggest_next_point(
     Args:
       key: of the search.
       problem: what is searched; its scores are not read.
-      hyper: the traced numbers; evaluations past its budget do not count.
+      hyper: the traced numbers; evaluations past its budget do not count, and its price ends
+        nothing.
       evaluated: int32[M] rows, or int32[M, C] architectures for a search of a space, in order;
         there may be none.
-      score: float[M], higher is better; NaN where an evaluation failed.
+      score: float[M], higher is better; NaN or infinite where an evaluation failed.
       algorithm: for instance `bayesian_search()` or `space_search(space)`.
 
     Returns:
       A row int32[], or an architecture int32[C].
+
+    Raises:
+      NmjaxError: there are more evaluations than the algorithm has a capacity for.
     """
+    hyper = hyper._replace(price=jnp.zeros_like(hyper.price))
 
     def add(state: PyTree, evaluation: tuple[Array, Array]) -> tuple[PyTree, None]:
         return algorithm.observe(state, problem, hyper, *evaluation)[0], None
 
     score = jnp.asarray(score, problem.log_weights.dtype)
     start = algorithm.init(key, problem, hyper)
+    check_capacity(start, evaluations=len(score))
     state, _ = jax.lax.scan(add, start, (jnp.asarray(evaluated, jnp.int32), score))
     return algorithm.suggest(state, problem, hyper)

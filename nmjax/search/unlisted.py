@@ -31,8 +31,10 @@ from nmjax.search.acquisitions import log_expected_improvement
 from nmjax.search.belief import foresee, learn
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
 from nmjax.search.maximisers import Maximiser, is_among, local_ascent, optimize_acquisition
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
+from nmjax.search.sizes import check_sizes
 from nmjax.search.strategy import INITIAL, planned_next, sample_from_prior
 from nmjax.spaces import Space, canonicalise, encode, encoding_size, mutate, sample
 from nmjax.types import Acquisition, Array
@@ -76,6 +78,7 @@ def evaluated_elsewhere(problem: SpaceProblem, architecture: Array) -> Array:
     )
 
 
+@memoised
 def space_search(
     space: Space,
     evaluate: Callable[[SpaceProblem, Array], Array] = evaluated_elsewhere,
@@ -96,6 +99,11 @@ def space_search(
     `SearchInfo.row` is the slot. A step costs O(K B^2), and as much again as the model's features,
     for each architecture that the maximiser looks at.
 
+    A price is compared with the improvement that is expected of the architecture that comes next.
+    `bayesian_search` compares it with the largest of the pool, which is the same where both choose
+    by improvement and the maximiser finds the best; under another acquisition this search may be
+    over while something else still promises its price.
+
     Args:
       space: of discrete choices.
       evaluate: (problem, architecture int32[C]) -> float[], traced; NaN is a failed evaluation.
@@ -111,8 +119,7 @@ def space_search(
     Raises:
       NmjaxError: capacity or starts are not positive, or no warp has that name.
     """
-    if min(capacity, starts) < 1:
-        raise NmjaxError(f"Got capacity={capacity}, starts={starts}; give 1 or more of each.")
+    check_sizes(capacity=capacity, starts=starts)
     apply_warp = get_warp(warp)
     log_improvement = log_expected_improvement()
     acquire = acquisition or log_improvement

@@ -103,3 +103,15 @@ def test_single_precision_bears_smooth_curves_without_noise():
     grid = np.linspace(-4.5, 4.5, 50, dtype=np.float32)[:, None]
     mean, _ = surrogate.predict(state, jnp.asarray(grid))
     np.testing.assert_allclose(mean, np.sin(grid[:, 0]), atol=0.1)
+
+
+@pytest.mark.parametrize("log_variance", [-8.0, 6.0])
+def test_draws_at_many_close_points_are_finite_whatever_the_variance(log_variance):
+    """And of the same size in units of the standard deviation."""
+    hyper = KernelParams(*(jnp.float32(v) for v in ([-2.0], log_variance, log_variance, -20.0)))
+    surrogate = gaussian_process(1, capacity=2)
+    state, pool = surrogate.init(hyper), jnp.linspace(-3, 3, 128, dtype=jnp.float32)[:, None]
+    keys = jax.random.split(jax.random.key(0), 2000)
+    drawn = jax.jit(jax.vmap(lambda key: surrogate.sample(key, state, pool)))(keys)
+    spread = np.std(drawn, axis=0) / np.sqrt(2 * np.exp(log_variance))
+    np.testing.assert_allclose(spread, 1, atol=5 / 4000**0.5)

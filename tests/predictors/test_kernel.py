@@ -9,7 +9,9 @@ from sklearn.gaussian_process.kernels import Matern
 from nmjax.predictors import (
     KernelParams,
     default_kernel,
+    kernel_covariance,
     kernel_noise,
+    kernel_variance,
     log_marginal_likelihood,
     matern,
     spectral_features,
@@ -33,6 +35,12 @@ def reference(a, b):
 def test_scikit_learn(float64, wrap):
     ours = wrap(matern)(params(), jnp.asarray(A), jnp.asarray(B))
     np.testing.assert_allclose(ours, reference(A, B), rtol=1e-8)
+
+
+def test_a_constant_adds_to_variances_and_covariances_alike(float64):
+    ours = jax.jit(kernel_covariance)(params(), jnp.asarray(A), jnp.asarray(A))
+    np.testing.assert_allclose(ours, reference(A, A) + np.exp(PARAMS[1]), rtol=1e-8)
+    np.testing.assert_allclose(np.diagonal(ours), kernel_variance(params()), rtol=1e-8)
 
 
 def test_single_precision_is_near():

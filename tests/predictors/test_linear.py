@@ -116,7 +116,15 @@ def test_lanes_are_one_trace():
 
 @pytest.mark.parametrize(
     "broken",
-    [{"mean": jnp.zeros(3)}, {"variance": jnp.ones(())}, {"mean": jnp.zeros(()), "variance": 1.0}],
+    [
+        {"mean": jnp.zeros(3)},
+        {"variance": jnp.ones(())},
+        {"mean": jnp.zeros(()), "variance": 1.0},
+        {"mean": jnp.zeros((2, 4)), "variance": jnp.ones((2, 4))},
+        {"noise": jnp.ones(4)},
+        {"shape": jnp.ones(1)},
+        {"rate": jnp.ones((2, 1))},
+    ],
 )
 def test_shapes_are_checked(broken):
     with pytest.raises(NmjaxError, match="mean and variance"):

@@ -110,7 +110,7 @@ def test_it_is_the_dense_posterior(float64, observe):
 
 def test_conditioning_in_one_scan_tells_the_evidence_so_far(float64):
     prior, pool = inputs()
-    state, so_far = jax.jit(condition_pool)(prior, pool, jnp.asarray(FAILED), jnp.asarray(ROWS))
+    state, so_far = jax.jit(condition_pool)(prior, pool, jnp.asarray(ROWS), jnp.asarray(FAILED))
     assert_dense(state, FAILED)
     for number in (1, 3, CAPACITY):
         seen = np.where(np.arange(CAPACITY) < number, FAILED, np.nan)

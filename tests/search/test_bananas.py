@@ -66,6 +66,14 @@ def test_paths_have_to_be_known(problem):
         bananas_search().init(jax.random.key(0), problem, default_hyper(4))
 
 
-def test_sizes_are_checked():
-    with pytest.raises(NmjaxError, match="'batch': 0"):
-        bananas_search(batch=0)
+@pytest.mark.slow
+def test_nothing_is_trained_that_is_not_used(on_paths):
+    """The queue is new after each batch, but for the last of the budget."""
+    algorithm = bananas_search(capacity=10, batch=3, members=2, candidates=4, epochs=2)
+    step, hyper = jax.jit(algorithm.step), default_hyper(6)
+    state, queues = algorithm.init(jax.random.key(0), on_paths, hyper), []
+    for _ in range(8):
+        state, _ = step(state, on_paths, hyper)
+        queues.append(tuple(np.asarray(state.queue).tolist()))
+    assert queues[1] != queues[2]
+    assert len(set(queues[2:])) == 1

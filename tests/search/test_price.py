@@ -13,6 +13,7 @@ from nmjax.search import (
     is_finished,
     observe,
     start_study,
+    suggest_next_point,
 )
 
 SIZE = 64
@@ -87,3 +88,21 @@ def test_failures_do_not_end_it(problem):
     for row in range(6):
         study, _ = observe(study, jnp.int32(row), jnp.nan, algorithm=ALGORITHM)
         assert not is_finished(study, algorithm=ALGORITHM)
+
+
+@pytest.mark.slow
+def test_it_does_not_keep_evaluations_from_counting(problem):
+    """Of who evaluated more than the price allows, all is known."""
+    rows = jnp.arange(8)
+    following = [
+        suggest_next_point(
+            jax.random.key(0),
+            problem,
+            default_hyper(SIZE)._replace(price=jnp.asarray(price)),
+            rows,
+            problem.score[:8],
+            algorithm=ALGORITHM,
+        )
+        for price in (0.0, 1e3)
+    ]
+    assert following[0] == following[1]

@@ -4,9 +4,9 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
-from nmjax.search import make_problem, without_transfer
+from nmjax.search import default_hyper, make_problem, random_search, without_transfer
 from nmjax.spaces import Choice, Space, encode
-from tests.related import SOURCES, learn_related, related_tasks
+from tests.related import SOURCES, learn_related, plain_knowledge, related_tasks
 from tests.related import SPACE as RELATED
 
 SPACE = Space("grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2))))
@@ -33,6 +33,27 @@ def test_a_problem_is_what_knowledge_makes_of_a_pool():
     jax.tree.map(np.testing.assert_array_equal, blind.pool, problem.pool)
 
 
+def test_scores_and_costs_are_of_the_dtype_of_the_features():
+    """Whole numbers have no NaN, by which a search knows what it has not evaluated."""
+    knowledge, pool = plain_knowledge(3), related_tasks().pool
+    whole = np.arange(len(pool))
+    problem = make_problem(RELATED, pool, whole, knowledge, cost=1 + whole)
+    assert problem.score.dtype == problem.cost.dtype == problem.pool.features.dtype
+    np.testing.assert_array_equal(problem.score, whole)
+    np.testing.assert_array_equal(problem.cost, 1 + whole)
+    start = random_search(capacity=4).init(jax.random.key(0), problem, default_hyper(4))
+    assert np.isnan(start.record.score).all()
+
+
+def test_what_is_not_finite_has_failed():
+    knowledge, pool = plain_knowledge(3), related_tasks().pool
+    score = np.arange(len(pool), dtype=np.float32)
+    score[:3] = np.nan, np.inf, -np.inf
+    problem = make_problem(RELATED, pool, score, knowledge)
+    assert np.isnan(problem.score[:3]).all()
+    np.testing.assert_array_equal(problem.score[3:], score[3:])
+
+
 @pytest.mark.parametrize(
     ("pool", "score", "message"),
     [
@@ -40,7 +61,8 @@ def test_a_problem_is_what_knowledge_makes_of_a_pool():
         (np.zeros(3, np.int32), None, "pool"),
         (np.zeros((4, 2), np.int32), None, "C|choices|int32"),
         (GRID, np.zeros(5), "scores"),
-        (GRID, np.full(12, np.nan), "not all NaN"),
+        (GRID, np.full(12, np.nan), "at least one finite"),
+        (GRID, np.full(12, -np.inf), "at least one finite"),
     ],
 )
 def test_what_does_not_fit_is_refused(pool, score, message):

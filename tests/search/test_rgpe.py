@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge import with_capacity
 from nmjax.search import default_hyper, make_problem, rgpe_search, search_lanes
 from nmjax.testing import check_search
 from tests.related import SPACE, plain_knowledge, related_tasks
@@ -43,6 +44,23 @@ def test_it_follows_the_source_that_ranks_alike_and_leaves_those_that_do_not(pro
     _, found = played(problem, -problem.past_mean)
     reached = np.mean(found.max(1)[:, None] > np.asarray(-problem.past_mean)[None], axis=1)
     assert (reached > 0.9).all()
+
+
+def test_places_without_a_source_say_nothing(problem):
+    """Whatever would be predicted there, the first row is the same."""
+    tasks, knowledge = related_tasks(), with_capacity(plain_knowledge(SOURCES), 6)
+    roomy = make_problem(SPACE, tasks.pool, tasks.scores[-1], knowledge)
+    noise = 100 * jax.random.normal(jax.random.key(1), (len(tasks.pool), 3))
+    features = roomy.pool.features.at[:, 1 + SOURCES : 7].set(noise)
+    roomy = roomy._replace(pool=roomy.pool._replace(features=features))
+
+    @jax.jit
+    def first(problem):
+        hyper = default_hyper(BUDGET)
+        state = ALGORITHM.init(jax.random.key(0), problem, hyper)
+        return ALGORITHM.suggest(state, problem, hyper)
+
+    assert first(roomy) == first(problem)
 
 
 def test_what_the_sources_are_has_to_be_known(problem):

@@ -50,6 +50,12 @@ def broken_search(promise):
     """A random search that breaks a promise."""
     base = random_search(capacity=12)
 
+    def init(key, problem, hyper):
+        state = base.init(key, problem, hyper)
+        if promise == "no peeking at the start":
+            return state._replace(order=jnp.argsort(-problem.score).astype(state.order.dtype))
+        return state
+
     def suggest(state, problem, hyper):
         if promise == "no peeking":
             return jnp.argmax(jnp.where(state.record.evaluated, -jnp.inf, problem.score))
@@ -65,12 +71,17 @@ def broken_search(promise):
         index = suggest(state, problem, hyper).astype(jnp.int32)
         return observe(state, problem, hyper, index, problem.score[index])
 
-    return SearchAlgorithm(base.init, step, suggest, observe)
+    return SearchAlgorithm(init, step, suggest, observe)
 
 
 @pytest.mark.parametrize(
     ("promise", "message"),
-    [("no peeking", "not paid for"), ("no row twice", "repeat"), ("budget", "counted")],
+    [
+        ("no peeking", "not paid for"),
+        ("no peeking at the start", "not paid for"),
+        ("no row twice", "repeat"),
+        ("budget", "counted"),
+    ],
 )
 def test_a_broken_promise_is_found(promise, message, problem, hyper):
     with pytest.raises(AssertionError, match=message):

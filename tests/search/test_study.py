@@ -14,6 +14,8 @@ from nmjax.search import (
     start_study,
     suggest,
 )
+from tests.search import every
+from tests.search.every import QUICK, problem_for
 
 SEARCHES = [
     bayesian_search(capacity=10),
@@ -50,20 +52,23 @@ def test_a_study_is_the_scan(float64, algorithm, problem):
     np.testing.assert_array_equal(after.state.record.score, study.state.record.score)
 
 
-@pytest.mark.slow
-def test_what_was_not_suggested_counts_too(problem):
-    algorithm = SEARCHES[0]
-    study = start_study(jax.random.key(0), problem, default_hyper(8), algorithm=algorithm)
-    first = int(suggest(study, algorithm=algorithm))
-    study, info = observe(study, jnp.int32(first), 0.5, algorithm=algorithm)
-    other = (first + 1) % 64
-    study, info = observe(study, jnp.int32(other), jnp.nan, algorithm=algorithm)
-    assert int(info.row) == other
-    assert np.isnan(info.score)
-    assert study.state.record.evaluated[jnp.array([first, other])].all()
-    seen = {first, other}
-    for _ in range(3):
-        index = int(suggest(study, algorithm=algorithm))
-        assert index not in seen
-        seen.add(index)
-        study, _ = observe(study, jnp.int32(index), 1.0, algorithm=algorithm)
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in every.SEARCHES]
+)
+def test_what_was_not_suggested_counts_too(unoptimised, name):
+    """Every other evaluation is of what would be suggested only after the one that is."""
+    algorithm, seen = every.SEARCHES[name], []
+    study = start_study(
+        jax.random.key(0), problem_for(name), default_hyper(10), algorithm=algorithm
+    )
+    for turn in range(5):
+        suggested = suggest(study, algorithm=algorithm)
+        ahead, _ = observe(study, suggested, 0.5, algorithm=algorithm)
+        other = suggest(ahead, algorithm=algorithm)
+        study, info = observe(study, other, jnp.nan if turn == 1 else 0.1, algorithm=algorithm)
+        assert info.counted
+        assert np.isnan(info.score) == (turn == 1)
+        suggested = suggest(study, algorithm=algorithm)
+        study, _ = observe(study, suggested, 0.1 * turn, algorithm=algorithm)
+        seen += [tuple(np.atleast_1d(one).tolist()) for one in (other, suggested)]
+    assert len(set(seen)) == len(seen) == study.state.record.step

@@ -11,10 +11,12 @@ from nmjax.search.acquisitions.build import (
     get_acquisition,
     log_cheapness,
 )
+from nmjax.search.acquisitions.choice import best_fresh
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     expected_improvement,
     log_expected_improvement,
+    log_probability_of_improvement,
     log_standard_improvement,
     most_improving,
     noisy_expected_improvement,
@@ -32,6 +34,7 @@ from nmjax.search.acquisitions.robust import robust
 __all__ = [
     "ACQUISITIONS",
     "AcquisitionContext",
+    "best_fresh",
     "build_acquisition",
     "expected_improvement",
     "get_acquisition",
@@ -41,6 +44,7 @@ __all__ = [
     "knowledge_gradient",
     "log_cheapness",
     "log_expected_improvement",
+    "log_probability_of_improvement",
     "log_standard_improvement",
     "max_value_entropy_search",
     "most_improving",

@@ -10,6 +10,7 @@ from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     expected_improvement,
     log_expected_improvement,
+    log_probability_of_improvement,
     noisy_expected_improvement,
     probability_of_improvement,
 )
@@ -20,9 +21,11 @@ from nmjax.search.acquisitions.information import (
 )
 from nmjax.search.acquisitions.lookahead import knowledge_gradient
 from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_confidence_bound
+from nmjax.search.memoised import memoised
 from nmjax.types import Acquisition, Array, Mixture
 
 
+@memoised
 def log_cheapness() -> Acquisition:
     """-log cost: added to the logarithm of a gain, it makes that the gain per cost."""
 
@@ -38,6 +41,7 @@ ACQUISITIONS: dict[str, Callable[[], Acquisition]] = {
     "log_expected_improvement": log_expected_improvement,
     "noisy_expected_improvement": noisy_expected_improvement,
     "probability_of_improvement": probability_of_improvement,
+    "log_probability_of_improvement": log_probability_of_improvement,
     "upper_confidence_bound": upper_confidence_bound,
     "gp_ucb": gp_ucb,
     "thompson_sampling": thompson_sampling,
@@ -78,10 +82,17 @@ def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition
             f"Got the weights {list(weights.values())}; give a finite number for each of one or "
             "more acquisitions."
         )
-    terms = tuple(
-        (get_acquisition(term) if isinstance(term, str) else term, weight)
-        for term, weight in weights.items()
+    return _weighted_sum(
+        tuple(
+            (get_acquisition(term) if isinstance(term, str) else term, float(weight))
+            for term, weight in weights.items()
+        )
     )
+
+
+@memoised
+def _weighted_sum(terms: tuple[tuple[Acquisition, float], ...]) -> Acquisition:
+    """The sum of acquisitions times their weights."""
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         values = [weight * term(key, posterior, context) for term, weight in terms]

@@ -16,7 +16,8 @@ class AcquisitionContext(NamedTuple):
       best: float[], the best score so far, in the posterior's units; -inf before any.
       exploration: float[], how many standard deviations of optimism where the acquisition has any.
       step: int32[], evaluations so far.
-      evaluated: bool[N], which rows of the pool have been.
+      evaluated: bool[N], which rows of the pool have been, failed ones included.
+      succeeded: bool[N], which of these returned a score.
       noise: float[K], variance of an evaluation's noise under each component, part of the
         posterior's.
       cost: float[N], positive, what an evaluation is expected to cost.
@@ -30,6 +31,7 @@ class AcquisitionContext(NamedTuple):
     exploration: Array
     step: Array
     evaluated: Array
+    succeeded: Array
     noise: Array
     cost: Array
     neighbours: Array | None

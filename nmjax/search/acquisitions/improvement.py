@@ -8,54 +8,57 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 from jax.scipy.stats import norm
 
+from nmjax.search.acquisitions.choice import best_fresh
 from nmjax.search.acquisitions.context import AcquisitionContext, sample_many
+from nmjax.search.memoised import memoised
 from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Gaussian, Mixture
 
 
+@memoised
 def expected_improvement() -> Acquisition:
     """E[max(score - best, 0)] (Mockus, 1975)."""
-    log_improvement = log_expected_improvement()
-
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
-        value = log_improvement(key, posterior, context)
-        return jnp.where(jnp.isfinite(context.best), jnp.exp(value), value)
-
-    return acquire
+    return _without_logarithm(log_expected_improvement())
 
 
+@memoised
 def log_expected_improvement() -> Acquisition:
     """The logarithm of expected improvement, exact far below the best (Ament et al., 2023)."""
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         del key
-        log_values = jnp.log(_spread(posterior)) + log_standard_improvement(
-            _standardised(posterior, context)
-        )
-        value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
-        return _once_begun(value, posterior, context)
+        return _log_improvement(posterior, context.best)
 
     return acquire
 
 
+@memoised
 def probability_of_improvement() -> Acquisition:
-    """P(score > best), in logarithms, exact far below the best (Kushner, 1964)."""
+    """P(score > best) (Kushner, 1964)."""
+    return _without_logarithm(log_probability_of_improvement())
+
+
+@memoised
+def log_probability_of_improvement() -> Acquisition:
+    """The logarithm of the probability of improvement, exact far below the best."""
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         del key
-        log_values = log_ndtr(_standardised(posterior, context))
+        log_values = log_ndtr(_standardised(posterior, context.best))
         value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
-        return _once_begun(value, posterior, context)
+        return _once_begun(value, posterior, context.best)
 
     return acquire
 
 
+@memoised
 def noisy_expected_improvement(*, draws: int = 64) -> Acquisition:
     """E[max(f - best f of what was evaluated, 0)] of the noise-free score f.
 
     Which evaluation is the best is unsure where they are noisy (Letham et al., 2019, "Constrained
     Bayesian optimization with noisy experiments"); here the mean over joint draws, as in BoTorch.
+    What failed is no best one, whatever is predicted of it.
 
     Args:
       draws: R. Rows that improve in none have the value 0.
@@ -63,9 +66,9 @@ def noisy_expected_improvement(*, draws: int = 64) -> Acquisition:
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         draw = sample_many(key, context, draws)
-        best = jnp.max(jnp.where(context.evaluated[None, :], draw, -jnp.inf), axis=1)
+        best = jnp.max(jnp.where(context.succeeded[None, :], draw, -jnp.inf), axis=1)
         gain = draw - jnp.where(jnp.isfinite(best), best, 0)[:, None]
-        return _once_begun(jnp.mean(jnp.maximum(gain, 0), axis=0), posterior, context)
+        return _once_begun(jnp.mean(jnp.maximum(gain, 0), axis=0), posterior, context.best)
 
     return acquire
 
@@ -78,11 +81,9 @@ def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array
       score: float[B], so far; NaN does not count. Without any the highest mean is next.
       evaluated: bool[N], rows that are left out.
     """
-    (mean, std), best = posterior, best_score(score)
-    begun = jnp.isfinite(best)
-    improvement = log_standard_improvement((mean - jnp.where(begun, best, 0)) / std)
-    value = jnp.where(begun, jnp.log(std) + improvement, mean)
-    return jnp.argmax(jnp.where(evaluated, -jnp.inf, value)).astype(jnp.int32)
+    alone = Gaussian(posterior.mean[None], posterior.std[None])
+    one = Mixture(jnp.zeros_like(posterior.mean[:1]), alone)
+    return best_fresh(_log_improvement(one, best_score(score)), evaluated)
 
 
 def log_standard_improvement(u: Array) -> Array:
@@ -108,12 +109,30 @@ def _spread(posterior: Mixture) -> Array:
     return jnp.maximum(std, jnp.finfo(std.dtype).tiny ** 0.5)
 
 
-def _standardised(posterior: Mixture, context: AcquisitionContext) -> Array:
+def _standardised(posterior: Mixture, best: Array) -> Array:
     """How far float[K, N] means are above the best score, in standard deviations."""
-    best = jnp.where(jnp.isfinite(context.best), context.best, 0)
-    return (posterior.components.mean - best) / _spread(posterior)
+    known = jnp.where(jnp.isfinite(best), best, 0)
+    return (posterior.components.mean - known) / _spread(posterior)
 
 
-def _once_begun(value: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+def _log_improvement(posterior: Mixture, best: Array) -> Array:
+    """The logarithm float[N] of expected improvement; the mean of the score before any."""
+    improvement = log_standard_improvement(_standardised(posterior, best))
+    log_values = jnp.log(_spread(posterior)) + improvement
+    value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
+    return _once_begun(value, posterior, best)
+
+
+def _once_begun(value: Array, posterior: Mixture, best: Array) -> Array:
     """The value float[N]; the mean of the score before any evaluation."""
-    return jnp.where(jnp.isfinite(context.best), value, mixture_moments(posterior).mean)
+    return jnp.where(jnp.isfinite(best), value, mixture_moments(posterior).mean)
+
+
+def _without_logarithm(acquire: Acquisition) -> Acquisition:
+    """What an acquisition is the logarithm of; the same as it before any evaluation."""
+
+    def exponential(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        value = acquire(key, posterior, context)
+        return jnp.where(jnp.isfinite(context.best), jnp.exp(value), value)
+
+    return exponential

@@ -8,12 +8,14 @@ from jax.scipy.stats import norm
 
 from nmjax.knowledge import expected_information_gain
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free, sample_many
+from nmjax.search.memoised import memoised
 from nmjax.stats import gaussian_log_prob, mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
+@memoised
 def information_about_function() -> Acquisition:
     """Mutual information of the evaluation and the function, averaged over components.
 
@@ -30,6 +32,7 @@ def information_about_function() -> Acquisition:
     return acquire
 
 
+@memoised
 def information_about_kinship() -> Acquisition:
     """Mutual information of the evaluation and which component is true.
 
@@ -52,6 +55,7 @@ def information_about_kinship() -> Acquisition:
     return acquire
 
 
+@memoised
 def max_value_entropy_search(*, draws: int = 32) -> Acquisition:
     """Mutual information of the noise-free score and the best one of the pool.
 
@@ -67,7 +71,6 @@ def max_value_entropy_search(*, draws: int = 32) -> Acquisition:
         mean, std = mixture_moments(noise_free(posterior, context.noise))
         best = jnp.max(sample_many(key, context, draws), axis=1)
         gap = (best[:, None] - mean[None, :]) / std[None, :]
-        # Where no draw could be that far below, the ratio of pdf and cdf is -gap.
         log_cdf = log_ndtr(gap)
         ratio = jnp.exp(norm.logpdf(gap) - log_cdf)
         return jnp.mean(0.5 * gap * ratio - log_cdf, axis=0)

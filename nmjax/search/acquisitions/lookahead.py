@@ -4,13 +4,15 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
-from nmjax.search.acquisitions.context import AcquisitionContext
+from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
+from nmjax.search.memoised import memoised
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 
 _QUANTILES = 128
 
 
+@memoised
 def knowledge_gradient(*, alternatives: int = 32) -> Acquisition:
     """How much the best mean of the pool is expected to rise by an evaluation.
 
@@ -29,7 +31,7 @@ def knowledge_gradient(*, alternatives: int = 32) -> Acquisition:
         count = min(alternatives, mean.shape[-1])
         average = jax.lax.stop_gradient(mixture_moments(posterior).mean)
         rows = jax.lax.top_k(average, count)[1]
-        variance = jnp.maximum(jnp.square(std) - context.noise[:, None], 0)
+        variance = jnp.square(noise_free(posterior, context.noise).components.std)
         middles = (jnp.arange(_QUANTILES, dtype=mean.dtype) + 0.5) / _QUANTILES
 
         def rise(mean: Array, std: Array, variance: Array, covariance: Array) -> Array:

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
+from nmjax.search.memoised import memoised
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 
 
+@memoised
 def upper_confidence_bound() -> Acquisition:
     """Mean + exploration * std of the mixture, noise included (Cox and John, 1992)."""
 
@@ -21,6 +23,7 @@ def upper_confidence_bound() -> Acquisition:
     return acquire
 
 
+@memoised
 def gp_ucb(*, failure: float = 0.1) -> Acquisition:
     """An upper confidence bound that holds everywhere and always, but with probability `failure`.
 
@@ -47,6 +50,7 @@ def gp_ucb(*, failure: float = 0.1) -> Acquisition:
     return acquire
 
 
+@memoised
 def thompson_sampling() -> Acquisition:
     """One joint draw of the function (Thompson, 1933)."""
 

@@ -5,16 +5,18 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError
 from nmjax.patterns import robust_score
 from nmjax.search.acquisitions.context import AcquisitionContext
+from nmjax.search.memoised import memoised
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Gaussian, Mixture
 
 
+@memoised
 def robust(acquire: Acquisition, *, weight: float = 0.5) -> Acquisition:
     """An acquisition of robust scores: each architecture's own, and its neighbours' by `weight`.
 
     So a search by expected improvement looks for the best robust score (`patterns.robust_score`),
-    where its incumbent is the evaluated architecture of the largest expected one. Means, draws and
-    covariances of robust scores are exact, as they are sums; standard deviations are those of
+    where its incumbent is the largest expected one of an evaluation that did not fail. Means, draws
+    and covariances of robust scores are exact, as they are sums; standard deviations are those of
     scores that err together, which is the most they can be. O(K N J) a step, for J neighbours.
 
     Args:
@@ -47,7 +49,7 @@ def robust(acquire: Acquisition, *, weight: float = 0.5) -> Acquisition:
 
         mean, std = posterior.components
         smoothed = posterior._replace(components=Gaussian(smooth(mean), smooth(std)))
-        expected = jnp.where(context.evaluated, mixture_moments(smoothed).mean, -jnp.inf)
+        expected = jnp.where(context.succeeded, mixture_moments(smoothed).mean, -jnp.inf)
         best = jnp.where(jnp.isfinite(context.best), jnp.max(expected), context.best)
         return acquire(
             key,

@@ -10,15 +10,17 @@ from nmjax.errors import NmjaxError
 from nmjax.meta.learner import descend
 from nmjax.predictors import get_warp
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_neighbours
 from nmjax.search.record import (
     Record,
     SearchInfo,
-    append,
     can_go_on,
     empty_record,
-    model_free_info,
+    fresh,
+    pay,
 )
+from nmjax.search.sizes import check_sizes
 from nmjax.types import Array, PyTree
 
 LAYERS, WIDTH, MINIBATCH = 10, 20, 32
@@ -39,6 +41,7 @@ class BananasState(NamedTuple):
     queue: Array
 
 
+@memoised
 def bananas_search(
     *,
     capacity: int = 128,
@@ -68,7 +71,9 @@ def bananas_search(
     Ours: scores are standardised, where theirs are errors in percent; a batch is drawn anew, with
     repetitions, in place of the next of an epoch; a mutation changes one choice and, with
     probability 1/2 each time, up to three more, where theirs changes each with a probability that
-    depends on the benchmark; and what candidates leave of the k is random.
+    depends on the benchmark; what candidates leave of the k is random, as is what comes next where
+    all of the k were evaluated already; and nothing is trained after the last evaluation of the
+    budget.
 
     Args:
       capacity: B, the largest budget.
@@ -84,9 +89,9 @@ def bananas_search(
       NmjaxError: a size is not positive, or no warp has that name; of its functions, a problem
         without paths.
     """
-    sizes = {"batch": batch, "members": members, "parents": parents, "candidates": candidates}
-    if min(sizes.values()) < 1:
-        raise NmjaxError(f"Got {sizes}; give 1 or more of each.")
+    check_sizes(
+        capacity=capacity, batch=batch, members=members, parents=parents, candidates=candidates
+    )
     apply_warp, optimizer = get_warp(warp), optax.adam(rate, b2=0.99)
 
     def init(key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
@@ -141,15 +146,19 @@ def bananas_search(
 
     def suggest(state: BananasState, problem: Problem, hyper: SearchHyper) -> Array:
         del problem, hyper
-        return state.queue[state.record.step % state.queue.shape[0]]
+        step, evaluated = state.record.step, state.record.evaluated
+        size = state.queue.shape[0]
+        due = (jnp.arange(size) >= step % size) & ~evaluated[state.queue]
+        # The key's other role is that of the turn in `observe`.
+        otherwise = fresh(jax.random.fold_in(jax.random.fold_in(state.key, step), 1), evaluated)
+        return jnp.where(jnp.any(due), state.queue[jnp.argmax(due)], otherwise)
 
     def observe(
         state: BananasState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[BananasState, SearchInfo]:
-        active = can_go_on(state.record, hyper.budget)
-        record = append(state.record, index, score, active)
+        record, info = pay(state.record, hyper.budget, index, score)
         key = jax.random.fold_in(state.key, record.step)
-        due = active & (record.step % state.queue.shape[0] == 0)
+        due = can_go_on(record, hyper.budget) & (record.step % state.queue.shape[0] == 0)
 
         def turn(number: Array, _: Array) -> Array:
             # The key depends on the turn, or XLA would train before it asks whether to.
@@ -157,7 +166,7 @@ def bananas_search(
 
         # A loop of one turn at the most: in lanes a `cond` would train at every step.
         queue = jax.lax.fori_loop(0, due.astype(jnp.int32), turn, state.queue)
-        return BananasState(state.key, record, queue), model_free_info(index, score, active)
+        return BananasState(state.key, record, queue), info
 
     return make_algorithm(init, suggest, observe)
 

@@ -7,16 +7,10 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_neighbours
-from nmjax.search.record import (
-    Record,
-    SearchInfo,
-    append,
-    can_go_on,
-    empty_record,
-    fresh,
-    model_free_info,
-)
+from nmjax.search.record import Record, SearchInfo, empty_record, fresh, pay
+from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 
@@ -48,6 +42,7 @@ class EvolutionState(NamedTuple):
     population: Population
 
 
+@memoised
 def regularised_evolution(
     *,
     capacity: int = 128,
@@ -68,8 +63,9 @@ def regularised_evolution(
       max_repeats: children tried for a new one.
 
     Raises:
-      NmjaxError: the tournament is larger than the population, or either is empty.
+      NmjaxError: the tournament is larger than the population, or a size is not positive.
     """
+    check_sizes(capacity=capacity)
     if not 1 <= tournament_size <= population_size:
         raise NmjaxError(
             f"Got tournament_size={tournament_size}, population_size={population_size}; "
@@ -134,18 +130,18 @@ def regularised_evolution(
     def observe(
         state: EvolutionState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[EvolutionState, SearchInfo]:
-        active = can_go_on(state.record, hyper.budget)
+        record, info = pay(state.record, hyper.budget, index, score)
         population = add(propose(state, problem)[0], index)
-        fitness = jnp.where(active & ~jnp.isnan(score), score, state.fitness[index])
+        fitness = jnp.where(info.counted & ~jnp.isnan(score), score, state.fitness[index])
         state = EvolutionState(
             state.key,
-            append(state.record, index, score, active),
+            record,
             state.fitness.at[index].set(fitness),
             jax.tree.map(
-                lambda new, old: jnp.where(active, new, old), population, state.population
+                lambda new, old: jnp.where(info.counted, new, old), population, state.population
             ),
         )
-        return state, model_free_info(index, score, active)
+        return state, info
 
     return make_algorithm(init, suggest, observe)
 

@@ -10,13 +10,16 @@ from nmjax.meta.gradient import MAMLState
 from nmjax.predictors import KernelParams, make_network
 from nmjax.search.baselines.process import process_search, unit_inputs
 from nmjax.search.loop import SearchAlgorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_past
+from nmjax.search.sizes import check_sizes
 from nmjax.tasks import Episode, sample_episode
 from nmjax.types import Array
 
 NETWORK = make_network((32,) * 4, activation="relu")
 
 
+@memoised
 def fsbo_search(
     *,
     capacity: int = 128,
@@ -62,8 +65,10 @@ def fsbo_search(
       warp: what is done to the scores so far, a name of `predictors.normalise`.
 
     Raises:
-      NmjaxError: no warp has that name; of its functions, a problem without knowledge.
+      NmjaxError: capacity or initial are not positive, or no warp has that name; of its functions,
+        a problem without knowledge.
     """
+    check_sizes(capacity=capacity, initial=initial)
 
     def begin(key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
         del key

@@ -9,12 +9,15 @@ from nmjax.meta import DeepKernelParams
 from nmjax.predictors import KernelParams
 from nmjax.search.baselines.process import process_search
 from nmjax.search.loop import SearchAlgorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
+from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 _LENGTH_SPREAD, _NOISE_CENTRE = math.sqrt(3), -4.0
 
 
+@memoised
 def gp_search(
     *,
     capacity: int = 128,
@@ -41,8 +44,9 @@ def gp_search(
       warp: what is done to the scores so far, a name of `predictors.normalise`.
 
     Raises:
-      NmjaxError: no warp has that name.
+      NmjaxError: capacity or initial are not positive, or no warp has that name.
     """
+    check_sizes(capacity=capacity, initial=initial)
 
     def begin(key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
         size, dimensions = problem.pool.position.shape

@@ -6,16 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_neighbours
-from nmjax.search.record import (
-    Record,
-    SearchInfo,
-    append,
-    can_go_on,
-    empty_record,
-    fresh,
-    model_free_info,
-)
+from nmjax.search.record import Record, SearchInfo, empty_record, fresh, pay
+from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 
@@ -34,6 +28,7 @@ class LocalState(NamedTuple):
     position: Array
 
 
+@memoised
 def local_search(*, capacity: int = 128) -> SearchAlgorithm:
     """Steepest ascent by one choice, from a new random architecture after each local optimum.
 
@@ -45,7 +40,11 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
 
     Args:
       capacity: the largest budget.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
     """
+    check_sizes(capacity=capacity)
 
     def init(key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
         del hyper
@@ -63,12 +62,11 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
     def observe(
         state: LocalState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[LocalState, SearchInfo]:
-        active = can_go_on(state.record, hyper.budget)
         start = jnp.where(_looking(state, problem), state.position, index).astype(jnp.int32)
-        record = append(state.record, index, score, active)
+        record, info = pay(state.record, hyper.budget, index, score)
         found = climb(start, record, known_neighbours(problem))
-        position = jnp.where(active, found, state.position)
-        return LocalState(state.key, record, position), model_free_info(index, score, active)
+        position = jnp.where(info.counted, found, state.position)
+        return LocalState(state.key, record, position), info
 
     return make_algorithm(init, suggest, observe)
 

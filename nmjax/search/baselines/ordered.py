@@ -7,15 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
-from nmjax.search.record import (
-    Record,
-    SearchInfo,
-    append,
-    can_go_on,
-    empty_record,
-    model_free_info,
-)
+from nmjax.search.record import Record, SearchInfo, empty_record, pay
+from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 
@@ -31,8 +26,13 @@ class OrderedState(NamedTuple):
     order: Array
 
 
+@memoised
 def random_search(*, capacity: int = 128) -> SearchAlgorithm:
-    """Evaluates the pool in a random order, up to `capacity` of it."""
+    """Evaluates the pool in a random order, up to `capacity` of it.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
+    """
 
     def order(key: Array, problem: Problem) -> Array:
         return jax.random.permutation(key, problem.score.shape[0])
@@ -41,12 +41,17 @@ def random_search(*, capacity: int = 128) -> SearchAlgorithm:
 
 
 def ordered_search(order: Callable[[Array, Problem], Array], *, capacity: int) -> SearchAlgorithm:
-    """Evaluates in an order fixed beforehand.
+    """Evaluates in an order fixed beforehand, and passes over what was evaluated already.
 
     Args:
-      order: (key, problem) -> int32[N] or more than `capacity` of it, rows of the pool.
+      order: (key, problem) -> int[N], the rows of the pool in that order; those after the first
+        `capacity` are not read.
       capacity: the largest budget.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
     """
+    check_sizes(capacity=capacity)
 
     def init(key: Array, problem: Problem, hyper: SearchHyper) -> OrderedState:
         del hyper
@@ -55,21 +60,25 @@ def ordered_search(order: Callable[[Array, Problem], Array], *, capacity: int) -
 
     def suggest(state: OrderedState, problem: Problem, hyper: SearchHyper) -> Array:
         del problem, hyper
-        return state.order[jnp.minimum(state.record.step, state.order.shape[0] - 1)]
+        return state.order[jnp.argmin(state.record.evaluated[state.order])]
 
     def observe(
         state: OrderedState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[OrderedState, SearchInfo]:
         del problem
-        active = can_go_on(state.record, hyper.budget)
-        record = append(state.record, index, score, active)
-        return state._replace(record=record), model_free_info(index, score, active)
+        record, info = pay(state.record, hyper.budget, index, score)
+        return state._replace(record=record), info
 
     return make_algorithm(init, suggest, observe)
 
 
+@memoised
 def past_best_search(*, capacity: int = 128) -> SearchAlgorithm:
-    """The trivial transfer: the past's best first, by mean predicted score over sources."""
+    """The trivial transfer: the past's best first, by mean predicted score over sources.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
+    """
 
     def order(key: Array, problem: Problem) -> Array:
         del key

@@ -22,14 +22,7 @@ from nmjax.predictors import (
 from nmjax.search.acquisitions import most_improving
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
 from nmjax.search.problem import Problem
-from nmjax.search.record import (
-    Record,
-    SearchInfo,
-    append,
-    can_go_on,
-    empty_record,
-    model_free_info,
-)
+from nmjax.search.record import Record, SearchInfo, empty_record, pay
 from nmjax.types import ApplyFn, Array, Gaussian, PyTree
 
 Fit = tuple[DeepKernelParams, PyTree]
@@ -119,13 +112,13 @@ def process_search(
     def observe(
         state: ProcessState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[ProcessState, SearchInfo]:
-        active = can_go_on(state.record, hyper.budget)
-        record = append(state.record, index, score, active)
+        record, info = pay(state.record, hyper.budget, index, score)
         x = unit_inputs(problem, problem.pool.position[record.row])
         fitted = fit(state.start, x, apply_warp(record.score))
-        params = jax.tree.map(lambda new, old: jnp.where(active, new, old), fitted, state.params)
-        state = ProcessState(record, state.planned, params if warm else state.start, params)
-        return state, model_free_info(index, score, active)
+        params = jax.tree.map(
+            lambda new, old: jnp.where(info.counted, new, old), fitted, state.params
+        )
+        return ProcessState(record, state.planned, params if warm else state.start, params), info
 
     return make_algorithm(init, suggest, observe)
 

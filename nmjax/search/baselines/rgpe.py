@@ -13,18 +13,14 @@ from nmjax.knowledge.rgpe import (
     sample_sources,
     source_variance,
 )
+from nmjax.knowledge.state import is_source
 from nmjax.predictors import Pool, PoolState, get_warp, init_pool, observe_pool, scale
 from nmjax.search.acquisitions import most_improving
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_past, without_transfer
-from nmjax.search.record import (
-    Record,
-    SearchInfo,
-    append,
-    can_go_on,
-    empty_record,
-    model_free_info,
-)
+from nmjax.search.record import Record, SearchInfo, empty_record, pay
+from nmjax.search.sizes import check_sizes
 from nmjax.types import Array, Gaussian
 
 
@@ -44,6 +40,7 @@ class RGPEState(NamedTuple):
     source_variance: Array
 
 
+@memoised
 def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress") -> SearchAlgorithm:
     """Expected improvement under RGPE (Feurer, Letham and Bakshy, 2018, algorithm 1).
 
@@ -58,8 +55,10 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
       warp: what is done to the scores so far, a name of `predictors.normalise`.
 
     Raises:
-      NmjaxError: no warp has that name; of its functions, a problem without knowledge.
+      NmjaxError: capacity or draws are not positive, or no warp has that name; of its functions, a
+        problem without knowledge.
     """
+    check_sizes(capacity=capacity, draws=draws)
     apply_warp = get_warp(warp)
 
     def init(key: Array, problem: Problem, hyper: SearchHyper) -> RGPEState:
@@ -83,7 +82,8 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
             ),
             warped,
         )
-        return rgpe_weights(jnp.sum(wrong, axis=(-2, -1)))
+        known = is_source(known_past(problem).sources)
+        return rgpe_weights(jnp.sum(wrong, axis=(-2, -1)), known)
 
     def ensemble(state: RGPEState, problem: Problem) -> Gaussian:
         """Marginals float[N] of the score, without noise."""
@@ -102,11 +102,10 @@ def rgpe_search(*, capacity: int = 128, draws: int = 64, warp: str = "compress")
     def observe(
         state: RGPEState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[RGPEState, SearchInfo]:
-        active = can_go_on(state.record, hyper.budget)
-        record = append(state.record, index, score, active)
-        newest = jnp.where(active, record.step - 1, -1)
+        record, info = pay(state.record, hyper.budget, index, score)
+        newest = jnp.where(info.counted, record.step - 1, -1)
         prior, warped = without_transfer(problem).prior, apply_warp(record.score)
         model = observe_pool(state.model, prior, problem.pool, record.row, warped, newest)
-        return state._replace(record=record, model=model), model_free_info(index, score, active)
+        return state._replace(record=record, model=model), info
 
     return make_algorithm(init, suggest, observe)

@@ -5,10 +5,12 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.maximisers.objective import Maximiser, Objective, fittest
+from nmjax.search.memoised import memoised
 from nmjax.spaces import canonicalise, mutate
 from nmjax.types import Array
 
 
+@memoised
 def evolutionary_ascent(*, population: int = 32, generations: int = 24) -> Maximiser:
     """Every member has a child by one change, and the best of both live on, no two the same.
 

@@ -1,9 +1,11 @@
 """Every architecture of a list."""
 
 from nmjax.search.maximisers.objective import Maximiser, Objective
+from nmjax.search.memoised import memoised
 from nmjax.types import Array
 
 
+@memoised
 def exhaustive() -> Maximiser:
     """Looks at all starts and nowhere else: exact where they are the whole pool."""
 

@@ -7,10 +7,12 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge.evidence import maximise as adam
 from nmjax.search.maximisers.local import climb
 from nmjax.search.maximisers.objective import Maximiser, Objective, fittest
+from nmjax.search.memoised import memoised
 from nmjax.spaces import discretise, encode_soft, option_mask, softmax_relaxation
 from nmjax.types import Array
 
 
+@memoised
 def gradient_ascent(
     *,
     climbers: int = 4,

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.maximisers.objective import Maximiser, Objective, fittest
+from nmjax.search.memoised import memoised
 from nmjax.spaces import neighbours
 from nmjax.types import Array
 
 Climbers = tuple[Array, Array, Array, Array]
 
 
+@memoised
 def local_ascent(*, climbers: int = 4, rounds: int = 16) -> Maximiser:
     """Steepest ascent by one choice from the best of the starts.
 

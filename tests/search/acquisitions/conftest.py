@@ -29,7 +29,10 @@ STD = np.sqrt(np.diagonal(COVARIANCE, axis1=1, axis2=2) + NOISE[:, None])
 
 @pytest.fixture
 def world():
-    """Makes posteriors and contexts of a dtype, best score, step and cost; NumPy's draws."""
+    """Makes posteriors and contexts of a dtype, best score, step and cost; NumPy's draws.
+
+    The first three rows were evaluated, and the third of them failed.
+    """
 
     def posterior(dtype=jnp.float32):
         weight, mean, std = (jnp.asarray(a, dtype) for a in (WEIGHT, MEAN, STD))
@@ -48,7 +51,8 @@ def world():
             best=jnp.asarray(best, dtype),
             exploration=jnp.asarray(exploration, dtype),
             step=jnp.asarray(step, jnp.int32),
-            evaluated=jnp.arange(SIZE) < 2,
+            evaluated=jnp.arange(SIZE) < 3,
+            succeeded=jnp.arange(SIZE) < 2,
             noise=jnp.asarray(NOISE, dtype),
             cost=jnp.asarray([1.0, 2.0, 4.0, 0.5, 1.0], dtype),
             neighbours=jnp.asarray(NEIGHBOURS),

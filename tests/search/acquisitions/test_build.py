@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import build_acquisition, get_acquisition, upper_confidence_bound
+from nmjax.search import build_acquisition, get_acquisition, robust, upper_confidence_bound
 from nmjax.search.acquisitions import ACQUISITIONS
 from nmjax.testing import check_acquisition
 
@@ -47,6 +47,21 @@ class TestBroken:
     def test_one_value_for_all(self, world):
         self.check(world, lambda key, p, c: jnp.mean(p.components.mean), "shape")
 
+    def test_lanes_that_are_mixed(self, world):
+        @jax.custom_batching.custom_vmap
+        def below_the_best(value):
+            return value - jnp.max(value)
+
+        @below_the_best.def_vmap
+        def below_the_best_of_all_lanes(size, batched, value):
+            return value - jnp.max(value), True
+
+        def acquire(key, posterior, context):
+            highest = jnp.max(posterior.components.mean, axis=0)
+            return below_the_best(jax.lax.stop_gradient(highest))
+
+        self.check(world, acquire, "in lanes and alone")
+
 
 def test_improvement_for_its_cost(world):
     """Twice the cost has to bring twice the improvement."""
@@ -64,6 +79,22 @@ def test_ones_own_acquisition_can_be_weighed(world):
     inputs = key(), world.posterior(), world.context()
     theirs = 2 * own(*inputs) + 0.1 * get_acquisition("information_about_kinship")(*inputs)
     np.testing.assert_allclose(acquire(*inputs), theirs, rtol=1e-6)
+
+
+def test_a_probability_is_weighed_as_such(world):
+    inputs = key(), world.posterior(), world.context()
+    value = build_acquisition({"probability_of_improvement": 3.0})(*inputs)
+    logs = get_acquisition("log_probability_of_improvement")(*inputs)
+    np.testing.assert_allclose(value, 3 * np.exp(logs), rtol=1e-6)
+    assert np.all(value > 0)
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_of_equal_arguments_it_is_the_very_same(name):
+    assert get_acquisition(name) is get_acquisition(name)
+    assert robust(get_acquisition(name), weight=0.3) is robust(get_acquisition(name), weight=0.3)
+    weights = {name: 2, "log_cheapness": 0.5}
+    assert build_acquisition(weights) is build_acquisition(dict(weights))
 
 
 def test_unknown_names_are_refused():

@@ -8,10 +8,12 @@ from scipy import integrate, stats
 from nmjax.search import (
     expected_improvement,
     log_expected_improvement,
+    log_probability_of_improvement,
     noisy_expected_improvement,
     probability_of_improvement,
 )
-from nmjax.search.acquisitions import log_standard_improvement
+from nmjax.search.acquisitions import log_standard_improvement, most_improving
+from nmjax.types import Gaussian
 from tests.search.acquisitions.conftest import BEST, MEAN, NOISE, STD, WEIGHT
 
 
@@ -43,19 +45,19 @@ def test_probability_of_improvement_is_a_probability(world):
     draws, which = world.draw(200_000)
     noise = np.random.default_rng(1).normal(size=draws.shape) * np.sqrt(NOISE)[which, None]
     share = np.mean(draws + noise > BEST, axis=0)
-    ours = np.exp(probability_of_improvement()(key(), world.posterior(), world.context()))
+    ours = probability_of_improvement()(key(), world.posterior(), world.context())
     assert np.all(np.abs(ours - share) < 5 * np.sqrt(share * (1 - share) / len(draws)) + 1e-6)
 
 
 def test_improbable_improvements_are_told_apart(world):
-    value = probability_of_improvement()(key(), world.posterior(), world.context(best=60.0))
+    value = log_probability_of_improvement()(key(), world.posterior(), world.context(best=60.0))
     u = (MEAN - 60) / STD
     theirs = np.logaddexp(*(np.log(WEIGHT)[:, None] + stats.norm.logcdf(u)))
     np.testing.assert_allclose(value, theirs, rtol=1e-4)
 
 
-def test_noisy_improvement_is_on_the_best_that_was_evaluated(world):
-    """Not on a score that noise may have made: it is independent of it."""
+def test_noisy_improvement_is_on_the_best_that_succeeded(world):
+    """Not on a score that noise may have made, of which it is independent."""
     draws, _ = world.draw(200_000)
     gains = np.maximum(draws - draws[:, :2].max(1, keepdims=True), 0)
     acquire = noisy_expected_improvement(draws=20_000)
@@ -110,11 +112,30 @@ def test_no_spread_is_finite(world):
     np.testing.assert_allclose(value, WEIGHT @ np.maximum(MEAN - BEST, 0), atol=1e-6)
 
 
+def test_the_most_improving_row_has_the_largest_expected_improvement():
+    mean, std = jnp.array([0.9, 0.2, 0.5, 3.0]), jnp.array([0.05, 2.0, 0.1, 1.0])
+    evaluated, score = jnp.array([False, False, False, True]), jnp.array([1.0, jnp.nan, 0.3])
+    row = jax.jit(most_improving)(Gaussian(mean, std), score, evaluated)
+    u = (np.asarray(mean) - 1) / np.asarray(std)
+    closed = np.asarray(std) * (stats.norm.pdf(u) + u * stats.norm.cdf(u))
+    assert row == np.argmax(np.where(evaluated, -1, closed)) == 1
+    assert most_improving(Gaussian(mean, std), jnp.full(3, jnp.nan), evaluated) == 0
+
+
+def test_the_most_improving_row_where_some_are_certain():
+    """Also of one whose mean is exactly the best so far, which improves by nothing."""
+    mean, std = jnp.array([1.0, 0.5, 2.0, 3.0, 2.5]), jnp.array([0.0, 0.0, 0.0, 0.0, jnp.nan])
+    evaluated = jnp.array([False, False, False, True, False])
+    row = jax.jit(most_improving)(Gaussian(mean, std), jnp.array([1.0]), evaluated)
+    assert row == 2
+
+
 @pytest.mark.parametrize(
     "make",
     [
         expected_improvement,
         log_expected_improvement,
+        log_probability_of_improvement,
         noisy_expected_improvement,
         probability_of_improvement,
     ],

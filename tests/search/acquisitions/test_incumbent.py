@@ -1,0 +1,54 @@
+"""The best so far, where an evaluation failed of which much was expected."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.predictors import get_warp
+from nmjax.search import (
+    bayesian_search,
+    expected_improvement,
+    noisy_expected_improvement,
+    robust,
+)
+from nmjax.search.belief import foresee
+
+FAILED, PAID = 5, 9
+
+
+@pytest.fixture
+def foreseen(problem, hyper):
+    """One row is expected to be far better than all others, and fails; another one does not."""
+    prior = jax.tree.map(lambda leaf: leaf[:1], problem.prior)
+    promising = 20 * prior.mean[0] / jnp.sum(jnp.square(prior.mean))
+    features = problem.pool.features.at[FAILED].set(promising)
+    problem = problem._replace(
+        pool=problem.pool._replace(features=features), prior=prior, log_weights=jnp.zeros(1)
+    )
+    search = bayesian_search(capacity=4)
+
+    @jax.jit
+    def after(key):
+        state = search.init(key, problem, hyper)
+        for row, score in ((FAILED, jnp.nan), (PAID, 0.5)):
+            given = jnp.asarray(row, jnp.int32), jnp.asarray(score, jnp.float32)
+            state, _ = search.observe(state, problem, hyper, *given)
+        return state
+
+    state = after(jax.random.key(0))
+    return foresee(state, problem, hyper.exploration, warp=get_warp("compress"))
+
+
+def test_a_failure_was_evaluated_and_did_not_succeed(foreseen):
+    posterior, context = foreseen
+    assert np.argmax(posterior.components.mean[0]) == FAILED
+    np.testing.assert_array_equal(np.flatnonzero(context.evaluated), [FAILED, PAID])
+    np.testing.assert_array_equal(np.flatnonzero(context.succeeded), [PAID])
+
+
+@pytest.mark.parametrize("acquire", [noisy_expected_improvement(), robust(expected_improvement())])
+def test_a_failure_is_not_to_be_improved_on(foreseen, acquire):
+    posterior, context = foreseen
+    value = jax.jit(lambda key: acquire(key, posterior, context))(jax.random.key(0))
+    assert np.max(value[~context.evaluated]) > 0.1
