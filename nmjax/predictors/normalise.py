@@ -55,7 +55,8 @@ def compress(score: Array, reference: Array | None = None) -> Array:
     """Standardised scores whose half below the median is put on a logarithmic scale.
 
     In units of the distance between the best and the median so far, scores s below the median
-    become -log(1 - s): a failure is bad, not infinitely so.
+    become -log(1 - s): a failure is bad, not infinitely so. Where more than half are the best, that
+    distance is taken to be 1.
 
     Args:
       score: float[M].

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.predictors import PoolState, get_warp, init_pool, observe_pool
-from nmjax.search.acquisitions import log_expected_improvement
+from nmjax.search.acquisitions import best_fresh, log_expected_improvement
 from nmjax.search.belief import foresee, learn
 from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
@@ -172,10 +172,9 @@ def bayesian_search(
         record = state.record
         posterior, context = foresee(state, problem, hyper.exploration, warp=apply_warp)
         value = acquire(jax.random.fold_in(state.key, record.step), posterior, context)
-        value = jnp.where(record.evaluated, -jnp.inf, jnp.nan_to_num(value, nan=-jnp.inf))
         planned = planned_next(state, problem)
         follows_plan = (record.step < INITIAL) & ~record.evaluated[planned]
-        return jnp.where(follows_plan, planned, jnp.argmax(value).astype(jnp.int32))
+        return jnp.where(follows_plan, planned, best_fresh(value, record.evaluated))
 
     def observe(
         state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
