@@ -142,15 +142,14 @@ def accuracy() -> str:
             "" if value is None else tables.with_interval(value, ci)
             for value, ci in zip(row["spearman"], row["spearman_ci"], strict=True)
         )
-        known = "" if row["known"] is None else f"{row['known']:.3f}"
-        return (row["method"], *correlations, known)
+        return (row["method"], *correlations)
 
     found = []
     for path in sorted(RESULTS.glob("accuracy_*.json")):
         result = read_result(path)
         overall = [row for row in result.rows if row["task"] == "all"]
         shots = map(str, overall[0]["shots"])
-        header = (path.stem.removeprefix("accuracy_"), *shots, "measured before, at 20")
+        header = (path.stem.removeprefix("accuracy_"), *shots)
         found.append(tables.with_origin(result, header, map(cells, overall)))
     return "\n\n".join(found) or tables.UNMEASURED
 

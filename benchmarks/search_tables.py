@@ -1,6 +1,6 @@
 """The tables of docs/search.md, and of README's part about searches, out of the result files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from nmjax.experiments.protocol import SUITES
 
 RESULTS = Path(__file__).parent / "results"
 MAIN = "nas-bench-graph"
+IN_DESIGN = ("nas-bench-201", "hpobench", "transnas101")
+"""Suites that settings of nmjax were chosen on, or looked at for."""
 Row = Mapping[str, Any]
 Cells = tuple[str, ...]
 
@@ -20,24 +22,32 @@ Cells = tuple[str, ...]
 def short() -> str:
     """Mean regret, rank and test score on one suite, and the evaluations that transfer takes."""
     result = read_result(RESULTS / f"transfer_{MAIN}.json")
-    return tables.with_origin(result, *_regret_table(result, (10, 20, 50, 100)))
+    return f"{tables.table(*_regret_table(result, (5, 10, 20, 50, 100)))}\n\n{_origin(result)}"
 
 
 def suites() -> str:
     """A line a suite: transfer, the best method of each kind of rival, and when it is reached."""
     rows = []
     for suite, result in _results().items():
-        methods = _methods(result)
+        methods = {row["method"]: row for row in _methods(result)}
         reach = {row["reach"]: row for row in result.rows if "reach" in row}
-        without = [row for row in methods if not row["transfer"]]
-        told = []
-        for group in (without, [row for row in without if row["kind"] != "ours"]):
-            best = _best(group)
-            at = reach.get(best["method"]) if best else None
-            told += [_named(best), _reached(at), "" if at is None else speed_up_text(at)]
-        other = _best(row for row in methods if row["transfer"] and row["kind"] != "ours")
-        ours = next(row for row in methods if row["method"] == "transfer")
-        rows.append((suite, _final(ours), *told, _named(other)))
+        told: list[str] = []
+        for kind in RIVALS:
+            claims = _claims(result, kind)
+            if not claims:
+                told += [""] * 3
+                continue
+            rival = claims[0]["rival"]
+            sooner = _speed_up(reach[rival]["speed_up"], reach[rival]["speed_up_ci"])
+            told += [f"{rival}: {_final(methods[rival])}", _reached(reach[rival]), sooner]
+        others = [row for row in methods.values() if row["transfer"] and row["kind"] != "ours"]
+        other = min(
+            (row for row in others if row["seeds"] >= LEAST_SEEDS),
+            key=lambda row: row["regret"][-1],
+            default=None,
+        )
+        shown = "" if other is None else f"{other['method']}: {_final(other)}"
+        rows.append((_marked(suite), _final(methods["transfer"]), *told, shown))
     header = ["suite", "regret at 100: transfer"]
     for kind in RIVALS:
         header += [f"best {kind}", "transfer reaches it at", "speed-up"]
@@ -54,30 +64,34 @@ def regret() -> str:
         header += ("worst task", "seconds a search", "transfer", "seeds")
         learned = result.config.get("medians", {}).get("seconds_a_past")
         past = "" if learned is None else f" Learning a past took {learned:.1f} s, the median."
-        found.append(f"### {suite}\n\n{tables.with_origin(result, header, told)}{past}")
+        found.append(
+            f"### {_marked(suite)}\n\n{tables.table(header, told)}\n\n{_origin(result)}{past}"
+        )
     return "\n\n".join(found) or tables.UNMEASURED
 
 
 def ranks() -> str:
     """Average ranks by suite and over the tasks of all, and which methods do not differ."""
-    told = [(suite, row) for suite, result in _results().items() for row in _ranks(result)]
+    told = [(_marked(s), row) for s, result in _results().items() for row in _ranks(result)]
     overall = tables.stored(RESULTS / "ranks.json")
     if overall is not None:
-        told += [("all suites", row) for row in _ranks(overall)]
+        told += [(_together(row["suites"]), row) for row in _ranks(overall)]
     rows = [
         (
-            f"{suite}, {row['tasks']} tasks",
+            f"{suite}: {row['tasks']} tasks",
             str(row["ranked_at"]),
             ", ".join(f"{name} {value:.1f}" for name, value in _ordered(row)),
+            f"{min(row['seeds'])} to {max(row['seeds'])}",
+            f"{row['p_value']:.1g}",
             f"{row['critical_difference']:.1f}",
             _groups(row["rank_groups"]),
             _groups(row["regret_groups"]),
         )
         for suite, row in told
     ]
-    header = ("suite", "at", "average rank", "critical difference", "alike by rank")
+    header = ("suite", "at", "average rank", "seeds", "Friedman's p", "critical difference")
     figure = "\n\n![Average ranks over the tasks of all suites](ranks.png)" * (overall is not None)
-    found = tables.table((*header, "alike by regret"), rows)
+    found = tables.table((*header, "alike by rank", "alike by regret"), rows)
     return found + figure if rows else tables.UNMEASURED
 
 
@@ -121,6 +135,14 @@ def _results() -> dict[str, Result]:
     return {suite: result for suite, result in found.items() if _ranks(result)}
 
 
+def _together(suites: Sequence[str]) -> str:
+    return "all suites" if set(IN_DESIGN) <= set(suites) else " and ".join(suites)
+
+
+def _marked(suite: str) -> str:
+    return f"{suite} (used in design)" if suite in IN_DESIGN else suite
+
+
 def _methods(result: Result) -> list[Row]:
     """One row a method, over all tasks."""
     return [row for row in result.rows if row.get("task") == "all"]
@@ -144,23 +166,13 @@ def _claims_table(kind: str) -> str:
         (told[0]["claim"], told[0]["measure"], *map(_claim, told))
         for told in zip(*by_suite.values(), strict=True)
     ]
-    named = [f"{suite} (rival: {told[0]['rival']})" for suite, told in by_suite.items()]
+    named = [f"{_marked(s)}, rival: {told[0]['rival']}" for s, told in by_suite.items()]
     return tables.table(("claim", "measure", *named), rows)
-
-
-def _best(rows: Iterable[Row]) -> Row | None:
-    """The lowest regret at the end, of those that may be rivals."""
-    enough = (row for row in rows if row["seeds"] >= LEAST_SEEDS)
-    return min(enough, key=lambda row: row["regret"][-1], default=None)
 
 
 def _final(row: Row, step: int = 100) -> str:
     at = row["steps"].index(step)
     return tables.with_interval(row["regret"][at], row["regret_ci"][at])
-
-
-def _named(row: Row | None) -> str:
-    return "" if row is None else f"{row['method']}: {_final(row)}"
 
 
 def headroom() -> str:
@@ -204,16 +216,17 @@ def deciding() -> str:
     """What searches cost without their evaluations, on one core."""
     if (result := tables.stored(RESULTS / "deciding.json")) is None:
         return tables.UNMEASURED
-    columns = ("cpu_seconds", "cpu_seconds_with_compilation", "cpu_seconds_one_more_seed")
+    columns = ("", "_with_compilation", "_one_more_seed", "_to_learn", "_to_learn_with_compilation")
     rows = []
     for row in result.rows:
-        times = (row.get(name) for name in (*columns, "cpu_seconds_to_learn"))
+        times = (row.get(f"cpu_seconds{name}") for name in columns)
         cells = ["" if seconds is None else tables.number(seconds) for seconds in times]
-        cells[0] = ">" * row.get("is_least", False) + cells[0]
+        cells[0] = ">" * row.get("stopped", False) + cells[0]
         regret = tables.number(row["regret"]) if "regret" in row else ""
         rows.append((row["method"], *cells, regret))
     header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")
-    told = tables.with_origin(result, (*header, "learning the past", "regret at 100"), rows)
+    header += ("learning the past", "that with compilation", "regret at 100")
+    told = tables.with_origin(result, header, rows)
     return f"{told}\n\n{tables.marks([result])}"
 
 
@@ -267,7 +280,7 @@ def hpob() -> str:
         for method, values in PUBLISHED.items()
     ]
     if (result := tables.stored(RESULTS / "hpob.json")) is None:
-        return f"{tables.UNMEASURED}\n\n{tables.table(header, published)}"
+        return tables.table(header, published)
     measured = []
     for row in result.rows:
         if row["space"] == "all":
@@ -284,9 +297,9 @@ def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cel
     rows = []
     for row in sorted(_methods(result), key=lambda row: row["regret"][-1]):
         cells = [row["method"], *(_final(row, step) for step in steps)]
-        cells.append(f"{row['log10_rank'][-1]:.2f}")
+        cells.append(_with_interval(row, "log10_rank", ".2f"))
         if tested:
-            cells.append(f"{row['test'][-1]:.4f}")
+            cells.append(_with_interval(row, "test", ".4f"))
         rows.append((*cells, _reached(reach.get(row["method"]))))
     header = ("method", f"regret at {steps[0]}", *map(str, steps[1:]), "log10 rank at 100")
     header += ("test score at 100",) * tested
@@ -324,7 +337,27 @@ def _groups(groups: Sequence[Sequence[str]]) -> str:
     return "; ".join(", ".join(group) for group in groups)
 
 
+def _with_interval(row: Row, measure: str, form: str) -> str:
+    """A measure at the end of the budget, and its interval where it has one."""
+    value, ci = row[measure][-1], row[f"{measure}_ci"][-1]
+    ends = "" if ci is None else f" [{ci[0]:{form}}, {ci[1]:{form}}]"
+    return f"{value:{form}}{ends}"
+
+
+def _speed_up(ratio: float | None, interval: Sequence[float | None]) -> str:
+    low, high = map(speed_up_text, interval)
+    return f"{speed_up_text(ratio)} [{low}, {high}]"
+
+
+def _origin(result: Result) -> str:
+    """Where a table comes from, and at which commits the searches of nmjax in it ran."""
+    ran = {row["origin"] for row in _methods(result) if row["kind"] != "peer"}
+    return f"{tables.origin(result)} Searches of nmjax's own ran at {', '.join(sorted(ran))}."
+
+
 def _claim(row: Row) -> str:
     """Ours and the rival's, and the interval of their difference, or of the speed-up."""
+    if row["claim"] == "faster convergence":
+        return _speed_up(row["ours"], row["ci"])
     low, high = (tables.number(end) for end in row["ci"])
     return f"{tables.number(row['ours'])} / {tables.number(row['theirs'])} [{low}, {high}]"

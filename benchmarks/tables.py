@@ -38,16 +38,18 @@ def evaluations(value: float) -> str:
     return ">100" if value > 100 else f"{value:.0f}"
 
 
-def marks(results: Iterable[Result]) -> str:
-    """Every mark of some result files, met or not."""
+def marks(results: Iterable[Result], *, missed_only: bool = False) -> str:
+    """Every mark of some result files, met or not, or those that were missed."""
     rows = []
     for mark in (mark for result in results for mark in result.marks):
+        if missed_only and mark_met(mark):
+            continue
         told = evaluations if mark.unit == "evaluations" else "{:.3g}".format
         ci = "" if mark.ci is None else f" [{told(mark.ci[0])}, {told(mark.ci[1])}]"
         measured = f"{told(mark.value)}{ci} {mark.unit}"
         verdict = "met" if mark_met(mark) else "**missed**"
         rows.append((mark.name, measured, f"{mark.direction} {mark.target:g}", verdict))
-    return table(("mark", "measured", "target", ""), rows)
+    return table(("target", "measured", "asked for", ""), rows)
 
 
 def origin(result: Result) -> str:
