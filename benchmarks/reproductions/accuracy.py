@@ -34,9 +34,6 @@ TRIVIAL = ("past mean", "ridge", "ridge on the past")
 # Of the sources' whole tables, which no past search holds.
 WHOLE = ("mean of tables", "ridge on tables")
 RESULTS = Path(__file__).parent.parent / "results"
-# Measured beforehand on TransNAS-Bench-101 micro with 20 shots, over all 4,096 architectures; the
-# pool here has isomorphic ones once, 1,236.
-KNOWN = {"transnas101": {"mean of tables": 0.695, "ridge on tables": 0.770, "ridge": 0.487}}
 
 
 @partial(jax.jit, static_argnames="shots")
@@ -164,7 +161,6 @@ def summary_rows(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> list[dict]
                     "shots": list(SHOTS),
                     "spearman": np.asarray(interval.estimate).tolist(),
                     "spearman_ci": np.stack([interval.low, interval.high], -1).tolist(),
-                    "known": KNOWN.get(suite.name, {}).get(name) if task == "all" else None,
                 }
             )
     return rows
