@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.stages import Compiled
@@ -25,6 +26,7 @@ from nmjax.experiments.progress import Progress, SilentProgress
 from nmjax.experiments.protocol import BUDGET, lane_history, prepare_lane
 from nmjax.experiments.trajectories import Trajectories
 from nmjax.search import Problem, SearchHyper, default_hyper
+from nmjax.search.sizes import check_capacity
 from nmjax.spaces import Space, pool_rows
 from nmjax.tasks import Suite, scores
 from nmjax.types import Array, History, Metric
@@ -146,7 +148,7 @@ def evaluate_guest(
 
     Raises:
       NmjaxError: no seed, the guest is neither, it failed, it suggested what is no architecture, or
-        a pair reads scores that it did not pay for.
+        a pair has too small a capacity or reads scores that it did not pay for.
     """
     if seeds < 1:
         raise NmjaxError(f"Got --seeds {seeds}; give at least 1.")
@@ -189,6 +191,7 @@ def _play_pair(
     del number
     prepared, keys = prepare_lane(suite, task, seed)
     problem, hyper = prepared.problem, default_hyper(BUDGET)
+    check_capacity(jax.eval_shape(pair.init, keys[0], problem, hyper), budget=BUDGET)
     compiled = compile_search(pair, keys, problem, hyper)
     suggested: list[int] = []
     begun = time.perf_counter()

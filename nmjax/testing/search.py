@@ -23,9 +23,10 @@ from nmjax.types import Array, PyTree
 def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: SearchHyper) -> None:
     """Checks a search whose state has a `record`, and its halves `suggest` and `observe`.
 
-    No row twice; the budget exactly, as a mask that compiles nothing anew; the same run from the
-    same key, from a state that was saved, within a scan, in lanes and by halves; no score that was
-    not paid for; failed evaluations are counted, and the search goes on.
+    No row twice, whoever chose to evaluate it; the budget exactly, as a mask that compiles nothing
+    anew; the same run from the same key, from a state that was saved, within a scan, in lanes and
+    by halves; no score that was not paid for; failed evaluations are counted, and the search goes
+    on.
 
     Args:
       algorithm: to check, of a capacity of `hyper.budget` + 2 at the least.
@@ -117,8 +118,14 @@ def _check_forms(
 
     stepped = step(start, problem, hyper)
     index = jax.jit(algorithm.suggest)(start, problem, hyper)
-    halves = jax.jit(algorithm.observe)(start, problem, hyper, index, problem.score[index])
+    observe = jax.jit(algorithm.observe)
+    halves = observe(start, problem, hyper, index, problem.score[index])
     close("a step and its halves", halves, stepped)
+
+    unasked = jnp.asarray(trace.row[int(hyper.budget) - 1])
+    told, _ = observe(start, problem, hyper, unasked, problem.score[unasked])
+    rows = scanned(told, problem, hyper).row
+    assert unasked not in rows, f"Row {unasked} was suggested after it had been observed."
 
     @jax.jit
     @jax.vmap

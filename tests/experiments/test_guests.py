@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import types
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -232,6 +233,7 @@ def asking(what):
         (asking(None), "expected 3 option indices"),
         (lambda: 3, r"returned a int, expected an \(init, step\) pair"),
         (lambda: 1 / 0, "mine failed: ZeroDivisionError"),
+        (partial(random_search, capacity=BUDGET - 1), "make the search with capacity=12"),
         (lambda task: 3, "no attribute 'ask'"),
     ],
 )

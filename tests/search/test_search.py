@@ -59,6 +59,8 @@ def broken_search(promise):
     def suggest(state, problem, hyper):
         if promise == "no peeking":
             return jnp.argmax(jnp.where(state.record.evaluated, -jnp.inf, problem.score))
+        if promise == "nothing observed":
+            return state.order[jnp.minimum(state.record.step, len(state.order) - 1)]
         return state.order[0] if promise == "no row twice" else base.suggest(state, problem, hyper)
 
     def observe(state, problem, hyper, index, score):
@@ -80,6 +82,7 @@ def broken_search(promise):
         ("no peeking", "not paid for"),
         ("no peeking at the start", "not paid for"),
         ("no row twice", "repeat"),
+        ("nothing observed", "after it had been observed"),
         ("budget", "counted"),
     ],
 )
