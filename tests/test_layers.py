@@ -11,7 +11,7 @@ import nmjax.version
 
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
-    ("errors", "types", "version"),
+    ("errors", "memoised", "types", "version"),
     ("stats",),
     ("spaces",),
     ("tasks",),

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.memoised import memoised
 from nmjax.types import Array, PyTree
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -69,6 +70,7 @@ class Network(NamedTuple):
     features: _OfEncodings
 
 
+@memoised
 def make_network(
     hidden: tuple[int, ...] = (64, 64), *, activation: str = "gelu", layer_norm: bool = False
 ) -> Network:

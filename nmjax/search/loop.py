@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nmjax.memoised import memoised
 from nmjax.predictors import PoolState, get_warp, init_pool, observe_pool
 from nmjax.search.acquisitions import best_fresh, log_expected_improvement
 from nmjax.search.belief import foresee, learn
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
 from nmjax.search.record import (
     Record,

@@ -19,6 +19,7 @@ from nmjax.knowledge import (
     uniform_sampling,
     update_sampling_distribution,
 )
+from nmjax.memoised import memoised
 from nmjax.predictors import (
     Pool,
     PoolState,
@@ -31,7 +32,6 @@ from nmjax.search.acquisitions import log_expected_improvement
 from nmjax.search.belief import foresee, learn
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
 from nmjax.search.maximisers import Maximiser, is_among, local_ascent, optimize_acquisition
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
 from nmjax.search.sizes import check_sizes

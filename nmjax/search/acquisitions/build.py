@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     expected_improvement,
@@ -21,7 +22,6 @@ from nmjax.search.acquisitions.information import (
 )
 from nmjax.search.acquisitions.lookahead import knowledge_gradient
 from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_confidence_bound
-from nmjax.search.memoised import memoised
 from nmjax.types import Acquisition, Array, Mixture
 
 

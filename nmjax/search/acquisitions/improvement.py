@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 from jax.scipy.stats import norm
 
+from nmjax.memoised import memoised
 from nmjax.search.acquisitions.choice import best_fresh
 from nmjax.search.acquisitions.context import AcquisitionContext, sample_many
-from nmjax.search.memoised import memoised
 from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Gaussian, Mixture

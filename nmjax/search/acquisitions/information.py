@@ -7,8 +7,8 @@ from jax.scipy.special import log_ndtr
 from jax.scipy.stats import norm
 
 from nmjax.knowledge import expected_information_gain
+from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free, sample_many
-from nmjax.search.memoised import memoised
 from nmjax.stats import gaussian_log_prob, mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 

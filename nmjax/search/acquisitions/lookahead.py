@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
+from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
-from nmjax.search.memoised import memoised
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 

@@ -5,8 +5,8 @@ import math
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
-from nmjax.search.memoised import memoised
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 

@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.memoised import memoised
 from nmjax.patterns import robust_score
 from nmjax.search.acquisitions.context import AcquisitionContext
-from nmjax.search.memoised import memoised
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Gaussian, Mixture
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.errors import NmjaxError
+from nmjax.memoised import memoised
 from nmjax.meta.learner import descend
 from nmjax.predictors import get_warp
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_neighbours
 from nmjax.search.record import (
     Record,

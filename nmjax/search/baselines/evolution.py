@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.memoised import memoised
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_neighbours
 from nmjax.search.record import Record, SearchInfo, empty_record, fresh, pay
 from nmjax.search.sizes import check_sizes

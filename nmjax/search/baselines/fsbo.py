@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.knowledge import source_features, source_scores
+from nmjax.memoised import memoised
 from nmjax.meta import DeepKernelParams, deep_kernel, transform_targets, with_kernel
 from nmjax.meta.gradient import MAMLState
 from nmjax.predictors import KernelParams, make_network
 from nmjax.search.baselines.process import process_search, unit_inputs
 from nmjax.search.loop import SearchAlgorithm
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_past
 from nmjax.search.sizes import check_sizes
 from nmjax.tasks import Episode, sample_episode

@@ -5,11 +5,11 @@ import math
 import jax
 import jax.numpy as jnp
 
+from nmjax.memoised import memoised
 from nmjax.meta import DeepKernelParams
 from nmjax.predictors import KernelParams
 from nmjax.search.baselines.process import process_search
 from nmjax.search.loop import SearchAlgorithm
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
 from nmjax.search.sizes import check_sizes
 from nmjax.types import Array

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nmjax.memoised import memoised
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem
 from nmjax.search.record import Record, SearchInfo, empty_record, pay
 from nmjax.search.sizes import check_sizes

@@ -14,10 +14,10 @@ from nmjax.knowledge.rgpe import (
     source_variance,
 )
 from nmjax.knowledge.state import is_source
+from nmjax.memoised import memoised
 from nmjax.predictors import Pool, PoolState, get_warp, init_pool, observe_pool, scale
 from nmjax.search.acquisitions import most_improving
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.memoised import memoised
 from nmjax.search.problem import Problem, known_past, without_transfer
 from nmjax.search.record import Record, SearchInfo, empty_record, pay
 from nmjax.search.sizes import check_sizes

@@ -1,7 +1,7 @@
 """Every architecture of a list."""
 
+from nmjax.memoised import memoised
 from nmjax.search.maximisers.objective import Maximiser, Objective
-from nmjax.search.memoised import memoised
 from nmjax.types import Array
 
 

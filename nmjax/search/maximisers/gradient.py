@@ -5,9 +5,9 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.evidence import maximise as adam
+from nmjax.memoised import memoised
 from nmjax.search.maximisers.local import climb
 from nmjax.search.maximisers.objective import Maximiser, Objective, fittest
-from nmjax.search.memoised import memoised
 from nmjax.spaces import discretise, encode_soft, option_mask, softmax_relaxation
 from nmjax.types import Array
 

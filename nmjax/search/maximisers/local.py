@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.memoised import memoised
 from nmjax.search.maximisers.objective import Maximiser, Objective, fittest
-from nmjax.search.memoised import memoised
 from nmjax.spaces import neighbours
 from nmjax.types import Array
 

@@ -1,7 +1,7 @@
 """Factories that return the very same for equal arguments.
 
-Programs are kept by the functions that they were compiled of, so a search that is written where it
-is used, as in `run(..., algorithm=bayesian_search())`, has to be the same one each time.
+Programs are kept by the functions that they were compiled of, so a search or network that is made
+where it is used, as in `run(..., algorithm=bayesian_search())`, has to be the same one each time.
 """
 
 import inspect
