@@ -91,3 +91,11 @@ def test_one_trace():
 def test_errors_at_the_door(arguments, match):
     with pytest.raises(NmjaxError, match=match):
         make_network(**arguments)
+
+
+def test_equal_arguments_give_the_very_same_network():
+    assert make_network() is make_network((64, 64), activation="gelu")
+    assert make_network((8,)) is not make_network((8,), layer_norm=True)
+    listed = make_network([8, 8])
+    assert listed is not make_network([8, 8])
+    assert listed.init(jax.random.key(0), 3)["head"]["kernel"].shape == (8, 1)

@@ -7,7 +7,6 @@ import pytest
 
 from nmjax import search
 from nmjax.memoised import memoised
-from nmjax.predictors import make_network
 from nmjax.search import bayesian_search, default_hyper, search_lanes, space_search
 from tests.related import SPACE
 
@@ -34,14 +33,6 @@ def test_equal_arguments_give_the_very_same_search(name):
     assert factory(capacity=7) is not factory()
     assert inspect.signature(factory).parameters["capacity"].default == 128
     assert factory.__doc__
-
-
-def test_equal_arguments_give_the_very_same_network():
-    assert make_network() is make_network((64, 64), activation="gelu")
-    assert make_network((8,)) is not make_network((8,), layer_norm=True)
-    listed = make_network([8, 8])
-    assert listed is not make_network([8, 8])
-    assert listed.init(jax.random.key(0), 3)["head"]["kernel"].shape == (8, 1)
 
 
 def test_equal_arguments_give_the_very_same_search_of_a_space():
