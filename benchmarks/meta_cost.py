@@ -78,9 +78,6 @@ DESCRIBED = {
         "what its learner adapts",
         "tasks can be told from their encodings, and would be learned by heart",
     ),
-    "evolved": Described(
-        "what its learner learns", "what its learner adapts", "few parameters, a rugged objective"
-    ),
 }
 
 
