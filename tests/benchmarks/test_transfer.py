@@ -87,7 +87,7 @@ def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
     tables = (search_tables.suites, search_tables.regret, search_tables.ranks)
     tables += (search_tables.claims, search_tables.pasts, search_tables.marks)
     assert {table() for table in tables} == {"Not measured yet."}
-    for name in ("hpobench", "hpolib"):
+    for name in ("nas-bench-graph", "hpobench", "hpolib"):
         suite = named(related, name)
         few = {n: of for n, of in found.items() if n != "some_peer" or name == "hpolib"}
         rows = compare(suite, few, focus="transfer")
@@ -107,14 +107,17 @@ def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
     suites, regret, ranked, claims, pasts, marks = (table() for table in tables)
     line = next(line for line in suites.splitlines() if line.startswith("| hpolib"))
     without, unaware, other = "no-transfer", "some_peer", "rgpe: 0.000 [0.000, 0.000] |"
-    found = (f"| {name}: 0.000 [0.000, 0.000] | 4 [4, 4] | 25.0 " for name in (without, unaware))
+    sooner = {without: "10.0 [10.0, 10.0]", unaware: "22.5 [22.5, 22.5]"}
+    found = (f"| {name}: 0.000 [0.000, 0.000] | 4 [4, 4] | {x} " for name, x in sooner.items())
     assert line.endswith("".join(found) + f"| {other}")
     assert len([line for line in regret.splitlines() if line.startswith("| some_peer")]) == 1
-    assert "| all suites, 12 tasks | 100 | transfer" in ranked
+    assert "| nas-bench-graph and hpolib: 12 tasks | 100 | transfer" in ranked
+    assert "| nas-bench-graph and hpobench and hpolib: 18 tasks | 100 | transfer" in ranked
+    assert "| hpobench (used in design): 6 tasks | 100 | transfer" in ranked
     assert "| faster convergence |" in claims
-    assert claims.count("25.000 / 1.000 [25.000, 25.000]") == 4
-    assert len([line for line in pasts.splitlines() if "300 biased | a task" in line]) == 8
-    assert marks.count("evaluations for what no-transfer") == 2
+    assert [claims.count(x) for x in sooner.values()] == [3, 3]
+    assert len([line for line in pasts.splitlines() if "300 biased | a task" in line]) == 12
+    assert marks.count("evaluations for what no-transfer") == 3
 
 
 def test_peers_without_a_past_are_the_same_whatever_past_others_have(related, monkeypatch):
