@@ -170,7 +170,7 @@ def _evaluations(told: Mapping[str, Any], budget: int) -> str:
         f">{budget}" if evaluations is None else str(evaluations)
         for evaluations in (told["evaluations"], *told["ci"])
     )
-    return f"{first}\n[dim]{low}\u2013{high}[/dim]"
+    return f"{first}\n" + f"[dim]{low}\u2013{high}[/dim]" * (low != high)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,3 +1,4 @@
+import io
 import json
 
 import jax
@@ -93,3 +94,18 @@ def test_the_table_says_what_a_person_asks(prepared, rows):
     assert "acc" in text
     assert "→" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_intervals_of_evaluations_leave_room_for_all_columns(prepared, rows):
+    """The default methods, of names as long as they have, on what a pipe is given."""
+    names = ("transfer", "no-transfer", "evolution", "local-search", "random", "past-best")
+    told = {"evaluations": 5, "ci": [3, None]}, {"evaluations": None, "ci": [None, None]}
+    made = [
+        {**rows[0], "method": name, "reach": {o: told[name < o] for o in names if o != name}}
+        for name in names
+    ]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(report.summary_table(prepared, made))
+    text = console.export_text()
+    assert text.count("3\u2013>12") == 15
+    assert "trust in past" in text
