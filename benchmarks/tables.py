@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from nmjax.analysis import format_evaluations
 from nmjax.experiments import Result, mark_met, read_result
+from nmjax.experiments.protocol import BUDGET
 
 UNMEASURED = "Not measured yet."
 
@@ -35,7 +37,7 @@ def number(value: float) -> str:
 
 def evaluations(value: float) -> str:
     """A number of evaluations, of 100 at the most."""
-    return ">100" if value > 100 else f"{value:.0f}"
+    return format_evaluations(round(value), BUDGET)
 
 
 def marks(results: Iterable[Result], *, missed_only: bool = False) -> str:

@@ -77,7 +77,8 @@ def write_pictures(folder: Path, prepared: Prepared, runs: Mapping[str, MethodRu
 
     suite, target = prepared.suite, prepared.split.target
     seeds = len(next(iter(runs.values())).trace.row)
-    title = f"{target} of {suite.name}: mean and 95% interval over {seeds} seeds"
+    what = f"mean and 95% interval over {seeds} seeds" if seeds > 1 else "one seed"
+    title = f"{target} of {suite.name}: {what}"
     plot_regret(regret_curves(prepared, runs), title=title).savefig(folder / "regret.png")
     for name, run in runs.items():
         trace = run.trace
