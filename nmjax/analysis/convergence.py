@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.stats import Interval
 from nmjax.types import Array
 
 # Two means of the same numbers may differ by rounding; ties count as reached.
@@ -35,20 +36,6 @@ class EvaluationsToReach(NamedTuple):
       estimate: int32[], from the curves as they are.
       low: int32[], the lower end.
       high: int32[], the upper end.
-    """
-
-    estimate: Array
-    low: Array
-    high: Array
-
-
-class SpeedUp(NamedTuple):
-    """Their evaluations over ours, until the regret that they end with; 0 stands for never.
-
-    Attributes:
-      estimate: float[], from the curves as they are.
-      low: float[], the lower end of a bootstrap interval.
-      high: float[], the upper end.
     """
 
     estimate: Array
@@ -191,13 +178,13 @@ def evaluations_to_reach_interval(
 @functools.partial(jax.jit, static_argnames="resamples")
 def speed_up_interval(
     key: Array, ours: Array, theirs: Array, *, resamples: int = 2000, level: float = 0.95
-) -> SpeedUp:
+) -> Interval:
     """How many times sooner our mean curve has what theirs has at its end, with an interval.
 
     A method may have what it ends with long before its end, so the evaluations that it took to it
     are counted, not those that it was given. Arguments, resamples and errors are those of
-    `evaluations_to_reach_interval`. Where ours never has it, the ratio is known to be below 1, not
-    what it is: 0 stands for that.
+    `evaluations_to_reach_interval`, and the ends are among the resamples' ratios, too. Where ours
+    never has it, the ratio is known to be below 1, not what it is: 0 stands for that.
     """
     ours, theirs = _paired(ours, theirs, curves=True)
 
@@ -207,7 +194,7 @@ def speed_up_interval(
 
     draws = _draws(key, ours.shape[:2], resamples)
     values = jax.lax.map(lambda draw: ratio(ours[draw], theirs[draw]), draws)
-    return SpeedUp(ratio(ours, theirs), *_order_statistics(values, level))
+    return Interval(ratio(ours, theirs), *_order_statistics(values, level))
 
 
 @functools.partial(jax.jit, static_argnames="resamples")
