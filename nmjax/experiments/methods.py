@@ -1,7 +1,6 @@
 """The searches that are compared, by name."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 from nmjax.errors import unknown_name
@@ -27,7 +26,7 @@ class Method(NamedTuple):
     """A search to compare.
 
     Attributes:
-      make: keyword `capacity` -> algorithm.
+      make: keyword `capacity` -> algorithm, the very same for the same capacity.
       view: what of a problem it is given.
       transfer: whether it learns from past tasks.
       ours: whether it is nmjax's own, and no baseline that was rebuilt.
@@ -74,9 +73,4 @@ def get_algorithm(name: str, budget: int) -> SearchAlgorithm:
     Raises:
       NmjaxError: no method has that name.
     """
-    return _algorithm(get_method(name).make, -(-budget // CAPACITY_STEP) * CAPACITY_STEP)
-
-
-@lru_cache
-def _algorithm(make: Callable[..., SearchAlgorithm], capacity: int) -> SearchAlgorithm:
-    return make(capacity=capacity)
+    return get_method(name).make(capacity=-(-budget // CAPACITY_STEP) * CAPACITY_STEP)

@@ -12,6 +12,7 @@ from nmjax.experiments.methods import METHODS, Method, get_algorithm
 from nmjax.experiments.progress import SilentProgress
 from nmjax.experiments.stages import StageClock
 from nmjax.knowledge import LearnConfig
+from nmjax.memoised import memoised
 from nmjax.search import random_search
 from nmjax.tasks import leave_one_out, make_split
 
@@ -116,6 +117,7 @@ def test_a_seed_does_not_depend_on_how_many_there_are(prepared, runs):
 def test_another_budget_or_target_compiles_nothing_anew(prepared, monkeypatch):
     traces = []
 
+    @memoised
     def counted(*, capacity):
         algorithm = random_search(capacity=capacity)
 

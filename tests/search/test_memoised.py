@@ -6,27 +6,18 @@ import jax
 import pytest
 
 from nmjax import search
+from nmjax.experiments.methods import METHODS
 from nmjax.memoised import memoised
 from nmjax.search import bayesian_search, default_hyper, search_lanes, space_search
 from tests.related import SPACE
 
 MAXIMISERS = ("evolutionary_ascent", "exhaustive", "gradient_ascent", "local_ascent")
-SEARCHES = (
-    "bananas_search",
-    "bayesian_search",
-    "fsbo_search",
-    "gp_search",
-    "local_search",
-    "past_best_search",
-    "random_search",
-    "regularised_evolution",
-    "rgpe_search",
-)
+SEARCHES = {method.make.__name__: method.make for method in METHODS.values()}
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_equal_arguments_give_the_very_same_search(name):
-    factory = getattr(search, name)
+    factory = SEARCHES[name]
     assert factory() is factory()
     assert factory() is factory(capacity=128)
     assert factory(capacity=7) is factory(capacity=7)
