@@ -104,7 +104,8 @@ def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> l
     by_method = {name: measures(suite, method.rows) for name, method in found.items()}
     regret = {name: values["regret"] for name, values in by_method.items()}
     rows = [row for name in found for row in _summaries(suite, name, found[name], by_method[name])]
-    rows += [_reach(regret, focus, other) for other in found if other != focus]
+    reach = {other: _reach(regret, focus, other) for other in found if other != focus}
+    rows += reach.values()
     budget = regret[focus].shape[-1]
     enough = with_enough_seeds(found, focus)
     if len(enough) > 1:
@@ -113,7 +114,7 @@ def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> l
     if "random" in found:
         for kind, names in rivals(enough).items():
             if others := [name for name in names if name != focus]:
-                rows += _claims(regret, focus, best_of(regret, others), kind)
+                rows += _claims(regret, focus, reach[best_of(regret, others)], kind)
     return rows
 
 
@@ -226,9 +227,16 @@ def _reach(regret: Curves, ours: str, theirs: str) -> dict:
     }
 
 
-def _claims(regret: Curves, focus: str, rival: str, kind: str) -> list[dict]:
-    """What is claimed of transfer, as numbers of `focus` and of a rival of some kind."""
-    reach = _reach(regret, focus, rival)
+def _claims(regret: Curves, focus: str, reach: Mapping[str, Any], kind: str) -> list[dict]:
+    """What is claimed of transfer, as numbers of `focus` and of a rival of some kind.
+
+    Args:
+      regret: float[T, S, B] by method.
+      focus: the method of which it is claimed.
+      reach: what `_reach` tells of it and the rival.
+      kind: of rival.
+    """
+    rival = reach["reach"]
     typical = np.median(regret["random"][..., -1], axis=1)[:, None]
     final = paired(*(regret[name][..., -1] for name in (focus, rival)))
     told = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]

@@ -29,6 +29,11 @@ def plain_table(title: str | None = None) -> "Table":
     )
 
 
+def over_interval(value: str, low: str, high: str) -> str:
+    """A number above the ends of its interval."""
+    return f"{value}\n[dim]{low}\u2013{high}[/dim]"
+
+
 def past_heading(past: PastSearches) -> tuple["Text", "Text"]:
     """What a past is of, and how much of it there is, above a report on it."""
     from rich.text import Text

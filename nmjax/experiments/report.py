@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nmjax.analysis import format_evaluations
 from nmjax.experiments.leave_one_out import MethodRun, Prepared
 from nmjax.experiments.origin import provenance
-from nmjax.experiments.printed import SHOWN_STEPS, plain_table
+from nmjax.experiments.printed import SHOWN_STEPS, over_interval, plain_table
 from nmjax.experiments.results import Result, json_ready
 from nmjax.experiments.summary import regret_curves
 from nmjax.spaces import to_text
@@ -162,16 +163,15 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def _with_interval(mean: float, interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{_number(mean, '.4f')}\n[dim]{_number(low, '.3f')}\u2013{_number(high, '.3f')}[/dim]"
+    return over_interval(_number(mean, ".4f"), *(_number(end, ".3f") for end in interval))
 
 
 def _evaluations(told: Mapping[str, Any], budget: int) -> str:
     first, low, high = (
-        f">{budget}" if evaluations is None else str(evaluations)
+        format_evaluations(budget + 1 if evaluations is None else evaluations, budget)
         for evaluations in (told["evaluations"], *told["ci"])
     )
-    return f"{first}\n" + f"[dim]{low}\u2013{high}[/dim]" * (low != high)
+    return f"{first}\n" if low == high else over_interval(first, low, high)
 
 
 def _number(value: float | None, form: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nmjax.analysis import format_evaluations
 from nmjax.experiments.comparison import compare, speed_up_text
 from nmjax.experiments.origin import provenance
-from nmjax.experiments.printed import SHOWN_STEPS, plain_table
+from nmjax.experiments.printed import SHOWN_STEPS, over_interval, plain_table
 from nmjax.experiments.results import Result, write_result
 from nmjax.experiments.trajectories import Trajectories, write_trajectories
 from nmjax.tasks import Suite
@@ -110,8 +110,7 @@ def _regret_table(rows: Sequence[Mapping[str, Any]], focus: str) -> "Table":
 def _with_interval(value: float, interval: Sequence[float] | None) -> str:
     if interval is None:
         return f"{value:.3f}\n"
-    low, high = interval
-    return f"{value:.3f}\n[dim]{low:.3f}\u2013{high:.3f}[/dim]"
+    return over_interval(f"{value:.3f}", *(f"{end:.3f}" for end in interval))
 
 
 def _alike(row: Mapping[str, Any]) -> list[str]:
