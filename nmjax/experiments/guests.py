@@ -26,6 +26,7 @@ from nmjax.experiments.progress import Progress, SilentProgress
 from nmjax.experiments.protocol import BUDGET, lane_history, prepare_lane
 from nmjax.experiments.trajectories import Trajectories
 from nmjax.search import Problem, SearchHyper, default_hyper
+from nmjax.search.problem import with_unpaid_changed
 from nmjax.search.sizes import check_capacity
 from nmjax.spaces import Space, pool_rows
 from nmjax.tasks import Suite, scores
@@ -104,17 +105,6 @@ class PaidSearch:
 
 
 Play = Callable[[PaidSearch, str, int, int], float]
-
-
-def with_unpaid_changed(problem: Problem, paid: Array) -> Iterator[Problem]:
-    """The problem with far lower scores of the rows that are not in paid bool[N], then far higher.
-
-    Their order is turned round, and none is NaN. A search that reads only what it paid for suggests
-    the same rows as without the change.
-    """
-    for change in (-1000, 1000):
-        other = change - jnp.nan_to_num(problem.score)
-        yield problem._replace(score=jnp.where(paid, problem.score, other))
 
 
 def load_guest(name: str) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """What a search reads and never changes."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -147,6 +148,17 @@ def make_space_problem(
             "choices and what was learned on it."
         )
     return SpaceProblem(knowledge.prior, knowledge.confidence, knowledge, target)
+
+
+def with_unpaid_changed(problem: Problem, paid: Array) -> Iterator[Problem]:
+    """The problem with far lower scores of the rows that are not in paid bool[N], then far higher.
+
+    Their order is turned round, and none is NaN. A search that reads only what it paid for suggests
+    the same rows as without the change.
+    """
+    for change in (-1000, 1000):
+        other = change - jnp.nan_to_num(problem.score)
+        yield problem._replace(score=jnp.where(paid, problem.score, other))
 
 
 @partial(jax.jit, static_argnames="space")

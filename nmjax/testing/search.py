@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.experiments.guests import with_unpaid_changed
 from nmjax.search import Problem, Record, SearchAlgorithm, SearchHyper, SearchInfo
+from nmjax.search.problem import with_unpaid_changed
 from nmjax.testing.compare import (
     Counted,
     assert_close,
