@@ -55,8 +55,8 @@ def compress(score: Array, reference: Array | None = None) -> Array:
     """Standardised scores whose half below the median is put on a logarithmic scale.
 
     In units of the distance between the best and the median so far, scores s below the median
-    become -log(1 - s): a failure is bad, not infinitely so. Where more than half are the best, that
-    distance is taken to be 1.
+    become -log(1 - s): a failure is bad, not infinitely so. Where more than half are the best, the
+    unit is the distance from the worst to the median.
 
     Args:
       score: float[M].
@@ -66,7 +66,9 @@ def compress(score: Array, reference: Array | None = None) -> Array:
     counts = ~jnp.isnan(reference)
     median = jnp.nan_to_num(jnp.nanmedian(reference))
     best = jnp.max(jnp.where(counts, reference, -jnp.inf), initial=-jnp.inf)
-    span = jnp.where(best > median, best - median, 1)
+    worst = jnp.min(jnp.where(counts, reference, jnp.inf), initial=jnp.inf)
+    above, below = best - median, median - worst
+    span = jnp.where(above > 0, above, jnp.where(below > 0, below, 1))
 
     def compressed(score: Array) -> Array:
         failed = jnp.isnan(score)
