@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nmjax.stats import normals
 from nmjax.types import Array
 
 
@@ -79,12 +80,11 @@ def spectral_features(key: Array, position: Array, *, number: int = 128) -> Arra
       position: float[N, D].
       number: of features.
     """
-    normal_key, scale_key, phase_key = jax.random.split(key, 3)
-    dtype = position.dtype
-    frequency = jax.random.normal(normal_key, (position.shape[-1], number), dtype)
+    keys, dtype = jax.random.split(key, 3), position.dtype
+    frequency, scales = normals(keys[:2], ((position.shape[-1], number), (5, number)), dtype)
     # A gamma of shape 2.5 would do, if drawing one did not take seconds to compile.
-    heaviness = jnp.mean(jnp.square(jax.random.normal(scale_key, (5, number), dtype)), axis=0)
-    phase = jax.random.uniform(phase_key, (number,), dtype, maxval=2 * jnp.pi)
+    heaviness = jnp.mean(jnp.square(scales), axis=0)
+    phase = jax.random.uniform(keys[2], (number,), dtype, maxval=2 * jnp.pi)
     angle = position @ (frequency / jnp.sqrt(heaviness)[None, :]) + phase[None, :]
     return jnp.sqrt(2 / number) * jnp.cos(angle)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from nmjax.predictors.kernel import spectral_features
 from nmjax.predictors.pooled import Pool, PoolPrior, PoolState, scale, solve_observed
+from nmjax.stats import normals
 from nmjax.types import Array
 
 
@@ -50,12 +51,11 @@ def sample_pool_prior(
       spread: float[K, 1], standard deviations as a multiple of those at s2 = 1.
       draws: how many; all are of the same random features.
     """
-    basis_key, process_key, weight_key = jax.random.split(key, 3)
-    basis = spectral_features(basis_key, pool.position)
+    keys = jax.random.split(key, 3)
+    basis = spectral_features(keys[0], pool.position)
     components, size = prior.mean.shape
-    shape = (draws, components, basis.shape[-1])
-    process = jax.random.normal(process_key, shape, basis.dtype)
-    standard = jax.random.normal(weight_key, (draws, components, size), basis.dtype)
+    shapes = ((draws, components, basis.shape[-1]), (draws, components, size))
+    process, standard = normals(keys[1:], shapes, basis.dtype)
     weights = prior.mean[None] + (spread * jnp.sqrt(prior.variance))[None] * standard
     process = (spread * jnp.sqrt(prior.amplitude)[:, None])[None] * process
     return weights @ pool.features.T + process @ basis.T

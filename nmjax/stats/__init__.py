@@ -1,8 +1,9 @@
-"""Small numerics that every room needs: densities, divergences, ranks, calibration, intervals."""
+"""Small numerics for every room: densities, divergences, ranks, calibration, intervals, draws."""
 
 from nmjax.stats.binomial import clopper_pearson
 from nmjax.stats.bootstrap import bootstrap_interval, mean_interval, paired_bootstrap
 from nmjax.stats.calibration import calibration_error, interval_coverage
+from nmjax.stats.draws import normals
 from nmjax.stats.gaussian import (
     from_covariance,
     gaussian_log_prob,
@@ -38,6 +39,7 @@ __all__ = [
     "mean_interval",
     "mixture_moments",
     "multivariate_gaussian_log_prob",
+    "normals",
     "paired_bootstrap",
     "positive_root",
     "rank",
