@@ -1,20 +1,22 @@
 """How good a search is: every task held out in turn, every seed with a past of its own.
 
     python -m benchmarks.transfer --suite nas-bench-graph [--methods transfer random]
-        [--leave family] [--history biased] [--history-size 50]
+        [--tasks cora] [--leave family] [--history biased] [--history-size 50]
 
-Runs the methods that are named (all by default, none after a bare --methods), keeps what they
-evaluated, and writes benchmarks/results/transfer_SUITE[_VARIANT].json about all that is kept,
-stored peers included. Under the protocol itself, which has no variant, trajectories are kept in
-nmjax/experiments/stored, where `nmjax evaluate` finds them; those of a variant beside the
-results. Settings of nmjax were chosen on HPOBench and TransNAS-Bench-101; what was changed after a
-look at NAS-Bench-Graph is told in benchmarks/NOTES.md.
+Runs the methods that are named (all by default, none after a bare --methods), on some tasks only if
+these are named and searches of the others are kept. Keeps what they evaluated, and writes
+benchmarks/results/transfer_SUITE[_VARIANT].json about all that is kept, stored peers included.
+Under the protocol itself, which has no variant, trajectories are kept in nmjax/experiments/stored,
+where `nmjax evaluate` finds them; those of a variant beside the results. Settings of nmjax were
+chosen on HPOBench and TransNAS-Bench-101; what was changed after a look at NAS-Bench-Graph is told
+in benchmarks/NOTES.md.
 """
 
 import argparse
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +50,27 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def run(
-    suite: nmjax.Suite, methods: tuple[str, ...], seeds: int, variant: Mapping, origin: str
+    suite: nmjax.Suite,
+    tasks: Sequence[str],
+    methods: tuple[str, ...],
+    seeds: int,
+    variant: Mapping,
+    origin: str,
 ) -> tuple[dict[str, Trajectories], dict[str, Any]]:
-    """What the methods did, and how learning went.
+    """What the methods did on some tasks of the suite, and how learning went.
 
     Returns:
       Trajectories of S seeds by method; and the settings of learning, `learn`, one or several, and
       `medians` over tasks and seeds of the seconds to learn a past, its generalisation gap, and the
       confidence in the transferred prior at the end of the budget.
     """
-    shape = (len(suite.tasks), seeds)
+    shape = (len(tasks), seeds)
     rows = {name: np.zeros((*shape, BUDGET), np.int32) for name in methods}
     seconds = {name: np.zeros(shape) for name in methods}
     told, settings = defaultdict(list), set()
     for t, seed in np.ndindex(*shape):
         begun = time.perf_counter()
-        prepared, key = prepare_lane(suite, suite.tasks[t], seed, **variant)
+        prepared, key = prepare_lane(suite, tasks[t], seed, **variant)
         settings.add(prepared.config)
         told["seconds_a_past"].append(time.perf_counter() - begun)
         told["generalisation_gap"].append(float(prepared.info.generalisation_gap))
@@ -72,7 +79,7 @@ def run(
             seconds[name][t, seed] = found.seconds["run"]
             if name == "transfer":
                 told["confidence"].append(float(found.trace.confidence[0, -1]))
-        print(f"{suite.tasks[t]} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
+        print(f"{tasks[t]} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
     found = {
         name: Trajectories(
             rows[name],
@@ -87,6 +94,15 @@ def run(
         "learn": [vars(config) for config in sorted(settings, key=repr)],
         "medians": {name: float(np.median(values)) for name, values in told.items()},
     }
+
+
+def renewed(
+    suite: nmjax.Suite, before: Trajectories, tasks: Sequence[str], anew: Trajectories
+) -> Trajectories:
+    """Those kept, but for some tasks that were run anew, as many seeds of each."""
+    rows = before.rows.copy()
+    rows[[suite.tasks.index(task) for task in tasks]] = anew.rows
+    return replace(before, rows=rows, origin=f"{before.origin}; {', '.join(tasks)}: {anew.origin}")
 
 
 def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
@@ -116,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--suite", choices=SUITES, default=SUITES[0])
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=tuple(METHODS))
+    parser.add_argument("--tasks", nargs="+", help="those of the suite by default")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--leave", choices=SPLITTERS, default="task")
     parser.add_argument("--history", choices=HISTORIES, default="random")
@@ -134,7 +151,11 @@ def main() -> None:
         kept = no_past | read_trajectories(folder / f"{name}.npz", suite)
     methods = tuple(arguments.methods)
     commit = f"commit {str(origin['commit'])[:9]}{' and changes' * bool(origin['dirty'])}"
-    ours, told = run(suite, methods, arguments.seeds, variant, commit) if methods else ({}, {})
+    tasks = tuple(arguments.tasks or suite.tasks)
+    sizes = methods, arguments.seeds
+    ours, told = run(suite, tasks, *sizes, variant, commit) if methods else ({}, {})
+    if tasks != suite.tasks:
+        ours = {name: renewed(suite, kept[name], tasks, anew) for name, anew in ours.items()}
     known = kept | ours
     found = {method: known[method] for method in METHODS if method in known}
     found |= peers(suite, transfer=not variant_name(variant))
@@ -144,7 +165,7 @@ def main() -> None:
         return
 
     path, rows = RESULTS / f"transfer_{name}.json", compare(suite, found, focus="transfer")
-    if not methods and path.exists():
+    if path.exists() and (not methods or tasks != suite.tasks):
         before = read_result(path).config
         told = {name: before[name] for name in ("learn", "medians")}
     result = Result(

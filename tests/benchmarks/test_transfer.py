@@ -47,6 +47,18 @@ def test_what_a_variant_adds_to_names():
     assert variant_name(VARIANT | {"history": "biased"}) == "_biased"
 
 
+def test_tasks_that_are_run_anew_leave_the_others(related, found):
+    before, anew = found["transfer"], np.full((2, SEEDS, BUDGET), 7, np.int32)
+    tasks = related.tasks[3], related.tasks[0]
+    anew[1] = 8
+    ours = transfer.renewed(related, before, tasks, Trajectories(anew, True, "ours", 9.0, "later"))
+    assert (ours.rows[3] == 7).all()
+    assert (ours.rows[0] == 8).all()
+    np.testing.assert_array_equal(ours.rows[[1, 2, 4, 5]], before.rows[[1, 2, 4, 5]])
+    assert (ours.origin, ours.seconds) == (f"here; {', '.join(tasks)}: later", before.seconds)
+    assert (before.rows[3] != 7).any()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
