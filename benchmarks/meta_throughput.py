@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.maml_iterations import PRODUCT, meta_step_flops
 from benchmarks.peers.iterations import Setting
-from benchmarks.peers.protocol import CHECKOUT, ENVIRONMENTS, make_environment, one_thread
+from benchmarks.peers.protocol import CHECKOUT, ENVIRONMENTS, make_environment, peer_environment
 from nmjax.errors import NmjaxError
 from nmjax.experiments import Mark, Result, provenance, write_result
 
@@ -131,7 +131,7 @@ def racing(name: str, setting: Setting, *, seconds: float, core: int) -> Iterato
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=CHECKOUT,
-        env={**one_thread(), **ONE_CORE},
+        env={**peer_environment(), **ONE_CORE},
         text=True,
     ) as process:
         told = heard(process)

@@ -70,8 +70,10 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
 
 
 def _variable(space: Any, choice: Choice) -> Any:
+    """Of a choice; the default of `Int`, which is no integer, is refused by ConfigSpace 0.6.1."""
     if choice.kind == "ordinal":
-        return space.Int(choice.name, 0, len(choice.options) - 1)
+        last = len(choice.options) - 1
+        return space.Int(choice.name, 0, last, default_value=round(last / 2))
     return space.Categorical(choice.name, list(choice.options))
 
 
