@@ -102,7 +102,8 @@ def renewed(
     """Those kept, but for some tasks that were run anew, as many seeds of each."""
     rows = before.rows.copy()
     rows[[suite.tasks.index(task) for task in tasks]] = anew.rows
-    return replace(before, rows=rows, origin=f"{before.origin}; {', '.join(tasks)}: {anew.origin}")
+    origin = f"{before.origin} ({', '.join(tasks)} at {anew.origin})"
+    return replace(before, rows=rows, origin=origin)
 
 
 def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:

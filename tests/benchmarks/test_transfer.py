@@ -55,7 +55,7 @@ def test_tasks_that_are_run_anew_leave_the_others(related, found):
     assert (ours.rows[3] == 7).all()
     assert (ours.rows[0] == 8).all()
     np.testing.assert_array_equal(ours.rows[[1, 2, 4, 5]], before.rows[[1, 2, 4, 5]])
-    assert (ours.origin, ours.seconds) == (f"here; {', '.join(tasks)}: later", before.seconds)
+    assert (ours.origin, ours.seconds) == (f"here ({', '.join(tasks)} at later)", before.seconds)
     assert (before.rows[3] != 7).any()
 
 
