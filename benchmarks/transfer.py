@@ -153,6 +153,10 @@ def main() -> None:
     methods = tuple(arguments.methods)
     commit = f"commit {str(origin['commit'])[:9]}{' and changes' * bool(origin['dirty'])}"
     tasks = tuple(arguments.tasks or suite.tasks)
+    if tasks != suite.tasks:
+        seeds = {name: kept[name].rows.shape[1] if name in kept else 0 for name in methods}
+        if set(tasks) - set(suite.tasks) or set(seeds.values()) - {arguments.seeds}:
+            parser.error(f"--tasks are of {suite.tasks}, with as many seeds as are kept: {seeds}")
     sizes = methods, arguments.seeds
     ours, told = run(suite, tasks, *sizes, variant, commit) if methods else ({}, {})
     if tasks != suite.tasks:
