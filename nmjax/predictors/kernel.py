@@ -48,7 +48,7 @@ def kernel_position(params: KernelParams, x: Array) -> Array:
 
 def unit_matern(a: Array, b: Array) -> Array:
     """Matern-5/2 correlations float[A, B] of positions float[A, D] and float[B, D]."""
-    squared = jnp.sum(a * a, -1)[:, None] + jnp.sum(b * b, -1)[None, :] - 2 * a @ b.T
+    squared = jnp.sum(a * a, -1)[:, None] + jnp.sum(b * b, -1)[None, :] - 2 * (a @ b.T)
     r = jnp.sqrt(jnp.maximum(5 * squared, 0) + 1e-10)
     return (1 + r + r * r / 3) * jnp.exp(-r)
 
