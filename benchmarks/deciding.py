@@ -3,12 +3,13 @@
     python -m benchmarks.deciding [--suite nas-bench-201] [--seeds 16] [--core 0]
         [--peers optuna_tpe optuna_gp botorch openbox-rgpe] [--timeout 900]
 
-Everything runs in this one go, pinned to a core: our searches compiled, with their compilation, and
-with one more seed beside them; each peer's search of every task. Of a peer that is stopped by the
-timeout, the searches that had ended count; where none had, what is told is what it had taken by
-then, its start included. Learning from the past is done once, before all searches of a task, and
-told apart; a peer that learns from the past does so within its search, so it is compared with a
-search and its learning together. How good each method is comes from the trajectories that are kept.
+Everything runs in this one go, pinned to a core, and keeps the memory that it frees, as peers do
+(`benchmarks.peers`): our searches compiled, with their compilation, and with one more seed beside
+them; each peer's search of every task. Of a peer that is stopped by the timeout, the searches that
+had ended count; where none had, what is told is what it had taken by then, its start included.
+Learning from the past is done once, before all searches of a task, and told apart; a peer that
+learns from the past does so within its search, so it is compared with a search and its learning
+together. How good each method is comes from the trajectories that are kept.
 Writes benchmarks/results/deciding.json.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import importlib
 import os
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +32,7 @@ import numpy as np
 
 import nmjax
 from benchmarks.peers.protocol import (
+    MEMORY_KEPT,
     PEERS,
     PeerTimeoutError,
     finished_searches,
@@ -46,6 +49,7 @@ from nmjax.stats import mean_interval
 RESULT = Path(__file__).parent / "results" / "deciding.json"
 OURS = ("transfer", "no-transfer")
 PASTS = 3
+REPEATS = 5
 TIMES = {"optuna_gp": 100.0, "botorch": 300.0, "openbox-rgpe": 300.0, "optuna_tpe": 1.0}
 
 
@@ -59,7 +63,8 @@ def cpu_seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, A
 def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
     """A row a method of ours: medians over tasks, of which the first one compiles.
 
-    Learning is that of `PASTS` pasts of each task, the first of which compiles.
+    A lone search of a task is the median of `REPEATS`; learning is that of `PASTS` pasts of each
+    task, the first of which compiles.
     """
     told: dict[str, list[tuple[float, ...]]] = {method: [] for method in OURS}
     learning, keys = [], seed_keys(jax.random.key(0), seeds)
@@ -69,7 +74,8 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
             learning.append(seconds)
         for method in OURS:
             search = partial(run_methods, prepared=prepared, methods=(method,), budget=BUDGET)
-            first, alone = (cpu_seconds(search, keys[:1])[0] for _ in range(2))
+            first, *later = (cpu_seconds(search, keys[:1])[0] for _ in range(1 + REPEATS))
+            alone = median(later)
             together = [cpu_seconds(search, keys)[0] for _ in range(2)][-1]
             told[method].append((first, alone, (together - alone) / (seeds - 1)))
     rows = []
@@ -204,5 +210,12 @@ def main() -> None:
         print(*(f"{name}: {value}" for name, value in row.items()), sep=", ")
 
 
+def keep_memory() -> None:
+    """Starts this program anew with `MEMORY_KEPT`, which a process must be started with."""
+    if not MEMORY_KEPT.items() <= os.environ.items():
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, **MEMORY_KEPT})
+
+
 if __name__ == "__main__":
+    keep_memory()
     main()

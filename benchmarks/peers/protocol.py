@@ -41,13 +41,13 @@ RESULTS = Path(__file__).parents[1] / "results" / "peers"
 CHECKOUT = Path(__file__).parents[2]
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 _ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-# Of glibc, in bytes. To return freed memory and fault it in again was two thirds of the CPU seconds
-# of OpenBox's forests.
-_MEMORY_KEPT = {
+MEMORY_KEPT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**33),
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**29),
 }
+"""What makes glibc keep memory that is freed, in bytes. To return it and fault it in again was two
+thirds of the CPU seconds of OpenBox's forests."""
 
 
 class PeerTimeoutError(NmjaxError):
@@ -232,7 +232,7 @@ def make_environment(module: str) -> Path:
 def peer_environment() -> dict[str, str]:
     """A peer's variables: ours but for Python's; one thread, which keeps the memory it frees."""
     ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    return {**ours, **_ONE_THREAD, **_MEMORY_KEPT}
+    return {**ours, **_ONE_THREAD, **MEMORY_KEPT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
