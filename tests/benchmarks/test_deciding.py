@@ -101,3 +101,24 @@ def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):
     monkeypatch.setattr(deciding, "run_peer", stopped)
     row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=1.0)
     assert (row["cpu_seconds"], row["searches"], row["stopped"]) == (4.0, 2, False)
+
+
+def test_it_starts_anew_until_pinned_with_the_memory_kept(monkeypatch):
+    """Peers are started so; a process that is changed later keeps threads for all cores."""
+    cores, started = {0, 1}, []
+    monkeypatch.setattr(deciding.os, "sched_getaffinity", lambda _: cores)
+    monkeypatch.setattr(deciding.os, "sched_setaffinity", lambda _, asked: started.append(asked))
+    monkeypatch.setattr(deciding.os, "execve", lambda *call: started.append(call[-1]))
+    for variable in protocol.MEMORY_KEPT:
+        monkeypatch.delenv(variable, raising=False)
+    deciding.start_anew(1)
+    assert started[0] == {1}
+    assert protocol.MEMORY_KEPT.items() <= started[1].items()
+
+    for variable, value in started[1].items():
+        monkeypatch.setenv(variable, value)
+    deciding.start_anew(1)
+    assert len(started) == 4, "the memory is kept, but it is not pinned"
+    cores.remove(0)
+    deciding.start_anew(1)
+    assert len(started) == 4

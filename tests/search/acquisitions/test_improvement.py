@@ -83,6 +83,12 @@ def test_log_improvement_against_quadrature(wrap):
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-3)
 
 
+def test_log_improvement_against_quadrature_in_double_precision(float64):
+    """Where single precision hides how well the tail is approximated."""
+    ours = log_standard_improvement(jnp.asarray(U))
+    np.testing.assert_allclose(ours, [far_tail(u) for u in U], rtol=0, atol=1e-7)
+
+
 def test_log_improvement_is_increasing():
     """Across the joints too, as far as float32 can tell neighbours apart."""
     values = log_standard_improvement(jnp.linspace(-60, 10, 1401))
