@@ -3,7 +3,7 @@
     python -m benchmarks.ablations [--factors order inner_steps] [--seeds 5]
 
 Writes benchmarks/results/ablations_maml.json. Errors are on test tasks that are never trained on;
-the gap between meta-validation and meta-training says how much was memorised.
+the gap between meta-validation and meta-training says how much was memorized.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.meta import (
     Batch,
     MAMLHyper,
@@ -129,7 +129,7 @@ def row_of(factor: str, choices: Choices, seeds: int) -> dict:
     errors, result = measure(keys, choices)
     error = np.asarray(errors, np.float64)
     interval = mean_interval(jax.random.key(0), errors)
-    gap = np.asarray(result.generalisation_gap)
+    gap = np.asarray(result.generalization_gap)
     return {
         "factor": factor,
         "level": getattr(choices, factor),
@@ -139,8 +139,8 @@ def row_of(factor: str, choices: Choices, seeds: int) -> dict:
         "mse_ci": (float(interval.low), float(interval.high)),
         "mse_of_seeds": error.mean(axis=1).tolist(),
         "median": float(np.median(error)),
-        "generalisation_gap": gap.mean(),
-        "generalisation_gap_of_seeds": gap.tolist(),
+        "generalization_gap": gap.mean(),
+        "generalization_gap_of_seeds": gap.tolist(),
         "seconds": time.perf_counter() - begun,
     }
 
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--updates", type=int, default=BASE.updates, help="meta-updates of each")
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     base = replace(BASE, updates=arguments.updates)
     rows = []
     for factor in arguments.factors:
@@ -162,12 +162,12 @@ def main() -> None:
             low, high = row["mse_ci"]
             print(
                 f"{factor:12} {level!s:>7} mse {row['mse']:.3f} [{low:.3f}, {high:.3f}] "
-                f"median {row['median']:.3f} gap {row['generalisation_gap']:+.3f} "
+                f"median {row['median']:.3f} gap {row['generalization_gap']:+.3f} "
                 f"{row['seconds']:.0f} s",
                 flush=True,
             )
     result = Result(
-        **origin,
+        **provenance,
         split="generated tasks; meta-training, meta-validation and test of different keys",
         seeds=tuple(range(arguments.seeds)),
         config={"base": asdict(base), "test_tasks": TEST_TASKS, "test_shots": TEST_SHOTS},

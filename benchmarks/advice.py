@@ -20,18 +20,18 @@ import numpy as np
 
 import nmjax
 from benchmarks.held_out import measure_each, parse, settings
-from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared
-from nmjax.experiments.methods import get_algorithm
+from nmjax.evaluation.leave_one_out import Prepared
+from nmjax.evaluation.methods import get_algorithm
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.knowledge import MetaKnowledge, pool_features
-from nmjax.search import Advice, Problem, default_hyper, search_lanes, without_transfer
-from nmjax.search.advice import (
+from nmjax.search import Advice, Problem, default_hyper, run_batch, with_flat_prior
+from nmjax.search.transfer_advice import (
     MOST_EVALUATIONS,
-    Rehearsal,
-    judge_by_rehearsals,
-    read_signs,
-    rehearse_transfer,
+    TransferReplay,
+    judge_by_replays,
+    replay_transfer,
     saved_evaluations,
+    transfer_features,
 )
 from nmjax.spaces import encode
 from nmjax.stats import mean_interval
@@ -39,7 +39,7 @@ from nmjax.tasks import history_scores
 from nmjax.types import Array
 
 KINDS = ("as it is", "negated")
-BUDGET, REHEARSALS, POOL, WARP = 20, 8, 200, "compress"
+BUDGET, REHEARSALS, POOL, WARP = 20, 8, 200, "log_lower_tail"
 BINS = 5
 RESULTS = Path(__file__).parent / "results"
 
@@ -69,7 +69,7 @@ class Outcome(NamedTuple):
 def consult(
     keys: Array,
     knowledge: MetaKnowledge,
-    rehearsed: Rehearsal,
+    replayed: TransferReplay,
     encoding: Array,
     score: Array,
     budget: Array,
@@ -80,22 +80,24 @@ def consult(
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (MOST_EVALUATIONS,), replace=False)
         seen = pool_features(knowledge, encoding[rows])
-        signs = read_signs(knowledge.prior, seen.pool, seen.past_mean, score[rows], warp=WARP)
-        return judge_by_rehearsals(key, rehearsed, signs, budget)
+        features = transfer_features(
+            knowledge.prior, seen.pool, seen.past_mean, score[rows], outcome_transform=WARP
+        )
+        return judge_by_replays(key, replayed, features, budget)
 
     return jax.lax.map(lane, keys)
 
 
 def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
     """(helped, saved, best, best_without), float[L] each, of searches with the same keys."""
-    search = partial(search_lanes, algorithm=get_algorithm("transfer", 2 * budget))
+    search = partial(run_batch, algorithm=get_algorithm("transfer", 2 * budget))
     hyper = default_hyper(2 * budget)
 
     def best_so_far(problem: Problem) -> Array:
         _, trace = search(jax.random.clone(keys), problem, hyper, length=2 * budget)
         return jax.lax.cummax(jnp.where(jnp.isnan(trace.score), -jnp.inf, trace.score), axis=1)
 
-    ours, theirs = best_so_far(problem), best_so_far(without_transfer(problem))[:, budget - 1]
+    ours, theirs = best_so_far(problem), best_so_far(with_flat_prior(problem))[:, budget - 1]
     saved = saved_evaluations(ours, theirs)
     return 0.5 * (1 + jnp.sign(saved)), saved, ours[:, budget - 1], theirs
 
@@ -105,16 +107,16 @@ def measure(key: Array, prepared: Prepared, lanes: int) -> Outcome:
     rehearse_key, advice_key, search_key = jax.random.split(key, 3)
     suite, knowledge, history = prepared.suite, prepared.knowledge, prepared.history
     past_score = history_scores(history, suite.metric_info[suite.score_metric])
-    rehearsed = rehearse_transfer(
+    replayed = replay_transfer(
         rehearse_key,
         knowledge,
         encode(suite.space, history.architecture),
         past_score,
         jnp.asarray(MOST_EVALUATIONS),
-        rehearsals=REHEARSALS,
+        replays=REHEARSALS,
         pool_size=min(POOL, int(np.sum(~np.isnan(np.asarray(past_score)), axis=-1).min())),
         budget=BUDGET,
-        warp=WARP,
+        outcome_transform=WARP,
     )
     encoding = encode(suite.space, jnp.asarray(suite.pool))
     found = []
@@ -123,7 +125,7 @@ def measure(key: Array, prepared: Prepared, lanes: int) -> Outcome:
         keys = (jax.random.split(jax.random.clone(k), lanes) for k in (advice_key, search_key))
         asked, searched = keys
         said = consult(
-            asked, knowledge, rehearsed, encoding, problem.score, jnp.asarray(float(BUDGET))
+            asked, knowledge, replayed, encoding, problem.score, jnp.asarray(float(BUDGET))
         )
         came = follow(searched, problem, BUDGET)
         found.append(Outcome(said.probability.estimate, said.saved.estimate, *came))
@@ -151,7 +153,7 @@ def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
     ]
 
 
-def summarise(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Mark]]:
+def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Mark]]:
     """Rows and marks, of outcomes [T, 2, L]."""
     rows: list[dict] = [
         {"task": task, "kind": kind, "n": found.helped.shape[-1]}
@@ -193,22 +195,22 @@ def summarise(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[d
 def main() -> None:
     """Measures and writes the result file."""
     arguments = parse(__doc__.splitlines()[0], lanes=16)
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     by_task = measure_each(
         measure, suite, lanes=arguments.lanes, history_size=arguments.history_size
     )
     found = jax.tree.map(lambda *leaves: np.stack(leaves), *by_task)
-    rows, marks = summarise(suite.tasks, suite.name, found)
+    rows, marks = summarize(suite.tasks, suite.name, found)
     for row in rows:
         if "error" in row:
             print(f"{row['error']}, {row['kind']}: {row['advice']:.3f}, base {row['base']:.3f}")
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out; as it is and negated",
         seeds=(0,),
         config=settings(arguments)
-        | {"budget": BUDGET, "rehearsals": REHEARSALS, "pool": POOL, "warp": WARP},
+        | {"budget": BUDGET, "replays": REHEARSALS, "pool": POOL, "outcome_transform": WARP},
         seconds=time.perf_counter() - begun,
         rows=tuple(rows),
         marks=tuple(marks),

@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from benchmarks.peers.protocol import (
+from benchmarks.peers.harness import (
     MEMORY_KEPT,
     PEERS,
     PeerTimeoutError,
@@ -39,15 +39,15 @@ from benchmarks.peers.protocol import (
     make_environment,
     run_peer,
 )
-from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.experiments.comparison import measures, paired
-from nmjax.experiments.leave_one_out import run_methods, seed_keys
-from nmjax.experiments.protocol import BUDGET, SUITES, prepare_lane
-from nmjax.experiments.trajectories import packaged_trajectories
+from nmjax.evaluation.comparison import measures, paired
+from nmjax.evaluation.leave_one_out import run_methods, seed_keys
+from nmjax.evaluation.protocol import BUDGET, SUITES, prepare_search
+from nmjax.evaluation.trajectories import packaged_trajectories
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.stats import mean_interval
 
 RESULT = Path(__file__).parent / "results" / "deciding.json"
-OURS = ("transfer", "no-transfer")
+OURS = ("transfer", "kernel-transfer")
 PASTS = 3
 REPEATS = 5
 TIMES = {"optuna_gp": 100.0, "botorch": 300.0, "openbox-rgpe": 300.0, "optuna_tpe": 1.0}
@@ -70,7 +70,7 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
     learning, keys = [], seed_keys(jax.random.key(0), seeds)
     for task in suite.tasks:
         for seed in reversed(range(PASTS)):
-            seconds, (prepared, _) = cpu_seconds(prepare_lane, suite, task, seed)
+            seconds, (prepared, _) = cpu_seconds(prepare_search, suite, task, seed)
             learning.append(seconds)
         for method in OURS:
             search = partial(run_methods, prepared=prepared, methods=(method,), budget=BUDGET)
@@ -173,7 +173,7 @@ def marks(suite: str, rows: Sequence[dict]) -> list[Mark]:
         if "transfer_less" in row:
             what = f"{suite}: regret of transfer less that of {name} at {BUDGET}"
             less, ci = row["transfer_less"], tuple(row["transfer_less_ci"])
-            made.append(Mark(what, less, "normalised regret", "at most", 0.0, row["n"], ci))
+            made.append(Mark(what, less, "normalized regret", "at most", 0.0, row["n"], ci))
     return made
 
 
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=None)
     arguments = parser.parse_args()
     start_anew(arguments.core)
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     rows = time_ours(suite, arguments.seeds)
@@ -207,7 +207,7 @@ def main() -> None:
         rows += [time_peer(suite, name, folder, arguments.timeout) for name in arguments.peers]
     rows = with_regret(suite, rows)
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out; one pinned core",
         seeds=(0,),
         config={"suite": suite.name, "budget": BUDGET, "pool": len(suite.pool)}

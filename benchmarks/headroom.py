@@ -23,22 +23,22 @@ import numpy as np
 
 import nmjax
 from nmjax.analysis import evaluations_to_reach_interval
-from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.comparison import STEPS, measures
-from nmjax.experiments.protocol import BUDGET, SUITES, prepare_lane
-from nmjax.experiments.trajectories import packaged_trajectories
+from nmjax.evaluation.comparison import STEPS, measures
+from nmjax.evaluation.protocol import BUDGET, SUITES, prepare_search
+from nmjax.evaluation.trajectories import packaged_trajectories
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.search import (
     Problem,
     SearchAlgorithm,
     bayesian_search,
     default_hyper,
     run,
-    without_transfer,
+    with_flat_prior,
 )
 from nmjax.types import Array
 
 RESULT = Path(__file__).parent / "results" / "headroom.json"
-RIVALS = ("no-transfer", "evolution")
+RIVALS = ("kernel-transfer", "evolution")
 MOST_TOLD = 0.05
 
 
@@ -62,8 +62,8 @@ def measure(suite: nmjax.Suite, free: int, seeds: int) -> np.ndarray:
     rows = np.zeros((len(suite.tasks), seeds, BUDGET), np.int32)
     for t, seed in np.ndindex(rows.shape[:2]):
         begun = time.perf_counter()
-        prepared, keys = prepare_lane(suite, suite.tasks[t], seed)
-        problem = without_transfer(prepared.problem)._replace(knowledge=None)
+        prepared, keys = prepare_search(suite, suite.tasks[t], seed)
+        problem = with_flat_prior(prepared.problem)._replace(knowledge=None)
         rows[t, seed] = search_after(keys[0], problem, algorithm=algorithm, free=free)
         taken = time.perf_counter() - begun
         print(f"{suite.tasks[t]}, {free} free, seed {seed}: {taken:.1f} s", flush=True)
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--data", type=Path, default=None)
     asked = parser.parse_args(arguments)
-    begun, origin, rows = time.perf_counter(), provenance(), []
+    begun, provenance, rows = time.perf_counter(), collect_provenance(), []
     for name in asked.suites:
         suite = nmjax.load_suite(name, data=asked.data)
         for free in asked.free:
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows.append(row_of(suite, free, measure(suite, free, asked.seeds)))
                 print(rows[-1], flush=True)
     result = Result(
-        **origin,
+        **provenance,
         split="the target itself, random evaluations of it for free",
         seeds=tuple(range(asked.seeds)),
         config={"budget": BUDGET, "free": asked.free, "suites": asked.suites},

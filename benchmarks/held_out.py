@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import jax
 
 import nmjax
-from nmjax.experiments.leave_one_out import Prepared, prepare
+from nmjax.evaluation.leave_one_out import Prepared, prepare
 from nmjax.types import Array
 
 Found = TypeVar("Found")

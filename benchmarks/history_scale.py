@@ -21,7 +21,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.predictors import init_moments, ridge_weights, update_moments
 from nmjax.spaces import encode, encoding_size, get_space
 from nmjax.tasks import (
@@ -115,7 +115,7 @@ def in_own_process(stage: str, folder: Path) -> dict:
 
 def measure(*, evaluations: int, tasks: int) -> Result:
     """Builds a store in a temporary folder and runs every stage on it."""
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "past"
         written = build(folder, evaluations=evaluations, tasks=tasks)
@@ -143,7 +143,7 @@ def measure(*, evaluations: int, tasks: int) -> Result:
         ),
     )
     return Result(
-        **origin,
+        **provenance,
         split="random evaluations",
         seeds=(0,),
         config={"evaluations": written, "tasks": tasks, "appends": APPENDS, "batch": BATCH},

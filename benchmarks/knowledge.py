@@ -4,9 +4,10 @@
 
 Every task is held out in turn; each lane sees 0, 5, 10, 20 and 50 random evaluations of it and
 predicts the rest of 1000 architectures: Spearman correlation, negative log-likelihood, and how many
-scores the central 90% intervals hold. All methods see scores warped as the search warps them,
-by a map that is fitted on the evaluations seen; with none it is fitted on all 1000, for all methods
-alike. Likelihoods are densities of scores warped by that last map. The same with sources that
+scores the central 90% intervals hold. All methods see scores transformed as the search
+outcome_transforms them, by a map that is fitted on the evaluations seen; with none it is fitted on
+all 1000, for all methods alike. Likelihoods are densities of scores transformed by that last map.
+The same with sources that
 mislead: all of them negated or permuted, or every other one. Writes
 benchmarks/results/knowledge_SUITE.json.
 """
@@ -21,8 +22,8 @@ import numpy as np
 import nmjax
 from benchmarks.held_out import parse, settings
 from benchmarks.predictions import DRAWS, FLAT, FLOOR, NUMBERS, Quality, qualities
-from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.experiments.leave_one_out import prepare
+from nmjax.evaluation.leave_one_out import prepare
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.spaces import encode
 from nmjax.stats import bootstrap_interval, mean_interval
 from nmjax.tasks import history_scores
@@ -51,7 +52,7 @@ def measure(
 ) -> dict[str, dict[str, Quality]]:
     """Qualities float[L, 5] by past and method, with a task held out."""
     key = jax.random.fold_in(jax.random.key(0), suite.tasks.index(task))
-    prepare_key, mislead_key, row_key, lane_key = jax.random.split(key, 4)
+    prepare_key, mislead_key, row_key, search_key = jax.random.split(key, 4)
     split = nmjax.leave_one_out(suite, task)
     prepared = prepare(prepare_key, suite, split, history_size=history_size)
     metric = suite.metric_info[suite.score_metric]
@@ -59,7 +60,7 @@ def measure(
     rows = jax.random.permutation(row_key, len(suite.pool))[:POOL]
     encoding = encode(suite.space, jnp.asarray(suite.pool)[rows])
     score = nmjax.scores(suite)[split.target_index][rows]
-    keys = jax.random.split(lane_key, lanes)
+    keys = jax.random.split(search_key, lanes)
 
     def learned(how: str) -> nmjax.MetaKnowledge:
         knowledge, _ = nmjax.learn_from_history(
@@ -150,7 +151,7 @@ def _cost(pair: tuple[Array, Array]) -> Array:
 def main() -> None:
     """Measures and writes the result file."""
     arguments = parse(__doc__.splitlines()[0], lanes=8)
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     by_task = []
     for task in suite.tasks:
@@ -163,7 +164,7 @@ def main() -> None:
         if row["task"] == "all":
             print(f"{row['past']:14} {row['method']:18}", *np.round(row["spearman"], 3))
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out",
         seeds=(0,),
         config=settings(arguments) | {"pool": POOL, "draws": DRAWS, "floor": FLOOR},

@@ -23,7 +23,7 @@ def space_risk() -> str:
             row["history"],
             str(row["past_tasks"]),
             f"{row['risk']:g}",
-            tables.with_interval(row["cut_off"], row["cut_off_ci"]),
+            tables.with_interval(row["miss_rate"], row["cut_off_ci"]),
             _verdict(row),
             f"{row['cut_off_top']:.3f}",
             tables.with_interval(row["kept"], row["kept_ci"]),
@@ -127,7 +127,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
     if row["kept"] > 1 - 1e-6:
         return "nothing cut"
     tasks = jnp.asarray(float(row["past_tasks"] + 1))
-    _, low, high = clopper_pearson(row["cut_off"] * tasks, tasks)
+    _, low, high = clopper_pearson(row["miss_rate"] * tasks, tasks)
     if high <= row["risk"]:
         return "yes"
     return "**no**" if low > row["risk"] else "unresolved"

@@ -4,9 +4,10 @@
 
 Tasks are made, as no table of such a space can be: a score is a sum of effects of each layer's
 block and of each pair of blocks in a row, so that the best of the space is known exactly, by
-dynamic programming. Effects of the past and of a kindred target have most of their variance in
-common; those of a strange target have none. Writes benchmarks/results/large_space.json: normalised
-regret by method and by maximiser of the acquisition, seconds of a search, and of compiling.
+dynamic programming. Effects of the past and of a related target have most of their variance in
+common; those of a unrelated target have none. Writes benchmarks/results/large_space.json:
+normalized regret by method and by maximizer of the acquisition, seconds of a search, and of
+compiling.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.analysis import not_worse
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.knowledge import (
     LearnConfig,
     MetaKnowledge,
@@ -38,9 +39,9 @@ from nmjax.search import (
     make_space_problem,
     run,
     space_search,
-    without_transfer,
+    with_flat_prior,
 )
-from nmjax.search.maximisers import Objective, is_among
+from nmjax.search.maximizers import Objective, is_among
 from nmjax.spaces import Space, encode, get_space, mutate, sample
 from nmjax.stats import mean_interval
 from nmjax.tasks import make_history
@@ -48,14 +49,14 @@ from nmjax.types import Array, Metric
 
 SPACE = get_space("fbnet")
 SOURCES, ROWS, KINSHIP, PAIRS = 4, 100, 0.7, 0.5
-KINDS = ("kindred", "strange")
+KINDS = ("related", "unrelated")
 CONFIG = LearnConfig(
     kernel_rows=80,
     kernel_steps=40,
     meta_steps=40,
     evaluate_every=20,
     patience=2,
-    rehearsal_size=40,
+    replay_size=40,
     prior_steps=80,
 )
 CHECKPOINTS = (1, 5, 10, 20, 30, 40, 50, 100)
@@ -83,7 +84,7 @@ def draw_effects(key: Array, space: Space, number: int) -> Effects:
 
 
 def related(key: Array, space: Space, number: int) -> Effects:
-    """Effects of kindred tasks, whose correlation is `KINSHIP`."""
+    """Effects of related tasks, whose correlation is `KINSHIP`."""
     shared_key, own_key = jax.random.split(key)
     shared, own = draw_effects(shared_key, space, 1), draw_effects(own_key, space, number)
     return jax.tree.map(
@@ -131,13 +132,13 @@ def learn(key: Array, space: Space, effects: Effects, config: LearnConfig) -> Me
 Search = Callable[[Array, SpaceProblem], Array]
 
 
-def modelled(space: Space, budget: int, transfer: bool, **settings: Any) -> Search:
+def modeled(space: Space, budget: int, transfer: bool, **settings: Any) -> Search:
     """(key, problem) -> scores float[B] of a search with a model."""
     algorithm = space_search(space, evaluate, capacity=budget, **settings)
     hyper = default_hyper(budget)
 
     def search(key: Array, problem: SpaceProblem) -> Array:
-        problem = problem if transfer else without_transfer(problem)
+        problem = problem if transfer else with_flat_prior(problem)
         state = algorithm.init(key, problem, hyper)
         return run(state, problem, hyper, algorithm=algorithm, length=budget)[1].score
 
@@ -154,7 +155,7 @@ def random(space: Space, budget: int) -> Search:
 
 
 def evolution(space: Space, budget: int, population: int, tournament: int) -> Search:
-    """Regularised evolution (Real et al., 2019, algorithm 1): the last of the evaluated live."""
+    """Regularized evolution (Real et al., 2019, algorithm 1): the last of the evaluated live."""
 
     def search(key: Array, problem: SpaceProblem) -> Array:
         first_key, step_key = jax.random.split(key)
@@ -202,7 +203,7 @@ def past_best(space: Space, budget: int) -> Search:
             return pool_features(problem.knowledge, encoding).past_mean
 
         where = update_sampling_distribution(
-            uniform_sampling(space), problem.knowledge, confidence=1
+            uniform_sampling(space), problem.knowledge, transfer_weight=1
         )
         starts, _ = sample_architectures(start_key, where, space=space, shape=(budget,))
         objective = Objective(space, predicted, lambda at: predicted(encode(space, at)))
@@ -214,11 +215,11 @@ def past_best(space: Space, budget: int) -> Search:
 
 def methods(space: Space, budget: int) -> dict[str, Search]:
     """The searches by their names in the result file."""
-    of = partial(modelled, space, budget)
+    of = partial(modeled, space, budget)
     return {
         "transfer": of(True),
         "no transfer": of(False),
-        "transfer, by evolution": of(True, maximiser=evolutionary_ascent()),
+        "transfer, by evolution": of(True, maximizer=evolutionary_ascent()),
         "past's best": past_best(space, budget),
         "evolution, 20 and 5": evolution(space, budget, min(20, budget), min(5, budget)),
         "evolution, 8 and 4": evolution(space, budget, 8, 4),
@@ -247,7 +248,7 @@ def play(
     return score, (time.perf_counter() - begun) / keys.size, compiling
 
 
-def normalised_regret(key: Array, space: Space, targets: Effects, score: np.ndarray) -> np.ndarray:
+def normalized_regret(key: Array, space: Space, targets: Effects, score: np.ndarray) -> np.ndarray:
     """float[T, S, B] of scores so far: 0 for the best of the space, 1 for the median of draws."""
     draws = sample(key, space, (4096,))
     middle = np.median(jax.vmap(lambda t: jax.vmap(partial(total, t))(draws))(targets), axis=1)
@@ -268,8 +269,8 @@ def measure(
     task_key, strange_key, learn_key, draw_key, search_key = jax.random.split(jax.random.key(0), 5)
     tasks = related(task_key, space, SOURCES + targets)
     sources = jax.tree.map(lambda leaf: leaf[:SOURCES], tasks)
-    strange = draw_effects(strange_key, space, targets)
-    both = jax.tree.map(lambda a, b: jnp.concatenate([a[SOURCES:], b]), tasks, strange)
+    unrelated = draw_effects(strange_key, space, targets)
+    both = jax.tree.map(lambda a, b: jnp.concatenate([a[SOURCES:], b]), tasks, unrelated)
     begun = time.perf_counter()
     problem = make_space_problem(space, learn(learn_key, space, sources, config))
     learning = time.perf_counter() - begun
@@ -280,7 +281,7 @@ def measure(
     for name in names or all_methods:
         search = all_methods[name]
         score, seconds, compiling = play(search, jax.random.clone(keys), problem, both)
-        regret = normalised_regret(jax.random.clone(draw_key), space, both, score)
+        regret = normalized_regret(jax.random.clone(draw_key), space, both, score)
         regrets[name] = regret.reshape(2, targets, seeds, budget)
         for kind, of_kind in zip(KINDS, regrets[name], strict=True):
             at = {str(t): float(of_kind[..., t - 1].mean()) for t in CHECKPOINTS if t <= budget}
@@ -295,24 +296,24 @@ def compare(regrets: dict[str, np.ndarray]) -> list[Mark]:
     """Regret at the end less that of others; and whether a past that misleads costs nothing."""
     marks = []
     for name, kind, other in (
-        ("transfer", "kindred", "no transfer"),
-        ("transfer", "kindred", "past's best"),
-        ("transfer", "kindred", "evolution, 8 and 4"),
-        ("transfer", "kindred", "random"),
-        ("no transfer", "strange", "evolution, 8 and 4"),
-        ("no transfer", "strange", "random"),
+        ("transfer", "related", "no transfer"),
+        ("transfer", "related", "past's best"),
+        ("transfer", "related", "evolution, 8 and 4"),
+        ("transfer", "related", "random"),
+        ("no transfer", "unrelated", "evolution, 8 and 4"),
+        ("no transfer", "unrelated", "random"),
     ):
         at = KINDS.index(kind)
         less = (regrets[name] - regrets[other])[at, ..., -1]
         mean, low, high = (float(x) for x in mean_interval(jax.random.key(0), jnp.asarray(less)))
         what = f"regret of {name} less that of {other}, {kind} target"
         marks.append(Mark(what, mean, "regret", "at most", 0.0, less.size, (low, high)))
-    strange = KINDS.index("strange")
+    unrelated = KINDS.index("unrelated")
     ours, theirs = (
-        jnp.asarray(regrets[name][strange, ..., -1]) for name in ("transfer", "no transfer")
+        jnp.asarray(regrets[name][unrelated, ..., -1]) for name in ("transfer", "no transfer")
     )
     bound = not_worse(jax.random.key(0), ours, theirs)
-    what = "transfer not worse than no transfer, strange target, upper bound"
+    what = "transfer not worse than no transfer, unrelated target, upper bound"
     marks.append(Mark(what, float(bound.upper), "regret", "at most", 0.02, ours.size))
     return marks
 
@@ -324,14 +325,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--budget", type=int, default=40)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     rows, regrets = measure(SPACE, **vars(arguments))
     result = Result(
-        **origin,
+        **provenance,
         split=f"{SOURCES} sources; targets of their family, and of none",
         seeds=tuple(range(arguments.seeds)),
         config=vars(arguments)
-        | {"space": SPACE.name, "size": float(SPACE.size), "kinship": KINSHIP}
+        | {"space": SPACE.name, "size": float(SPACE.size), "affinity": KINSHIP}
         | {"sources": SOURCES, "history_size": ROWS, "pair_effects": PAIRS},
         seconds=time.perf_counter() - begun,
         rows=tuple(rows),

@@ -16,7 +16,7 @@ import jax
 
 from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
 from nmjax.analysis import count_flops
-from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.meta import support
 from nmjax.tasks import CurveRanges, sample_curves
 
@@ -35,20 +35,20 @@ class Described(NamedTuple):
 
 DESCRIBED = {
     "maml": Described(
-        "an initialisation", "all weights", "the reference: few inner steps, any smooth loss"
+        "an initialization", "all weights", "the reference: few inner steps, any smooth loss"
     ),
-    "fomaml": Described("an initialisation", "all weights", "second derivatives cost too much"),
+    "fomaml": Described("an initialization", "all weights", "second derivatives cost too much"),
     "reptile": Described(
-        "an initialisation", "all weights", "tasks have no split of their own, many inner steps"
+        "an initialization", "all weights", "tasks have no split of their own, many inner steps"
     ),
     "anil": Described(
         "features and a head", "the head", "tasks share features; adapting must be cheap"
     ),
     "meta_sgd": Described(
-        "an initialisation and a rate a weight", "all weights", "one inner step has to do"
+        "an initialization and a rate a weight", "all weights", "one inner step has to do"
     ),
     "maml_plus_plus": Described(
-        "an initialisation and a rate a layer and step",
+        "an initialization and a rate a layer and step",
         "all weights",
         "several inner steps, and MAML is unstable",
     ),
@@ -56,7 +56,7 @@ DESCRIBED = {
         "shared weights", "a few inputs", "tasks differ in few ways; large networks"
     ),
     "implicit_maml": Described(
-        "an initialisation", "all weights", "many inner steps, whose memory must not grow"
+        "an initialization", "all weights", "many inner steps, whose memory must not grow"
     ),
     "alpaca": Described(
         "features, and a prior of the last layer",
@@ -70,11 +70,11 @@ DESCRIBED = {
         "an encoder and a decoder", "nothing: one pass", "many tasks to learn from, fast answers"
     ),
     "ensemble": Described(
-        "K initialisations", "all weights of each", "uncertainty for any of the gradient-based"
+        "K initializations", "all weights of each", "uncertainty for any of the gradient-based"
     ),
-    "es_maml": Described("an initialisation", "all weights", "a loss without a useful gradient"),
-    "regularised": Described(
-        "an initialisation, and a spread of each weight",
+    "es_maml": Described("an initialization", "all weights", "a loss without a useful gradient"),
+    "regularized": Described(
+        "an initialization, and a spread of each weight",
         "what its learner adapts",
         "tasks can be told from their encodings, and would be learned by heart",
     ),
@@ -105,10 +105,10 @@ def row_of(name: str, setting: Setting) -> dict:
 
 def main() -> None:
     """Counts and writes the result file."""
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     rows = tuple(row_of(name, settings[0]) for name, settings in METHODS.items())
     result = Result(
-        **origin,
+        **provenance,
         split="generated tasks; nothing is run",
         seeds=(),
         config={"tasks": TASKS, "support": SHOTS, "query": SHOTS, "solver_steps": SOLVER_STEPS},

@@ -119,7 +119,7 @@ def ablations() -> str:
     """What each choice of meta-training is worth."""
     if (result := tables.stored(RESULTS / "ablations_maml.json")) is None:
         return tables.UNMEASURED
-    header = ("varied", "to", "mean squared error", "median", "by seed", "generalisation gap")
+    header = ("varied", "to", "mean squared error", "median", "by seed", "generalization gap")
     rows = (
         (
             row["factor"].replace("_", " "),
@@ -127,7 +127,7 @@ def ablations() -> str:
             tables.with_interval(row["mse"], row["mse_ci"]),
             f"{row['median']:.3f}",
             f"{min(row['mse_of_seeds']):.3f} to {max(row['mse_of_seeds']):.3f}",
-            f"{row['generalisation_gap']:.3f}",
+            f"{row['generalization_gap']:.3f}",
         )
         for row in result.rows
     )

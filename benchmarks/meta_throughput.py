@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.maml_iterations import PRODUCT, meta_step_flops
+from benchmarks.peers.harness import CHECKOUT, ENVIRONMENTS, make_environment, peer_environment
 from benchmarks.peers.iterations import Setting
-from benchmarks.peers.protocol import CHECKOUT, ENVIRONMENTS, make_environment, peer_environment
 from nmjax.errors import NmjaxError
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 
 RESULT = Path(__file__).parent / "results" / "meta_throughput.json"
 OURS, CEILING = "maml_iterations", "maml_iterations-product"
@@ -256,7 +256,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="of a timed run, about")
     parser.add_argument("--core", type=int, default=0)
     arguments = parser.parse_args()
-    begun, origin, load = time.perf_counter(), provenance(), os.getloadavg()
+    begun, provenance, load = time.perf_counter(), collect_provenance(), os.getloadavg()
     how = {"repeats": arguments.repeats, "seconds": arguments.seconds, "core": arguments.core}
     rows = measure(SINUSOIDS, PEERS, **how)
     rows += [
@@ -268,7 +268,7 @@ def main() -> None:
     rows = with_shares(rows)
     settings = [setting._asdict() for setting in (SINUSOIDS, *PREDICTORS)]
     result = Result(
-        **origin,
+        **provenance,
         split="tasks drawn anew in each iteration",
         seeds=(0,),
         config={**how, "settings": settings, "load_before": load, "load_after": os.getloadavg()},

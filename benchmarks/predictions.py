@@ -16,14 +16,21 @@ from nmjax.knowledge import (
     rank_similarity,
     source_features,
 )
-from nmjax.knowledge.rgpe import (
+from nmjax.knowledge.similarity.rgpe import (
     misranked_by_all,
     rgpe_weights,
     sample_left_out,
     sample_sources,
     source_variance,
 )
-from nmjax.predictors import Pool, PoolPrior, PoolState, compress, condition_pool, scale
+from nmjax.predictors import (
+    Pool,
+    PoolPrior,
+    PoolState,
+    condition_pool,
+    log_lower_tail,
+    variance_scale,
+)
 from nmjax.stats import spearman, student_t_cdf, student_t_log_prob
 from nmjax.types import Array
 
@@ -62,7 +69,7 @@ class Quality(NamedTuple):
 
 def student_ts(state: PoolState, prior: PoolPrior, score: Array) -> Prediction:
     """The predictions of K posteriors, leaves [K, N]."""
-    variance = (state.variance + prior.noise[:, None]) * scale(state)[:, None]
+    variance = (state.variance + prior.noise[:, None]) * variance_scale(state)[:, None]
     parameters = 2 * state.shape[:, None], state.mean, jnp.sqrt(variance)
     with jax.numpy_rank_promotion("allow"):
         log_density = student_t_log_prob(score, *parameters)
@@ -110,7 +117,7 @@ def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -
     """How good a prediction is.
 
     Args:
-      prediction: of warped scores.
+      prediction: of transformed scores.
       score: float[N], of which higher is better.
       stretch: float[N], log of the unit of likelihoods over that of the prediction.
       counts: bool[N], the scores to judge by.
@@ -145,7 +152,7 @@ def qualities(
     flat = flat_prior(knowledge.prior)
 
     def slope(reference: Array) -> Array:
-        return jax.grad(lambda s: jnp.nansum(compress(s, reference)))(score)
+        return jax.grad(lambda s: jnp.nansum(log_lower_tail(s, reference)))(score)
 
     def lane(key: Array) -> dict[str, Quality]:
         row_key, source_key, model_key = jax.random.split(key, 3)
@@ -157,12 +164,12 @@ def qualities(
         def after(number: Array) -> dict[str, Quality]:
             target_key, rank_key = jax.random.split(jax.random.fold_in(model_key, number))
             is_seen = jnp.arange(max(NUMBERS)) < number
-            paid = jnp.where(is_seen, score[rows], jnp.nan)
+            evaluated = jnp.where(is_seen, score[rows], jnp.nan)
             reference = jnp.where(
-                number > 0, jnp.full_like(score, jnp.nan).at[rows].set(paid), score
+                number > 0, jnp.full_like(score, jnp.nan).at[rows].set(evaluated), score
             )
-            warped = compress(score, reference)
-            seen = jnp.where(is_seen, warped[rows], jnp.nan)
+            transformed = log_lower_tail(score, reference)
+            seen = jnp.where(is_seen, transformed[rows], jnp.nan)
             stretch = jnp.log(slope(reference)) - jnp.log(slope(score))
 
             similarity = rank_similarity(rank_key, predicted[rows], seen)
@@ -171,27 +178,27 @@ def qualities(
                 lambda both, bent: jnp.append(both, bent[:1], axis=0), knowledge.prior, adapted
             )
             state, _ = condition_pool(priors, pool, rows, seen)
-            components = student_ts(state, priors, warped)
+            components = student_ts(state, priors, transformed)
 
             def bayesian(*which: int) -> Prediction:
                 of = jnp.array(which)
-                log_prior = knowledge.confidence if len(which) > 1 else jnp.zeros(1)
+                log_prior = knowledge.log_weights if len(which) > 1 else jnp.zeros(1)
                 log_weights = mixture_log_weights(
                     log_prior, state.log_evidence[of], jnp.array(FLOOR)
                 )
                 return mix(log_weights, Prediction(*(leaf[of] for leaf in components)))
 
             target_draws = sample_left_out(target_key, flat, at_rows, seen, draws=DRAWS)
-            unit = scale(state)[1]
+            unit = variance_scale(state)[1]
             predictions = {
                 FLAT: bayesian(1),
-                "mean of sources": mean_of_sources(features.past_mean, rows, seen, warped),
+                "mean of sources": mean_of_sources(features.past_mean, rows, seen, transformed),
                 "RGPE": ensemble(
                     misranked_by_all(source_draws, target_draws, seen),
                     jnp.append(predicted.T, state.mean[1:2], axis=0),
                     jnp.append(variances, state.variance[1:2] * unit, axis=0),
                     flat.noise[0] * unit,
-                    warped,
+                    transformed,
                 ),
                 "transferred prior": bayesian(0),
                 "mixture": bayesian(0, 1),

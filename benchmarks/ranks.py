@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks.search_tables import IN_DESIGN
 from nmjax.analysis.plots import plot_critical_difference
-from nmjax.experiments import Result, provenance, read_result, write_result
-from nmjax.experiments.comparison import RANKED, rank_methods
-from nmjax.experiments.protocol import SUITES
+from nmjax.evaluation.comparison import RANKED, rank_methods
+from nmjax.evaluation.protocol import SUITES
+from nmjax.experiments import Result, collect_provenance, read_result, write_result
 
 RESULTS = Path(__file__).parent / "results"
 FIGURE = Path(__file__).parents[1] / "docs" / "ranks.png"
@@ -48,7 +48,7 @@ def overall_ranks(results: list[Result], step: int) -> dict:
 
 def main() -> None:
     """Writes the result file and the figure."""
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     paths = {suite: RESULTS / f"transfer_{suite}.json" for suite in SUITES}
     found = {suite: read_result(path) for suite, path in paths.items() if path.exists()}
     found = {s: of for s, of in found.items() if any("ranked_at" in row for row in of.rows)}
@@ -62,7 +62,7 @@ def main() -> None:
     if not rows:
         return
     result = Result(
-        **origin,
+        **provenance,
         split="as in the results of each suite",
         seeds=(),
         config={"suites": tuple(found), "in_design": IN_DESIGN},
@@ -74,7 +74,7 @@ def main() -> None:
     figure = plot_critical_difference(
         dict(zip(last["methods"], last["average_rank"], strict=True)),
         last["rank_groups"],
-        emphasised="transfer",
+        emphasized="transfer",
         difference=last["critical_difference"],
         title=f"Average rank after {RANKED[-1]} evaluations over {last['tasks']} tasks",
     )

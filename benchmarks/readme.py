@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import knowledge_tables, meta_tables, search_tables, tables
+from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import mark_met, read_result
-from nmjax.experiments.protocol import SUITES
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"

@@ -7,9 +7,9 @@ from typing import Any
 from benchmarks import tables
 from benchmarks.headroom import RIVALS as TOLD_NOTHING
 from benchmarks.reproductions.hpob import PUBLISHED, TOLD
+from nmjax.evaluation.comparison import LEAST_SEEDS, RIVALS, speed_up_text
+from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import Result, read_result
-from nmjax.experiments.comparison import LEAST_SEEDS, RIVALS, speed_up_text
-from nmjax.experiments.protocol import SUITES
 
 RESULTS = Path(__file__).parent / "results"
 MAIN = "nas-bench-graph"
@@ -114,7 +114,7 @@ def pasts() -> str:
             kind = {name: result.config[name] for name in ("leave", "history", "history_size")}
             past = f"{kind['history_size']} {kind['history']}"
             for row in _methods(result):
-                if row["method"] in ("transfer", "no-transfer", "past-best", "rgpe"):
+                if row["method"] in ("transfer", "kernel-transfer", "past-best", "rgpe"):
                     shown = [_final(row, step) for step in (5, 20, 100)]
                     seeds = str(row["seeds"])
                     rows.append((suite, past, f"a {kind['leave']}", row["method"], *shown, seeds))
@@ -351,8 +351,10 @@ def _speed_up(ratio: float | None, interval: Sequence[float | None]) -> str:
 
 def _origin(result: Result) -> str:
     """Where a table comes from, and at which commits the searches of nmjax in it ran."""
-    ran = {row["origin"] for row in _methods(result) if row["kind"] != "peer"}
-    return f"{tables.origin(result)} Searches of nmjax's own ran at {', '.join(sorted(ran))}."
+    ran = {row["provenance"] for row in _methods(result) if row["kind"] != "peer"}
+    return (
+        f"{tables.provenance_line(result)} Searches of nmjax's own ran at {', '.join(sorted(ran))}."
+    )
 
 
 def _claim(row: Row) -> str:

@@ -18,8 +18,8 @@ from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import gammaln
 
 import nmjax
-from benchmarks.peers.protocol import read_trajectories
-from nmjax.experiments import Mark, Result, provenance, write_result
+from benchmarks.peers.harness import read_trajectories
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.predictors import Pool, PoolPrior, PoolState, unit_matern
 from nmjax.search import Problem, SearchAlgorithm, SearchHyper
 from nmjax.types import Array
@@ -67,7 +67,7 @@ def all_lanes(algorithm: SearchAlgorithm):
     @jax.jit
     def search(keys: jax.Array, problem: Problem, hyper: SearchHyper):
         def of_task(task):
-            return nmjax.search_lanes(*task, hyper, algorithm=algorithm, length=BUDGET)[1]
+            return nmjax.run_batch(*task, hyper, algorithm=algorithm, length=BUDGET)[1]
 
         return jax.lax.map(of_task, (keys, problem))
 
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
 
     suite = nmjax.load_suite("nas-bench-graph")
     tasks = suite.tasks[: arguments.tasks]
@@ -226,7 +226,7 @@ def main() -> None:
         **work,
     }
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out",
         seeds=tuple(range(arguments.seeds)),
         config={"budget": BUDGET, "history_size": 300, "repeats": arguments.repeats},

@@ -18,10 +18,10 @@ import numpy as np
 
 import nmjax
 from benchmarks.held_out import measure_each, parse, settings
-from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared
+from nmjax.evaluation.leave_one_out import Prepared
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.knowledge import compute_task_similarity, source_features
-from nmjax.knowledge.similarity import MEASURES
+from nmjax.knowledge.similarity.measures import MEASURES
 from nmjax.spaces import encode
 from nmjax.stats import Interval, kendall, mean_interval, spearman
 from nmjax.tasks import history_scores
@@ -68,14 +68,14 @@ def judge(
     Contexts float[S + 1, K] are those of the sources and, last, the target; the suites have none.
     """
     suite, split = prepared.suite, prepared.split
-    row_key, lane_key = jax.random.split(key)
+    row_key, search_key = jax.random.split(key)
     table = nmjax.scores(suite)
     target = table[split.target_index]
     truth = jax.vmap(spearman, in_axes=(0, None))(table[split.source_indices], target)
     rows = jax.random.permutation(row_key, len(target))[:TRUTH_ROWS]
     predicted = prepared.problem.pool.features[rows, source_features(len(split.sources))]
     concordance = jax.vmap(kendall, in_axes=(1, None))(predicted, target[rows])
-    keys = jax.random.split(lane_key, lanes)
+    keys = jax.random.split(search_key, lanes)
     encoding = encode(suite.space, jnp.asarray(suite.pool))
     past = history_scores(prepared.history, suite.metric_info[suite.score_metric])
     found = {}
@@ -96,7 +96,7 @@ def judge(
 def main() -> None:
     """Measures and writes the result file."""
     arguments = parse(__doc__.splitlines()[0], lanes=16)
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     judged = measure_each(judge, suite, lanes=arguments.lanes, history_size=arguments.history_size)
@@ -110,7 +110,7 @@ def main() -> None:
             rows[-1] |= {"ci": [low, high], "n": int(values[..., 0].size)}
             print(f"{name:18} {number:3} {estimate:6.3f} [{low:.3f}, {high:.3f}]")
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out",
         seeds=(0,),
         config=settings(arguments) | {"truth_rows": TRUTH_ROWS},

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from nmjax.experiments import Result, provenance, write_result
-from nmjax.knowledge.risk import (
+from nmjax.experiments import Result, collect_provenance, write_result
+from nmjax.knowledge.transfer.pruning import (
     Classes,
     architecture_levels,
     calibrate_pruning,
@@ -28,7 +28,7 @@ from nmjax.types import Array
 
 RISKS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 TOP = 0.001
-MEASURES = ("cut_off", "cut_off_top", "kept", "stated_high")
+MEASURES = ("miss_rate", "cut_off_top", "kept", "stated_high")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--top", type=float, default=0.0)
     parser.add_argument("--data", type=Path, default=None)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     rows = []
@@ -155,7 +155,7 @@ def main() -> None:
         found = measure(suite, arguments.seeds, size, arguments.share, arguments.top)
         rows += rows_of("all" if size is None else str(size), len(suite.tasks) - 1, found)
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out; each seed has a past of its own",
         seeds=tuple(range(arguments.seeds)),
         config={"share": arguments.share, "top": arguments.top, "top_of_target": TOP},
@@ -165,7 +165,7 @@ def main() -> None:
     write_result(RESULTS / f"space_risk_{suite.name}.json", result)
     for row in rows:
         print(
-            f"{row['history']:>4} risk {row['risk']:.2f} cut off {row['cut_off']:.3f} "
+            f"{row['history']:>4} risk {row['risk']:.2f} cut off {row['miss_rate']:.3f} "
             f"top {row['cut_off_top']:.3f} kept {row['kept']:.3f} high {row['stated_high']:.2f}"
         )
 

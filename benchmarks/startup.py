@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 
 RESULT = Path(__file__).parent / "results" / "startup.json"
 TARGETS = {"first run": 90.0, "second run": 45.0}
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     repeats = [timed_runs() for _ in range(arguments.repeats)]
     rows = [middle(of_run) for of_run in zip(*repeats, strict=True)]
     marks = [
@@ -78,7 +78,7 @@ def main() -> None:
         for row in rows
     ]
     result = Result(
-        **origin,
+        **provenance,
         split="nas-bench-graph, photo held out",
         seeds=(0,),
         config={"flags": "defaults", "repeats": arguments.repeats},

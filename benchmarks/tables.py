@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nmjax.analysis import format_evaluations
+from nmjax.evaluation.protocol import BUDGET
 from nmjax.experiments import Result, mark_met, read_result
-from nmjax.experiments.protocol import BUDGET
 
 UNMEASURED = "Not measured yet."
 
@@ -54,7 +54,7 @@ def marks(results: Iterable[Result], *, missed_only: bool = False) -> str:
     return table(("target", "measured", "asked for", ""), rows)
 
 
-def origin(result: Result) -> str:
+def provenance_line(result: Result) -> str:
     """Where a result comes from, in a line."""
     seeds = [f"{count} seed{'s' * (count > 1)}"] if (count := len(result.seeds)) else []
     device = f"{result.device.get('cpus', '')} CPU cores".strip()
@@ -65,4 +65,4 @@ def origin(result: Result) -> str:
 
 def with_origin(result: Result, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table, and where it comes from."""
-    return f"{table(header, rows)}\n\n{origin(result)}"
+    return f"{table(header, rows)}\n\n{provenance_line(result)}"

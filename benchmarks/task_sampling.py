@@ -1,9 +1,9 @@
-"""What choosing the tasks of meta-training is worth: uniform, by difficulty, by kinship.
+"""What choosing the tasks of meta-training is worth: uniform, by difficulty, by affinity.
 
     python -m benchmarks.task_sampling [--families mixed transnas101] [--seeds 5] [--data FOLDER]
 
 Writes benchmarks/results/task_sampling.json. MAML makes half of its meta-updates on source tasks
-alike, or on the difficult ones (`focused`); the other half for one target at a time, where kinship
+alike, or on the difficult ones (`focused`); the other half for one target at a time, where affinity
 weighs the sources by how much adapting to each helps on the target's few evaluations (`weighted`).
 Every choice makes as many meta-updates of as many tasks from the same start, and is judged on the
 same evaluations of the same targets. Of all temperatures that were tried, none is left out.
@@ -22,15 +22,15 @@ import numpy as np
 
 import nmjax
 from benchmarks.ablations import BASE, NETWORK, Choices, learner_of
-from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.meta import (
     Batch,
     FocusHyper,
     MAMLHyper,
     WeightedSources,
+    affinity,
     everything,
     focused,
-    kinship,
     query,
     squared_error,
     support,
@@ -55,11 +55,11 @@ class Sampling(NamedTuple):
 
     Attributes:
       difficulty: float[], temperature of `focused`.
-      kinship: float[], temperature of the sources' weights.
+      affinity: float[], temperature of the sources' weights.
     """
 
     difficulty: float = np.inf
-    kinship: float = np.inf
+    affinity: float = np.inf
 
 
 UNIFORM = "uniform"
@@ -67,8 +67,8 @@ SAMPLINGS = {
     UNIFORM: Sampling(),
     "by difficulty, 1": Sampling(difficulty=1.0),
     "by difficulty, 0.3": Sampling(difficulty=0.3),
-    "by kinship, 0.3": Sampling(kinship=0.3),
-    "by kinship, 0.1": Sampling(kinship=0.1),
+    "by affinity, 0.3": Sampling(affinity=0.3),
+    "by affinity, 0.1": Sampling(affinity=0.1),
 }
 
 
@@ -77,7 +77,7 @@ class World(NamedTuple):
 
     Attributes:
       sources: evaluations of source tasks, leaves [S, M, ...].
-      targets: support that is paid for and query that judges, leaves [G, ...].
+      targets: support that is evaluated and query that judges, leaves [G, ...].
     """
 
     sources: Batch
@@ -183,8 +183,8 @@ def measure(worlds: World, sampling: Sampling, choices: Choices) -> Scores:
         early = meta_train(early_key, learner.init(init_key, start), alike)
 
         def of_target(target: Episode) -> Scores:
-            kin = kinship(early.params, sources, support(target), hyper, learner=learner)
-            late = meta_train(late_key, early, WeightedSources(sources, kin / sampling.kinship))
+            kin = affinity(early.params, sources, support(target), hyper, learner=learner)
+            late = meta_train(late_key, early, WeightedSources(sources, kin / sampling.affinity))
             adapted = learner.adapt(late.params, support(target), hyper).params
             predicted = NETWORK.apply(adapted, target.query_x)
             error = squared_error(NETWORK.apply)(adapted, query(target))
@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=CHOICES.updates, help="meta-updates of each")
     parser.add_argument("--data", type=Path, default=None)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     choices = replace(CHOICES, updates=arguments.updates)
     rows, seconds = [], {}
     for family in arguments.families:
@@ -258,7 +258,7 @@ def main() -> None:
             f"spearman {row['spearman']:.3f} hardest tenth {row['mse_of_hardest_tenth']:.3f}"
         )
     result = Result(
-        **origin,
+        **provenance,
         split="generated tasks of different keys; of suites, leave one task out",
         seeds=tuple(range(arguments.seeds)),
         config={

@@ -6,7 +6,7 @@
 Runs the methods that are named (all by default, none after a bare --methods), on some tasks only if
 these are named and searches of the others are kept. Keeps what they evaluated, and writes
 benchmarks/results/transfer_SUITE[_VARIANT].json about all that is kept, stored peers included.
-Under the protocol itself, which has no variant, trajectories are kept in nmjax/experiments/stored,
+Under the protocol itself, which has no variant, trajectories are kept in nmjax/evaluation/stored,
 where `nmjax evaluate` finds them; those of a variant beside the results. Settings of nmjax were
 chosen on HPOBench and TransNAS-Bench-101; what was changed after a look at NAS-Bench-Graph is told
 in benchmarks/NOTES.md.
@@ -23,28 +23,28 @@ from typing import Any
 import numpy as np
 
 import nmjax
-from benchmarks.peers.protocol import read_trajectories as read_peer
-from benchmarks.peers.protocol import stored_peers
+from benchmarks.peers.harness import read_trajectories as read_peer
+from benchmarks.peers.harness import stored_peers
 from benchmarks.transfer_marks import marks
-from nmjax.experiments import Result, provenance, read_result, write_result
-from nmjax.experiments.comparison import compare
-from nmjax.experiments.histories import HISTORIES
-from nmjax.experiments.leave_one_out import run_methods
-from nmjax.experiments.methods import METHODS
-from nmjax.experiments.protocol import (
+from nmjax.evaluation.comparison import compare
+from nmjax.evaluation.histories import HISTORIES
+from nmjax.evaluation.leave_one_out import run_methods
+from nmjax.evaluation.methods import METHODS
+from nmjax.evaluation.protocol import (
     BUDGET,
     HISTORY_SIZE,
     SEEDS,
     SPLITTERS,
     SUITES,
-    prepare_lane,
+    prepare_search,
 )
-from nmjax.experiments.trajectories import (
+from nmjax.evaluation.trajectories import (
     PACKAGED,
     Trajectories,
     read_trajectories,
     write_trajectories,
 )
+from nmjax.experiments import Result, collect_provenance, read_result, write_result
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -55,14 +55,14 @@ def run(
     methods: tuple[str, ...],
     seeds: int,
     variant: Mapping,
-    origin: str,
+    provenance: str,
 ) -> tuple[dict[str, Trajectories], dict[str, Any]]:
     """What the methods did on some tasks of the suite, and how learning went.
 
     Returns:
       Trajectories of S seeds by method; and the settings of learning, `learn`, one or several, and
-      `medians` over tasks and seeds of the seconds to learn a past, its generalisation gap, and the
-      confidence in the transferred prior at the end of the budget.
+      `medians` over tasks and seeds of the seconds to learn a past, its generalization gap, and the
+      transfer_weight in the transferred prior at the end of the budget.
     """
     shape = (len(tasks), seeds)
     rows = {name: np.zeros((*shape, BUDGET), np.int32) for name in methods}
@@ -70,15 +70,15 @@ def run(
     told, settings = defaultdict(list), set()
     for t, seed in np.ndindex(*shape):
         begun = time.perf_counter()
-        prepared, key = prepare_lane(suite, tasks[t], seed, **variant)
+        prepared, key = prepare_search(suite, tasks[t], seed, **variant)
         settings.add(prepared.config)
         told["seconds_a_past"].append(time.perf_counter() - begun)
-        told["generalisation_gap"].append(float(prepared.info.generalisation_gap))
+        told["generalization_gap"].append(float(prepared.info.generalization_gap))
         for name, found in run_methods(key, prepared, methods=methods, budget=BUDGET).items():
             rows[name][t, seed] = found.trace.row[0]
             seconds[name][t, seed] = found.seconds["run"]
             if name == "transfer":
-                told["confidence"].append(float(found.trace.confidence[0, -1]))
+                told["transfer_weight"].append(float(found.trace.transfer_weight[0, -1]))
         print(f"{tasks[t]} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
     found = {
         name: Trajectories(
@@ -86,7 +86,7 @@ def run(
             METHODS[name].transfer,
             "ours" if METHODS[name].ours else "baseline",
             float(np.median(seconds[name])),
-            origin,
+            provenance,
         )
         for name in methods
     }
@@ -102,8 +102,8 @@ def renewed(
     """Those kept, but for some tasks that were run anew, as many seeds of each."""
     rows = before.rows.copy()
     rows[[suite.tasks.index(task) for task in tasks]] = anew.rows
-    origin = f"{before.origin} ({', '.join(tasks)} at {anew.origin})"
-    return replace(before, rows=rows, origin=origin)
+    provenance = f"{before.provenance} ({', '.join(tasks)} at {anew.provenance})"
+    return replace(before, rows=rows, provenance=provenance)
 
 
 def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--history-size", type=int, default=HISTORY_SIZE)
     parser.add_argument("--data", type=Path, default=None)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
 
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     variant = {name: getattr(arguments, name) for name in ("leave", "history", "history_size")}
@@ -151,7 +151,7 @@ def main() -> None:
         no_past = {n: m for n, m in kept.items() if m.kind == "baseline" and not m.transfer}
         kept = no_past | read_trajectories(folder / f"{name}.npz", suite)
     methods = tuple(arguments.methods)
-    commit = f"commit {str(origin['commit'])[:9]}{' and changes' * bool(origin['dirty'])}"
+    commit = f"commit {str(provenance['commit'])[:9]}{' and changes' * bool(provenance['dirty'])}"
     tasks = tuple(arguments.tasks or suite.tasks)
     if tasks != suite.tasks:
         seeds = {name: kept[name].rows.shape[1] if name in kept else 0 for name in methods}
@@ -174,7 +174,7 @@ def main() -> None:
         before = read_result(path).config
         told = {name: before[name] for name in ("learn", "medians")}
     result = Result(
-        **origin,
+        **provenance,
         split=f"leave one {arguments.leave} out; each seed has a past of its own",
         seeds=tuple(range(max(method.rows.shape[1] for method in found.values()))),
         config={

@@ -8,15 +8,15 @@ import numpy as np
 
 import nmjax
 from nmjax.analysis import EvaluationsToReach, evaluations_to_reach_interval, not_worse
-from nmjax.experiments import Mark
-from nmjax.experiments.comparison import (
+from nmjax.evaluation.comparison import (
     best_of,
     measures,
     paired,
     rivals,
     with_enough_seeds,
 )
-from nmjax.experiments.trajectories import Trajectories
+from nmjax.evaluation.trajectories import Trajectories
+from nmjax.experiments import Mark
 
 OURS = "transfer"
 BEST_WITHOUT = {"nas-bench-graph": 50, "hpobench": 20, "hpolib": 20, "transnas101": 33}
@@ -51,13 +51,13 @@ def marks(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Mark]:
             what = f"{OURS} ahead of past-best at 20"
             at = [regret[name][..., :20] for name in (OURS, "past-best")]
             made.append(_difference(suite, what, *at, 0.0))
-    if "no-transfer" in found:
+    if "kernel-transfer" in found:
         for name in ("evolution", "optuna_tpe"):
             if name in found:
-                what = f"no-transfer not worse than {name} at 50"
-                at = [regret[n][..., :50] for n in ("no-transfer", name)]
+                what = f"kernel-transfer not worse than {name} at 50"
+                at = [regret[n][..., :50] for n in ("kernel-transfer", name)]
                 made.append(_difference(suite, what, *at, 0.02))
-        made.append(_worst_task(suite, regret[OURS], regret["no-transfer"]))
+        made.append(_worst_task(suite, regret[OURS], regret["kernel-transfer"]))
     return made
 
 
@@ -91,12 +91,12 @@ def _difference(
     last = [jnp.asarray(curve[..., -1]) for curve in paired(ours, theirs)]
     upper = not_worse(jax.random.key(0), *last).upper
     name, number = f"{suite.name}: {what}, upper bound", last[0].size
-    return Mark(name, float(upper), "normalised regret", "at most", target, number)
+    return Mark(name, float(upper), "normalized regret", "at most", target, number)
 
 
 def _worst_task(suite: nmjax.Suite, ours: np.ndarray, theirs: np.ndarray) -> Mark:
     """Of the task with the largest upper bound."""
-    what = "transfer not worse than no-transfer on any task, the worst of which is"
+    what = "transfer not worse than kernel-transfer on any task, the worst of which is"
     of_task = [
         _difference(suite, f"{what} {task}", *pair, 0.02)
         for task, *pair in zip(suite.tasks, ours[:, None], theirs[:, None], strict=True)

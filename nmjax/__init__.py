@@ -17,12 +17,12 @@ from nmjax.search import (
     observe,
     past_best_search,
     random_search,
-    regularised_evolution,
+    regularized_evolution,
     run,
-    search_lanes,
+    run_batch,
     start_study,
     suggest,
-    without_transfer,
+    with_flat_prior,
 )
 from nmjax.spaces import Choice, Space, get_space
 from nmjax.tasks import (
@@ -69,13 +69,13 @@ __all__ = [
     "past_best_search",
     "random_search",
     "read_history",
-    "regularised_evolution",
+    "regularized_evolution",
     "run",
     "sample_history",
     "scores",
-    "search_lanes",
+    "run_batch",
     "split_meta_validation",
     "start_study",
     "suggest",
-    "without_transfer",
+    "with_flat_prior",
 ]

@@ -59,7 +59,7 @@ class Categorical(NamedTuple):
     """A distribution over options.
 
     Attributes:
-      logits: float[..., O], unnormalised log-probabilities; -inf bars an option.
+      logits: float[..., O], unnormalized log-probabilities; -inf bars an option.
     """
 
     logits: Array
@@ -79,7 +79,7 @@ class Mixture(NamedTuple):
     """A mixture of K distributions of one kind.
 
     Attributes:
-      log_weights: float[K], normalised log-probabilities.
+      log_weights: float[K], normalized log-probabilities.
       components: a distribution whose leaves have a leading axis of length K.
     """
 
@@ -92,14 +92,14 @@ class History(NamedTuple):
 
     Attributes:
       architecture: int32[T, M, C], an option index for each discrete choice.
-      reals: float32[T, M, R], real-valued choices.
+      continuous: float32[T, M, R], real-valued choices.
       metrics: {name: float32[T, M]}; NaN is a failed evaluation.
       context: float32[T, K], what is known of a task before any evaluation.
       mask: bool[T, M], False where a row is padding.
     """
 
     architecture: Array
-    reals: Array
+    continuous: Array
     metrics: Mapping[str, Array]
     context: Array
     mask: Array

@@ -11,7 +11,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 def pytest_configure(config):
-    """Short tests spend most of their time in XLA's optimisation; long ones compile as users do.
+    """Short tests spend most of their time in XLA's optimization; long ones compile as users do.
 
     What is compiled is kept, for the other worker and for later runs.
     """
@@ -22,7 +22,7 @@ def pytest_configure(config):
         jax.config.update("jax_disable_most_optimizations", True)
 
 
-def _unoptimised():
+def _unoptimized():
     """Programs that are compiled fast, for slow tests that run each of many but once."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
@@ -30,8 +30,8 @@ def _unoptimised():
     jax.config.update("jax_disable_most_optimizations", before)
 
 
-unoptimised = pytest.fixture(_unoptimised)
-unoptimised_module = pytest.fixture(_unoptimised, scope="module")
+unoptimized = pytest.fixture(_unoptimized)
+unoptimized_module = pytest.fixture(_unoptimized, scope="module")
 
 
 @pytest.fixture

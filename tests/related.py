@@ -14,10 +14,15 @@ from nmjax.knowledge import (
     MetaKnowledge,
     learn_from_history,
 )
-from nmjax.knowledge.evidence import fit_sources
 from nmjax.knowledge.features import group_index, predictor_network
-from nmjax.knowledge.past import best_options
-from nmjax.knowledge.rehearsal import Layout, default_prior_params, make_prior, prior_confidence
+from nmjax.knowledge.kernel_fitting import fit_sources
+from nmjax.knowledge.prior_fitting import (
+    Layout,
+    default_prior_params,
+    make_prior,
+    prior_log_weights,
+)
+from nmjax.knowledge.standardized_past import best_options
 from nmjax.predictors import default_kernel, normal_scores
 from nmjax.spaces import Choice, Space, encode, encoding_size
 from nmjax.tasks import make_history, select_tasks
@@ -34,7 +39,7 @@ CONFIG = LearnConfig(
     patience=2,
     support=8,
     query=24,
-    rehearsal_size=24,
+    replay_size=24,
     prior_steps=100,
 )
 
@@ -141,6 +146,6 @@ def _plain_knowledge(architecture: Array, score: Array, wins: Array) -> MetaKnow
     prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
         default_prior_params(), Layout(number, 64), active, np.array([True, False])
     )
-    confidence = prior_confidence(wins, jnp.asarray(float(number)))
+    transfer_weight = prior_log_weights(wins, jnp.asarray(float(number)))
     sampling, bounds = best_options(architecture, score, space=SPACE)
-    return MetaKnowledge(params, prior, sources, sampling, bounds, wins, confidence)
+    return MetaKnowledge(params, prior, sources, sampling, bounds, wins, transfer_weight)

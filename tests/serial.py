@@ -1,4 +1,4 @@
-"""Which batched factorisations and solves of a compiled program could run side by side.
+"""Which batched factorizations and solves of a compiled program could run side by side.
 
 On the CPU, each of jaxlib's waits for workers of the pool that it runs on, so two at once on two
 cores may wait for ever. The programs that nmjax compiles leave no two of them independent.

@@ -11,7 +11,8 @@ import nmjax.version
 
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
-    ("errors", "memoised", "types", "version"),
+    ("cached_factory", "errors", "types", "version"),
+    ("optimize",),
     ("stats",),
     ("spaces",),
     ("tasks",),
@@ -23,6 +24,7 @@ LAYERS = (
     ("live",),
     ("analysis",),
     ("experiments",),
+    ("evaluation",),
     ("integrations",),
     ("testing",),
     ("cli",),

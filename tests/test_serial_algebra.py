@@ -1,4 +1,4 @@
-"""No compiled program may leave two batched factorisations or solves to run side by side."""
+"""No compiled program may leave two batched factorizations or solves to run side by side."""
 
 from functools import partial
 
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from nmjax.knowledge import FeatureParams, MetaKnowledge, sample_sources
-from nmjax.knowledge.evidence import fit_kernel, fit_sources
-from nmjax.knowledge.rehearsal import Layout, Rehearsals, fit_priors
+from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources
+from nmjax.knowledge.prior_fitting import Layout, Replays, fit_priors
 from nmjax.knowledge.state import SourceModels
 from nmjax.predictors import default_kernel, gaussian_process
 from nmjax.stats import kullback_leibler_divergence
@@ -57,7 +57,7 @@ PROGRAMS = {
     ),
     "priors": (
         partial(fit_priors, layout=Layout(TASKS, 1), steps=2),
-        Rehearsals(*(jnp.ones((TASKS, 2, *s)) for s in ((ROWS, 5), (ROWS, ROWS), (ROWS,)))),
+        Replays(*(jnp.ones((TASKS, 2, *s)) for s in ((ROWS, 5), (ROWS, ROWS), (ROWS,)))),
         jnp.arange(TASKS) == 0,
     ),
     "draws": (

@@ -1,1 +1,1 @@
-"""Other optimisers, each in a virtual environment of its own, and the trajectories they left."""
+"""Other optimizers, each in a virtual environment of its own, and the trajectories they left."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.searches import Optimise, Pool, Search, peer_main
+from benchmarks.peers.searches import Optimize, Pool, Search, peer_main
 
 REQUIREMENTS = (
     "botorch==0.18.1",
@@ -37,8 +37,8 @@ SETTINGS_FROM = (
 )
 
 
-def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of one of `VARIANTS`."""
+def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of one of `VARIANTS`."""
     import botorch
     import gpytorch
     import torch
@@ -49,7 +49,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
     warnings.filterwarnings("ignore")
     chosen = VARIANTS[variant]
 
-    def optimise(search: Search, pool: Pool, seed: int) -> None:
+    def optimize(search: Search, pool: Pool, seed: int) -> None:
         torch.manual_seed(seed)
         first = np.random.default_rng(seed).permutation(len(pool.architectures))
         x, make = models.encoding(pool) if variant == "encoding" else models.options(pool)
@@ -66,7 +66,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
                 row = models.suggest(acquire, known, np.setdiff1d(first, list(score)))
             score[row] = search.evaluate(pool.architectures[row])
 
-    return optimise, {
+    return optimize, {
         "version": f"botorch {botorch.__version__}, gpytorch {gpytorch.__version__}, "
         f"torch {torch.__version__}",
         "settings": {

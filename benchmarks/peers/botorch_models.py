@@ -105,7 +105,7 @@ class Ensemble(Model):
     Args:
       x: [N, D], features of the pool.
       make: a process over features.
-      past: evaluations of other tasks; failed ones are left out, scores standardised.
+      past: evaluations of other tasks; failed ones are left out, scores standardized.
       samples: R, posterior draws that weights are made of.
     """
 
@@ -117,7 +117,7 @@ class Ensemble(Model):
         self.sources = []
         for source in past:
             known = np.isfinite(source.scores)
-            y = _standardised(torch.tensor(source.scores[known]).double())
+            y = _standardized(torch.tensor(source.scores[known]).double())
             self.sources.append(_fitted(make(x[torch.tensor(source.rows[known])], y)))
         with torch.no_grad():
             posteriors = [_marginals(model, x) for model in self.sources]
@@ -129,7 +129,7 @@ class Ensemble(Model):
         A draw goes to the process that misranks the fewest pairs, to the target's own in a tie.
         Sources whose median of misranked pairs is over the target's 95% quantile are dropped.
         """
-        x, y = self.x[rows], _standardised(y)
+        x, y = self.x[rows], _standardized(y)
         self.own = _fitted(self.make(x, y))
         with torch.no_grad():
             sources = [_draws(model, x, self.samples) for model in self.sources]
@@ -147,7 +147,7 @@ class Ensemble(Model):
         self.weights = losses.argmin(dim=0).bincount(minlength=len(losses)).double() / self.samples
 
     def posterior(self, X: Tensor, posterior_transform: None = None) -> Posterior:  # noqa: ARG002
-        """The normal marginals [..., 1] of rows [..., 1], in the target's standardised scores."""
+        """The normal marginals [..., 1] of rows [..., 1], in the target's standardized scores."""
         rows = X[..., 0].long()
         own = (part.reshape(1, *rows.shape) for part in _marginals(self.own, self.x[rows.ravel()]))
         mean, variance = (
@@ -162,7 +162,7 @@ class Ensemble(Model):
         )
 
 
-def _standardised(y: Tensor) -> Tensor:
+def _standardized(y: Tensor) -> Tensor:
     return (y - y.mean()) / y.std().clamp_min(1e-8)
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.experiments.protocol import HISTORY_SIZE, lane_history
+from nmjax.evaluation.protocol import HISTORY_SIZE, past_history
 from nmjax.spaces import encode, pool_rows
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.tasks import Suite, history_scores, scores
@@ -25,7 +25,7 @@ def sample_pasts(suite: Suite, *, seeds: int) -> tuple[np.ndarray, np.ndarray]:
     shape = (len(suite.tasks), seeds, len(suite.tasks) - 1, HISTORY_SIZE)
     rows, past = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     for t, seed in np.ndindex(shape[:2]):
-        _, history = lane_history(suite, suite.tasks[t], seed)
+        _, history = past_history(suite, suite.tasks[t], seed)
         rows[t, seed] = pool_rows(suite.space, suite.pool, history.architecture)
         past[t, seed] = history_scores(history, metric)
     return rows, past
@@ -46,9 +46,10 @@ def export_tasks(suite: Suite, folder: str | Path, *, seeds: int, transfer: bool
         of `sample_pasts`.
     """
     space = suite.space
-    if space.reals or space.size > ENUMERABLE:
+    if space.continuous or space.size > ENUMERABLE:
         raise NmjaxError(
-            f"Space {space.name!r} has {len(space.reals)} real-valued choices and {space.size:,} "
+            f"Space {space.name!r} has {len(space.continuous)} "
+            f"real-valued choices and {space.size:,} "
             f"architectures, expected none and at most {ENUMERABLE:,}: a peer looks up all of them."
         )
     every = np.stack(np.unravel_index(np.arange(space.size), space.num_options), axis=-1)

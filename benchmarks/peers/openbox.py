@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.peers.searches import (
     Choice,
-    Optimise,
+    Optimize,
     Pool,
     Search,
     peer_main,
@@ -30,14 +30,14 @@ SETTINGS_FROM = (
 )
 
 
-def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of one of `VARIANTS`."""
+def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of one of `VARIANTS`."""
     import openbox
     from openbox.utils.constants import FAILED, SUCCESS
 
     chosen = {**VARIANTS[variant], "output_dir": None, "logger_kwargs": {"level": "ERROR"}}
 
-    def optimise(search: Search, pool: Pool, seed: int) -> None:
+    def optimize(search: Search, pool: Pool, seed: int) -> None:
         np.random.seed(seed)  # noqa: NPY002
         space = openbox.space.Space()
         space.add_variables([_variable(openbox.space, choice) for choice in pool.choices])
@@ -62,7 +62,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
             architecture = to_options(pool.choices, values)
             advisor.update_observation(observe(architecture, search.evaluate(architecture)))
 
-    return optimise, {
+    return optimize, {
         "version": f"openbox {openbox.__version__}",
         "settings": dict(VARIANTS[variant]),
         "settings_from": SETTINGS_FROM,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.peers.optuna_samplers import prepare_sampler
-from benchmarks.peers.searches import Optimise, peer_main
+from benchmarks.peers.searches import Optimize, peer_main
 
 REQUIREMENTS = ("optuna==5.0.0", "torch==2.13.0", "scipy==1.17.1", "numpy==2.4.6")
 VARIANTS: Mapping[str, Mapping[str, Any]] = {"": {}}
@@ -12,8 +12,8 @@ TRANSFER = ()
 SETTINGS_FROM = "the defaults of optuna.samplers.GPSampler in 5.0.0"
 
 
-def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of one of `VARIANTS`."""
+def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of one of `VARIANTS`."""
     return prepare_sampler("GPSampler", VARIANTS[variant], SETTINGS_FROM)
 
 

@@ -5,19 +5,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.peers.searches import Choice, Optimise, Pool, Search, to_options
+from benchmarks.peers.searches import Choice, Optimize, Pool, Search, to_options
 
 
 def prepare_sampler(
     name: str, chosen: Mapping[str, Any], settings_from: str
-) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of `optuna.samplers.NAME` with some settings chosen."""
+) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of `optuna.samplers.NAME` with some settings chosen."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     make_sampler = getattr(optuna.samplers, name)
 
-    def optimise(search: Search, pool: Pool, seed: int) -> None:
+    def optimize(search: Search, pool: Pool, seed: int) -> None:
         study = optuna.create_study(direction="maximize", sampler=make_sampler(seed=seed, **chosen))
         while not search.finished:
             trial = study.ask()
@@ -30,7 +30,7 @@ def prepare_sampler(
 
     parameters = inspect.signature(make_sampler).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.name != "seed"}
-    return optimise, {
+    return optimize, {
         "version": f"optuna {optuna.__version__}",
         "settings": {"sampler": name, **defaults, **chosen},
         "settings_from": settings_from,

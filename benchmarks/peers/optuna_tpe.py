@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.peers.optuna_samplers import prepare_sampler
-from benchmarks.peers.searches import Optimise, peer_main
+from benchmarks.peers.searches import Optimize, peer_main
 
 REQUIREMENTS = ("optuna==5.0.0", "numpy==2.4.6")
 VARIANTS: Mapping[str, Mapping[str, Any]] = {"": {}, "independent": {"multivariate": False}}
@@ -15,8 +15,8 @@ SETTINGS_FROM = (
 )
 
 
-def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of one of `VARIANTS`."""
+def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of one of `VARIANTS`."""
     return prepare_sampler("TPESampler", VARIANTS[variant], SETTINGS_FROM)
 
 

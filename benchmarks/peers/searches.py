@@ -70,14 +70,14 @@ class Tasks(NamedTuple):
 class Search:
     """One search on one task: the only way from an architecture to its score.
 
-    A row that was paid for is told again at no cost, as is that an architecture is not in the
+    A row that was evaluated is told again at no cost, as is that an architecture is not in the
     pool; both count as suggestions, of which there are at most 20 for each evaluation.
 
     Attributes:
       past: of each other task, in an order that does not depend on the seed.
-      rows: of the pool, in the order in which they were paid for.
+      rows: of the pool, in the order in which they were evaluated.
       suggestions: how often `evaluate` was called.
-      repeated: suggestions whose row had been paid for.
+      repeated: suggestions whose row had been evaluated.
       invalid: suggestions that are not in the pool.
       filled: rows that `fill` drew.
     """
@@ -122,7 +122,7 @@ class Search:
         self.rows += generator.choice(rest, self.filled, replace=False).tolist()
 
 
-Optimise = Callable[[Search, Pool, int], None]
+Optimize = Callable[[Search, Pool, int], None]
 COUNTS = ("suggestions", "repeated", "invalid", "filled")
 
 
@@ -157,22 +157,22 @@ def to_options(choices: Sequence[Choice], values: Mapping[str, Any]) -> list[int
 
 
 def run_searches(
-    optimise: Optimise, tasks: Tasks, *, seeds: int, budget: int, kept: Path, code: bytes = b""
+    optimize: Optimize, tasks: Tasks, *, seeds: int, budget: int, kept: Path, code: bytes = b""
 ) -> dict[str, np.ndarray]:
     """A search for each task and seed.
 
     Each is kept when it ends, under a name made of all that decides it, and not run again.
 
     Args:
-      optimise: (search, pool, seed) evaluates until the search is finished.
+      optimize: (search, pool, seed) evaluates until the search is finished.
       tasks: T of them.
       seeds: S; each search has an integer of its own, which depends on its task and seed only.
       budget: B, in distinct rows of the pool.
       kept: the folder of searches that have ended.
-      code: what `optimise` is made of: searches by other code are run anew.
+      code: what `optimize` is made of: searches by other code are run anew.
 
     Returns:
-      `indices` int32[T, S, B]; `cpu_seconds` float32[T, S], of `optimise` alone; and the counts of
+      `indices` int32[T, S, B]; `cpu_seconds` float32[T, S], of `optimize` alone; and the counts of
       `Search`, int32[T, S] each.
     """
     kept.mkdir(parents=True, exist_ok=True)
@@ -192,7 +192,7 @@ def run_searches(
         path = kept / f"{task}_{seed}_{own.hexdigest()[:16]}.npz"
         if not path.exists():
             unfinished = path.with_suffix(".unfinished.npz")
-            np.savez(unfinished, **_run_search(optimise, tasks, task, seed, budget))
+            np.savez(unfinished, **_run_search(optimize, tasks, task, seed, budget))
             unfinished.replace(path)
         with np.load(path, allow_pickle=False) as file:
             found.append({name: file[name] for name in file.files})
@@ -202,11 +202,11 @@ def run_searches(
     }
 
 
-def peer_main(prepare: Callable[[str], tuple[Optimise, Mapping[str, Any]]]) -> None:
+def peer_main(prepare: Callable[[str], tuple[Optimize, Mapping[str, Any]]]) -> None:
     """The command line of a peer, as `protocol.run_peer` calls it.
 
     Args:
-      prepare: a variant's name to (optimise, {"version", "settings", "settings_from"}).
+      prepare: a variant's name to (optimize, {"version", "settings", "settings_from"}).
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=Path, required=True)
@@ -216,9 +216,9 @@ def peer_main(prepare: Callable[[str], tuple[Optimise, Mapping[str, Any]]]) -> N
     parser.add_argument("--budget", type=int, required=True)
     parser.add_argument("--variant", required=True)
     options = parser.parse_args()
-    optimise, about = prepare(options.variant)
+    optimize, about = prepare(options.variant)
     arrays = run_searches(
-        optimise,
+        optimize,
         read_tasks(options.tasks),
         seeds=options.seeds,
         budget=options.budget,
@@ -230,7 +230,7 @@ def peer_main(prepare: Callable[[str], tuple[Optimise, Mapping[str, Any]]]) -> N
 
 
 def _run_search(
-    optimise: Optimise, tasks: Tasks, task: int, seed: int, budget: int
+    optimize: Optimize, tasks: Tasks, task: int, seed: int, budget: int
 ) -> dict[str, np.ndarray]:
     """One search: `indices` int32[B], `cpu_seconds` float32 and the counts int32."""
     past = zip(tasks.past_rows[task, seed], tasks.past_scores[task, seed], strict=True)
@@ -239,7 +239,7 @@ def _run_search(
     )
     own, filling = np.random.SeedSequence((task, seed)).spawn(2)
     start = time.process_time()
-    optimise(search, tasks.pool, int(own.generate_state(1)[0]))
+    optimize(search, tasks.pool, int(own.generate_state(1)[0]))
     seconds = time.process_time() - start
     search.fill(np.random.default_rng(filling))
     return {

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.peers.searches import (
     Choice,
-    Optimise,
+    Optimize,
     Pool,
     Search,
     Source,
@@ -41,8 +41,8 @@ SETTINGS_FROM = (
 METRIC = "loss"
 
 
-def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of one of `VARIANTS`."""
+def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of one of `VARIANTS`."""
     import pandas as pd
     import syne_tune
     from syne_tune.config_space import choice, randint
@@ -70,7 +70,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
     def random_search(space: Any, metric: str, do_minimize: bool, seed: int) -> Any:
         return RandomSearch(space, [metric], do_minimize=do_minimize, random_seed=seed)
 
-    def optimise(search: Search, pool: Pool, seed: int) -> None:
+    def optimize(search: Search, pool: Pool, seed: int) -> None:
         seed %= 2**31
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
@@ -92,7 +92,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
             else:
                 asked.tell(trial, {METRIC: -score})
 
-    return optimise, {
+    return optimize, {
         "version": f"syne-tune {syne_tune.__version__}",
         "settings": dict(VARIANTS[variant]),
         "settings_from": SETTINGS_FROM,

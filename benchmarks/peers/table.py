@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from benchmarks import tables
-from benchmarks.peers.protocol import read_trajectories, stored_peers
+from benchmarks.peers.harness import read_trajectories, stored_peers
 from nmjax.analysis import pool_rank
 from nmjax.tasks import Suite, list_suites, load_suite, scores
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from benchmarks.peers.searches import Optimise, Pool, Search, peer_main, to_options
+from benchmarks.peers.searches import Optimize, Pool, Search, peer_main, to_options
 
 REQUIREMENTS = ("google-vizier[jax]==0.1.24", "jax==0.10.2", "numpy==2.4.6")
 OVERRIDES = ("equinox==0.13.8", "wadler-lindig==0.1.8")
@@ -21,8 +21,8 @@ KEPT_COMPILED = 10
 """Suggestions after which compiled programs are dropped: a process may map only so many."""
 
 
-def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
-    """(optimise, what to record) of one of `VARIANTS`."""
+def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
+    """(optimize, what to record) of one of `VARIANTS`."""
     import jax
     from vizier import algorithms, pyvizier
     from vizier._src.algorithms.designers.gp_bandit import VizierGPBandit
@@ -34,7 +34,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-    def optimise(search: Search, pool: Pool, seed: int) -> None:
+    def optimize(search: Search, pool: Pool, seed: int) -> None:
         problem = pyvizier.ProblemStatement()
         for choice in pool.choices:
             root, last = problem.search_space.root, len(choice.options) - 1
@@ -58,7 +58,7 @@ def prepare(variant: str) -> tuple[Optimise, Mapping[str, Any]]:
                 trial.complete(pyvizier.Measurement({"score": score}))
             designer.update(algorithms.CompletedTrials([trial]), algorithms.ActiveTrials())
 
-    return optimise, {
+    return optimize, {
         "version": f"google-vizier {metadata.version('google-vizier')}, jax {jax.__version__}",
         "settings": {
             "designer": "VizierGPBandit",

@@ -18,9 +18,9 @@ from scipy.stats import rankdata
 from sklearn.linear_model import BayesianRidge, RidgeCV
 
 import nmjax
-from nmjax.experiments import Mark, Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared, prepare
-from nmjax.search import Problem, SearchState, without_transfer
+from nmjax.evaluation.leave_one_out import Prepared, prepare
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
+from nmjax.search import Problem, SearchState, with_flat_prior
 from nmjax.spaces import encode
 from nmjax.stats import mean_interval, spearman
 from nmjax.tasks import history_scores
@@ -96,8 +96,8 @@ def predicted_by_ridge(
 def _ranked(scores: np.ndarray) -> np.ndarray:
     """Ranks float[..., n] of zero mean and unit variance, as scores have heavy tails; NaN stays."""
     ranks = rankdata(scores, axis=-1, nan_policy="omit")
-    centred = ranks - np.nanmean(ranks, -1, keepdims=True)
-    return centred / np.nanstd(ranks, -1, keepdims=True)
+    centered = ranks - np.nanmean(ranks, -1, keepdims=True)
+    return centered / np.nanstd(ranks, -1, keepdims=True)
 
 
 def _ridge(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -121,7 +121,7 @@ def predictions(prepared: Prepared, rows: Array) -> dict[str, np.ndarray]:
     problem = prepared.problem
     return {
         "transfer": predicted_by_search(problem, rows, shots=SHOTS),
-        "no-transfer": predicted_by_search(without_transfer(problem), rows, shots=SHOTS),
+        "kernel-transfer": predicted_by_search(with_flat_prior(problem), rows, shots=SHOTS),
         **predicted_by_ridge(prepared, np.asarray(rows), shots=SHOTS),
     }
 
@@ -191,11 +191,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--data", type=Path, default=None)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     suite = nmjax.load_suite(arguments.suite, data=arguments.data)
     found = measure(suite, arguments.seeds)
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out; each seed has a past and evaluations of its own",
         seeds=tuple(range(arguments.seeds)),
         config={"shots": SHOTS, "history_size": HISTORY_SIZE, "learn": vars(nmjax.LearnConfig())},

@@ -22,7 +22,7 @@ import numpy as np
 
 import nmjax
 from nmjax.errors import NmjaxError
-from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.knowledge import MetaKnowledge
 from nmjax.search import (
     Problem,
@@ -30,7 +30,7 @@ from nmjax.search import (
     SearchHyper,
     gp_search,
     run,
-    without_transfer,
+    with_flat_prior,
 )
 from nmjax.spaces import Real, Space
 from nmjax.stats import mean_interval
@@ -42,7 +42,7 @@ SOURCE_ROWS = 300
 LEARN = nmjax.LearnConfig()
 METRIC = Metric("accuracy", "accuracy")
 TOLD = (15, 25, 50, 100)
-# Mean normalised regret over the 86 test tasks and 5 seeds after as many trials, recomputed from
+# Mean normalized regret over the 86 test tasks and 5 seeds after as many trials, recomputed from
 # the trajectories that came with HPO-B (Pineda Arango et al., 2021).
 PUBLISHED = {
     "FSBO": (0.0433, 0.0286, 0.0182, 0.0105),
@@ -77,7 +77,7 @@ def space_of(name: str, tasks: Sequence[HpobTask]) -> Space:
 
 def sources_of(train: Sequence[HpobTask], validation: Sequence[HpobTask]) -> Sources:
     """The tasks that can be learned from."""
-    needed = max(LEARN.support + LEARN.query, LEARN.rehearsal_size)
+    needed = max(LEARN.support + LEARN.query, LEARN.replay_size)
     every = [*train, *validation]
     usable = np.array([len(t.score) >= needed and np.ptp(t.score) > 0 for t in every], bool)
     kept = tuple(task for task, use in zip(every, usable, strict=True) if use)
@@ -92,7 +92,7 @@ def learn(space: Space, sources: Sources) -> MetaKnowledge:
     history = stack_tasks(
         [np.zeros((len(own), 0), int) for own in rows],
         [{METRIC.name: task.score[own]} for task, own in drawn],
-        reals=[task.encoding[own] for task, own in drawn],
+        continuous=[task.encoding[own] for task, own in drawn],
         space=space,
     )
     key = jax.random.key(0)
@@ -109,11 +109,11 @@ def padded_problem(space: Space, task: HpobTask, knowledge: MetaKnowledge) -> Pr
     """
     size = len(task.score)
     added = 2 ** (size - 1).bit_length() - size
-    reals = np.pad(task.encoding, [(0, added), (0, 0)])
-    reals[size:] = task.encoding[0]
+    continuous = np.pad(task.encoding, [(0, added), (0, 0)])
+    continuous[size:] = task.encoding[0]
     score = np.pad(task.score, (0, added), constant_values=np.nan).astype(np.float32)
     nothing = np.zeros((size + added, 0), np.int32)
-    return nmjax.make_problem(space, nothing, score, knowledge, reals=reals)
+    return nmjax.make_problem(space, nothing, score, knowledge, continuous=continuous)
 
 
 @partial(jax.jit, static_argnames=("algorithm", "trials"))
@@ -176,7 +176,7 @@ def search(
     rows = {
         name: np.asarray(
             searched(
-                problem=problem if name == "transfer" else without_transfer(problem),
+                problem=problem if name == "transfer" else with_flat_prior(problem),
                 algorithm=algorithm,
             )
         )
@@ -198,7 +198,7 @@ def measure(folder: Path, trials: int) -> tuple[list[str], dict[str, np.ndarray]
     )
     capacity = trials + 5
     ours = nmjax.bayesian_search(capacity=capacity)
-    algorithms = {"transfer": ours, "no-transfer": ours, "gp": gp_search(capacity=capacity)}
+    algorithms = {"transfer": ours, "kernel-transfer": ours, "gp": gp_search(capacity=capacity)}
     spaces: list[str] = []
     curves: dict[str, list[np.ndarray]] = {}
     counts = {}
@@ -256,13 +256,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of HPO-B-v3's JSON files")
     parser.add_argument("--trials", type=int, default=TOLD[-1])
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     try:
         spaces, regret, counts = measure(arguments.data, arguments.trials)
     except NmjaxError as error:
         parser.error(str(error))
     result = Result(
-        **origin,
+        **provenance,
         split="HPO-B-v3's test tasks, discrete pools; pasts are its training and validation tasks",
         seeds=tuple(range(next(iter(regret.values())).shape[1])),
         config={

@@ -31,7 +31,7 @@ from benchmarks.reproductions.latency_protocols import (
 )
 from benchmarks.reproductions.latency_tables import HELP_SETS, NASFLAT_SETS, read_table
 from nmjax.errors import NmjaxError
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.stats import mean_interval, paired_bootstrap
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -193,13 +193,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.data is None:
         parser.error("name the folder of the data by NMJAX_DATA or --data")
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     try:
         outcome = TABLES[arguments.table](arguments.data, arguments.draws)
     except NmjaxError as error:
         parser.error(str(error))
     result = Result(
-        **origin,
+        **provenance,
         split=outcome.split,
         seeds=tuple(range(arguments.draws)),
         config={

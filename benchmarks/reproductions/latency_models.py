@@ -7,7 +7,7 @@ a random, sparse, positive mix of the features, a device that might be, with som
 Evidence of the target's labels weighs them (`adapt`). So near the sources their mixes win, far from
 them the costs', and nothing else decides.
 
-All features are standardised over the pool, and labels by themselves: no other label is used.
+All features are standardized over the pool, and labels by themselves: no other label is used.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from nmjax.predictors import (
     init_pool,
     observe_pool,
     predict_pool,
-    standardise,
+    standardize,
 )
 from nmjax.types import Array
 
@@ -69,9 +69,9 @@ def unit_columns(x: np.ndarray) -> np.ndarray:
 
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     """Weights float[D] of a ridge regression of y float[M] on x float[M, D], intercept free."""
-    centred = x - x.mean(axis=0)
-    gram = centred.T @ centred + penalty * np.eye(x.shape[1])
-    return np.linalg.solve(gram, centred.T @ (y - y.mean()))
+    centered = x - x.mean(axis=0)
+    gram = centered.T @ centered + penalty * np.eye(x.shape[1])
+    return np.linalg.solve(gram, centered.T @ (y - y.mean()))
 
 
 _SHARES = tuple(np.logspace(-3, 1, 9))
@@ -174,7 +174,7 @@ def adapt(priors: LinearPrior, features: Array, x: Array, y: Array) -> Array:
     head = bayesian_linear()
 
     def one(prior: LinearPrior) -> tuple[Array, Array]:
-        state = condition(head, head.init(prior), x, standardise(y))
+        state = condition(head, head.init(prior), x, standardize(y))
         return prior.mean + jnp.sqrt(prior.variance) * state.mean, state.log_evidence
 
     weights, log_evidence = jax.vmap(one)(priors)
@@ -244,7 +244,7 @@ def trivial(
       rows: int32[B], which have labels.
       y: float[B], latencies there.
     """
-    score = standardise(y)
+    score = standardize(y)
 
     def one(length: Array) -> tuple[Array, Array]:
         pool = Pool(features, counts / length)

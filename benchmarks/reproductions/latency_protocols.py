@@ -37,7 +37,7 @@ Episodes = Iterator[tuple[str, str, dict[str, float]]]
 
 
 class Past(NamedTuple):
-    """What sources predict for the pool, standardised.
+    """What sources predict for the pool, standardized.
 
     Attributes:
       fitted: float[N, S], by `fit_source`.

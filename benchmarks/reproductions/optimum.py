@@ -17,14 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
-from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.leave_one_out import Prepared, run_methods, seed_keys
-from nmjax.experiments.protocol import prepare_lane
+from nmjax.evaluation.leave_one_out import Prepared, run_methods, seed_keys
+from nmjax.evaluation.protocol import prepare_search
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.types import Array
 
 SUITE = "nas-bench-201"
-BUDGETS = {"local-search": 1500, "evolution": 1500, "transfer": 300, "no-transfer": 300}
-OURS = ("transfer", "no-transfer")
+BUDGETS = {"local-search": 1500, "evolution": 1500, "transfer": 300, "kernel-transfer": 300}
+OURS = ("transfer", "kernel-transfer")
 RESULT = Path(__file__).parent.parent / "results" / "optimum.json"
 # White, Nolen and Savani, 2021, "Exploring the loss landscape in neural architecture search",
 # abstract of the first version: a mean over searches of all 15,625 architectures. The pool here has
@@ -38,7 +38,7 @@ def found_at(rows: np.ndarray, score: np.ndarray) -> np.ndarray:
     return np.where(best.any(-1), best.argmax(-1) + 1.0, np.inf)
 
 
-def summarise(method: str, task: str, at: np.ndarray) -> dict:
+def summarize(method: str, task: str, at: np.ndarray) -> dict:
     """A row of evaluations float[S] to the best; the mean only where every search found it."""
     found = np.isfinite(at)
     return {
@@ -72,10 +72,10 @@ def measure(suite: nmjax.Suite, *, seeds: int, past_seeds: int) -> list[dict]:
     rows, keys = [], seed_keys(jax.random.key(0), seeds)
     for task, score in zip(suite.tasks, nmjax.scores(suite), strict=True):
         rows.append({"method": "random", "task": task, "mean": exact_random(score), "found": 1.0})
-        lanes = [prepare_lane(suite, task, seed) for seed in range(past_seeds)]
+        lanes = [prepare_search(suite, task, seed) for seed in range(past_seeds)]
         for method in BUDGETS:
             chosen = lanes if method in OURS else [(lanes[0][0], keys)]
-            rows.append(summarise(method, task, evaluations(method, chosen, score)))
+            rows.append(summarize(method, task, evaluations(method, chosen, score)))
     return rows
 
 
@@ -85,11 +85,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--past-seeds", type=int, default=10)
     arguments = parser.parse_args()
-    begun, origin = time.perf_counter(), provenance()
+    begun, provenance = time.perf_counter(), collect_provenance()
     suite = nmjax.load_suite(SUITE)
     rows = measure(suite, seeds=arguments.seeds, past_seeds=arguments.past_seeds)
     result = Result(
-        **origin,
+        **provenance,
         split="leave one task out; each seed of ours has a past of its own",
         seeds=tuple(range(arguments.seeds)),
         config={"suite": suite.name, "pool": len(suite.pool), "past_seeds": arguments.past_seeds},

@@ -8,8 +8,8 @@ from nmjax.meta import (
     Batch,
     MAMLHyper,
     MetaLearner,
+    MetaSGDParams,
     ProbabilisticLearner,
-    RatedParams,
     alpaca,
     anil,
     cavia,
@@ -20,23 +20,23 @@ from nmjax.meta import (
     es_maml,
     fomaml,
     implicit_maml,
+    init_context,
+    init_deep_kernel,
+    init_last_layer,
+    init_learned_rates,
+    init_noise,
+    init_process,
+    init_step_rates,
+    init_uncertainty,
     maml,
     maml_plus_plus,
     meta_sgd,
     negative_log_density,
     neural_process,
     noisy,
-    regularised,
+    regularized,
     reptile,
     squared_error,
-    with_context,
-    with_kernel,
-    with_last_layer,
-    with_noise,
-    with_process,
-    with_rates,
-    with_step_rates,
-    with_uncertainty,
 )
 from nmjax.predictors import make_network
 from nmjax.types import Array, Gaussian, PyTree
@@ -61,30 +61,30 @@ def plain(key: Array) -> PyTree:
     return NETWORK.init(key, 1)
 
 
-def rated(key: Array) -> PyTree:
+def learned_rates(key: Array) -> PyTree:
     network_key, rate_key = jax.random.split(key)
-    return with_rates(rate_key, plain(network_key))
+    return init_learned_rates(rate_key, plain(network_key))
 
 
 def in_context(key: Array) -> PyTree:
-    return with_context(NETWORK.init(key, 1 + CONTEXT), CONTEXT)
+    return init_context(NETWORK.init(key, 1 + CONTEXT), CONTEXT)
 
 
 def with_layer_rates(key: Array) -> PyTree:
-    return with_step_rates(plain(key), 0.01, inner_steps=5)
+    return init_step_rates(plain(key), 0.01, inner_steps=5)
 
 
 def last_layer(key: Array) -> PyTree:
-    return with_last_layer(SMOOTH.init(key, 1), 40)
+    return init_last_layer(SMOOTH.init(key, 1), 40)
 
 
 def kernel(key: Array) -> PyTree:
-    return with_kernel(SMOOTH.init(key, 1), 40)
+    return init_deep_kernel(SMOOTH.init(key, 1), 40)
 
 
 def inputs(key: Array) -> PyTree:
     del key
-    return with_kernel((), 1)
+    return init_deep_kernel((), 1)
 
 
 def spread(key: Array) -> Array:
@@ -95,15 +95,15 @@ def spread(key: Array) -> Array:
 def process(key: Array) -> PyTree:
     encoder_key, decoder_key, key = jax.random.split(key, 3)
     encoder, decoder = SMOOTH.init(encoder_key, 1 + 1), SMOOTH.init(decoder_key, 1 + 40)
-    return with_process(key, encoder, decoder, 40)
+    return init_process(key, encoder, decoder, 40)
 
 
 def members(key: Array) -> PyTree:
-    return jax.vmap(lambda key: with_noise(plain(key)))(jax.random.split(key, MEMBERS))
+    return jax.vmap(lambda key: init_noise(plain(key)))(jax.random.split(key, MEMBERS))
 
 
 def uncertain(key: Array) -> PyTree:
-    return with_uncertainty(plain(key))
+    return init_uncertainty(plain(key))
 
 
 def rate(value: float) -> MAMLHyper:
@@ -123,7 +123,7 @@ def make_anil(steps: int, updates: int) -> MetaLearner:
 
 
 def make_maml_plus_plus(steps: int, updates: int) -> MetaLearner:
-    def tenth(ascent: RatedParams, _: PyTree) -> RatedParams:
+    def tenth(ascent: MetaSGDParams, _: PyTree) -> MetaSGDParams:
         """Of rates of .01 Adam's whole steps of .003 would leave little."""
         return ascent._replace(rate=jax.tree.map(lambda leaf: 0.1 * leaf, ascent.rate))
 
@@ -160,8 +160,8 @@ def make_es_maml(steps: int, updates: int) -> MetaLearner:
     return es_maml(LOSS, adam(updates), inner_steps=steps, pairs=64)
 
 
-def make_regularised(steps: int, updates: int) -> MetaLearner:
-    return regularised(make_maml(steps, updates), adam(updates))
+def make_regularized(steps: int, updates: int) -> MetaLearner:
+    return regularized(make_maml(steps, updates), adam(updates))
 
 
 def make_meta_sgd(steps: int, updates: int) -> MetaLearner:
@@ -177,7 +177,7 @@ def make_reptile(steps: int, updates: int) -> MetaLearner:
 
 
 def make_scratch(steps: int, updates: int) -> MetaLearner:
-    """Gradient descent from an initialisation that nothing is learned about."""
+    """Gradient descent from an initialization that nothing is learned about."""
     del updates
     return maml(LOSS, optax.set_to_zero(), inner_steps=steps)
 

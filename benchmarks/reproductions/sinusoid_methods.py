@@ -10,6 +10,7 @@ from benchmarks.reproductions.sinusoid_learners import (
     inputs,
     kernel,
     last_layer,
+    learned_rates,
     make_alpaca,
     make_anil,
     make_cavia,
@@ -24,14 +25,13 @@ from benchmarks.reproductions.sinusoid_learners import (
     make_meta_sgd,
     make_neural_process,
     make_process,
-    make_regularised,
+    make_regularized,
     make_reptile,
     make_scratch,
     members,
     plain,
     process,
     rate,
-    rated,
     spread,
     uncertain,
     with_layer_rates,
@@ -111,7 +111,9 @@ METHODS: dict[str, tuple[Setting, ...]] = {
     "fomaml": (Setting("rate .01", make_fomaml, plain, rate(0.01)),),
     "anil": (Setting("rate .1", make_anil, plain, rate(0.1)),),
     "meta_sgd": (
-        Setting("1 step", make_meta_sgd, rated, published=LI_META_SGD, marks={(5, 1): 0.45}),
+        Setting(
+            "1 step", make_meta_sgd, learned_rates, published=LI_META_SGD, marks={(5, 1): 0.45}
+        ),
     ),
     "cavia": (
         Setting(
@@ -169,10 +171,10 @@ METHODS: dict[str, tuple[Setting, ...]] = {
     "deep_kernel": (Setting("Matern-5/2", make_deep_kernel, kernel, **CLOSED_FORM),),
     "neural_process": (Setting("mean", make_neural_process, process, **CLOSED_FORM),),
     "ensemble": (Setting("3 of maml", make_ensemble, members, rate(0.002), updates=5_000),),
-    "regularised": (
+    "regularized": (
         Setting(
             "maml",
-            make_regularised,
+            make_regularized,
             uncertain,
             RegularisedHyper(rate(0.01), jnp.asarray(1e-5), jnp.asarray(1.0)),
             updates=5_000,

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.reproductions.sinusoid_methods import METHODS, TRIVIAL, Setting
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.meta import ProbabilisticLearner, TrainResult, support, train
 from nmjax.stats import gaussian_log_prob, mean_interval
 from nmjax.tasks import CURVES, CurveRanges, Episode, sample_curves
@@ -72,7 +72,7 @@ class Scores(NamedTuple):
 def fit(
     setting: Setting, family: Family, *, seeds: tuple[int, ...], updates: int
 ) -> tuple[PyTree, Array]:
-    """Parameters with a leading axis of seeds, and their generalisation gaps float[S]."""
+    """Parameters with a leading axis of seeds, and their generalization gaps float[S]."""
     sampled = partial(sample_curves, kinds=family.kinds, support=setting.shots)
     draw = partial(sampled, tasks=TASKS, query=setting.queries or setting.shots)
     validation = sampled(
@@ -95,7 +95,7 @@ def fit(
         return run(key, setting.begin(begin_key), ranges, validation, setting.hyper)
 
     result = of_seed(jnp.asarray(seeds), family.ranges, validation)
-    return result.params, result.generalisation_gap
+    return result.params, result.generalization_gap
 
 
 def score(setting: Setting, params: PyTree, tasks: Episode, *, steps: int) -> Scores:
@@ -202,7 +202,7 @@ def rows_of(
                         "steps": setting.inner_steps,
                         "updates": updates,
                         "hyper": setting.hyper,
-                        "generalisation_gap": gap,
+                        "generalization_gap": gap,
                         "seconds": trained,
                     },
                 }
@@ -249,7 +249,7 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds = tuple(range(arguments.seeds))
     for method, family in itertools.product(arguments.methods, arguments.families):
-        begun, origin = time.perf_counter(), provenance()
+        begun, provenance = time.perf_counter(), collect_provenance()
         settings = ALL[method] if family == SINUSOIDS else ALL[method][:1]
         rows = []
         for setting in settings:
@@ -257,7 +257,7 @@ def main() -> None:
             rows += rows_of(method, setting, family, seeds=seeds, updates=updates)
         print_rows(rows)
         result = Result(
-            **origin,
+            **provenance,
             split="generated tasks; meta-training, meta-validation and test of different keys",
             seeds=seeds,
             config={

@@ -10,7 +10,7 @@ from nmjax.analysis.convergence import (
     format_evaluations,
     incumbent,
     incumbent_position,
-    normalised_regret,
+    normalized_regret,
     not_worse,
     pool_quantile,
     pool_rank,
@@ -18,7 +18,7 @@ from nmjax.analysis.convergence import (
     speed_up_interval,
 )
 from nmjax.analysis.cost import count_flops
-from nmjax.analysis.ranks import (
+from nmjax.analysis.rank_tests import (
     Friedman,
     average_ranks,
     critical_difference,
@@ -44,7 +44,7 @@ __all__ = [
     "incumbent",
     "incumbent_position",
     "indistinct_groups",
-    "normalised_regret",
+    "normalized_regret",
     "not_worse",
     "pool_quantile",
     "pool_rank",

@@ -15,7 +15,7 @@ def cluster_tasks(similarity: ArrayLike) -> np.ndarray:
       similarity: float[T, T], symmetric and at most 1.
 
     Returns:
-      float[T - 1, 4], SciPy's linkage; leaves are ordered so that neighbours are as alike as the
+      float[T - 1, 4], SciPy's linkage; leaves are ordered so that neighbors are as alike as the
       tree allows (Bar-Joseph, Gifford and Jaakkola, 2001).
 
     Raises:

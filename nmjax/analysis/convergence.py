@@ -18,7 +18,7 @@ _ROUNDING = 1e-5
 
 
 class PoolSummary(NamedTuple):
-    """What normalised regret needs to know of a pool.
+    """What normalized regret needs to know of a pool.
 
     Attributes:
       best: float[...], the best score of the pool.
@@ -87,7 +87,7 @@ def incumbent(scores: Array) -> Array:
     return jnp.where(jnp.cumsum(~failed, axis=last) > 0, running, jnp.nan)
 
 
-def normalised_regret(incumbent_scores: Array, best: Array, median: Array) -> Array:
+def normalized_regret(incumbent_scores: Array, best: Array, median: Array) -> Array:
     """(best - incumbent) / (best - median): 0 at the pool's best, 1 at its median.
 
     Args:

@@ -14,9 +14,9 @@ from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.evaluate import EvaluateConfig
 from nmjax.cli.history import HistoryConfig
 from nmjax.cli.patterns import PatternsConfig
+from nmjax.cli.search_config import SearchConfig
 from nmjax.cli.similarity import SimilarityConfig
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.experiments.config import SearchConfig
 from nmjax.version import __version__
 
 _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from nmjax.cli.compiled import keep_compiled
+from nmjax.cli.compilation_cache import keep_compiled
 from nmjax.cli.console import make_console
-from nmjax.cli.past import PastConfig, draw_past
+from nmjax.cli.past_options import PastConfig, draw_past
 from nmjax.errors import NmjaxError
 
 
@@ -27,7 +27,7 @@ class AdviseConfig(PastConfig):
         or .jsonl: the choices, the score, and the task's name in a column "task".
       evaluations: Evaluations of each task at the most, drawn at random.
       budget: Evaluations of a search without the past.
-      rehearsals: Searches of each past task as if it were new.
+      replays: Searches of each past task as if it were new.
     """
 
     target: Annotated[str | None, arg(metavar="TASK", help_behavior_hint="")] = None
@@ -35,7 +35,7 @@ class AdviseConfig(PastConfig):
     new: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     evaluations: int = 300
     budget: int = 20
-    rehearsals: int = 8
+    replays: int = 8
 
 
 def run(config: AdviseConfig) -> None:
@@ -45,7 +45,7 @@ def run(config: AdviseConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, a file cannot be read, data are not
         installed, or the past is too small to learn from.
     """
-    from nmjax.experiments.advice import counsel_report, find_counsel, hold_out, read_new_task
+    from nmjax.cli.advice_report import advice_report, advise_transfer, hold_out, read_new_task
 
     if (config.target is None) == (config.new is None):
         raise NmjaxError("Got no new task, or two; give either --target or --new.")
@@ -55,5 +55,5 @@ def run(config: AdviseConfig) -> None:
         past, new = read_new_task(config.new, past)
     else:
         past, new = hold_out(past, config.target or "", config.first)
-    found = find_counsel(key, past, new, budget=config.budget, rehearsals=config.rehearsals)
-    make_console().print(counsel_report(past, new, found))
+    found = advise_transfer(key, past, new, budget=config.budget, replays=config.replays)
+    make_console().print(advice_report(past, new, found))

@@ -11,7 +11,7 @@ from nmjax.cli.console import make_console
 
 @dataclass(frozen=True)
 class BenchmarksConfig:
-    """List the benchmarks: whether installed, tasks, size, metrics and licence.
+    """List the benchmarks: whether installed, tasks, size, metrics and license.
 
     Attributes:
       data: Folder with the data of benchmarks that no package ships.
@@ -41,7 +41,7 @@ def run(config: BenchmarksConfig) -> None:
         table.add_row("tasks", Text(f"{len(info.tasks)}: {families}"))
         table.add_row("pool", f"{info.size:,} architectures")
         table.add_row("metrics", Text(", ".join(names)))
-        table.add_row("licence", Text(info.licence))
+        table.add_row("license", Text(info.license))
         table.add_row("paper", Text(info.citation))
         origin = f"{info.package} {info.version}".strip() or info.file
         state = f"installed ({origin})" if info.installed else f"not installed: {info.install}"

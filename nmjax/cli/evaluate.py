@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from nmjax.cli.compiled import keep_compiled
+from nmjax.cli.compilation_cache import keep_compiled
 from nmjax.cli.console import make_console
 
 
@@ -45,26 +45,26 @@ def run(config: EvaluateConfig) -> None:
       NmjaxError: a name is unknown, nothing is kept of the benchmark, the search fails or is none,
         or the folder is taken.
     """
+    from nmjax.cli.leaderboard import leaderboard_table, write_leaderboard
+    from nmjax.evaluation.trajectories import packaged_trajectories
+    from nmjax.evaluation.user_search import evaluate_user_search, load_user_search
     from nmjax.experiments import make_progress
-    from nmjax.experiments.guests import evaluate_guest, load_guest
     from nmjax.experiments.run_folder import check_run_folder, make_run_folder
-    from nmjax.experiments.standing import standing_table, write_standing
-    from nmjax.experiments.trajectories import packaged_trajectories
     from nmjax.tasks import load_suite
 
     keep_compiled()
     suite = load_suite(config.benchmark, data=config.data)
     kept = packaged_trajectories(suite)
     check_run_folder(config.out)
-    function = load_guest(config.search)
+    function = load_user_search(config.search)
     with make_progress() as progress:
-        guest = evaluate_guest(
+        guest = evaluate_user_search(
             config.search, function, suite, seeds=config.seeds, progress=progress
         )
     found = {config.search: guest, **kept}
     folder = make_run_folder(config.out, benchmark=suite.name, target="evaluate")
     settings = {k: v for k, v in asdict(config).items() if k not in ("out", "data")}
-    rows = write_standing(folder, suite, found, config=settings, focus=config.search)
+    rows = write_leaderboard(folder, suite, found, config=settings, focus=config.search)
     console = make_console(markup=True)
-    console.print(standing_table(suite, rows, focus=config.search))
+    console.print(leaderboard_table(suite, rows, focus=config.search))
     console.print(f"\nWrote {folder}.", soft_wrap=True)

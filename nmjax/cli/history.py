@@ -22,7 +22,7 @@ from nmjax.tasks import (
     read_history,
     write_history,
 )
-from nmjax.tasks.folders import locate
+from nmjax.tasks.files.folders import locate
 from nmjax.tasks.quality import Kind
 
 STREAMED = 2**16
@@ -143,7 +143,7 @@ def run(config: HistoryConfig) -> None:
 
 
 def _import(config: ImportConfig) -> None:
-    from nmjax.experiments.foreign import load_space
+    from nmjax.evaluation.plugins import load_space
 
     space = load_space(config.space)
     for kind in config.keep_out:

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from nmjax.cli.console import make_console
-from nmjax.cli.past import PastConfig, draw_past
+from nmjax.cli.past_options import PastConfig, draw_past
 from nmjax.errors import NmjaxError
 
 
@@ -42,7 +42,7 @@ def run(config: PatternsConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
         folder is taken.
     """
-    from nmjax.experiments.patterns import find_patterns, patterns_report, write_patterns
+    from nmjax.cli.patterns_report import find_patterns, patterns_report, write_patterns
     from nmjax.experiments.run_folder import check_run_folder, make_run_folder
 
     if not (0 < config.share < 1 and 0 < config.rate < 1):

@@ -4,10 +4,10 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from nmjax.cli.compiled import keep_compiled
+from nmjax.cli.compilation_cache import keep_compiled
 from nmjax.cli.console import make_console
+from nmjax.cli.search_config import DEFAULT_TARGETS, SearchConfig
 from nmjax.errors import NmjaxError
-from nmjax.experiments.config import DEFAULT_TARGETS, SearchConfig
 
 if TYPE_CHECKING:
     from nmjax.knowledge import LearnConfig
@@ -22,11 +22,12 @@ def run(config: SearchConfig) -> None:
     """
     import jax
 
-    from nmjax.experiments import make_progress, report, write_result
-    from nmjax.experiments.leave_one_out import check_run, prepare, run_methods, seed_keys
+    from nmjax.cli import search_report
+    from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
+    from nmjax.evaluation.summary import summarize
+    from nmjax.experiments import make_progress, write_result
     from nmjax.experiments.run_folder import check_run_folder, make_run_folder
-    from nmjax.experiments.stages import StageClock
-    from nmjax.experiments.summary import summarise
+    from nmjax.experiments.stage_timer import StageTimer
     from nmjax.tasks import leave_one_out, load_suite
 
     begun = time.perf_counter()
@@ -41,7 +42,7 @@ def run(config: SearchConfig) -> None:
 
     past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
     with make_progress() as progress:
-        stages = StageClock(progress)
+        stages = StageTimer(progress)
         prepared = prepare(past_key, suite, split, history_size=config.history_size, stages=stages)
         runs = run_methods(
             seed_keys(search_key, config.seeds),
@@ -50,22 +51,22 @@ def run(config: SearchConfig) -> None:
             budget=config.budget,
             stages=stages,
         )
-        stages.begin("summarise")
-        rows = summarise(bootstrap_key, prepared, runs)
+        stages.begin("summarize")
+        rows = summarize(bootstrap_key, prepared, runs)
         folder = make_run_folder(config.out, benchmark=suite.name, target=target)
         settings = _settings(config, prepared.config)
-        report.write_config(folder / "config.json", settings)
-        report.write_trace(folder / "trace.parquet", prepared, runs)
-        report.write_pictures(folder, prepared, runs)
+        search_report.write_config(folder / "config.json", settings)
+        search_report.write_trace(folder / "trace.parquet", prepared, runs)
+        search_report.write_pictures(folder, prepared, runs)
         stages.end()
     seconds = stages.seconds | {"total": time.perf_counter() - begun}
-    result = report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
+    result = search_report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
     write_result(folder / "results.json", result)
     if config.json:
         print((folder / "results.json").read_text(), end="")
     else:
         console = make_console(markup=True)
-        console.print(report.summary_table(prepared, rows))
+        console.print(search_report.summary_table(prepared, rows))
         console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from nmjax.cli.console import make_console
-from nmjax.cli.past import PastConfig, draw_past
+from nmjax.cli.past_options import PastConfig, draw_past
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def run(config: SimilarityConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, there are fewer than two tasks, data
         are not installed, or the folder is taken.
     """
+    from nmjax.cli.similarity_report import similarity_report, write_similarity
     from nmjax.experiments.run_folder import check_run_folder, make_run_folder
-    from nmjax.experiments.similarity import similarity_report, write_similarity
     from nmjax.knowledge import pairwise_similarity
 
     check_run_folder(config.out)

@@ -7,8 +7,8 @@ from nmjax.experiments.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
-from nmjax.experiments.origin import provenance
 from nmjax.experiments.progress import Progress, make_progress
+from nmjax.experiments.provenance import collect_provenance
 from nmjax.experiments.results import Mark, Result, mark_met, read_result, write_result
 from nmjax.experiments.runner import run_chunked
 
@@ -21,7 +21,7 @@ __all__ = [
     "latest_step",
     "make_progress",
     "mark_met",
-    "provenance",
+    "collect_provenance",
     "read_result",
     "restore_checkpoint",
     "run_chunked",

@@ -25,7 +25,7 @@ class Mark:
     Attributes:
       name: what is measured, and on what.
       value: the measured number; NaN where there is none.
-      unit: for instance "evaluations", "s", "normalised regret".
+      unit: for instance "evaluations", "s", "normalized regret".
       direction: on which side of the target the mark is met.
       target: the number to reach; a tie counts as reached.
       n: how many measurements (lanes, repeats) stand behind the value.

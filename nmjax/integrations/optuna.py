@@ -187,25 +187,25 @@ def _trials(
     rows = np.asarray(history.architecture)[place, mask]
     values = {name: np.asarray(v)[place, mask].tolist() for name, v in history.metrics.items()}
     names = [metric.name for metric in objectives]
-    reals = np.asarray(history.reals)[place, mask]
+    continuous = np.asarray(history.continuous)[place, mask]
     among = {c.name: optuna.distributions.CategoricalDistribution(c.options) for c in space.choices}
-    for real in space.reals:
+    for real in space.continuous:
         among[real.name] = optuna.distributions.FloatDistribution(
             real.low, real.high, log=real.scale == "log"
         )
     trials = []
-    for number, (row, numbers) in enumerate(zip(rows.tolist(), reals.tolist(), strict=True)):
-        paid = [values[name][number] for name in names]
-        state = "FAIL" if np.isnan(paid).any() else "COMPLETE"
+    for number, (row, numbers) in enumerate(zip(rows.tolist(), continuous.tolist(), strict=True)):
+        evaluated = [values[name][number] for name in names]
+        state = "FAIL" if np.isnan(evaluated).any() else "COMPLETE"
         chosen = {c.name: c.options[option] for c, option in zip(space.choices, row, strict=True)}
-        for real, value in zip(space.reals, numbers, strict=True):
+        for real, value in zip(space.continuous, numbers, strict=True):
             chosen[real.name] = min(max(value, real.low), real.high)
         trials.append(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState[state],
                 params=chosen,
                 distributions=among,
-                values=None if state == "FAIL" else paid,
+                values=None if state == "FAIL" else evaluated,
                 user_attrs={n: v[number] for n, v in values.items() if n not in names},
             )
         )

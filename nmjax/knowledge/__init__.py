@@ -1,6 +1,28 @@
 """What carries over from one task to the next."""
 
-from nmjax.knowledge.adapted import (
+from nmjax.knowledge.features import PoolFeatures, pool_features, source_scores
+from nmjax.knowledge.information_gain import (
+    compute_information_gain,
+    expected_information_gain,
+    realized_information_gain,
+)
+from nmjax.knowledge.learn import LearnConfig, LearnInfo, config_for, learn_from_history
+from nmjax.knowledge.mixture import mixture_log_weights
+from nmjax.knowledge.similarity.context import context_similarity, source_correlations
+from nmjax.knowledge.similarity.embedding import embedding_similarity, task_embedding
+from nmjax.knowledge.similarity.measures import (
+    compute_task_similarity,
+    distribution_similarity,
+    evidence_similarity,
+    rank_similarity,
+    rgpe_similarity,
+    single_source_priors,
+)
+from nmjax.knowledge.similarity.pairwise import function_similarity, pairwise_similarity
+from nmjax.knowledge.similarity.rgpe import rgpe_weights, sample_left_out, sample_sources
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, flat_prior, source_features
+from nmjax.knowledge.transfer.adapted_prior import adapt_prior, transfer_knowledge
+from nmjax.knowledge.transfer.adapted_space import (
     AdaptedSpace,
     adapt_space,
     from_original,
@@ -8,33 +30,21 @@ from nmjax.knowledge.adapted import (
     restrict_space,
     to_original,
 )
-from nmjax.knowledge.context import context_similarity, source_correlations
-from nmjax.knowledge.continual import num_sources, update, with_capacity
-from nmjax.knowledge.embedding import embedding_similarity, task_embedding
-from nmjax.knowledge.features import PoolFeatures, pool_features, source_scores
-from nmjax.knowledge.information import (
-    compute_information_gain,
-    expected_information_gain,
-    realised_information_gain,
-)
-from nmjax.knowledge.learn import LearnConfig, LearnInfo, config_for, learn_from_history
-from nmjax.knowledge.limits import adapt_limit
-from nmjax.knowledge.mapping import (
+from nmjax.knowledge.transfer.constraint_transfer import adapt_limit
+from nmjax.knowledge.transfer.continual import num_sources, update, with_capacity
+from nmjax.knowledge.transfer.mapping import (
     NAS_BENCH_201_TO_TRANSNAS101,
-    Counterparts,
-    counterparts,
+    MatchedChoices,
     join_histories,
     map_architectures,
     map_history,
+    match_choices,
     nearest_architectures,
     rename,
     shared_encoding,
     shared_names,
 )
-from nmjax.knowledge.mixture import mixture_log_weights
-from nmjax.knowledge.pairwise import function_similarity, pairwise_similarity
-from nmjax.knowledge.rgpe import rgpe_weights, sample_left_out, sample_sources
-from nmjax.knowledge.sampling import (
+from nmjax.knowledge.transfer.sampling_distribution import (
     SamplingDistribution,
     SamplingMoments,
     sample_architectures,
@@ -44,24 +54,19 @@ from nmjax.knowledge.sampling import (
     uniform_sampling,
     update_sampling_distribution,
 )
-from nmjax.knowledge.shares import share_among_sources
-from nmjax.knowledge.similarity import (
-    compute_task_similarity,
-    distribution_similarity,
-    evidence_similarity,
-    rank_similarity,
-    rgpe_similarity,
-    single_source_priors,
+from nmjax.knowledge.transfer.source_weights import share_among_sources
+from nmjax.knowledge.transfer.zero_shot import (
+    ContextFit,
+    context_weights,
+    fit_context,
+    zero_shot_prior,
 )
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge, flat_prior, source_features
-from nmjax.knowledge.transfer import adapt_prior, transfer_knowledge
-from nmjax.knowledge.zero_shot import ContextFit, context_weights, fit_context, zero_shot_prior
 
 __all__ = [
     "NAS_BENCH_201_TO_TRANSNAS101",
     "AdaptedSpace",
     "ContextFit",
-    "Counterparts",
+    "MatchedChoices",
     "FeatureParams",
     "LearnConfig",
     "LearnInfo",
@@ -77,7 +82,7 @@ __all__ = [
     "config_for",
     "context_similarity",
     "context_weights",
-    "counterparts",
+    "match_choices",
     "distribution_similarity",
     "embedding_similarity",
     "evidence_similarity",
@@ -97,7 +102,7 @@ __all__ = [
     "pool_features",
     "predicted_history",
     "rank_similarity",
-    "realised_information_gain",
+    "realized_information_gain",
     "rename",
     "restrict_space",
     "rgpe_similarity",

@@ -31,7 +31,7 @@ class PoolFeatures(NamedTuple):
 
 
 def predictor_network() -> Network:
-    """The network whose initialisation is meta-trained: two hidden layers of 64."""
+    """The network whose initialization is meta-trained: two hidden layers of 64."""
     return make_network((64, 64), activation="tanh")
 
 
@@ -42,7 +42,7 @@ def group_index(space: Space) -> tuple[int, ...]:
     return tuple(order.index(group) for group in groups)
 
 
-def standardise_encoding(location: Array, scale: Array, encoding: Array) -> Array:
+def standardize_encoding(location: Array, scale: Array, encoding: Array) -> Array:
     """Encodings float[N, D] of zero mean, and of unit variance in each group, over the past."""
     return (encoding - location[None, :]) / scale[None, :]
 
@@ -72,19 +72,19 @@ def source_scores(knowledge: MetaKnowledge) -> Array:
     return jax.lax.map(one, sources)
 
 
-def network_features(params: FeatureParams, standardised: Array) -> Array:
-    """The meta-trained network's last activations, float[N, h], standardised over the past."""
-    raw = predictor_network().features(params.network, standardised)
+def network_features(params: FeatureParams, standardized: Array) -> Array:
+    """The meta-trained network's last activations, float[N, h], standardized over the past."""
+    raw = predictor_network().features(params.network, standardized)
     return (raw - params.network_location[None, :]) / params.network_scale[None, :]
 
 
 def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     """What a model of a new task sees of encodings float[N, D]."""
     params = knowledge.params
-    standardised = standardise_encoding(params.location, params.scale, encoding)
-    position = kernel_position(params.kernel, standardised)
+    standardized = standardize_encoding(params.location, params.scale, encoding)
+    position = kernel_position(params.kernel, standardized)
     predicted = predict_sources(knowledge.sources, position)
-    network = network_features(params, standardised)
+    network = network_features(params, standardized)
     constant = jnp.ones_like(predicted[:, :1])
     features = jnp.concatenate([constant, predicted, network], axis=-1)
     return PoolFeatures(Pool(features, position), jnp.mean(predicted, axis=-1))

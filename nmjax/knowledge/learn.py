@@ -12,14 +12,14 @@ import optax
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge.evidence import fit_kernel, fit_sources
 from nmjax.knowledge.features import (
     group_index,
     pool_features,
     predictor_network,
 )
-from nmjax.knowledge.past import Past, best_options, standardise_past
-from nmjax.knowledge.rehearsal import Layout, fit_priors, prior_confidence, rehearse
+from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources
+from nmjax.knowledge.prior_fitting import Layout, fit_priors, prior_log_weights, replay
+from nmjax.knowledge.standardized_past import Past, best_options, standardize_past
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.meta import (
     Curves,
@@ -33,7 +33,7 @@ from nmjax.meta import (
 )
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space
-from nmjax.tasks import Episode, history_scores, refuse_identical_tasks, sample_episode
+from nmjax.tasks import Episode, history_scores, refuse_leakage, sample_episode
 from nmjax.types import Array, History, Metric, PyTree
 
 EPISODES_A_TASK = 8
@@ -53,12 +53,12 @@ class LearnConfig:
       patience: looks without improvement before stopping.
       inner_steps: gradient steps of the inner loop.
       inner_rate: step size of the inner loop.
-      outer_rate: step size of Adam on the initialisation.
+      outer_rate: step size of Adam on the initialization.
       support: evaluations that the inner loop adapts to.
       query: evaluations that an adapted network is judged on.
-      rehearsal_size: evaluations of each rehearsal.
+      replay_size: evaluations of each replay.
       prior_steps: of Adam on the priors.
-      warp: what the search does to scores, a name of `predictors.normalise`.
+      outcome_transform: what the search does to scores, a name of `predictors.normalize`.
     """
 
     kernel_rows: int = 128
@@ -71,9 +71,9 @@ class LearnConfig:
     outer_rate: float = 2e-3
     support: int = 20
     query: int = 60
-    rehearsal_size: int = 48
+    replay_size: int = 48
     prior_steps: int = 100
-    warp: str = "compress"
+    outcome_transform: str = "log_lower_tail"
 
 
 class LearnInfo(NamedTuple):
@@ -83,16 +83,16 @@ class LearnInfo(NamedTuple):
       train_loss: float[meta_steps], of each meta-update; NaN after stopping.
       validation_loss: float[meta_steps / evaluate_every], on meta-validation; NaN after stopping.
       best_step: int32[], the meta-update whose parameters were kept.
-      generalisation_gap: float[], meta-validation less meta-train loss there.
+      generalization_gap: float[], meta-validation less meta-train loss there.
       kernel_posterior: float[kernel_steps], log evidence of all observations and log prior of the
         kernel, together by the observation.
-      prior_evidence: float[2, prior_steps], mean log evidence of a rehearsal, of each prior.
+      prior_evidence: float[2, prior_steps], mean log evidence of a replay, of each prior.
     """
 
     train_loss: Array
     validation_loss: Array
     best_step: Array
-    generalisation_gap: Array
+    generalization_gap: Array
     kernel_posterior: Array
     prior_evidence: Array
 
@@ -111,7 +111,7 @@ def learn_from_history(
 
     The kernel of the structure is fitted by evidence, the network is meta-trained by MAML on the
     sources that are not for validation and stopped early on those that are, every source becomes
-    a predictor, and the priors are fitted on rehearsals.
+    a predictor, and the priors are fitted on replays.
 
     Args:
       key: of everything random.
@@ -128,10 +128,10 @@ def learn_from_history(
         both, or a source with fewer successful evaluations than an episode takes.
     """
     held_out = np.asarray(validation, bool)
-    past = standardise_past(history, space=space, metric=metric)
+    past = standardize_past(history, space=space, metric=metric)
     config = config or config_for(history, metric)
     _check(past, held_out, config)
-    network_key, rehearsal_key = jax.random.split(key)
+    network_key, replay_key = jax.random.split(key)
 
     on_stage("fit the kernel")
     kernel, kernel_posterior = fit_kernel(
@@ -154,18 +154,23 @@ def learn_from_history(
     )
     sources = fit_sources(kernel, past.x, past.y)
 
-    on_stage("rehearse searches")
+    on_stage("replay searches")
     layout = Layout(len(held_out), params.network_location.shape[0])
     sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(
         params, _no_prior(layout), sources, sampling, bounds, jnp.zeros(()), jnp.zeros(2)
     )
     pools, by_others = _features_of_past(knowledge, past)
-    rehearsals = rehearse(
-        rehearsal_key, pools, by_others, past.score, size=config.rehearsal_size, warp=config.warp
+    replays = replay(
+        replay_key,
+        pools,
+        by_others,
+        past.score,
+        size=config.replay_size,
+        outcome_transform=config.outcome_transform,
     )
     prior, wins, prior_evidence = fit_priors(
-        rehearsals, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
+        replays, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
     )
     info = LearnInfo(
         curves.train_loss,
@@ -175,8 +180,8 @@ def learn_from_history(
         kernel_posterior,
         prior_evidence,
     )
-    confidence = prior_confidence(wins, jnp.asarray(len(held_out), wins.dtype))
-    return knowledge._replace(prior=prior, wins=wins, confidence=confidence), info
+    log_weights = prior_log_weights(wins, jnp.asarray(len(held_out), wins.dtype))
+    return knowledge._replace(prior=prior, wins=wins, log_weights=log_weights), info
 
 
 def config_for(history: History, metric: Metric) -> LearnConfig:
@@ -194,7 +199,7 @@ def config_for(history: History, metric: Metric) -> LearnConfig:
     support = min(config.support, number // 4)
     query = min(config.query, number - support)
     return replace(
-        config, support=support, query=query, rehearsal_size=min(config.rehearsal_size, number)
+        config, support=support, query=query, replay_size=min(config.replay_size, number)
     )
 
 
@@ -217,7 +222,7 @@ def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
         )
     fewest = int(usable.min())
     episode = config.support + config.query
-    taken = {"support + query": episode, "rehearsal_size": config.rehearsal_size}
+    taken = {"support + query": episode, "replay_size": config.replay_size}
     too_large = [name for name, number in taken.items() if number > fewest]
     if too_large:
         raise NmjaxError(
@@ -229,7 +234,7 @@ def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
         tuple(np.asarray(leaf)[side] for leaf in (past.encoding, score, past.mask))
         for side in (~validation, validation)
     )
-    refuse_identical_tasks(
+    refuse_leakage(
         teaching,
         examining,
         teaching_names=np.flatnonzero(~validation).tolist(),

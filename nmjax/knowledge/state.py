@@ -60,7 +60,7 @@ class MetaKnowledge(NamedTuple):
       sampling: log-probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
       wins: float[], on how many sources, as if they were new, the transferred prior was better.
-      confidence: float[K], log-weights of the components before any evaluation.
+      log_weights: float[K], log-weights of the components before any evaluation.
     """
 
     params: FeatureParams
@@ -69,7 +69,7 @@ class MetaKnowledge(NamedTuple):
     sampling: Categorical
     bounds: Array
     wins: Array
-    confidence: Array
+    log_weights: Array
 
 
 def flat_prior(prior: PoolPrior) -> PoolPrior:

@@ -5,12 +5,6 @@ from nmjax.meta.adapt import (
     PerStep,
     adapt,
 )
-from nmjax.meta.amortised import (
-    Encoded,
-    ProcessParams,
-    neural_process,
-    with_process,
-)
 from nmjax.meta.augment import (
     augmented,
     interpolate_tasks,
@@ -24,21 +18,6 @@ from nmjax.meta.batch import (
     squared_error,
     support,
 )
-from nmjax.meta.bayes import (
-    DeepKernelParams,
-    LastLayerParams,
-    Posterior,
-    alpaca,
-    deep_kernel,
-    with_kernel,
-    with_last_layer,
-)
-from nmjax.meta.cavia import (
-    ContextParams,
-    cavia,
-    contextual,
-    with_context,
-)
 from nmjax.meta.continual import (
     ContinualResult,
     Reservoir,
@@ -49,11 +28,29 @@ from nmjax.meta.continual import (
     init_reservoir,
     learn_continually,
 )
-from nmjax.meta.ensemble import (
+from nmjax.meta.learner import (
+    MetaLearner,
+)
+from nmjax.meta.learners.cavia import (
+    ContextParams,
+    cavia,
+    contextual,
+    init_context,
+)
+from nmjax.meta.learners.closed_form import (
+    DeepKernelParams,
+    LastLayerParams,
+    Posterior,
+    alpaca,
+    deep_kernel,
+    init_deep_kernel,
+    init_last_layer,
+)
+from nmjax.meta.learners.ensemble import (
     EnsembleInfo,
     ensemble,
 )
-from nmjax.meta.evolution import (
+from nmjax.meta.learners.evolution_strategies import (
     ESHyper,
     ESInfo,
     es_maml,
@@ -61,19 +58,52 @@ from nmjax.meta.evolution import (
     smoothed_gradient,
     smoothed_steps,
 )
-from nmjax.meta.gradient import MAMLHyper, MAMLInfo, MAMLState, RatedParams, anil, fomaml, maml
-from nmjax.meta.implicit import (
+from nmjax.meta.learners.gradient import (
+    MAMLHyper,
+    MAMLInfo,
+    MetaSGDParams,
+    MetaState,
+    anil,
+    fomaml,
+    maml,
+)
+from nmjax.meta.learners.implicit import (
     ImplicitHyper,
     implicit_maml,
 )
-from nmjax.meta.learner import (
-    MetaLearner,
+from nmjax.meta.learners.learned_rates import (
+    MultiStepHyper,
+    init_learned_rates,
+    init_step_rates,
+    maml_plus_plus,
+    meta_sgd,
+)
+from nmjax.meta.learners.neural_process import (
+    Encoded,
+    ProcessParams,
+    init_process,
+    neural_process,
+)
+from nmjax.meta.learners.population import (
+    EvolvedInfo,
+    EvolvedState,
+    evolved,
+)
+from nmjax.meta.learners.probabilistic import (
+    NoisyParams,
+    ProbabilisticLearner,
+    conditioning,
+    init_noise,
+    noisy,
+)
+from nmjax.meta.learners.reptile import (
+    reptile,
 )
 from nmjax.meta.metrics import (
     Gap,
     adaptation_speed,
     few_shot_curve,
-    meta_generalisation,
+    meta_generalization,
     sample_efficiency,
     transfer_efficiency,
 )
@@ -88,41 +118,19 @@ from nmjax.meta.multitask import (
     update_meta_model,
     with_intercept,
 )
-from nmjax.meta.population import (
-    EvolvedInfo,
-    EvolvedState,
-    evolved,
-)
-from nmjax.meta.probabilistic import (
-    NoisyParams,
-    ProbabilisticLearner,
-    conditioning,
-    noisy,
-    with_noise,
-)
-from nmjax.meta.rated import (
-    MultiStepHyper,
-    maml_plus_plus,
-    meta_sgd,
-    with_rates,
-    with_step_rates,
-)
-from nmjax.meta.regularise import (
+from nmjax.meta.regularizers import (
     RegularisedHyper,
     RegularisedInfo,
     UncertainParams,
-    regularised,
-    with_uncertainty,
-)
-from nmjax.meta.reptile import (
-    reptile,
+    init_uncertainty,
+    regularized,
 )
 from nmjax.meta.sampling import (
     FocusHyper,
     FocusInfo,
     WeightedSources,
+    affinity,
     focused,
-    kinship,
     weighted,
 )
 from nmjax.meta.train import (
@@ -154,7 +162,7 @@ __all__ = [
     "LastLayerParams",
     "MAMLHyper",
     "MAMLInfo",
-    "MAMLState",
+    "MetaState",
     "MetaLearner",
     "MultiStepHyper",
     "MultiTaskInfo",
@@ -165,7 +173,7 @@ __all__ = [
     "Posterior",
     "ProbabilisticLearner",
     "ProcessParams",
-    "RatedParams",
+    "MetaSGDParams",
     "RegularisedHyper",
     "RegularisedInfo",
     "Reservoir",
@@ -202,17 +210,17 @@ __all__ = [
     "init_reservoir",
     "init_training",
     "interpolate_tasks",
-    "kinship",
+    "affinity",
     "learn_continually",
     "maml",
     "maml_plus_plus",
-    "meta_generalisation",
+    "meta_generalization",
     "meta_sgd",
     "negative_log_density",
     "neural_process",
     "noisy",
     "query",
-    "regularised",
+    "regularized",
     "reptile",
     "sample_efficiency",
     "smoothed_gradient",
@@ -225,13 +233,13 @@ __all__ = [
     "transform_targets",
     "update_meta_model",
     "weighted",
-    "with_context",
+    "init_context",
     "with_intercept",
-    "with_kernel",
-    "with_last_layer",
-    "with_noise",
-    "with_process",
-    "with_rates",
-    "with_step_rates",
-    "with_uncertainty",
+    "init_deep_kernel",
+    "init_last_layer",
+    "init_noise",
+    "init_process",
+    "init_learned_rates",
+    "init_step_rates",
+    "init_uncertainty",
 ]

@@ -3,12 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import optax
-
-from nmjax.types import Array, PyTree
-
 
 class MetaLearner(NamedTuple):
     """A meta-learner as pure functions; its state has a field `params`.
@@ -28,14 +22,3 @@ class MetaLearner(NamedTuple):
     update: Callable[..., Any]
     adapt: Callable[..., Any]
     evaluate: Callable[..., Any]
-
-
-def descend(
-    optimizer: optax.GradientTransformation, gradient: PyTree, opt_state: PyTree, params: PyTree
-) -> tuple[PyTree, PyTree, Array]:
-    """Parameters and optimiser state after a step down `gradient`, and its norm float[]."""
-    # optax mixes integer counts with floats.
-    with jax.numpy_dtype_promotion("standard"):
-        updates, opt_state = optimizer.update(gradient, opt_state, params)
-    squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient)]
-    return optax.apply_updates(params, updates), opt_state, jnp.sqrt(sum(squares))

@@ -105,7 +105,7 @@ def sample_efficiency(shots: Array, losses: Array, scratch: Array) -> Array:
     return jnp.min(jnp.where(enough, counts[None, :], jnp.inf), axis=-1) / counts
 
 
-def meta_generalisation(seen: Array, unseen: Array) -> Gap:
+def meta_generalization(seen: Array, unseen: Array) -> Gap:
     """What is lost on kinds of tasks that meta-training left out: mean unseen less mean seen loss.
 
     The standard error is that of two independent means, sqrt(s_U^2 / U + s_T^2 / T).

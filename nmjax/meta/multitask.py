@@ -12,7 +12,7 @@ import optax
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.batch import Batch, known_scores, squared_error
-from nmjax.meta.learner import descend
+from nmjax.optimize import descend
 from nmjax.predictors import BayesianLinear, LinearPrior, LinearState, condition
 from nmjax.types import ApplyFn, Array, PyTree
 
@@ -34,7 +34,7 @@ class MultiTaskState(NamedTuple):
 
     Attributes:
       params: the meta-model.
-      opt_state: of the optimiser.
+      opt_state: of the optimizer.
       step: int32[], updates so far.
     """
 

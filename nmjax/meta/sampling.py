@@ -18,7 +18,7 @@ class FocusHyper(NamedTuple):
 
     Attributes:
       learner: those of the learner within.
-      temperature: float[], positive; infinite is uniform, towards 0 only the hardest are chosen.
+      temperature: float[], positive; infinite is uniform, toward 0 only the hardest are chosen.
     """
 
     learner: PyTree
@@ -47,7 +47,7 @@ class WeightedSources(NamedTuple):
 
     Attributes:
       sources: a pytree whose leaves have a leading axis of S source tasks.
-      log_weights: float[S], need not be normalised; -inf bars a source.
+      log_weights: float[S], need not be normalized; -inf bars a source.
     """
 
     sources: PyTree
@@ -59,7 +59,7 @@ def focused(learner: MetaLearner, *, tasks: int) -> MetaLearner:
 
     Difficulty is the query loss after adapting, measured anew at each update for all candidates
     that the outer loop samples. `tasks` of them are drawn without replacement, with weights
-    exp(z / temperature) of their standardised losses z; candidates whose loss is not finite come
+    exp(z / temperature) of their standardized losses z; candidates whose loss is not finite come
     last. Hard tasks in meta-training: Sun et al. (2019); their worst case as the aim: Collins,
     Mokhtari and Shakkottai (2020). The objective is no longer the mean over the tasks' own
     distribution.
@@ -87,9 +87,9 @@ def focused(learner: MetaLearner, *, tasks: int) -> MetaLearner:
         choice_key, update_key = jax.random.split(key)
         losses = learner.evaluate(state.params, candidates, hyper.learner)
         finite = jnp.isfinite(losses)
-        centred = losses - jnp.mean(losses, where=finite)
+        centered = losses - jnp.mean(losses, where=finite)
         spread = jnp.std(losses, where=finite)
-        standard = centred / jnp.where(spread > 0, spread, 1)
+        standard = centered / jnp.where(spread > 0, spread, 1)
         logits = jnp.where(finite, standard / hyper.temperature, -jnp.inf)
         # The largest of logits with Gumbel noise are draws without replacement (Kool et al., 2019).
         noise = jax.random.gumbel(choice_key, logits.shape, logits.dtype)
@@ -128,7 +128,7 @@ def weighted(
     return sample
 
 
-def kinship(
+def affinity(
     params: PyTree, sources: Batch, target: Batch, hyper: PyTree, *, learner: MetaLearner
 ) -> Array:
     """How much adapting to each source helps on a target, float[S]; below 0 it harms.

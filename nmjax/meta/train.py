@@ -55,14 +55,14 @@ class TrainResult(NamedTuple):
     Attributes:
       params: the best parameters on meta-validation.
       step: int32[], meta-updates made before stopping.
-      generalisation_gap: float[], meta-validation less meta-train loss at the best evaluation.
+      generalization_gap: float[], meta-validation less meta-train loss at the best evaluation.
       curves: the losses along the way.
       state: to go on from, with `train_chunk`.
     """
 
     params: PyTree
     step: Array
-    generalisation_gap: Array
+    generalization_gap: Array
     curves: Curves
     state: TrainState
 

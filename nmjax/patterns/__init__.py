@@ -10,10 +10,10 @@ from nmjax.patterns.enrichment import (
 )
 from nmjax.patterns.indices import Sensitivity, sensitivity_agreement
 from nmjax.patterns.landscape import (
-    Neighbourhood,
+    Neighborhood,
     climb,
-    neighbour_rows,
-    neighbourhood,
+    neighbor_rows,
+    neighborhood,
     repeatability,
     robust_score,
 )
@@ -26,7 +26,7 @@ from nmjax.patterns.tradeoffs import hypervolume, hypervolume_contribution, pare
 __all__ = [
     "Enrichment",
     "MotifTable",
-    "Neighbourhood",
+    "Neighborhood",
     "Replication",
     "Sensitivity",
     "climb",
@@ -38,8 +38,8 @@ __all__ = [
     "motif_enrichment",
     "motif_names",
     "motif_table",
-    "neighbour_rows",
-    "neighbourhood",
+    "neighbor_rows",
+    "neighborhood",
     "pareto_front",
     "predicted_sobol_indices",
     "repeatability",

@@ -68,7 +68,7 @@ class Replication(NamedTuple):
 def is_best(scores: Array, share: Array, mask: Array | None = None) -> Array:
     """Which of scores float[..., M] are in the best `share` float[]: bool[..., M], ties included.
 
-    Failed (NaN) and masked evaluations are not, nor do they count towards the share.
+    Failed (NaN) and masked evaluations are not, nor do they count toward the share.
     """
     scores = jnp.asarray(scores)
     known = ~jnp.isnan(scores) if mask is None else ~jnp.isnan(scores) & mask

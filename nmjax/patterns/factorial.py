@@ -16,7 +16,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from nmjax.knowledge.evidence import maximise
+from nmjax.optimize import maximize
 from nmjax.spaces import Space, to_index
 from nmjax.types import Array
 
@@ -80,7 +80,7 @@ def fit_factorial(space: Space, architecture: Array, score: Array, *, steps: int
         likelihood = -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor)))
         return likelihood - 0.5 * jnp.sum(((flat - start) / width) ** 2)
 
-    mode, _ = maximise(log_posterior, start, steps=steps)
+    mode, _ = maximize(log_posterior, start, steps=steps)
     slope = jax.grad(log_posterior)
     curvature = jax.lax.map(
         lambda direction: -jax.jvp(slope, (mode,), (direction,))[1], jnp.eye(len(mode))

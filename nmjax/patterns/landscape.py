@@ -1,6 +1,6 @@
 """The landscape of scores under changes of one choice: its local optima, and how rugged it is.
 
-Everything here reads a table of neighbours that is made once for a pool, so it can sit inside a
+Everything here reads a table of neighbors that is made once for a pool, so it can sit inside a
 search: what is smoothed there may as well be predicted scores or an acquisition.
 """
 
@@ -11,19 +11,19 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, pool_neighbours
+from nmjax.spaces import Space, pool_neighbors
 from nmjax.types import Array
 
 
-class Neighbourhood(NamedTuple):
-    """What one change does to each of N architectures; NaN where no neighbour has a score.
+class Neighborhood(NamedTuple):
+    """What one change does to each of N architectures; NaN where no neighbor has a score.
 
     Attributes:
-      mean: float[..., N], of the neighbours' scores.
-      std: float[..., N], of the neighbours' scores.
+      mean: float[..., N], of the neighbors' scores.
+      std: float[..., N], of the neighbors' scores.
       worst: float[..., N], the lowest of them.
-      number: int32[..., N], neighbours that have a score.
-      optimum: bool[..., N], no neighbour scores higher; False where failed itself.
+      number: int32[..., N], neighbors that have a score.
+      optimum: bool[..., N], no neighbor scores higher; False where failed itself.
     """
 
     mean: Array
@@ -34,10 +34,10 @@ class Neighbourhood(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="space")
-def neighbour_rows(space: Space, pool: Array) -> Array:
+def neighbor_rows(space: Space, pool: Array) -> Array:
     """Which rows of a pool differ from each by one choice, int32[N, K]; -1 where there is none.
 
-    The K changes are those of `nmjax.spaces.neighbours`, up to isomorphism: one to an isomorphic
+    The K changes are those of `nmjax.spaces.neighbors`, up to isomorphism: one to an isomorphic
     architecture is none, and two to the same one are one. O(N K C) memory.
 
     Args:
@@ -47,7 +47,7 @@ def neighbour_rows(space: Space, pool: Array) -> Array:
     Raises:
       NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more.
     """
-    found = pool_neighbours(space, pool)
+    found = pool_neighbors(space, pool)
     itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
     found = jnp.sort(jnp.where(found == itself, -1, found), axis=-1)
     repeated = jnp.pad(found[:, 1:] == found[:, :-1], [(0, 0), (1, 0)])
@@ -55,14 +55,14 @@ def neighbour_rows(space: Space, pool: Array) -> Array:
 
 
 @jax.jit
-def neighbourhood(rows: Array, score: Array) -> Neighbourhood:
-    """How the scores float[..., N] of a pool change from each architecture to its neighbours.
+def neighborhood(rows: Array, score: Array) -> Neighborhood:
+    """How the scores float[..., N] of a pool change from each architecture to its neighbors.
 
     Args:
-      rows: int32[N, K], of `neighbour_rows`.
+      rows: int32[N, K], of `neighbor_rows`.
       score: float[..., N], any tasks or seeds on leading axes; NaN is a failed evaluation.
     """
-    theirs = _of_neighbours(rows, score)
+    theirs = _of_neighbors(rows, score)
     known = ~jnp.isnan(theirs)
     count = jnp.sum(known, axis=-1, dtype=jnp.int32)
     number = jnp.where(count > 0, count.astype(theirs.dtype), jnp.nan)
@@ -70,7 +70,7 @@ def neighbourhood(rows: Array, score: Array) -> Neighbourhood:
     apart = jnp.where(known, theirs - mean[..., None], 0)
     worst = jnp.min(jnp.where(known, theirs, jnp.inf), axis=-1)
     best = jnp.max(jnp.where(known, theirs, -jnp.inf), axis=-1)
-    return Neighbourhood(
+    return Neighborhood(
         mean=mean,
         std=jnp.sqrt(jnp.sum(apart**2, axis=-1) / number),
         worst=jnp.where(count > 0, worst, jnp.nan),
@@ -83,15 +83,15 @@ def neighbourhood(rows: Array, score: Array) -> Neighbourhood:
 def climb(rows: Array, score: Array) -> Array:
     """The local optimum that steepest ascent reaches from each architecture, int32[..., N].
 
-    Of neighbours that score alike the first row is taken; a failed start is left for any success.
+    Of neighbors that score alike the first row is taken; a failed start is left for any success.
     How good the optima of a space are is the rank of what is reached from a random start:
     `nmjax.stats.rank(-score)` there. O(N (K + log N)).
 
     Args:
-      rows: int32[N, K], of `neighbour_rows`.
+      rows: int32[N, K], of `neighbor_rows`.
       score: float[..., N]; NaN is a failed evaluation, and is reached only where nothing succeeded.
     """
-    theirs = jnp.nan_to_num(_of_neighbours(rows, score), nan=-jnp.inf, neginf=-jnp.inf)
+    theirs = jnp.nan_to_num(_of_neighbors(rows, score), nan=-jnp.inf, neginf=-jnp.inf)
     steepest = jnp.argmax(theirs, axis=-1)
     better = jnp.max(theirs, axis=-1) > jnp.where(jnp.isnan(score), -jnp.inf, score)
 
@@ -106,18 +106,18 @@ def climb(rows: Array, score: Array) -> Array:
 
 @jax.jit
 def robust_score(rows: Array, score: Array, weight: Array) -> Array:
-    """Scores float[..., N] that count what the neighbours have: high on a plateau, low on a spike.
+    """Scores float[..., N] that count what the neighbors have: high on a plateau, low on a spike.
 
-    (1 - weight) of the architecture's own and weight of its neighbours' mean; its own alone where
+    (1 - weight) of the architecture's own and weight of its neighbors' mean; its own alone where
     it has none.
 
     Args:
-      rows: int32[N, K], of `neighbour_rows`, or of `spaces.pool_neighbours`, by which the mean is
+      rows: int32[N, K], of `neighbor_rows`, or of `spaces.pool_neighbors`, by which the mean is
         what one random change is expected to leave.
       score: float[..., N], measured, predicted or an acquisition's.
       weight: float[], in [0, 1].
     """
-    mean = neighbourhood(rows, score).mean
+    mean = neighborhood(rows, score).mean
     return score + weight * jnp.where(jnp.isnan(mean), 0, mean - score)
 
 
@@ -151,12 +151,12 @@ def repeatability(score: Array) -> Array:
     return (between - within) / (between + (seeds - 1) * within)
 
 
-def _of_neighbours(rows: Array, score: Array) -> Array:
-    """Scores float[..., N, K] of the neighbours of each architecture; NaN where there is none."""
+def _of_neighbors(rows: Array, score: Array) -> Array:
+    """Scores float[..., N, K] of the neighbors of each architecture; NaN where there is none."""
     score = jnp.asarray(score)
     if score.shape[-1:] != rows.shape[:1]:
         raise NmjaxError(
-            f"Got scores {list(score.shape)} for neighbours {list(rows.shape)}; give "
+            f"Got scores {list(score.shape)} for neighbors {list(rows.shape)}; give "
             f"[..., {rows.shape[0]}], one for each architecture of the pool."
         )
     return jnp.where(rows < 0, jnp.nan, score[..., rows])

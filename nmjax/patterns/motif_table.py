@@ -14,7 +14,7 @@ from nmjax.patterns.enrichment import (
     replicate,
 )
 from nmjax.patterns.motifs import find_motifs
-from nmjax.spaces import Space, canonicalise
+from nmjax.spaces import Space, canonicalize
 from nmjax.types import Array
 
 
@@ -75,7 +75,7 @@ def motif_table(
 
     def of_task(task: tuple[Array, Array, Array]) -> Enrichment:
         rows, chosen, known = task
-        return motif_enrichment(find_motifs(space, canonicalise(space, rows)), chosen, known)
+        return motif_enrichment(find_motifs(space, canonicalize(space, rows)), chosen, known)
 
     tasks = jax.lax.map(of_task, (architecture, chosen, known))
     p_value = getattr(tasks, direction)

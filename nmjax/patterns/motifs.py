@@ -16,11 +16,11 @@ from nmjax.types import Array
 def find_motifs(space: Space, architecture: Array) -> Array:
     """Which motifs architecture int32[..., C] contains: bool[..., F], named by `motif_names`.
 
-    These are each option of each choice; each range of two or more neighbouring options of an
+    These are each option of each choice; each range of two or more neighboring options of an
     ordinal choice; and in a cell each operation, operation at a depth, pair along an edge and path
     of three (`nmjax.spaces.structure`), found at least once. Motifs imply one another, as "a>b"
     does "a": what is enriched comes with what it implies. Isomorphic architectures may differ in
-    them; `nmjax.spaces.canonicalise` comes first where that matters.
+    them; `nmjax.spaces.canonicalize` comes first where that matters.
 
     Raises:
       NmjaxError: the space has no discrete choices, or the architectures do not fit it.
@@ -61,7 +61,7 @@ def _discrete(space: Space) -> Space:
             f"Space {space.name!r} has only real-valued choices and no motifs; cut their ranges "
             "into the options of ordinal choices."
         )
-    return replace(space, reals=())
+    return replace(space, continuous=())
 
 
 def _structural(space: Space) -> np.ndarray:

@@ -10,8 +10,8 @@ from nmjax.errors import NmjaxError
 from nmjax.patterns.factorial import fit_factorial, sample_grid
 from nmjax.patterns.indices import Sensitivity
 from nmjax.patterns.sensitivity import sobol_indices
-from nmjax.predictors import standardise
-from nmjax.spaces import Space, canonicalise, from_index, is_valid, to_index
+from nmjax.predictors import standardize
+from nmjax.spaces import Space, canonicalize, from_index, is_valid, to_index
 from nmjax.stats import draws_interval
 from nmjax.types import Array
 
@@ -71,12 +71,12 @@ def predicted_sobol_indices(
     architecture, score = architecture[..., :_ROWS, :], score[..., :_ROWS]
 
     grid = from_index(space, np.arange(space.size, dtype=np.int32))
-    representative = to_index(space, canonicalise(space, grid))
+    representative = to_index(space, canonicalize(space, grid))
     valid = is_valid(space, grid)
 
     def of_task(task: tuple[Array, Array, Array]) -> Sensitivity:
         key, rows, values = task
-        rows, values = canonicalise(space, rows), standardise(values)
+        rows, values = canonicalize(space, rows), standardize(values)
         few = rows[:_FITTED_ROWS], values[:_FITTED_ROWS]
         belief = fit_factorial(space, *few, steps=steps)
 

@@ -73,17 +73,17 @@ def sobol_indices(
         succeeded = ~jnp.isnan(score)
         share = jnp.where(succeeded, weight, 0)
         share = share / jnp.sum(share)
-        centred = jnp.where(succeeded, score, 0)
-        centred = centred - jnp.sum(share * centred)
+        centered = jnp.where(succeeded, score, 0)
+        centered = centered - jnp.sum(share * centered)
 
         def explained(subset: Array) -> Array:
             group = to_flat(architecture * subset[None], space.num_options)
-            rows = jnp.stack([share, share * centred], axis=-1)
+            rows = jnp.stack([share, share * centered], axis=-1)
             mass, moment = jax.ops.segment_sum(rows, group, space.size).T
             return jnp.sum(moment**2 / jnp.where(mass > 0, mass, 1))
 
         of_subsets = jax.lax.map(explained, subsets(space.num_choices).astype(np.int32))
-        return of_subsets / jnp.sum(share * centred**2)
+        return of_subsets / jnp.sum(share * centered**2)
 
     return from_effects(effects(jnp.vectorize(closed, signature="(n)->(s)")(score)))
 
@@ -139,8 +139,8 @@ def sampled_sobol_indices(
 
 def _paired_effects(values: Array) -> Array:
     """Flat effects float[S] of values float[1, n, 1 + S], those of the base first."""
-    centred = values[0] - jnp.mean(values)
-    base, partner = centred[:, :1], centred[:, 1:]
+    centered = values[0] - jnp.mean(values)
+    base, partner = centered[:, :1], centered[:, 1:]
     mean = jnp.mean(0.5 * (base + partner), axis=0)
     covariance = jnp.mean(base * partner, axis=0) - mean**2
     variance = jnp.mean(0.5 * (base**2 + partner**2), axis=0) - mean**2

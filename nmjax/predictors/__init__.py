@@ -20,7 +20,12 @@ from nmjax.predictors.kernel import (
 )
 from nmjax.predictors.linear import BayesianLinear, LinearPrior, LinearState, bayesian_linear
 from nmjax.predictors.networks import Network, make_network
-from nmjax.predictors.normalise import compress, get_warp, normal_scores, standardise
+from nmjax.predictors.outcome_transforms import (
+    get_outcome_transform,
+    log_lower_tail,
+    normal_scores,
+    standardize,
+)
 from nmjax.predictors.pooled import (
     Pool,
     PoolPrior,
@@ -32,7 +37,7 @@ from nmjax.predictors.pooled import (
     pool_information_gain,
     predict_evaluation,
     predict_pool,
-    scale,
+    variance_scale,
 )
 from nmjax.predictors.pooled_draws import sample_pool, sample_pool_prior
 from nmjax.predictors.streamed import Moments, init_moments, ridge_weights, update_moments
@@ -50,13 +55,13 @@ __all__ = [
     "PoolPrior",
     "PoolState",
     "bayesian_linear",
-    "compress",
+    "log_lower_tail",
     "condition",
     "condition_pool",
     "default_kernel",
     "extend_pool",
     "gaussian_process",
-    "get_warp",
+    "get_outcome_transform",
     "init_moments",
     "init_pool",
     "inverse_factor",
@@ -80,9 +85,9 @@ __all__ = [
     "ridge_weights",
     "sample_pool",
     "sample_pool_prior",
-    "scale",
+    "variance_scale",
     "spectral_features",
-    "standardise",
+    "standardize",
     "unit_matern",
     "update_moments",
 ]

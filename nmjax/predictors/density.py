@@ -1,6 +1,6 @@
 """The density of a joint normal distribution and its gradient, by matrix products alone.
 
-What is made is the inverse of the covariance's Cholesky factor, row by row: no factorisation or
+What is made is the inverse of the covariance's Cholesky factor, row by row: no factorization or
 solve is left, so that any number of fits may run side by side.
 """
 
@@ -31,8 +31,8 @@ def log_density_of_white(inverse: Array, white: Array) -> Array:
     """The log density float[] of what is float[B] when whitened by an `inverse_factor`."""
     diagonal = jnp.diagonal(inverse)
     counts = diagonal > 0
-    normaliser = 0.5 * jnp.sum(counts).astype(white.dtype) * jnp.log(2 * jnp.pi)
-    return jnp.sum(jnp.log(jnp.where(counts, diagonal, 1))) - 0.5 * white @ white - normaliser
+    normalizer = 0.5 * jnp.sum(counts).astype(white.dtype) * jnp.log(2 * jnp.pi)
+    return jnp.sum(jnp.log(jnp.where(counts, diagonal, 1))) - 0.5 * white @ white - normalizer
 
 
 @jax.custom_vjp

@@ -122,5 +122,5 @@ def log_marginal_likelihood(params: KernelParams, x: Array, y: Array) -> Array:
     counts = ~jnp.isnan(y)
     factor = noisy_factor(params, x, counts)
     white = jax.scipy.linalg.solve_triangular(factor, jnp.where(counts, y, 0), lower=True)
-    normaliser = 0.5 * jnp.sum(counts).astype(x.dtype) * jnp.log(2 * jnp.pi)
-    return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor))) - normaliser
+    normalizer = 0.5 * jnp.sum(counts).astype(x.dtype) * jnp.log(2 * jnp.pi)
+    return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(factor))) - normalizer

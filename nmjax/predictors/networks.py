@@ -8,8 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.memoised import memoised
 from nmjax.types import Array, PyTree
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -24,13 +24,13 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 class MLP(nn.Module):
     """A multilayer perceptron from float[..., D] to float[...].
 
-    Its parameters are `hidden_0`, `hidden_1`, ... (with `norm_0`, ... where normalised), the body,
+    Its parameters are `hidden_0`, `hidden_1`, ... (with `norm_0`, ... where normalized), the body,
     and `head`.
 
     Attributes:
       hidden: width of each hidden layer.
       activation: elementwise; smooth where gradients of gradients should say the most.
-      layer_norm: normalise each hidden layer before its activation.
+      layer_norm: normalize each hidden layer before its activation.
     """
 
     hidden: tuple[int, ...]
@@ -70,7 +70,7 @@ class Network(NamedTuple):
     features: _OfEncodings
 
 
-@memoised
+@cached_factory
 def make_network(
     hidden: tuple[int, ...] = (64, 64), *, activation: str = "gelu", layer_norm: bool = False
 ) -> Network:
@@ -79,7 +79,7 @@ def make_network(
     Args:
       hidden: width of each hidden layer, at least one.
       activation: "gelu", "silu", "softplus", "tanh", or the kinked "relu" of published networks.
-      layer_norm: normalise each hidden layer before its activation.
+      layer_norm: normalize each hidden layer before its activation.
 
     Raises:
       NmjaxError: a width is not positive, there is none, or the activation is unknown.

@@ -7,8 +7,8 @@ s2 ~ InverseGamma(shape, rate), so predictives are Student-t. (Rasmussen and Wil
 
 What was measured where decides the covariance, whose inverse Cholesky factor grows by a row; the
 scores decide only mean and evidence, which are computed from all of them at each step. So scores
-may be warped anew as they come, and mean and evidence stay those of one consistent data set. The
-kernel between observations and pool is the same for all priors: what each makes of it is a few
+may be transformed anew as they come, and mean and evidence stay those of one consistent data set.
+The kernel between observations and pool is the same for all priors: what each makes of it is a few
 columns of one product.
 """
 
@@ -196,7 +196,7 @@ def condition_pool(
 
 def predict_pool(state: PoolState) -> Gaussian:
     """Marginals of the noise-free score over the pool, mean and std float[K, N]."""
-    return Gaussian(state.mean, jnp.sqrt(state.variance * scale(state)[:, None]))
+    return Gaussian(state.mean, jnp.sqrt(state.variance * variance_scale(state)[:, None]))
 
 
 def predict_evaluation(state: PoolState, prior: PoolPrior) -> Gaussian:
@@ -205,11 +205,11 @@ def predict_evaluation(state: PoolState, prior: PoolPrior) -> Gaussian:
     Where an evaluation's noise is the architecture's own, as in a table or a finished training,
     it is part of what is gained, so improvement over the best evaluation is judged on this.
     """
-    variance = (state.variance + prior.noise[:, None]) * scale(state)[:, None]
+    variance = (state.variance + prior.noise[:, None]) * variance_scale(state)[:, None]
     return Gaussian(state.mean, jnp.sqrt(variance))
 
 
-def scale(state: PoolState) -> Array:
+def variance_scale(state: PoolState) -> Array:
     """The estimates float[K] of s2, the unit of all variances."""
     return state.rate / state.shape
 
@@ -227,7 +227,7 @@ def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:
     quadratic = jnp.sum(jnp.square(state.white), axis=-1)
     quadratic = quadratic - prior.noise * jnp.sum(jnp.square(weights), axis=-1)
     volume = _log_determinant(state.inverse) - number * jnp.log(prior.noise)
-    return 0.5 * (volume - (number - unexplained) + quadratic / scale(state))
+    return 0.5 * (volume - (number - unexplained) + quadratic / variance_scale(state))
 
 
 def pool_covariance(
@@ -250,7 +250,7 @@ def pool_covariance(
     over_features = prior.variance[:, None, :] * (features[None] - weights @ observed)
     kernel = unit_matern(pool.position[rows], pool.position)[None] - weights @ state.kernel
     covariance = over_features @ pool.features.T + prior.amplitude[:, None, None] * kernel
-    return scale(state)[:, None, None] * covariance
+    return variance_scale(state)[:, None, None] * covariance
 
 
 def solve_observed(inverse: Array, values: Array) -> Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.predictors.kernel import spectral_features
-from nmjax.predictors.pooled import Pool, PoolPrior, PoolState, scale, solve_observed
+from nmjax.predictors.pooled import Pool, PoolPrior, PoolState, solve_observed, variance_scale
 from nmjax.stats import normals
 from nmjax.types import Array
 
@@ -28,7 +28,7 @@ def sample_pool(
       score: float[B], as observed.
     """
     prior_key, noise_key = jax.random.split(key)
-    unit = jnp.sqrt(scale(state))[:, None]
+    unit = jnp.sqrt(variance_scale(state))[:, None]
     (draw,) = sample_pool_prior(prior_key, prior, pool, unit)
     noise = jax.random.normal(noise_key, state.white.shape, draw.dtype)
     noise = noise * unit * jnp.sqrt(prior.noise)[:, None]

@@ -6,8 +6,8 @@ from nmjax.search.acquisitions import (
     expected_improvement,
     get_acquisition,
     gp_ucb,
+    information_about_affinity,
     information_about_function,
-    information_about_kinship,
     knowledge_gradient,
     log_cheapness,
     log_expected_improvement,
@@ -19,7 +19,6 @@ from nmjax.search.acquisitions import (
     thompson_sampling,
     upper_confidence_bound,
 )
-from nmjax.search.advice import Advice, advise
 from nmjax.search.baselines import (
     bananas_search,
     fsbo_search,
@@ -27,9 +26,11 @@ from nmjax.search.baselines import (
     local_search,
     past_best_search,
     random_search,
-    regularised_evolution,
+    regularized_evolution,
     rgpe_search,
 )
+from nmjax.search.combinatorial import SpaceState, space_search
+from nmjax.search.initial_design import sample_from_prior, select_initial_points
 from nmjax.search.loop import (
     SearchAlgorithm,
     SearchHyper,
@@ -37,10 +38,10 @@ from nmjax.search.loop import (
     bayesian_search,
     default_hyper,
     run,
-    search_lanes,
+    run_batch,
 )
-from nmjax.search.maximisers import (
-    Maximiser,
+from nmjax.search.maximizers import (
+    Maximizer,
     evolutionary_ascent,
     exhaustive,
     gradient_ascent,
@@ -52,10 +53,9 @@ from nmjax.search.problem import (
     SpaceProblem,
     make_problem,
     make_space_problem,
-    without_transfer,
+    with_flat_prior,
 )
 from nmjax.search.record import Record, SearchInfo
-from nmjax.search.strategy import sample_from_prior, select_initial_points
 from nmjax.search.study import (
     Study,
     is_finished,
@@ -64,12 +64,12 @@ from nmjax.search.study import (
     suggest,
     suggest_next_point,
 )
-from nmjax.search.unlisted import SpaceState, space_search
+from nmjax.search.transfer_advice import Advice, advise
 
 __all__ = [
     "AcquisitionContext",
     "Advice",
-    "Maximiser",
+    "Maximizer",
     "Problem",
     "Record",
     "SearchAlgorithm",
@@ -93,7 +93,7 @@ __all__ = [
     "gp_ucb",
     "gradient_ascent",
     "information_about_function",
-    "information_about_kinship",
+    "information_about_affinity",
     "is_finished",
     "knowledge_gradient",
     "local_ascent",
@@ -110,12 +110,12 @@ __all__ = [
     "past_best_search",
     "probability_of_improvement",
     "random_search",
-    "regularised_evolution",
+    "regularized_evolution",
     "rgpe_search",
     "robust",
     "run",
     "sample_from_prior",
-    "search_lanes",
+    "run_batch",
     "select_initial_points",
     "space_search",
     "start_study",
@@ -123,5 +123,5 @@ __all__ = [
     "suggest_next_point",
     "thompson_sampling",
     "upper_confidence_bound",
-    "without_transfer",
+    "with_flat_prior",
 ]

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.memoised import memoised
-from nmjax.predictors import PoolState, get_warp, init_pool, observe_pool
-from nmjax.search.acquisitions import best_fresh, log_expected_improvement
-from nmjax.search.belief import foresee, learn
+from nmjax.cached_factory import cached_factory
+from nmjax.predictors import PoolState, get_outcome_transform, init_pool, observe_pool
+from nmjax.search.acquisitions import argmax_unevaluated, log_expected_improvement
+from nmjax.search.belief import condition, predictive
+from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import Problem
 from nmjax.search.record import (
     Record,
@@ -24,7 +25,6 @@ from nmjax.search.record import (
     failed_unless_finite,
 )
 from nmjax.search.sizes import check_capacity, check_sizes
-from nmjax.search.strategy import INITIAL, plan_start, planned_next
 from nmjax.types import Acquisition, Array, PyTree, SearchPair
 
 
@@ -33,32 +33,33 @@ class SearchHyper(NamedTuple):
 
     Attributes:
       budget: int32[], distinct evaluations.
-      floor: float[], the least share of its prior weight that a component keeps, in [0, 1).
+      fixed_share: float[], the least share of its prior weight that a component keeps, in [0, 1).
       exploration: float[], of acquisitions that have any.
       initial_spread: float[], standard deviations of the draws behind the initial points, as a
         multiple of the prior's.
-      price: float[], what an evaluation costs, in units of the warped score: by default, standard
-        deviations of the scores paid for so far, those below their median on a logarithmic scale.
+      min_expected_improvement: float[], what an evaluation costs, in units of the transformed
+        score: by default, standard deviations of the scores evaluated so far, those below their
+          median on a logarithmic scale.
         A search with a model is over, as if its budget were spent, once no row is expected to
         improve by as much; a search of a space, once what it would evaluate next is not. Neither is
         before the initial points and a first success. 0 never ends it.
     """
 
     budget: Array
-    floor: Array
+    fixed_share: Array
     exploration: Array
     initial_spread: Array
-    price: Array
+    min_expected_improvement: Array
 
 
 def default_hyper(budget: int = 100) -> SearchHyper:
     """The numbers that were chosen on HPOBench and TransNAS-Bench-101."""
     return SearchHyper(
         budget=jnp.asarray(budget, jnp.int32),
-        floor=jnp.asarray(0.02),
+        fixed_share=jnp.asarray(0.02),
         exploration=jnp.asarray(2.0),
         initial_spread=jnp.asarray(0.3),
-        price=jnp.asarray(0.0),
+        min_expected_improvement=jnp.asarray(0.0),
     )
 
 
@@ -122,16 +123,16 @@ def make_algorithm(
     return SearchAlgorithm(init, step, suggest, observe_finite)
 
 
-@memoised
+@cached_factory
 def bayesian_search(
     *,
     capacity: int = 128,
     acquisition: Acquisition | None = None,
-    warp: str = "compress",
+    outcome_transform: str = "log_lower_tail",
     evaluate: Callable[[Problem, Array], Array] = table_lookup,
     update: Callable[..., PoolState] = observe_pool,
 ) -> SearchAlgorithm:
-    """Bayesian optimisation under a mixture of priors, scoring the whole pool at every step.
+    """Bayesian optimization under a mixture of priors, scoring the whole pool at every step.
 
     With a problem of K = 1 component it is the search without transfer; with a transferred and a
     flat one, weighted by evidence, the flat one guards against a past that misleads.
@@ -139,15 +140,15 @@ def bayesian_search(
     Args:
       capacity: B, the largest budget; another budget up to it compiles nothing anew.
       acquisition: which architecture is worth most; log expected improvement by default.
-      warp: what is done to the scores so far, a name of `predictors.normalise`.
+      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
       evaluate: (problem, index int32[]) -> float[], traced; NaN is a failed evaluation.
       update: how the model takes up an evaluation, with the arguments of `observe_pool`.
 
     Raises:
-      NmjaxError: the capacity is not positive, or no warp has that name.
+      NmjaxError: the capacity is not positive, or no outcome_transform has that name.
     """
     check_sizes(capacity=capacity)
-    apply_warp = get_warp(warp)
+    apply_transform = get_outcome_transform(outcome_transform)
     log_improvement = log_expected_improvement()
     acquire = acquisition or log_improvement
 
@@ -155,33 +156,44 @@ def bayesian_search(
         return SearchState(
             key,
             empty_record(problem.score, capacity=capacity),
-            plan_start(jax.random.fold_in(key, capacity), problem, hyper.initial_spread),
+            initial_design(jax.random.fold_in(key, capacity), problem, hyper.initial_spread),
             init_pool(problem.prior, problem.pool, capacity=capacity),
             problem.log_weights,
         )
 
     def pays(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
-        """Whether bool[] some row is expected to improve by the price of an evaluation."""
-        posterior, context = foresee(state, problem, hyper.exploration, warp=apply_warp)
+        """bool[]: whether some row reaches `hyper.min_expected_improvement`."""
+        posterior, context = predictive(
+            state, problem, hyper.exploration, outcome_transform=apply_transform
+        )
         improvement = log_improvement(state.key, posterior, context)
         most = jnp.max(jnp.where(context.evaluated, -jnp.inf, improvement))
         too_early = (context.step < INITIAL) | ~jnp.isfinite(context.best)
-        return too_early | ~(most < jnp.log(hyper.price))
+        return too_early | ~(most < jnp.log(hyper.min_expected_improvement))
 
     def suggest(state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
         record = state.record
-        posterior, context = foresee(state, problem, hyper.exploration, warp=apply_warp)
+        posterior, context = predictive(
+            state, problem, hyper.exploration, outcome_transform=apply_transform
+        )
         value = acquire(jax.random.fold_in(state.key, record.step), posterior, context)
-        planned = planned_next(state, problem)
+        planned = next_initial(state, problem)
         follows_plan = (record.step < INITIAL) & ~record.evaluated[planned]
-        return jnp.where(follows_plan, planned, best_fresh(value, record.evaluated))
+        return jnp.where(follows_plan, planned, argmax_unevaluated(value, record.evaluated))
 
     def observe(
         state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
         active = can_go_on(state.record, hyper.budget) & pays(state, problem, hyper)
-        return learn(
-            state, problem, hyper.floor, index, score, active, warp=apply_warp, update=update
+        return condition(
+            state,
+            problem,
+            hyper.fixed_share,
+            index,
+            score,
+            active,
+            outcome_transform=apply_transform,
+            update=update,
         )
 
     return make_algorithm(init, suggest, observe, evaluate)
@@ -211,7 +223,7 @@ def run(
 
 
 @partial(jax.jit, static_argnames=("algorithm", "length"))
-def search_lanes(
+def run_batch(
     keys: Array,
     problem: Problem,
     hyper: SearchHyper,

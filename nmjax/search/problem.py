@@ -12,12 +12,12 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.search.record import failed_unless_finite
-from nmjax.spaces import Space, encode, encode_paths, pool_neighbours, within_bounds
+from nmjax.spaces import Space, encode, encode_paths, pool_neighbors, within_bounds
 from nmjax.types import Array, PyTree
 
 
 class Problem(NamedTuple):
-    """A pool to search, the scores it would be paid for, and what is known beforehand.
+    """A pool to search, the scores it would be evaluated, and what is known beforehand.
 
     Attributes:
       score: float[N], what an evaluation returns; NaN and infinities fail. Searches read an entry
@@ -27,7 +27,7 @@ class Problem(NamedTuple):
       log_weights: float[K], prior log-probabilities of the components.
       past_mean: float[N], mean over sources of their predicted scores.
       cost: float[N], positive, what an evaluation is expected to cost, in any unit.
-      neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer. None
+      neighbors: int32[N, J], rows one choice away; a row's own index where there are fewer. None
         where there are real-valued choices.
       knowledge: what the above was made of, for searches that weigh the past in ways of their own.
       paths: bool[N, Q], the paths through each architecture's cell, as `encode_paths` makes them;
@@ -40,7 +40,7 @@ class Problem(NamedTuple):
     log_weights: Array
     past_mean: Array
     cost: Array
-    neighbours: Array | None
+    neighbors: Array | None
     knowledge: MetaKnowledge | None = None
     paths: Array | None = None
 
@@ -70,7 +70,7 @@ def make_problem(
     score: Array | None,
     knowledge: MetaKnowledge,
     *,
-    reals: Array | None = None,
+    continuous: Array | None = None,
     cost: Array | None = None,
 ) -> Problem:
     """The problem of finding the best of a pool with what is known from past tasks.
@@ -81,7 +81,7 @@ def make_problem(
       score: float[N], higher is better, NaN or infinite for failures, which become NaN; None where
         none is known.
       knowledge: learned on the same space.
-      reals: float32[N, R], the pool's real-valued choices, if the space has some.
+      continuous: float32[N, R], the pool's real-valued choices, if the space has some.
       cost: float[N], positive, what an evaluation is expected to cost; the same for all by default.
 
     Raises:
@@ -94,11 +94,15 @@ def make_problem(
             f"Got a pool {list(pool.shape)} for space {space.name!r}; "
             f"give one or more architectures as int32[N, {space.num_choices}]."
         )
-    numbers = np.zeros((len(pool), 0)) if reals is None else np.asarray(reals)
-    if numbers.shape != (len(pool), space.num_reals) or not within_bounds(space, numbers).all():
+    numbers = np.zeros((len(pool), 0)) if continuous is None else np.asarray(continuous)
+    if (
+        numbers.shape != (len(pool), space.num_continuous)
+        or not within_bounds(space, numbers).all()
+    ):
         raise NmjaxError(
-            f"Got reals {list(numbers.shape)} for {len(pool)} architectures of space "
-            f"{space.name!r}; give reals=float32[N, {space.num_reals}], each within its bounds."
+            f"Got continuous {list(numbers.shape)} for {len(pool)} architectures of space "
+            f"{space.name!r}; give continuous=float32[N, "
+            f"{space.num_continuous}], each within its bounds."
         )
     known = np.full(len(pool), np.nan) if score is None else np.asarray(score)
     if known.shape != (len(pool),) or (score is not None and not np.isfinite(known).any()):
@@ -118,12 +122,12 @@ def make_problem(
         score=failed_unless_finite(jnp.asarray(known, dtype)),
         pool=features.pool,
         prior=knowledge.prior,
-        log_weights=knowledge.confidence,
+        log_weights=knowledge.log_weights,
         past_mean=features.past_mean,
         cost=cost.astype(dtype),
-        neighbours=None if space.reals else pool_neighbours(space, pool),
+        neighbors=None if space.continuous else pool_neighbors(space, pool),
         knowledge=knowledge,
-        paths=None if space.reals else encode_paths(space, pool),
+        paths=None if space.continuous else encode_paths(space, pool),
     )
 
 
@@ -141,29 +145,31 @@ def make_space_problem(
       NmjaxError: the space has real-valued choices, or the knowledge is of another.
     """
     known, expected = knowledge.sampling.logits.shape, (space.num_choices, space.max_options)
-    if space.num_reals or known != expected:
+    if space.num_continuous or known != expected:
         raise NmjaxError(
             f"Got knowledge of options {list(known)} for space {space.name!r} with options "
-            f"{list(expected)} and {space.num_reals} real-valued choices; give a space of discrete "
-            "choices and what was learned on it."
+            f"{list(expected)} and {space.num_continuous} real-valued choices; give a space of "
+            "discrete choices and what was learned on it."
         )
-    return SpaceProblem(knowledge.prior, knowledge.confidence, knowledge, target)
+    return SpaceProblem(knowledge.prior, knowledge.log_weights, knowledge, target)
 
 
-def with_unpaid_changed(problem: Problem, paid: Array) -> Iterator[Problem]:
-    """The problem with far lower scores of the rows that are not in paid bool[N], then far higher.
+def with_unevaluated_changed(problem: Problem, evaluated: Array) -> Iterator[Problem]:
+    """The problem with far lower, then far higher scores of the rows not in evaluated bool[N].
 
-    Their order is turned round, and none is NaN. A search that reads only what it paid for suggests
+    Their order is reversed, and none is NaN. A search that reads only what it evaluated suggests
     the same rows as without the change.
     """
     for change in (-1000, 1000):
         other = change - jnp.nan_to_num(problem.score)
-        yield problem._replace(score=jnp.where(paid, problem.score, other))
+        yield problem._replace(score=jnp.where(evaluated, problem.score, other))
 
 
 @partial(jax.jit, static_argnames="space")
-def _features(knowledge: MetaKnowledge, pool: Array, reals: Array, *, space: Space) -> PoolFeatures:
-    return pool_features(knowledge, encode(space, pool, reals))
+def _features(
+    knowledge: MetaKnowledge, pool: Array, continuous: Array, *, space: Space
+) -> PoolFeatures:
+    return pool_features(knowledge, encode(space, pool, continuous))
 
 
 def known_past(problem: Problem) -> MetaKnowledge:
@@ -180,21 +186,21 @@ def known_past(problem: Problem) -> MetaKnowledge:
     return problem.knowledge
 
 
-def known_neighbours(problem: Problem) -> Array:
+def known_neighbors(problem: Problem) -> Array:
     """The rows int32[N, J] of a problem that are one choice away from each.
 
     Raises:
       NmjaxError: the problem has none.
     """
-    if problem.neighbours is None:
+    if problem.neighbors is None:
         raise NmjaxError(
-            "Got a problem of real-valued choices, which have no neighbours, for a search by "
-            "neighbours; use bayesian_search, or make them ordinal choices."
+            "Got a problem of real-valued choices, which have no neighbors, for a search by "
+            "neighbors; use bayesian_search, or make them ordinal choices."
         )
-    return problem.neighbours
+    return problem.neighbors
 
 
-def without_transfer(problem: AnyProblem) -> AnyProblem:
+def with_flat_prior(problem: AnyProblem) -> AnyProblem:
     """The same problem under the flat prior alone, the last component."""
     return problem._replace(
         prior=flat_prior(problem.prior), log_weights=jnp.zeros_like(problem.log_weights[-1:])

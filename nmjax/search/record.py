@@ -15,7 +15,7 @@ class Record(NamedTuple):
       row: int32[B], rows of the pool in the order of evaluation; 0 where padded.
       score: float[B], what they returned; NaN where failed or padded.
       evaluated: bool[N], which rows of the pool have been.
-      step: int32[], how many evaluations have been paid for, failed ones included.
+      step: int32[], how many evaluations have been evaluated, failed ones included.
     """
 
     row: Array
@@ -31,21 +31,21 @@ class SearchInfo(NamedTuple):
       row: int32[], the evaluated row of the pool; -1 once the search is over.
       score: float[], what it returned; NaN where it failed or the search is over.
       counted: bool[], False once the search is over: the budget is spent, or nothing is left
-        that is worth its price.
+        that is worth its min_expected_improvement.
       expected_gain: float[], expected information gain in nats; NaN without a model, or once the
         search is over.
-      realised_gain: float[], realised information gain in nats; NaN likewise, and where the
+      realized_gain: float[], realized information gain in nats; NaN likewise, and where the
         evaluation failed.
-      confidence: float[], weight of the transferred prior at the choice; NaN without one, or once
-        the search is over.
+      transfer_weight: float[], weight of the transferred prior at the choice; NaN without one, or
+        once the search is over.
     """
 
     row: Array
     score: Array
     counted: Array
     expected_gain: Array
-    realised_gain: Array
-    confidence: Array
+    realized_gain: Array
+    transfer_weight: Array
 
 
 def empty_record(score: Array, *, capacity: int) -> Record:
@@ -85,13 +85,15 @@ def can_go_on(record: Record, budget: Array) -> Array:
     return record.step < jnp.minimum(budget, min(capacity, size))
 
 
-def fresh(key: Array, evaluated: Array) -> Array:
+def sample_unevaluated(key: Array, evaluated: Array) -> Array:
     """A row int32[] that has not been evaluated, uniformly."""
     noise = jax.random.uniform(key, evaluated.shape)
     return jnp.argmax(jnp.where(evaluated, -1, noise)).astype(jnp.int32)
 
 
-def pay(record: Record, budget: Array, index: Array, score: Array) -> tuple[Record, SearchInfo]:
+def record_evaluation(
+    record: Record, budget: Array, index: Array, score: Array
+) -> tuple[Record, SearchInfo]:
     """The record with one more evaluation, and the `SearchInfo` of a search without a model.
 
     Once it can go on no more, the record is the very same.

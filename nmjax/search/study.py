@@ -74,7 +74,7 @@ def is_finished(study: Study, *, algorithm: SearchAlgorithm) -> Array:
     """Whether bool[] no evaluation would count any more; ask before paying for the next one.
 
     The budget is spent, nothing is left to evaluate, or all that is left promises less than
-    `hyper.price`.
+    `hyper.min_expected_improvement`.
     """
     failure = jnp.full((), jnp.nan, study.problem.log_weights.dtype)
     next_one = algorithm.suggest(study.state, study.problem, study.hyper)
@@ -96,8 +96,8 @@ def suggest_next_point(
     Args:
       key: of the search.
       problem: what is searched; its scores are not read.
-      hyper: the traced numbers; evaluations past its budget do not count, and its price ends
-        nothing.
+      hyper: the traced numbers; evaluations past its budget do not count, and its
+        min_expected_improvement ends nothing.
       evaluated: int32[M] rows, or int32[M, C] architectures for a search of a space, in order;
         there may be none.
       score: float[M], higher is better; NaN or infinite where an evaluation failed.
@@ -109,7 +109,7 @@ def suggest_next_point(
     Raises:
       NmjaxError: there are more evaluations than the algorithm has a capacity for.
     """
-    hyper = hyper._replace(price=jnp.zeros_like(hyper.price))
+    hyper = hyper._replace(min_expected_improvement=jnp.zeros_like(hyper.min_expected_improvement))
 
     def add(state: PyTree, evaluation: tuple[Array, Array]) -> tuple[PyTree, None]:
         return algorithm.observe(state, problem, hyper, *evaluation)[0], None

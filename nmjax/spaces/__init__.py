@@ -6,7 +6,9 @@ part of it.
 
 from nmjax.spaces import catalog
 from nmjax.spaces.catalog import get_space
-from nmjax.spaces.cell import Cell, line_graph, rooted_tree
+from nmjax.spaces.cells.cell import Cell, line_graph, rooted_tree
+from nmjax.spaces.cells.paths import encode_paths
+from nmjax.spaces.continuous import check_discrete, from_scale, to_scale, within_bounds
 from nmjax.spaces.encoding import (
     decode,
     encode,
@@ -16,7 +18,7 @@ from nmjax.spaces.encoding import (
     encoding_size,
 )
 from nmjax.spaces.enumeration import (
-    canonicalise,
+    canonicalize,
     enumerate_architectures,
     from_index,
     is_valid,
@@ -26,16 +28,14 @@ from nmjax.spaces.enumeration import (
 from nmjax.spaces.moves import (
     draw_valid,
     mutate,
-    neighbours,
-    pool_neighbours,
+    neighbors,
+    pool_neighbors,
     sample,
-    sample_reals,
+    sample_continuous,
 )
 from nmjax.spaces.options import at_options, option_mask
-from nmjax.spaces.paths import encode_paths
-from nmjax.spaces.reals import check_discrete, from_scale, to_scale, within_bounds
 from nmjax.spaces.relaxation import (
-    discretise,
+    discretize,
     gumbel_softmax,
     softmax_relaxation,
     straight_through,
@@ -49,11 +49,11 @@ __all__ = [
     "Real",
     "Space",
     "at_options",
-    "canonicalise",
+    "canonicalize",
     "catalog",
     "check_discrete",
     "decode",
-    "discretise",
+    "discretize",
     "draw_valid",
     "encode",
     "encode_paths",
@@ -69,14 +69,14 @@ __all__ = [
     "is_valid",
     "line_graph",
     "mutate",
-    "neighbours",
+    "neighbors",
     "option_mask",
     "parse",
-    "pool_neighbours",
+    "pool_neighbors",
     "pool_rows",
     "rooted_tree",
     "sample",
-    "sample_reals",
+    "sample_continuous",
     "softmax_relaxation",
     "straight_through",
     "to_index",

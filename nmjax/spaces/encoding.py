@@ -12,29 +12,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces.reals import to_scale
+from nmjax.spaces.cells.structure import count_kinds, count_names, counts
+from nmjax.spaces.continuous import to_scale
 from nmjax.spaces.space import Space
-from nmjax.spaces.structure import count_kinds, count_names, counts
 from nmjax.types import Array
 
 
 @partial(jax.jit, static_argnames="space")
-def encode(space: Space, architecture: Array, reals: Array | None = None) -> Array:
-    """The encoding float32[..., D] of architecture int32[..., C] and reals float32[..., R].
+def encode(space: Space, architecture: Array, continuous: Array | None = None) -> Array:
+    """The encoding float32[..., D] of architecture int32[..., C] and continuous float32[..., R].
 
     Raises:
-      NmjaxError: if the space has real-valued choices and `reals` does not fit.
+      NmjaxError: if the space has real-valued choices and `continuous` does not fit.
     """
     probabilities = jax.nn.one_hot(jnp.asarray(architecture), space.max_options, dtype=jnp.float32)
-    return encode_soft(space, probabilities, reals)
+    return encode_soft(space, probabilities, continuous)
 
 
 @partial(jax.jit, static_argnames="space")
-def encode_soft(space: Space, probabilities: Array, reals: Array | None = None) -> Array:
+def encode_soft(space: Space, probabilities: Array, continuous: Array | None = None) -> Array:
     """The expected encoding float32[..., D] of independent choices, float[..., C, O].
 
     Raises:
-      NmjaxError: if the probabilities, or the reals float32[..., R], do not fit the space.
+      NmjaxError: if the probabilities, or the continuous float32[..., R], do not fit the space.
     """
     expected = (space.num_choices, space.max_options)
     if jnp.shape(probabilities)[-2:] != expected:
@@ -50,7 +50,7 @@ def encode_soft(space: Space, probabilities: Array, reals: Array | None = None) 
         _ordinal_values(space),
         precision=jax.lax.Precision.HIGHEST,
     )
-    parts = [probabilities[..., choice_of, option_of], ordinal, _on_scales(space, reals)]
+    parts = [probabilities[..., choice_of, option_of], ordinal, _on_scales(space, continuous)]
     if space.cell is not None:
         parts.append(counts(space, probabilities))
     return jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)
@@ -61,7 +61,7 @@ def encoding_names(space: Space) -> tuple[str, ...]:
     return (
         *(f"{choice.name}={option}" for choice in space.choices for option in choice.options),
         *(choice.name for choice in space.choices if choice.kind == "ordinal"),
-        *(real.name for real in space.reals),
+        *(real.name for real in space.continuous),
         *(count_names(space) if space.cell is not None else ()),
     )
 
@@ -75,7 +75,7 @@ def encoding_groups(space: Space) -> tuple[str, ...]:
     return (
         *("options" for choice in space.choices for _ in choice.options),
         *(choice.name for choice in space.choices if choice.kind == "ordinal"),
-        *(real.name for real in space.reals),
+        *(real.name for real in space.continuous),
         *(count_kinds(space) if space.cell is not None else ()),
     )
 
@@ -96,8 +96,8 @@ def decode(space: Space, encoding: Array) -> Array:
     return jnp.argmax(jnp.where(exists, padded, -jnp.inf), axis=-1).astype(jnp.int32)
 
 
-def _on_scales(space: Space, reals: Array | None) -> Array:
-    return to_scale(space, jnp.zeros((0,), jnp.float32) if reals is None else reals)
+def _on_scales(space: Space, continuous: Array | None) -> Array:
+    return to_scale(space, jnp.zeros((0,), jnp.float32) if continuous is None else continuous)
 
 
 def _option_positions(num_options: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

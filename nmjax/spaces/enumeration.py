@@ -8,7 +8,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import radix
-from nmjax.spaces.reals import check_discrete
+from nmjax.spaces.continuous import check_discrete
 from nmjax.spaces.space import Space
 from nmjax.types import Array
 
@@ -25,7 +25,7 @@ def is_valid(space: Space, architecture: Array) -> Array:
 
 
 @partial(jax.jit, static_argnames="space")
-def canonicalise(space: Space, architecture: Array) -> Array:
+def canonicalize(space: Space, architecture: Array) -> Array:
     """int32[..., C]: the one that stands for all isomorphic to architecture int32[..., C]."""
     architecture = jnp.asarray(architecture, jnp.int32)
     return architecture if space.canonical is None else space.canonical(architecture)
@@ -68,8 +68,8 @@ def pool_rows(space: Space, pool: Array, architecture: Array) -> Array:
       NmjaxError: if the space has 2**31 architectures or more, or real-valued choices.
     """
     check_discrete(space, "a row of a pool")
-    index = to_index(space, canonicalise(space, pool))
-    wanted = to_index(space, canonicalise(space, architecture))
+    index = to_index(space, canonicalize(space, pool))
+    wanted = to_index(space, canonicalize(space, architecture))
     order = jnp.argsort(index).astype(jnp.int32)
     place = jnp.searchsorted(index[order], wanted)
     row = order[jnp.minimum(place, len(order) - 1)]
@@ -88,7 +88,7 @@ def enumerate_architectures(space: Space) -> np.ndarray:
     for start in range(0, space.size, _CHUNK):
         index = np.arange(start, min(start + _CHUNK, space.size), dtype=np.int32)
         architecture = radix.from_flat(index, space.num_options)
-        stands_for_all = np.asarray(canonicalise(space, architecture)) == architecture
+        stands_for_all = np.asarray(canonicalize(space, architecture)) == architecture
         kept.append(architecture[stands_for_all.all(axis=-1) & is_valid(space, architecture)])
     return np.concatenate(kept)
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.spaces.continuous import check_discrete, from_scale
 from nmjax.spaces.enumeration import is_valid, pool_rows
-from nmjax.spaces.reals import check_discrete, from_scale
 from nmjax.spaces.space import Space
 from nmjax.types import Array
 
@@ -45,14 +45,14 @@ def draw_valid(key: Array, space: Space, draw: Callable[[Array], Array]) -> Arra
 
 
 @partial(jax.jit, static_argnames=("space", "shape"))
-def sample_reals(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
+def sample_continuous(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
     """Real-valued choices float32[*shape, R], uniform on each one's scale."""
-    uniform = jax.random.uniform(key, (*shape, space.num_reals), jnp.float32)
+    uniform = jax.random.uniform(key, (*shape, space.num_continuous), jnp.float32)
     return from_scale(space, 2 * uniform - 1)
 
 
 @partial(jax.jit, static_argnames="space")
-def neighbours(space: Space, architecture: Array) -> tuple[Array, Array]:
+def neighbors(space: Space, architecture: Array) -> tuple[Array, Array]:
     """All changes of one choice: (int32[..., K, C], bool[..., K] valid), K = sum(O_i - 1).
 
     They come by choice, then by how many options (cyclically) each is ahead of the present one.
@@ -70,10 +70,10 @@ def neighbours(space: Space, architecture: Array) -> tuple[Array, Array]:
 
 
 @partial(jax.jit, static_argnames="space")
-def pool_neighbours(space: Space, pool: Array) -> Array:
+def pool_neighbors(space: Space, pool: Array) -> Array:
     """Rows of a pool one choice away from each, int32[N, K]; a row's own where there is none.
 
-    The K changes are those of `neighbours`. An architecture that is isomorphic to a member of the
+    The K changes are those of `neighbors`. An architecture that is isomorphic to a member of the
     pool counts as that member, and is there as often as changes lead to it. O(N K C) memory.
 
     Args:
@@ -90,7 +90,7 @@ def pool_neighbours(space: Space, pool: Array) -> Array:
             f"Got a pool {list(pool.shape)} for space {space.name!r}; give "
             f"[N, {space.num_choices}], an option for each choice."
         )
-    changed, valid = neighbours(space, pool)
+    changed, valid = neighbors(space, pool)
     row = pool_rows(space, pool, changed)
     itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
     return jnp.where(valid & (row >= 0), row, itself)
@@ -104,14 +104,14 @@ def mutate(key: Array, space: Space, architecture: Array) -> Array:
     others. An architecture without any valid change comes back as it is.
 
     Raises:
-      NmjaxError: as `neighbours`.
+      NmjaxError: as `neighbors`.
     """
     check_discrete(space, "a mutation")
     architecture = jnp.asarray(architecture, jnp.int32)
     steps, choice_of = _steps(space.num_options)
     if not len(steps):
         return architecture
-    changed, valid = neighbours(space, architecture)
+    changed, valid = neighbors(space, architecture)
     member = jax.nn.one_hot(choice_of, space.num_choices)
     per_choice = jnp.einsum("...k,kc->...c", valid.astype(jnp.float32), member)
     per_change = jnp.einsum("...c,kc->...k", per_choice, member)

@@ -34,10 +34,10 @@ def gumbel_softmax(key: Array, logits: Array, temperature: Array, mask: Array) -
 def straight_through(key: Array, logits: Array, temperature: Array, mask: Array) -> Array:
     """A hard one-hot draw float[..., C, O] with the gradient of `gumbel_softmax`."""
     soft = gumbel_softmax(key, logits, temperature, mask)
-    hard = jax.nn.one_hot(discretise(soft), soft.shape[-1], dtype=soft.dtype)
+    hard = jax.nn.one_hot(discretize(soft), soft.shape[-1], dtype=soft.dtype)
     return jax.lax.stop_gradient(hard) + (soft - jax.lax.stop_gradient(soft))
 
 
-def discretise(probabilities: Array) -> Array:
+def discretize(probabilities: Array) -> Array:
     """The likeliest option of each choice: int32[..., C] of float[..., C, O]."""
     return jnp.argmax(probabilities, axis=-1).astype(jnp.int32)

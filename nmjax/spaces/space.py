@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces.cell import Cell
+from nmjax.spaces.cells.cell import Cell
 from nmjax.types import Array
 
 Option = str | int | float
@@ -115,11 +115,11 @@ class Space:
     Attributes:
       name: of the space.
       choices: the C discrete choices, the first being the most significant in a flat index.
-      reals: the R real-valued choices.
+      continuous: the R real-valued choices.
       cell: the graph that the choices describe, if they describe one.
-      valid: int32[..., C] -> bool[...], pure and vectorised; None where all are valid. Some
+      valid: int32[..., C] -> bool[...], pure and vectorized; None where all are valid. Some
         architecture must be, or sampling does not end.
-      canonical: int32[..., C] -> int32[..., C], pure and vectorised: one architecture for each
+      canonical: int32[..., C] -> int32[..., C], pure and vectorized: one architecture for each
         class of isomorphic ones; None where no two are isomorphic.
 
     Raises:
@@ -128,16 +128,16 @@ class Space:
 
     name: str
     choices: tuple[Choice, ...]
-    reals: tuple[Real, ...] = ()
+    continuous: tuple[Real, ...] = ()
     cell: Cell | None = None
     valid: Callable[[Array], Array] | None = None
     canonical: Callable[[Array], Array] | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "choices", tuple(self.choices))
-        object.__setattr__(self, "reals", tuple(self.reals))
+        object.__setattr__(self, "continuous", tuple(self.continuous))
         what = f"Space {self.name!r}"
-        if not self.choices and not self.reals:
+        if not self.choices and not self.continuous:
             raise NmjaxError(f"{what} has no choices; give at least one.")
         _check_distinct(what, list(self.names))
         if self.cell is not None:
@@ -161,7 +161,7 @@ class Space:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the discrete choices, then of the real-valued ones."""
-        return (*(c.name for c in self.choices), *(r.name for r in self.reals))
+        return (*(c.name for c in self.choices), *(r.name for r in self.continuous))
 
     @property
     def num_choices(self) -> int:
@@ -169,9 +169,9 @@ class Space:
         return len(self.choices)
 
     @property
-    def num_reals(self) -> int:
+    def num_continuous(self) -> int:
         """R."""
-        return len(self.reals)
+        return len(self.continuous)
 
     @property
     def num_options(self) -> tuple[int, ...]:

@@ -42,11 +42,11 @@ def spearman(a: Array, b: Array, mask: Array | None = None) -> Array:
     a, b, valid = _pair(a, b, mask)
     count = jnp.maximum(jnp.sum(valid, axis=-1, keepdims=True), 1).astype(a.dtype)
 
-    def centred(x):
+    def centered(x):
         # Ranks 1..n, ties averaged or not, have the mean (n + 1) / 2.
         return jnp.where(valid, rank(x, valid) - 0.5 * (count + 1), 0) / count
 
-    a, b = centred(a), centred(b)
+    a, b = centered(a), centered(b)
     variances = jnp.sum(a * a, axis=-1) * jnp.sum(b * b, axis=-1)
     return _ratio(jnp.sum(a * b, axis=-1), jnp.sqrt(variances))
 

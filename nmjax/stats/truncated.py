@@ -59,7 +59,7 @@ def truncated_moments(distribution: TruncatedGaussian) -> tuple[Array, Array]:
 
 
 def _effective_interval(distribution: TruncatedGaussian) -> tuple[Array, Array, Array, Array]:
-    """Mode, its standardised distance from the mean, and the interval that holds the mass.
+    """Mode, its standardized distance from the mean, and the interval that holds the mass.
 
     The interval is in standard deviations from the mode: there the log-density is
     -(z^2 / 2 + tilt z) up to a constant, which reaches -L at z = 2L / (|tilt| + sqrt(tilt^2 + 2L)).

@@ -15,6 +15,25 @@ from nmjax.tasks.families import (
     CurveRanges,
     sample_curves,
 )
+from nmjax.tasks.files.history_rows import (
+    append_evaluations,
+    append_history,
+    count_evaluations,
+    iter_batches,
+    list_tasks,
+    load_history,
+)
+from nmjax.tasks.files.history_store import (
+    HistoryStore,
+    create_store,
+    open_store,
+)
+from nmjax.tasks.files.history_tables import (
+    history_from_frame,
+    history_to_frame,
+    read_history,
+    write_history,
+)
 from nmjax.tasks.history import (
     encode_history,
     history_scores,
@@ -24,27 +43,8 @@ from nmjax.tasks.history import (
     select_tasks,
     stack_tasks,
 )
-from nmjax.tasks.history_rows import (
-    append_evaluations,
-    append_history,
-    count_evaluations,
-    iter_batches,
-    list_tasks,
-    load_history,
-)
-from nmjax.tasks.history_store import (
-    HistoryStore,
-    create_store,
-    open_store,
-)
-from nmjax.tasks.identical import (
-    refuse_identical_tasks,
-)
-from nmjax.tasks.importers import (
-    history_from_frame,
-    history_to_frame,
-    read_history,
-    write_history,
+from nmjax.tasks.leakage import (
+    refuse_leakage,
 )
 from nmjax.tasks.metrics import (
     raw_to_score,
@@ -105,7 +105,7 @@ __all__ = [
     "raw_to_score",
     "read_history",
     "read_hpob",
-    "refuse_identical_tasks",
+    "refuse_leakage",
     "sample_curves",
     "sample_episode",
     "sample_history",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.tasks.identical import Evaluations, refuse_identical_tasks
+from nmjax.tasks.leakage import Evaluations, refuse_leakage
 from nmjax.tasks.suites.suite import Suite
 from nmjax.types import Array
 
@@ -64,7 +64,7 @@ def make_split(suite: Suite, sources: Sequence[str], target: str) -> Split:
     _check_apart(sources, (target,))
     indices = np.array([suite.tasks.index(task) for task in sources], np.int32)
     target_index = suite.tasks.index(target)
-    refuse_identical_tasks(
+    refuse_leakage(
         _evaluations(suite, indices),
         _evaluations(suite, np.array([target_index])),
         teaching_names=sources,

@@ -21,7 +21,7 @@ def make_history(
     context: ArrayLike | None = None,
     mask: ArrayLike | None = None,
     *,
-    reals: ArrayLike | None = None,
+    continuous: ArrayLike | None = None,
     space: Space | None = None,
 ) -> History:
     """A checked `History`.
@@ -31,7 +31,7 @@ def make_history(
       metrics: {name: float[T, M]}, raw values; NaN is a failed evaluation.
       context: float[T, K]; empty (K = 0) by default.
       mask: bool[T, M], False where a row is padding; all True by default.
-      reals: float[T, M, R], real-valued choices; none (R = 0) by default. C may then be 0.
+      continuous: float[T, M, R], real-valued choices; none (R = 0) by default. C may then be 0.
       space: where given, every unmasked architecture must be one of its.
 
     Raises:
@@ -59,21 +59,23 @@ def make_history(
     if told.ndim != 2:
         raise NmjaxError(f"context is [{told.ndim} axes], expected float[T, K]: one row a task.")
     told = _shaped("context", told, (rows.shape[0], told.shape[1]))
-    numbers = np.zeros((*rows.shape[:2], 0)) if reals is None else np.asarray(reals)
+    numbers = np.zeros((*rows.shape[:2], 0)) if continuous is None else np.asarray(continuous)
     if numbers.ndim != 3 or rows.shape[-1] + numbers.shape[-1] == 0:
         raise NmjaxError(
-            f"reals are {list(numbers.shape)} and architecture {list(rows.shape)}, expected "
+            f"continuous are {list(numbers.shape)} and architecture {list(rows.shape)}, expected "
             "float[T, M, R] and int[T, M, C] with at least one choice."
         )
-    numbers = _shaped("reals", numbers, (*rows.shape[:2], numbers.shape[2]))
+    numbers = _shaped("continuous", numbers, (*rows.shape[:2], numbers.shape[2]))
     if not np.isfinite(numbers[known]).all():
-        raise NmjaxError("reals are not all finite, expected numbers where a row is no padding.")
+        raise NmjaxError(
+            "continuous are not all finite, expected numbers where a row is no padding."
+        )
     if space is not None:
         _check_options(rows, known, space)
-        _check_reals(numbers, known, space)
+        _check_continuous(numbers, known, space)
     return History(
         architecture=jnp.asarray(rows, dtype=jnp.int32),
-        reals=jnp.asarray(numbers, dtype=jnp.float32),
+        continuous=jnp.asarray(numbers, dtype=jnp.float32),
         metrics={name: jnp.asarray(v, dtype=jnp.float32) for name, v in values.items()},
         context=jnp.asarray(told, dtype=jnp.float32),
         mask=jnp.asarray(known),
@@ -85,7 +87,7 @@ def stack_tasks(
     metrics: Sequence[Mapping[str, ArrayLike]],
     context: ArrayLike | None = None,
     *,
-    reals: Sequence[ArrayLike] | None = None,
+    continuous: Sequence[ArrayLike] | None = None,
     space: Space | None = None,
 ) -> History:
     """A `History` of tasks with different numbers of evaluations, padded to the longest.
@@ -94,7 +96,7 @@ def stack_tasks(
       architectures: for each of T tasks, int[M_t, C].
       metrics: for each task, {name: float[M_t]}, the same names for all.
       context: as in `make_history`.
-      reals: for each task, float[M_t, R]; none by default.
+      continuous: for each task, float[M_t, R]; none by default.
       space: as in `make_history`.
 
     Padding is architecture 0, real-valued choice 0, metric NaN, mask False.
@@ -132,8 +134,8 @@ def stack_tasks(
     }
     mask = np.stack([np.arange(length) < len(table) for table in tables])
     rows = np.stack([_padded(table, length, 0) for table in tables])
-    numbers = None if reals is None else _stacked_reals(reals, tables, length)
-    return make_history(rows, columns, context, mask, reals=numbers, space=space)
+    numbers = None if continuous is None else _stacked_continuous(continuous, tables, length)
+    return make_history(rows, columns, context, mask, continuous=numbers, space=space)
 
 
 def select_tasks(history: History, indices: ArrayLike) -> History:
@@ -159,11 +161,11 @@ def encode_history(space: Space, history: History) -> Array:
     Raises:
       NmjaxError: the history's choices are not those of the space.
     """
-    reals = history.reals
-    if reals.shape[-1] == space.num_reals:
-        lowest = jnp.array([real.low for real in space.reals], jnp.float32)
-        reals = jnp.where(history.mask[..., None], reals, lowest[None, None, :])
-    return encode(space, history.architecture, reals)
+    continuous = history.continuous
+    if continuous.shape[-1] == space.num_continuous:
+        lowest = jnp.array([real.low for real in space.continuous], jnp.float32)
+        continuous = jnp.where(history.mask[..., None], continuous, lowest[None, None, :])
+    return encode(space, history.architecture, continuous)
 
 
 def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
@@ -214,27 +216,28 @@ def _padded(table: np.ndarray, length: int, fill: float) -> np.ndarray:
     return np.pad(table, widths, constant_values=fill)
 
 
-def _stacked_reals(
-    reals: Sequence[ArrayLike], tables: Sequence[np.ndarray], length: int
+def _stacked_continuous(
+    continuous: Sequence[ArrayLike], tables: Sequence[np.ndarray], length: int
 ) -> np.ndarray:
-    numbers = [np.asarray(table) for table in reals]
+    numbers = [np.asarray(table) for table in continuous]
     if [n.shape[:-1] for n in numbers] != [t.shape[:1] for t in tables] or (
         len({n.shape[-1] for n in numbers}) != 1
     ):
         raise NmjaxError(
-            f"reals are {[list(n.shape) for n in numbers]}, expected float[M, R] for each task, "
+            f"continuous are {[list(n.shape) for n in numbers]}, expected "
+            "float[M, R] for each task, "
             f"with M being {[len(table) for table in tables]} and one R for all."
         )
     return np.stack([_padded(table, length, 0) for table in numbers])
 
 
-def _check_reals(reals: np.ndarray, mask: np.ndarray, space: Space) -> None:
-    wrong = ~within_bounds(space, reals) & mask[..., None]
+def _check_continuous(continuous: np.ndarray, mask: np.ndarray, space: Space) -> None:
+    wrong = ~within_bounds(space, continuous) & mask[..., None]
     if wrong.any():
         task, row, index = np.argwhere(wrong)[0]
-        real = space.reals[index]
+        real = space.continuous[index]
         raise NmjaxError(
-            f"Task {task}, row {row}: {real.name!r} is {reals[task, row, index]}, expected "
+            f"Task {task}, row {row}: {real.name!r} is {continuous[task, row, index]}, expected "
             f"{real.low} to {real.high}."
         )
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, canonicalise, is_valid, within_bounds
+from nmjax.spaces import Space, canonicalize, is_valid, within_bounds
 from nmjax.types import History
 
 Kind = Literal[
@@ -74,7 +74,7 @@ def check_quality(
       NmjaxError: the history has other choices than `space`, or there are not T names.
     """
     mask, rows = np.asarray(history.mask), np.asarray(history.architecture)
-    reals = np.asarray(history.reals)
+    continuous = np.asarray(history.continuous)
     names = [str(t) for t in range(len(mask))] if tasks is None else list(tasks)
     if rows.shape[-1] != space.num_choices or len(names) != len(mask):
         raise NmjaxError(
@@ -82,8 +82,8 @@ def check_quality(
             f"{space.num_choices} as in space {space.name!r} and {len(mask)}."
         )
     inside, rows = _valid(space, rows)
-    inside &= within_bounds(space, reals).all(-1)
-    rows = np.concatenate([rows, _bits(reals)], axis=-1)
+    inside &= within_bounds(space, continuous).all(-1)
+    rows = np.concatenate([rows, _bits(continuous)], axis=-1)
     values = np.stack([np.asarray(column) for column in history.metrics.values()], axis=-1)
     known = mask & inside
     table = _Table(
@@ -124,7 +124,7 @@ def _valid(space: Space, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     within = np.asarray(((rows >= 0) & (rows < np.array(space.num_options))).all(-1))
     safe = jnp.asarray(np.where(within[..., None], rows, 0))
     inside = within & np.asarray(is_valid(space, safe))
-    return inside, np.where(inside[..., None], np.asarray(canonicalise(space, safe)), 0)
+    return inside, np.where(inside[..., None], np.asarray(canonicalize(space, safe)), 0)
 
 
 def _bits(values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.search import Problem, Record, SearchAlgorithm, SearchHyper, SearchInfo
-from nmjax.search.problem import with_unpaid_changed
+from nmjax.search.problem import with_unevaluated_changed
 from nmjax.testing.compare import (
     Counted,
     assert_close,
@@ -25,7 +25,7 @@ def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: SearchHype
 
     No row twice, whoever chose to evaluate it; the budget exactly, as a mask that compiles nothing
     anew; the same run from the same key, from a state that was saved, within a scan, in lanes and
-    by halves; no score that was not paid for; failed evaluations are counted, and the search goes
+    by halves; no score that was not evaluated; failed evaluations are counted, and the search goes
     on.
 
     Args:
@@ -65,9 +65,9 @@ def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: SearchHype
         "rows under a smaller budget", cut_trace.row[: budget - 2], trace.row[: budget - 2]
     )
 
-    for changed in with_unpaid_changed(problem, final.record.evaluated):
+    for changed in with_unevaluated_changed(problem, final.record.evaluated):
         rows = play(changed, hyper, init(jax.random.key(0), changed, hyper))[1].row
-        assert_equal("rows after a change of scores not paid for", rows, trace.row)
+        assert_equal("rows after a change of scores not evaluated", rows, trace.row)
 
     for what, fails in (("the first", 1), ("the first three", 3), ("all", budget)):
         rows = trace.row[:fails]

@@ -113,8 +113,8 @@ def _check_draws(surrogate: Surrogate, state: PyTree, x: Array, draws: int) -> N
     error = 5 * np.sqrt(variance / draws) + 1e-3
     off = np.max(np.abs(np.mean(drawn, axis=0) - mean) - error)
     assert off <= 0, f"The mean of draws is off by {off} more than five standard errors."
-    centred = drawn - mean
+    centered = drawn - mean
     spread = variance[:, None] * variance + covariance**2
     error = 5 * np.sqrt(spread / draws) + 1e-3
-    off = np.max(np.abs(centred.T @ centred / draws - covariance) - error)
+    off = np.max(np.abs(centered.T @ centered / draws - covariance) - error)
     assert off <= 0, f"The covariance of draws is off by {off} more than five standard errors."

@@ -15,7 +15,7 @@ from nmjax.analysis import (
     format_evaluations,
     incumbent,
     incumbent_position,
-    normalised_regret,
+    normalized_regret,
     not_worse,
     pool_quantile,
     pool_summary,
@@ -71,14 +71,14 @@ def test_regret_is_zero_at_the_best_and_one_at_the_median():
     np.testing.assert_allclose(summary.median, [2.0, 0.5])
     curves = jnp.stack([jnp.array([[NAN, 2.0, 5.5, 9.0]]), jnp.array([[0.5, 0.5, 2.75, 5.0]])])
     expected = [[[NAN, 1.0, 0.5, 0.0]], [[1.0, 1.0, 0.5, 0.0]]]
-    np.testing.assert_allclose(normalised_regret(curves, *summary), expected)
-    np.testing.assert_allclose(jax.jit(normalised_regret)(curves, *summary), expected)
-    np.testing.assert_allclose(normalised_regret(curves[0], 9.0, 2.0), expected[0])
+    np.testing.assert_allclose(normalized_regret(curves, *summary), expected)
+    np.testing.assert_allclose(jax.jit(normalized_regret)(curves, *summary), expected)
+    np.testing.assert_allclose(normalized_regret(curves[0], 9.0, 2.0), expected[0])
 
 
 def test_regret_is_differentiable():
     args = (jnp.array([0.2, 0.6, 0.7]), jnp.array(0.9), jnp.array(0.1))
-    check_grads(jax.jit(normalised_regret), args, order=1, atol=1e-2, rtol=1e-2)
+    check_grads(jax.jit(normalized_regret), args, order=1, atol=1e-2, rtol=1e-2)
 
 
 @quickly

@@ -22,7 +22,7 @@ def related():
         metric_info={METRIC.name: METRIC},
         score_metric=METRIC.name,
         test_metric=None,
-        licence="none",
+        license="none",
         citation="none",
         package="related 0",
     )

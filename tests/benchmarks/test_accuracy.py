@@ -8,14 +8,14 @@ from scipy import stats
 from sklearn.linear_model import BayesianRidge, RidgeCV
 
 from benchmarks.reproductions import accuracy
+from nmjax.evaluation.leave_one_out import Prepared
 from nmjax.experiments import mark_met
-from nmjax.experiments.leave_one_out import Prepared
 from nmjax.search import make_problem
 from nmjax.spaces import encode
 from nmjax.tasks import leave_one_out, scores
 from tests.related import CONFIG, METRIC, SOURCES, learn_related, related_history
 
-METHODS = ("transfer", "no-transfer", *accuracy.TRIVIAL, *accuracy.WHOLE)
+METHODS = ("transfer", "kernel-transfer", *accuracy.TRIVIAL, *accuracy.WHOLE)
 NEED_LABELS = ("ridge", "ridge on the past", "ridge on tables")
 
 

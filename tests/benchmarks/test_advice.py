@@ -7,7 +7,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from benchmarks import advice
-from nmjax.experiments.leave_one_out import prepare
+from nmjax.evaluation.leave_one_out import prepare
 from nmjax.tasks import leave_one_out
 from tests.related import CONFIG
 
@@ -29,7 +29,7 @@ def made_up(calibrated):
 @pytest.mark.slow
 def test_forecasts_are_scored_as_by_scikit_learn():
     found = made_up(True)
-    rows, marks = advice.summarise(tuple("abcde"), "made up", found)
+    rows, marks = advice.summarize(tuple("abcde"), "made up", found)
     own = next(row for row in rows if row.get("error") == "Brier score" and row["kind"] == "all")
     expected = brier_score_loss(found.helped.ravel(), found.probability.ravel())
     np.testing.assert_allclose(own["advice"], expected, rtol=1e-5)
@@ -44,7 +44,7 @@ def test_forecasts_are_scored_as_by_scikit_learn():
 
 
 def test_forecasts_that_say_nothing_lose_to_the_base_rate():
-    _, marks = advice.summarise(tuple("abcde"), "made up", made_up(False))
+    _, marks = advice.summarize(tuple("abcde"), "made up", made_up(False))
     assert marks[0].value > 0
     assert marks[2].value > 0
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from benchmarks import deciding, search_tables
-from benchmarks.peers import protocol
-from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.trajectories import Trajectories
+from benchmarks.peers import harness
+from nmjax.evaluation.trajectories import Trajectories
+from nmjax.experiments import Result, collect_provenance, write_result
 
 OTHER = "openbox"
 
@@ -39,7 +39,9 @@ def test_marks_are_ratios_to_transfer(related, monkeypatch, tmp_path):
     assert [mark.target for mark in marks] == [100, 1, 0, 1]
 
     monkeypatch.setattr(search_tables, "RESULTS", tmp_path)
-    result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows))
+    result = Result(
+        **collect_provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows)
+    )
     write_result(tmp_path / "deciding.json", result)
     assert "| optuna_gp | 20.000 |  |  |  |  | " in search_tables.deciding()
 
@@ -50,8 +52,8 @@ def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, 
 
     subprocess_run = subprocess.run
     monkeypatch.setattr(deciding, "make_environment", lambda module: sys.executable)
-    monkeypatch.setattr(protocol, "make_environment", lambda module: sys.executable)
-    monkeypatch.setattr(protocol.subprocess, "run", endless)
+    monkeypatch.setattr(harness, "make_environment", lambda module: sys.executable)
+    monkeypatch.setattr(harness.subprocess, "run", endless)
     row = deciding.time_peer(related, OTHER, str(tmp_path), timeout=0.5)
     assert row["stopped"]
     assert row["cpu_seconds"] > 0
@@ -71,7 +73,7 @@ def test_installing_a_peer_is_no_part_of_its_search(related, monkeypatch, tmp_pa
 
     def stopped(name, suite, *, python, **more):
         assert python == sys.executable
-        raise protocol.PeerTimeoutError("stopped")
+        raise harness.PeerTimeoutError("stopped")
 
     monkeypatch.setattr(deciding, "make_environment", install)
     monkeypatch.setattr(deciding, "run_peer", stopped)
@@ -90,12 +92,12 @@ def test_a_peer_with_a_past_is_held_against_learning_too():
 
 def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):
     def stopped(name, suite, *, results, **more):
-        folder = protocol.finished_searches(name, suite, results=results)
+        folder = harness.finished_searches(name, suite, results=results)
         folder.mkdir(parents=True)
         for task, seconds in enumerate((3.0, 5.0)):
             np.savez(folder / f"{task}_0_ab.npz", cpu_seconds=np.float32(seconds))
         np.savez(folder / "2_0_ab.unfinished.npz", cpu_seconds=np.float32(99))
-        raise protocol.PeerTimeoutError("stopped")
+        raise harness.PeerTimeoutError("stopped")
 
     monkeypatch.setattr(deciding, "make_environment", lambda module: None)
     monkeypatch.setattr(deciding, "run_peer", stopped)
@@ -109,11 +111,11 @@ def test_it_starts_anew_until_pinned_with_the_memory_kept(monkeypatch):
     monkeypatch.setattr(deciding.os, "sched_getaffinity", lambda _: cores)
     monkeypatch.setattr(deciding.os, "sched_setaffinity", lambda _, asked: started.append(asked))
     monkeypatch.setattr(deciding.os, "execve", lambda *call: started.append(call[-1]))
-    for variable in protocol.MEMORY_KEPT:
+    for variable in harness.MEMORY_KEPT:
         monkeypatch.delenv(variable, raising=False)
     deciding.start_anew(1)
     assert started[0] == {1}
-    assert protocol.MEMORY_KEPT.items() <= started[1].items()
+    assert harness.MEMORY_KEPT.items() <= started[1].items()
 
     for variable, value in started[1].items():
         monkeypatch.setenv(variable, value)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from benchmarks import headroom, search_tables
-from nmjax.experiments import Result, provenance, write_result
-from nmjax.experiments.trajectories import Trajectories
+from nmjax.evaluation.trajectories import Trajectories
+from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.search import bayesian_search, make_problem
 from nmjax.tasks import scores
 from tests.related import SPACE, learn_related
@@ -45,6 +45,8 @@ def test_rows_say_when_what_rivals_end_with_is_reached(related, monkeypatch, tmp
 
     monkeypatch.setattr(search_tables, "RESULTS", tmp_path)
     assert search_tables.headroom() == search_tables.tables.UNMEASURED
-    result = Result(**provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=(row,))
+    result = Result(
+        **collect_provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=(row,)
+    )
     write_result(tmp_path / "headroom.json", result)
     assert "| 7 [7, 7] | 7 [7, 7] |" in search_tables.headroom()

@@ -24,7 +24,7 @@ LEARN = LearnConfig(
     patience=2,
     support=8,
     query=16,
-    rehearsal_size=16,
+    replay_size=16,
     prior_steps=40,
 )
 
@@ -67,7 +67,7 @@ def write_folder(folder):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory, unoptimised_module):
+def ran(tmp_path_factory, unoptimized_module):
     """The folder, the result, and what each search evaluated as ((space, dataset), rows)."""
     folder = tmp_path_factory.mktemp("hpob")
     write_folder(folder)
@@ -110,7 +110,7 @@ def test_rows_of_the_result_are_those_of_the_searches(ran):
         score = tasks[name]
         best = np.stack([score[rows[:, : 5 + t]].max(axis=1) for t in range(TRIALS + 1)], -1)
         curves.append((score.max() - best) / (score.max() - score.min()))
-    methods = ("transfer", "no-transfer", "gp", "random")
+    methods = ("transfer", "kernel-transfer", "gp", "random")
     regret = np.stack(curves).reshape(3, 4, SEEDS, TRIALS + 1)
     rank = stats.rankdata(regret.round(8), axis=1).mean(axis=(0, 2))
     assert (regret[1, :, :, -1] == 0).all()

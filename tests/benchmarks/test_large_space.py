@@ -23,10 +23,10 @@ def test_the_best_of_all_is_known():
 
 
 @pytest.mark.slow
-def test_a_past_makes_a_search_of_a_huge_space_faster(unoptimised):
+def test_a_past_makes_a_search_of_a_huge_space_faster(unoptimized):
     assert SPACE.size > 10**12
     names = ("transfer", "no transfer", "evolution, 8 and 4", "random")
     _, regrets = measure(SPACE, targets=1, seeds=2, budget=20, names=names)
-    kindred = {name: regret[0, ..., -1].mean() for name, regret in regrets.items()}
-    assert kindred["transfer"] < min(kindred[name] for name in names[1:]) - 0.1
-    assert kindred["no transfer"] < kindred["random"]
+    related = {name: regret[0, ..., -1].mean() for name, regret in regrets.items()}
+    assert related["transfer"] < min(related[name] for name in names[1:]) - 0.1
+    assert related["no transfer"] < related["random"]

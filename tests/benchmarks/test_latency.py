@@ -84,13 +84,13 @@ def test_a_source_is_fitted_by_the_greatest_evidence():
     rng = np.random.default_rng(1)
     costs, options = rng.normal(size=(30, 2)), rng.normal(size=(30, 3))
     y = costs @ [1.0, -0.5] + options @ [0.1, 0.0, 0.2] + rng.normal(0, 0.3, 30)
-    centred = [x - x.mean(axis=0) for x in (costs / np.sqrt(2), options)]
+    centered = [x - x.mean(axis=0) for x in (costs / np.sqrt(2), options)]
     # A basis of what is orthogonal to the constant, where the intercept is integrated out.
     basis = np.linalg.svd(np.ones((1, 30)))[2][1:]
     best, expected = -np.inf, None
     for share in latency_models._SHARES:
         for gain in latency_models._SIGNAL_TO_NOISE:
-            x = np.concatenate([centred[0], np.sqrt(share) * centred[1]], axis=1)
+            x = np.concatenate([centered[0], np.sqrt(share) * centered[1]], axis=1)
             covariance = basis @ (np.eye(30) + gain * x @ x.T) @ basis.T
             z = basis @ y
             scale = z @ np.linalg.solve(covariance, z) / 29  # the likeliest scale

@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks import meta_tables, task_sampling
 from benchmarks.reproductions import accuracy
-from nmjax.experiments import Result, provenance, write_result
+from nmjax.experiments import Result, collect_provenance, write_result
 
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
     monkeypatch.setattr(meta_tables, "RESULTS", tmp_path)
-    empty = Result(**provenance(), split="toy", seeds=(0,), config={}, seconds=1.0, rows=())
+    empty = Result(**collect_provenance(), split="toy", seeds=(0,), config={}, seconds=1.0, rows=())
 
     def write(name, rows):
         write_result(tmp_path / name, dataclasses.replace(empty, rows=tuple(rows)))
@@ -36,11 +36,11 @@ def test_task_sampling_shows_what_is_lost(write):
     error = np.arange(1.0, 11.0).reshape(2, 5)
     found = {
         name: task_sampling.Scores(error + add, np.full((2, 5), 0.5) - add)
-        for name, add in (("uniform", 0.0), ("by kinship, 0.1", 0.25))
+        for name, add in (("uniform", 0.0), ("by affinity, 0.1", 0.25))
     }
     write("task_sampling.json", task_sampling.rows_of("toy", found))
-    shown = cells(meta_tables.task_sampling(), "by kinship, 0.1")
-    assert shown[:3] == ["toy", "by kinship, 0.1", "10"]
+    shown = cells(meta_tables.task_sampling(), "by affinity, 0.1")
+    assert shown[:3] == ["toy", "by affinity, 0.1", "10"]
     assert shown[4:6] == ["0.250 [0.250, 0.250]", "10.250"]
     assert shown[6:] == ["0.250 [0.250, 0.250]", "-0.250 [-0.250, -0.250]"]
 

@@ -12,7 +12,7 @@ from benchmarks.peers import optuna_tpe, protocol
 from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import Search, read_tasks, run_searches, to_options, to_values
 from nmjax.errors import NmjaxError
-from nmjax.experiments.protocol import prepare_lane
+from nmjax.evaluation.protocol import prepare_search
 from nmjax.spaces import Choice, Real, Space, encode
 from nmjax.tasks import Suite, scores
 from nmjax.types import Metric
@@ -79,7 +79,7 @@ def suite():
         metric_info={"loss": Metric("loss", "loss", "min", "log")},
         score_metric="loss",
         test_metric=None,
-        licence="none",
+        license="none",
         citation="none",
         package="edges 1",
     )
@@ -151,13 +151,13 @@ def test_a_peer_gets_the_past_that_our_own_methods_get(related, tmp_path, monkey
     tasks = read_tasks(export_tasks(related, tmp_path, seeds=2, transfer=True))
     given = []
 
-    def optimise(search, pool, seed):
+    def optimize(search, pool, seed):
         given.append(search.past)
 
-    run_searches(optimise, tasks, seeds=2, budget=1, kept=tmp_path)
+    run_searches(optimize, tasks, seeds=2, budget=1, kept=tmp_path)
     table = np.asarray(scores(related))
     for (t, seed), past in zip(np.ndindex(6, 2), given, strict=True):
-        prepared, _ = prepare_lane(related, related.tasks[t], seed, history_size=9)
+        prepared, _ = prepare_search(related, related.tasks[t], seed, history_size=9)
         rows = np.array([source.rows for source in past])
         assert np.array_equal(related.pool[rows], prepared.knowledge.architecture)
         assert np.array_equal(
@@ -181,7 +181,7 @@ def test_a_run_that_was_stopped_goes_on(suite, tmp_path):
     tasks = read_tasks(export_tasks(suite, tmp_path, seeds=3))
     ran = []
 
-    def optimise(search, pool, seed):
+    def optimize(search, pool, seed):
         if len(ran) == stop:
             raise KeyboardInterrupt
         ran.append(seed)
@@ -189,7 +189,7 @@ def test_a_run_that_was_stopped_goes_on(suite, tmp_path):
 
     def run(tasks, **changes):
         settings = {"seeds": 2, "budget": 4, "kept": tmp_path, **changes}
-        return run_searches(optimise, tasks, **settings)
+        return run_searches(optimize, tasks, **settings)
 
     stop = 3
     with pytest.raises(KeyboardInterrupt):
@@ -227,12 +227,12 @@ def test_a_row_is_paid_for_once(suite, tmp_path):
 
 
 def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
-    def optimise(search, pool, seed):
+    def optimize(search, pool, seed):
         while not search.finished:
             search.evaluate((2, 1, 1))
 
     tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
-    arrays = run_searches(optimise, tasks, seeds=8, budget=4, kept=tmp_path)
+    arrays = run_searches(optimize, tasks, seeds=8, budget=4, kept=tmp_path)
     assert arrays["indices"].shape == (2, 8, 4)
     assert (arrays["indices"][..., 0] == 7).all()
     assert all(len(set(row)) == 4 for row in arrays["indices"].reshape(-1, 4).tolist())
@@ -246,11 +246,11 @@ def test_seeds_differ_and_more_of_them_change_none(suite, tmp_path):
     tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
     given = []
 
-    def optimise(search, pool, seed):
+    def optimize(search, pool, seed):
         given.append(seed)
 
-    few = run_searches(optimise, tasks, seeds=2, budget=4, kept=tmp_path)["indices"]
-    many = run_searches(optimise, tasks, seeds=5, budget=4, kept=tmp_path)["indices"]
+    few = run_searches(optimize, tasks, seeds=2, budget=4, kept=tmp_path)["indices"]
+    many = run_searches(optimize, tasks, seeds=5, budget=4, kept=tmp_path)["indices"]
     assert np.array_equal(many[:, :2], few)
     assert len(set(given)) == 10
 

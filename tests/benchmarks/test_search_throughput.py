@@ -12,7 +12,7 @@ BUDGET = 12
 
 @pytest.mark.slow
 def test_the_slow_way_is_the_same_search():
-    """Rows, confidence and information of a search that factors all anew, with failures."""
+    """Rows, transfer_weight and information of a search that factors all anew, with failures."""
     tasks = related_tasks()
     score = np.where(np.arange(len(tasks.pool)) % 5, tasks.scores[-1], np.nan)
     problem = make_problem(SPACE, tasks.pool, score, plain_knowledge(3))

@@ -56,7 +56,7 @@ def test_calibrated_is_the_normal_density_at_its_likeliest_variance():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unoptimised")
+@pytest.mark.usefixtures("unoptimized")
 @pytest.mark.parametrize("method", ["cavia", "ensemble", "es_maml", "from_scratch", "constant"])
 def test_methods_of_each_kind_are_trained_and_measured(method, monkeypatch):
     monkeypatch.setattr(sinusoids, "SHOTS", (5,))

@@ -40,6 +40,6 @@ def test_a_row_is_over_all_targets_and_pasts():
     rows = rows_of("300", 6, found)
     assert [row["risk"] for row in rows] == list(RISKS)
     assert [row["possible"] for row in rows] == [False, False, True, True, True, True]
-    np.testing.assert_allclose(rows[3]["cut_off"], 1 / 7, rtol=1e-6)
-    assert (rows[3]["n"], rows[2]["cut_off"]) == (14, 0)
-    assert rows[3]["cut_off_ci"][0] <= rows[3]["cut_off"] <= rows[3]["cut_off_ci"][1]
+    np.testing.assert_allclose(rows[3]["miss_rate"], 1 / 7, rtol=1e-6)
+    assert (rows[3]["n"], rows[2]["miss_rate"]) == (14, 0)
+    assert rows[3]["cut_off_ci"][0] <= rows[3]["miss_rate"] <= rows[3]["cut_off_ci"][1]

@@ -43,9 +43,9 @@ def test_a_world_holds_one_task_out(worlds):
         seen, rest = rows_in(suite, one.support_x), rows_in(suite, one.query_x)
         assert len(seen) == 20
         assert sorted([*seen, *rest]) == list(range(len(suite.pool)))
-        paid = table[target, seen]
+        evaluated = table[target, seen]
         for rows, y in ((seen, one.support_y), (rest, one.query_y)):
-            expected = (table[target, rows] - paid.mean()) / paid.std()
+            expected = (table[target, rows] - evaluated.mean()) / evaluated.std()
             np.testing.assert_allclose(y, expected, atol=1e-4)
     first, second = (found.targets.support_x[lane] for lane in (0, 1))
     assert not np.array_equal(first, second)
@@ -55,11 +55,11 @@ def test_rows_by_hand():
     uniform = np.arange(1.0, 13.0).reshape(3, 4)
     found = {
         "uniform": Scores(uniform, uniform / 20),
-        "by kinship, 0.3": Scores(uniform - 0.5, uniform / 20 + 0.1),
+        "by affinity, 0.3": Scores(uniform - 0.5, uniform / 20 + 0.1),
     }
     plain, kin = task_sampling.rows_of("toy", found)
     assert (plain["mse"], plain["mse_less_uniform"]) == (6.5, 0)
-    assert (kin["n"], kin["kinship"], kin["difficulty"]) == (12, 0.3, np.inf)
+    assert (kin["n"], kin["affinity"], kin["difficulty"]) == (12, 0.3, np.inf)
     np.testing.assert_allclose(kin["mse_less_uniform"], -0.5)
     np.testing.assert_allclose(kin["mse_less_uniform_ci"], [-0.5, -0.5])
     np.testing.assert_allclose(kin["spearman_less_uniform"], 0.1, rtol=1e-5)

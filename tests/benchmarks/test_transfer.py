@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks import ranks, search_tables, transfer, transfer_marks
 from benchmarks.transfer import variant_name
-from nmjax.experiments import Result, mark_met, provenance, write_result
-from nmjax.experiments.comparison import compare
-from nmjax.experiments.trajectories import Trajectories
+from nmjax.evaluation.comparison import compare
+from nmjax.evaluation.trajectories import Trajectories
+from nmjax.experiments import Result, collect_provenance, mark_met, write_result
 
 BUDGET, SEEDS = 100, 3
 VARIANT = {"leave": "task", "history": "random", "history_size": 300}
@@ -26,7 +26,7 @@ def found(related):
     order = np.argsort(-np.nan_to_num(related.metrics["score"], nan=-9), axis=1)
     told = {
         "transfer": (order[:, 0], 4, True, "ours"),
-        "no-transfer": (order[:, 0], 40, False, "ours"),
+        "kernel-transfer": (order[:, 0], 40, False, "ours"),
         "rgpe": (order[:, 0], 30, True, "baseline"),
         "past-best": (order[:, 100], 1, True, "baseline"),
         "evolution": (order[:, 100], 90, False, "baseline"),
@@ -55,7 +55,10 @@ def test_tasks_that_are_run_anew_leave_the_others(related, found):
     assert (ours.rows[3] == 7).all()
     assert (ours.rows[0] == 8).all()
     np.testing.assert_array_equal(ours.rows[[1, 2, 4, 5]], before.rows[[1, 2, 4, 5]])
-    assert (ours.origin, ours.seconds) == (f"here ({', '.join(tasks)} at later)", before.seconds)
+    assert (ours.provenance, ours.seconds) == (
+        f"here ({', '.join(tasks)} at later)",
+        before.seconds,
+    )
     assert (before.rows[3] != 7).any()
 
 
@@ -66,15 +69,15 @@ def test_tasks_that_are_run_anew_leave_the_others(related, found):
         (
             "nas-bench-graph",
             {
-                "evaluations for what no-transfer, the best without transfer,": 4,
+                "evaluations for what kernel-transfer, the best without transfer,": 4,
                 "evaluations for what some_peer, the best that knows nothing of the past,": 4,
                 "evaluations for what evolution": 4,
                 "evaluations for what random": 4,
                 "ahead of rgpe": 0,
-                "not worse than no-transfer on any task": 0,
+                "not worse than kernel-transfer on any task": 0,
             },
         ),
-        ("hpobench", {"evaluations for what no-transfer, the best without transfer,": 4}),
+        ("hpobench", {"evaluations for what kernel-transfer, the best without transfer,": 4}),
         ("nas-bench-201", {"mean quantile is 0.999": 4, "ahead of past-best at 20": None}),
     ],
 )
@@ -86,7 +89,7 @@ def test_marks_of_a_suite(related, found, name, expected):
         (mark,) = (mark for mark in marks if what in mark.name)
         assert (mark.value < 0) if value is None else (mark.value == value)
         assert mark.name.startswith(f"{name}: ")
-    late = found | {"transfer": found["no-transfer"], "no-transfer": found["transfer"]}
+    late = found | {"transfer": found["kernel-transfer"], "kernel-transfer": found["transfer"]}
     missed = [m for m in transfer_marks.marks(named(related, name), late) if not mark_met(m)]
     assert len(missed) == {"nas-bench-graph": 2, "hpobench": 2, "nas-bench-201": 2}[name]
 
@@ -105,7 +108,7 @@ def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
         rows = compare(suite, few, focus="transfer")
         for past in (VARIANT, VARIANT | {"history": "biased"}):
             result = Result(
-                **provenance(["python"]),
+                **collect_provenance(["python"]),
                 split="one out",
                 seeds=tuple(range(SEEDS)),
                 config=past,
@@ -118,7 +121,7 @@ def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
     assert (tmp_path / "ranks.png").exists()
     suites, regret, ranked, claims, pasts, marks = (table() for table in tables)
     line = next(line for line in suites.splitlines() if line.startswith("| hpolib"))
-    without, unaware, other = "no-transfer", "some_peer", "rgpe: 0.000 [0.000, 0.000] |"
+    without, unaware, other = "kernel-transfer", "some_peer", "rgpe: 0.000 [0.000, 0.000] |"
     sooner = {without: "10.0 [10.0, 10.0]", unaware: "22.5 [22.5, 22.5]"}
     found = (f"| {name}: 0.000 [0.000, 0.000] | 4 [4, 4] | {x} " for name, x in sooner.items())
     assert line.endswith("".join(found) + f"| {other}")
@@ -129,7 +132,7 @@ def test_tables_and_overall_ranks(related, found, tmp_path, monkeypatch):
     assert "| faster convergence |" in claims
     assert [claims.count(x) for x in sooner.values()] == [3, 3]
     assert len([line for line in pasts.splitlines() if "300 biased | a task" in line]) == 12
-    assert marks.count("evaluations for what no-transfer") == 3
+    assert marks.count("evaluations for what kernel-transfer") == 3
 
 
 def test_peers_without_a_past_are_the_same_whatever_past_others_have(related, monkeypatch):
@@ -143,4 +146,9 @@ def test_peers_without_a_past_are_the_same_whatever_past_others_have(related, mo
     monkeypatch.setattr(transfer, "read_peer", read)
     assert set(transfer.peers(related, transfer=True)) == {"one", "two"}
     (one,) = transfer.peers(related, transfer=False).values()
-    assert (one.kind, one.origin, one.seconds, one.rows.shape) == ("peer", "9", 2.0, (6, 2, BUDGET))
+    assert (one.kind, one.provenance, one.seconds, one.rows.shape) == (
+        "peer",
+        "9",
+        2.0,
+        (6, 2, BUDGET),
+    )

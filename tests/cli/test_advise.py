@@ -43,7 +43,7 @@ def nmjax(capsys, *arguments, code=0):
 def test_a_file_gets_its_advice(capsys):
     text = nmjax(
         *(capsys, "kept", "--direction", "min", "--new", "few.csv"),
-        *("--budget", "6", "--rehearsals", "2"),
+        *("--budget", "6", "--replays", "2"),
     )
     assert "will 3 past tasks help with new?" in text
     assert "From 6 evaluations of it, 1 of them failed." in text

@@ -7,8 +7,8 @@ import pytest
 
 import nmjax.tasks
 from nmjax.cli.__main__ import main
-from nmjax.experiments import guests, protocol, trajectories
-from nmjax.experiments.trajectories import Trajectories, read_trajectories, write_trajectories
+from nmjax.evaluation import protocol, trajectories, user_search
+from nmjax.evaluation.trajectories import Trajectories, read_trajectories, write_trajectories
 from nmjax.spaces import Choice, Space
 from nmjax.tasks import Suite
 from nmjax.types import Metric
@@ -46,7 +46,7 @@ def suite(tmp_path, monkeypatch):
         metric_info={"score": Metric("score", "points")},
         score_metric="score",
         test_metric=None,
-        licence="none",
+        license="none",
         citation="none",
         package="toy 0",
     )
@@ -57,7 +57,7 @@ def suite(tmp_path, monkeypatch):
     }
     write_trajectories(tmp_path / "toy.npz", made, kept)
     monkeypatch.setattr(trajectories, "PACKAGED", tmp_path)
-    monkeypatch.setattr(guests, "BUDGET", BUDGET)
+    monkeypatch.setattr(user_search, "BUDGET", BUDGET)
     monkeypatch.setattr(protocol, "HISTORY_SIZE", 30)
     monkeypatch.setattr(nmjax.tasks, "load_suite", lambda name, data: made)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))

@@ -86,7 +86,14 @@ def test_help_is_complete(capsys):
     text = capsys.readouterr().out
     missing = [flag for flag in FLAGS if f"{flag} " not in text]
     assert missing == []
-    for method in ("transfer", "no-transfer", "evolution", "local-search", "random", "past-best"):
+    for method in (
+        "transfer",
+        "kernel-transfer",
+        "evolution",
+        "local-search",
+        "random",
+        "past-best",
+    ):
         assert method in text
 
 
@@ -140,7 +147,7 @@ def test_benchmarks_are_listed(capsys, monkeypatch):
     assert 80 < max(map(len, text.splitlines())) <= 100
     for info in list_suites():
         assert info.name in text
-        assert info.licence in text
+        assert info.license in text
         assert f"{info.size:,} architectures" in text
         assert info.score_metric in text
     for task in GRAPH.tasks:

@@ -2,15 +2,17 @@ import dataclasses
 import math
 
 from benchmarks.marks import main
-from nmjax.experiments import Mark, Result, provenance, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, write_result
 
-RESULT = Result(**provenance(["python"]), split="none", seeds=(0,), config={}, seconds=1.0, rows=())
+RESULT = Result(
+    **collect_provenance(["python"]), split="none", seeds=(0,), config={}, seconds=1.0, rows=()
+)
 
 
 def test_all_marks_are_printed_the_missed_ones_included(tmp_path, capsys):
     good = Mark("evaluations to reach", 17.0, "evaluations", "at most", 20.0, 80, (15.0, 19.0))
     bad = Mark("speed", 1.5, "searches/s", "at least", 2.0, 5)
-    none = Mark("regret", math.nan, "normalised regret", "at most", 0.1, 0)
+    none = Mark("regret", math.nan, "normalized regret", "at most", 0.1, 0)
     write_result(tmp_path / "b.json", dataclasses.replace(RESULT, marks=(good, bad)))
     write_result(tmp_path / "a.json", dataclasses.replace(RESULT, marks=(none,)))
     assert main([str(tmp_path)]) == 0

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.experiments import Mark, Result, mark_met, provenance, read_result, write_result
+from nmjax.experiments import Mark, Result, collect_provenance, mark_met, read_result, write_result
 
-MARK = Mark("regret at 50", 0.03, "normalised regret", "at most", 0.05, 80, (0.02, 0.04))
+MARK = Mark("regret at 50", 0.03, "normalized regret", "at most", 0.05, 80, (0.02, 0.04))
 RESULT = Result(
-    **provenance(["python", "-m", "benchmarks.search"]),
+    **collect_provenance(["python", "-m", "benchmarks.search"]),
     split="leave one task out",
     seeds=(0, 1, 2),
     config={"budget": 100, "rates": [0.1, 0.2]},

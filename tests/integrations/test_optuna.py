@@ -146,8 +146,10 @@ def test_histories_become_studies_and_come_back(optuna, storage):
 
 def test_real_valued_choices_become_floats_and_come_back(optuna, storage):
     space = Space("mixed", SPACE.choices[:1], (Real("lr", 1e-4, 0.1, "log"), Real("wd", 0.0, 1.0)))
-    reals = np.array([[1e-4, 0.0], [0.1, 1.0], [0.03, 0.3]])
-    history = stack_tasks([[[0], [1], [2]]], [{"acc": [1, 2, 3]}], reals=[reals], space=space)
+    continuous = np.array([[1e-4, 0.0], [0.1, 1.0], [0.03, 0.3]])
+    history = stack_tasks(
+        [[[0], [1], [2]]], [{"acc": [1, 2, 3]}], continuous=[continuous], space=space
+    )
     write_studies(storage, history, space, tasks=("a",), objectives=(ACCURACY,))
     trial = optuna.load_study(study_name="a", storage=storage).trials[1]
     assert trial.params == {"op": "skip", "lr": 0.1, "wd": 1.0}

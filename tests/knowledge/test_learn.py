@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import LearnConfig, config_for, learn_from_history, pool_features
-from nmjax.predictors import init_pool, observe_pool, standardise
+from nmjax.predictors import init_pool, observe_pool, standardize
 from nmjax.spaces import encode
 from nmjax.tasks import select_tasks
 from nmjax.types import History
@@ -45,7 +45,7 @@ def test_shapes_are_the_documented_ones():
     assert knowledge.sources.constant.shape == (SOURCES,)
     assert knowledge.sampling.logits.shape == (5, 3)
     assert knowledge.bounds.shape == (5, 2)
-    np.testing.assert_allclose(np.exp(knowledge.confidence).sum(), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(knowledge.log_weights).sum(), 1, rtol=1e-5)
     np.testing.assert_allclose(np.exp(knowledge.sampling.logits).sum(-1), 1, rtol=1e-5)
     barred = slice(1, 1 + SOURCES + 64)
     np.testing.assert_array_equal(knowledge.prior.variance[1, barred], 0)
@@ -88,7 +88,7 @@ def test_the_past_makes_a_related_task_easier():
     @jax.vmap
     def judge(key):
         rows = jax.random.permutation(key, len(tasks.pool))[:10].astype(jnp.int32)
-        y = standardise(target[rows])
+        y = standardize(target[rows])
 
         def observe(state, t):
             seen = jnp.where(jnp.arange(10, dtype=jnp.int32) <= t, y, jnp.nan)
@@ -109,8 +109,8 @@ def test_the_past_makes_a_related_task_easier():
 def test_confidence_is_the_benefit_of_the_doubt_at_the_most():
     honest, _ = learn_related()
     permuted, _ = learn_related("permuted")
-    np.testing.assert_allclose(np.exp(honest.confidence), [0.5, 0.5], rtol=1e-5)
-    assert permuted.confidence[0] < jnp.log(0.3)
+    np.testing.assert_allclose(np.exp(honest.transfer_weight), [0.5, 0.5], rtol=1e-5)
+    assert permuted.transfer_weight[0] < jnp.log(0.3)
     assert honest.wins > permuted.wins
 
 
@@ -142,7 +142,7 @@ def test_settings_fit_small_pasts(evaluations):
     config = config_for(History(None, None, {"score": score}, None, mask), METRIC)
     number = max(evaluations, 20)
     assert config.support + config.query <= number
-    assert config.rehearsal_size <= number
+    assert config.replay_size <= number
     assert min(config.support, config.query) >= 5
     assert (config == LearnConfig()) == (evaluations >= 80)
 
@@ -189,11 +189,11 @@ def test_what_cannot_be_learned_from_is_refused(history, validation, message):
 @pytest.mark.parametrize(
     ("changed", "remedy"),
     [
-        ({}, "takes 32 of each.*lower support + query and rehearsal_size to 20."),
-        ({"rehearsal_size": 20}, "takes 32 of each.*lower support + query to 20."),
-        ({"query": 5}, "takes 24 of each.*lower rehearsal_size to 20."),
+        ({}, "takes 32 of each.*lower support + query and replay_size to 20."),
+        ({"replay_size": 20}, "takes 32 of each.*lower support + query to 20."),
+        ({"query": 5}, "takes 24 of each.*lower replay_size to 20."),
     ],
-    ids=["both", "episode", "rehearsal"],
+    ids=["both", "episode", "replay"],
 )
 def test_the_number_that_is_too_large_is_named(changed, remedy):
     config = replace(CONFIG, **changed)

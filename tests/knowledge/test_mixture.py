@@ -13,7 +13,7 @@ EVIDENCE = np.array([-3.0, -1.0, -2.5])
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
-def test_bayes_rule_without_a_floor(wrap):
+def test_bayes_rule_without_a_fixed_share(wrap):
     weights = np.exp(PRIOR + EVIDENCE)
     ours = wrap(mixture_log_weights)(jnp.float32(PRIOR), jnp.float32(EVIDENCE), jnp.asarray(0.0))
     np.testing.assert_allclose(np.exp(ours), weights / weights.sum(), rtol=1e-5)
@@ -22,13 +22,13 @@ def test_bayes_rule_without_a_floor(wrap):
 @settings(deadline=None, max_examples=50, database=None, derandomize=True)
 @given(
     evidence=st.lists(st.floats(-1e4, 1e4, width=32), min_size=3, max_size=3),
-    floor=st.floats(0.0009765625, 0.5, width=32),
+    fixed_share=st.floats(0.0009765625, 0.5, width=32),
 )
-def test_weights_are_probabilities_above_the_floor(evidence, floor):
-    ours = WEIGHTS(jnp.float32(PRIOR), jnp.float32(evidence), jnp.float32(floor))
+def test_weights_are_probabilities_above_the_fixed_share(evidence, fixed_share):
+    ours = WEIGHTS(jnp.float32(PRIOR), jnp.float32(evidence), jnp.float32(fixed_share))
     weights = np.exp(np.asarray(ours, float))
     np.testing.assert_allclose(weights.sum(), 1, rtol=1e-5)
-    assert np.all(weights >= floor * np.exp(PRIOR) * (1 - 1e-5))
+    assert np.all(weights >= fixed_share * np.exp(PRIOR) * (1 - 1e-5))
 
 
 WEIGHTS = jax.jit(mixture_log_weights)

@@ -16,6 +16,9 @@ from nmjax.meta import (
     cavia,
     contextual,
     fomaml,
+    init_context,
+    init_learned_rates,
+    init_step_rates,
     maml,
     maml_plus_plus,
     meta_sgd,
@@ -23,9 +26,6 @@ from nmjax.meta import (
     reptile,
     squared_error,
     support,
-    with_context,
-    with_rates,
-    with_step_rates,
 )
 from nmjax.predictors import make_network
 from nmjax.testing import check_meta_learner
@@ -44,7 +44,7 @@ def plain():
 
 
 def in_context():
-    return with_context(NETWORK.init(jax.random.key(0), 1 + 4), 4)
+    return init_context(NETWORK.init(jax.random.key(0), 1 + 4), 4)
 
 
 ADAM = optax.adam(3e-3)
@@ -54,7 +54,7 @@ LEARNERS = {
     "anil": (anil(LOSS, ADAM, head=HEAD, inner_steps=STEPS), plain),
     "meta_sgd": (
         meta_sgd(LOSS, ADAM, inner_steps=STEPS),
-        lambda: with_rates(jax.random.key(1), plain()),
+        lambda: init_learned_rates(jax.random.key(1), plain()),
     ),
     "cavia": (
         cavia(squared_error(contextual(NETWORK.apply)), ADAM, inner_steps=STEPS),
@@ -62,7 +62,7 @@ LEARNERS = {
     ),
     "maml_plus_plus": (
         maml_plus_plus(LOSS, ADAM, inner_steps=STEPS),
-        lambda: with_step_rates(plain(), 0.05, inner_steps=STEPS),
+        lambda: init_step_rates(plain(), 0.05, inner_steps=STEPS),
     ),
     "reptile": (reptile(LOSS, ADAM, inner_steps=STEPS), plain),
 }
@@ -79,7 +79,7 @@ def test_conformance(name, sinusoids):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unoptimised")
+@pytest.mark.usefixtures("unoptimized")
 @pytest.mark.parametrize("name", LEARNERS)
 def test_evaluate_is_adapting_and_asking(name, sinusoids):
     learner, begin = LEARNERS[name]

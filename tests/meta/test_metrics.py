@@ -12,7 +12,7 @@ from nmjax.meta import (
     MetaLearner,
     adaptation_speed,
     few_shot_curve,
-    meta_generalisation,
+    meta_generalization,
     sample_efficiency,
     transfer_efficiency,
 )
@@ -78,11 +78,11 @@ def test_sample_efficiency():
     np.testing.assert_allclose(sample_efficiency(shots, scratch, losses)[2:], [0.5, 0.5])
 
 
-def test_meta_generalisation_is_the_difference_that_welch_tests():
+def test_meta_generalization_is_the_difference_that_welch_tests():
     seen, unseen = np.random.default_rng(0).normal(size=7), np.array([2.0, 3.5, 2.5])
-    gap = meta_generalisation(jnp.asarray(seen), jnp.asarray(unseen))
+    gap = meta_generalization(jnp.asarray(seen), jnp.asarray(unseen))
     test = ttest_ind(unseen, seen, equal_var=False)
     np.testing.assert_allclose(gap.difference / gap.standard_error, test.statistic, rtol=1e-5)
     assert gap.difference > 0
     with pytest.raises(NmjaxError, match="1 unseen"):
-        meta_generalisation(jnp.zeros(4), jnp.zeros(1))
+        meta_generalization(jnp.zeros(4), jnp.zeros(1))

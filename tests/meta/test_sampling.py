@@ -1,4 +1,4 @@
-"""Difficult tasks are learned better when they are chosen, a target when its kin are."""
+"""Difficult tasks are learned better when they are chosen, a target when related ones are."""
 
 from functools import partial
 
@@ -14,8 +14,8 @@ from nmjax.meta import (
     FocusHyper,
     MAMLHyper,
     WeightedSources,
+    affinity,
     focused,
-    kinship,
     maml,
     squared_error,
     train,
@@ -158,16 +158,16 @@ def rows_at(targets):
     return Batch(y[..., None], y, jnp.ones(y.shape, bool))
 
 
-def test_kinship_is_affinity_in_closed_form():
+def test_affinity_is_known_in_closed_form():
     targets, target, start = np.array([1.0, 4.0, -2.0]), 2.0, 0.5
     one = jax.tree.map(lambda leaf: leaf[0], rows_at([target]))
-    affinity = jax.jit(partial(kinship, learner=QUADRATIC))(
+    found = jax.jit(partial(affinity, learner=QUADRATIC))(
         jnp.asarray(start), rows_at(targets), one, MAMLHyper(jnp.asarray(RATE))
     )
     adapted = start - RATE * 2 * (start - targets)
     expected = 1 - (adapted - target) ** 2 / (start - target) ** 2
-    np.testing.assert_allclose(affinity, expected, rtol=1e-4)
-    assert affinity[2] < 0
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert found[2] < 0
 
 
 def whole_tasks(key, batch):
@@ -187,12 +187,12 @@ SAMPLE = weighted(whole_tasks, tasks=8)
 
 
 @pytest.mark.slow
-def test_training_on_kin_helps_the_target():
+def test_training_on_related_tasks_helps_the_target():
     sources, target = rows_at([-3.0, -2.5, -2.0, 2.0, 3.0, -4.0]), tasks_at([2.4])
     hyper = MAMLHyper(jnp.asarray(RATE))
     observed = Batch(target.support_x[0], target.support_y[0], target.support_mask[0])
-    kin = kinship(jnp.zeros(()), sources, observed, hyper, learner=QUADRATIC)
-    assert set(np.argsort(kin)[-2:].tolist()) == {3, 4}
+    similar = affinity(jnp.zeros(()), sources, observed, hyper, learner=QUADRATIC)
+    assert set(np.argsort(similar)[-2:].tolist()) == {3, 4}
 
     def loss(log_weights):
         result = train(
@@ -209,4 +209,4 @@ def test_training_on_kin_helps_the_target():
         )
         return QUADRATIC.evaluate(result.params, target, hyper)[0]
 
-    assert loss(kin / 0.1) < 0.1 * loss(jnp.zeros_like(kin))
+    assert loss(similar / 0.1) < 0.1 * loss(jnp.zeros_like(similar))

@@ -44,7 +44,7 @@ def test_sinusoids_adapt_better_than_from_scratch(sinusoids):
     np.testing.assert_allclose(result.state.best_validation_loss, np.nanmin(curve))
     best = int(np.nanargmin(curve))
     train_loss = result.curves.train_loss.reshape(12, 50)[best].mean()
-    np.testing.assert_allclose(result.generalisation_gap, curve[best] - train_loss, rtol=1e-3)
+    np.testing.assert_allclose(result.generalization_gap, curve[best] - train_loss, rtol=1e-3)
     assert result.state.best_step == 50 * (best + 1)
 
 
@@ -99,7 +99,7 @@ def test_early_stopping_keeps_the_best_and_freezes():
     assert np.isnan(result.curves.train_loss[10:]).all()
     np.testing.assert_array_equal([result.params, result.state.best_step], 6)
     np.testing.assert_array_equal([result.state.learner.params, result.step], 10)
-    np.testing.assert_allclose(result.generalisation_gap, 0 - 4.5)
+    np.testing.assert_allclose(result.generalization_gap, 0 - 4.5)
 
 
 def test_patience_outlasting_the_steps_never_freezes():

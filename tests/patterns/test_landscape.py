@@ -5,7 +5,7 @@ import pytest
 
 from nmjax import patterns
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space, canonicalise, enumerate_architectures, get_space, is_valid
+from nmjax.spaces import Choice, Space, canonicalize, enumerate_architectures, get_space, is_valid
 
 MIXED = Space(
     "mixed",
@@ -14,10 +14,10 @@ MIXED = Space(
     canonical=lambda a: jnp.concatenate([jnp.sort(a[..., :2], axis=-1), a[..., 2:]], axis=-1),
 )
 POOL = enumerate_architectures(MIXED)[:-2]  # two that nobody measured
-ROWS = patterns.neighbour_rows(MIXED, POOL)
+ROWS = patterns.neighbor_rows(MIXED, POOL)
 
 
-def brute_force_neighbours(row):
+def brute_force_neighbors(row):
     """Rows that some one change of a choice leads to, one change after another."""
     found = set()
     for choice, options in enumerate(MIXED.num_options):
@@ -25,17 +25,17 @@ def brute_force_neighbours(row):
             other = np.array(POOL[row])
             other[choice] = option
             if bool(is_valid(MIXED, other)):
-                same = (np.asarray(canonicalise(MIXED, other)) == POOL).all(1)
+                same = (np.asarray(canonicalize(MIXED, other)) == POOL).all(1)
                 found |= set(np.flatnonzero(same)) - {row}
     return found
 
 
-NEIGHBOURS = [brute_force_neighbours(row) for row in range(len(POOL))]
+NEIGHBORS = [brute_force_neighbors(row) for row in range(len(POOL))]
 
 
-def test_neighbours_by_brute_force():
-    assert [set(row[row >= 0]) for row in np.asarray(ROWS)] == NEIGHBOURS
-    assert [(row >= 0).sum() for row in np.asarray(ROWS)] == [len(n) for n in NEIGHBOURS]
+def test_neighbors_by_brute_force():
+    assert [set(row[row >= 0]) for row in np.asarray(ROWS)] == NEIGHBORS
+    assert [(row >= 0).sum() for row in np.asarray(ROWS)] == [len(n) for n in NEIGHBORS]
 
 
 def table(key, lanes=3):
@@ -44,11 +44,11 @@ def table(key, lanes=3):
     return score
 
 
-def test_neighbourhoods_by_brute_force():
+def test_neighborhoods_by_brute_force():
     score = table(0)
-    ours = patterns.neighbourhood(ROWS, score)
+    ours = patterns.neighborhood(ROWS, score)
     for lane, row in np.ndindex(score.shape):
-        theirs = [score[lane, n] for n in NEIGHBOURS[row] if not np.isnan(score[lane, n])]
+        theirs = [score[lane, n] for n in NEIGHBORS[row] if not np.isnan(score[lane, n])]
         expected = (np.mean(theirs), np.std(theirs), np.min(theirs), len(theirs))
         np.testing.assert_allclose([leaf[lane, row] for leaf in ours[:4]], expected, rtol=1e-4)
         assert ours.optimum[lane, row] == (score[lane, row] >= max(theirs))
@@ -61,23 +61,23 @@ def test_climbing_step_by_step():
         at = row
         while True:
             value = -np.inf if np.isnan(score[lane, at]) else score[lane, at]
-            better = [n for n in NEIGHBOURS[at] if score[lane, n] > value]
+            better = [n for n in NEIGHBORS[at] if score[lane, n] > value]
             if not better:
                 break
             at = max(better, key=lambda n: score[lane, n])
         assert reached[lane, row] == at
-    optimum = patterns.neighbourhood(ROWS, score).optimum
+    optimum = patterns.neighborhood(ROWS, score).optimum
     assert set(np.unique(reached[1])) == set(np.flatnonzero(optimum[1]))
 
 
 def test_a_spike_loses_to_a_plateau():
     grid = Space("grid", (Choice("x", "abc"), Choice("y", "abc")))
     pool = enumerate_architectures(grid)
-    rows = patterns.neighbour_rows(grid, pool)
+    rows = patterns.neighbor_rows(grid, pool)
     score = jnp.array([[1.0, 0, 0], [0, 0.8, 0.8], [0, 0.8, 0.8]]).reshape(-1)
     assert int(jnp.argmax(patterns.robust_score(rows, score, jnp.float32(0)))) == 0
     smoothed = patterns.robust_score(rows, score, jnp.float32(0.5))
-    np.testing.assert_allclose(smoothed[0], 0.5)  # its four neighbours have nothing
+    np.testing.assert_allclose(smoothed[0], 0.5)  # its four neighbors have nothing
     np.testing.assert_allclose(smoothed[4], 0.5 * 0.8 + 0.5 * 0.4, rtol=1e-6)
     lone = patterns.robust_score(jnp.full((9, 4), -1), score, jnp.float32(0.5))
     np.testing.assert_allclose(lone, score)
@@ -111,15 +111,15 @@ def test_repeatability_by_analysis_of_variance():
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda: patterns.neighbour_rows(MIXED, POOL[:, :2]), r", 2\]"),
+        (lambda: patterns.neighbor_rows(MIXED, POOL[:, :2]), r", 2\]"),
         (
-            lambda: patterns.neighbour_rows(
+            lambda: patterns.neighbor_rows(
                 Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(16))),
                 np.zeros((1, 16), int),
             ),
             "4,294,967,296",
         ),
-        (lambda: patterns.neighbourhood(ROWS, np.zeros(3)), r"scores \[3\]"),
+        (lambda: patterns.neighborhood(ROWS, np.zeros(3)), r"scores \[3\]"),
         (lambda: patterns.repeatability(np.zeros((1, 3))), "two seeds"),
     ],
 )
@@ -128,8 +128,8 @@ def test_errors_at_the_door(call, match):
         call()
 
 
-def test_every_cell_of_nas_bench_201_has_a_neighbour():
+def test_every_cell_of_nas_bench_201_has_a_neighbor():
     space = get_space("nas-bench-201")
-    rows = patterns.neighbour_rows(space, enumerate_architectures(space))
+    rows = patterns.neighbor_rows(space, enumerate_architectures(space))
     assert rows.shape == (6466, 24)
     assert (rows >= 0).any(axis=1).all()

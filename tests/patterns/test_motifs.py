@@ -10,7 +10,7 @@ from nmjax.spaces.catalog.nas_bench_201 import EDGES
 MIXED = Space(
     "mixed",
     (Choice("op", ("conv", "pool")), Choice("width", (8, 16, 32, 64), "ordinal", "log")),
-    reals=(Real("rate", 1e-4, 1.0, "log"),),
+    continuous=(Real("rate", 1e-4, 1.0, "log"),),
 )
 
 
@@ -60,8 +60,8 @@ def test_every_motif_of_the_catalog_has_a_name_and_is_somewhere(name):
 
 
 def test_errors_at_the_door():
-    reals = Space("reals", (), reals=(Real("rate", 0.0, 1.0),))
+    continuous = Space("continuous", (), continuous=(Real("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="only real-valued"):
-        patterns.motif_names(reals)
+        patterns.motif_names(continuous)
     with pytest.raises(NmjaxError, match=r"\[4, 3\]"):
         patterns.find_motifs(MIXED, np.zeros((4, 3), int))

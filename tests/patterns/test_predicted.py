@@ -7,7 +7,7 @@ from nmjax import patterns
 from nmjax.errors import NmjaxError
 from nmjax.patterns.factorial import Belief, prior, sample_grid
 from nmjax.predictors import normal_scores
-from nmjax.spaces import Choice, Space, canonicalise, from_index, to_index
+from nmjax.spaces import Choice, Space, canonicalize, from_index, to_index
 from nmjax.tasks import list_suites, load_suite, scores
 
 SMALL = Space("small", (Choice("a", "xyz"), Choice("b", (1, 2, 4, 8), "ordinal", "log")))
@@ -95,18 +95,18 @@ def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_tota
 
     mirror = Space("mirror", (Choice("a", "xyz"), Choice("b", "xyz")), canonical=sorted_options)
     architecture = from_index(mirror, np.arange(9, dtype=np.int32))
-    same = to_index(mirror, canonicalise(mirror, architecture))
+    same = to_index(mirror, canonicalize(mirror, architecture))
     score = jax.random.normal(jax.random.key(3), (9,))[same]
-    with_noise, without = (
+    init_noise, without = (
         patterns.predicted_sobol_indices(
             jax.random.key(4), mirror, architecture, score, noise=noise, draws=16, steps=20
         )
         for noise in (True, False)
     )
-    for found in (with_noise, without):
+    for found in (init_noise, without):
         np.testing.assert_allclose(found.first.estimate[0], found.first.estimate[1], atol=1e-5)
         np.testing.assert_allclose(found.total.low[0], found.total.low[1], atol=1e-5)
-    assert (with_noise.total.estimate > without.total.estimate).all()
+    assert (init_noise.total.estimate > without.total.estimate).all()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_one_encoding_is_a_row_of_a_pool():
     assert jax.eval_shape(network.apply, params, pool[0]).shape == ()
 
 
-def test_layer_norm_normalises():
+def test_layer_norm_normalizes():
     network = make_network((64,), activation="tanh", layer_norm=True)
     params = network.init(jax.random.key(3), 4)
     x = np.random.default_rng(4).normal(size=(3, 4)).astype(np.float32)

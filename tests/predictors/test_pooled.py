@@ -19,8 +19,8 @@ from nmjax.predictors import (
     predict_pool,
     sample_pool,
     sample_pool_prior,
-    scale,
     unit_matern,
+    variance_scale,
 )
 from nmjax.stats import import_tfp
 
@@ -154,7 +154,7 @@ def test_without_scores_it_is_the_prior():
     state = observe_all_jitted(prior, pool, constant(np.full(CAPACITY, np.nan), jnp.float32))
     start = init_pool(prior, pool, capacity=CAPACITY)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), state, start)
-    np.testing.assert_allclose(scale(state), PRIOR.rate / PRIOR.shape, rtol=1e-6)
+    np.testing.assert_allclose(variance_scale(state), PRIOR.rate / PRIOR.shape, rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def problem():
         rate=jnp.full(2, 2.0),
     )
     row = jnp.arange(SIZE, dtype=jnp.int32)
-    neighbours = jnp.stack([row ^ (1 << bit) for bit in range(6)], axis=-1)
+    neighbors = jnp.stack([row ^ (1 << bit) for bit in range(6)], axis=-1)
     return Problem(
         score=score,
         pool=Pool(features, features[:, 1:]),
@@ -33,7 +33,7 @@ def problem():
         log_weights=jnp.log(jnp.array([0.7, 0.3])),
         past_mean=features @ believed,
         cost=jnp.ones(SIZE),
-        neighbours=neighbours,
+        neighbors=neighbors,
     )
 
 

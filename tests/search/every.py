@@ -14,7 +14,7 @@ from nmjax.search import (
     make_space_problem,
     past_best_search,
     random_search,
-    regularised_evolution,
+    regularized_evolution,
     rgpe_search,
     space_search,
 )
@@ -31,7 +31,7 @@ def look_up(problem, architecture):
 SEARCHES = {
     "bayesian": bayesian_search(capacity=CAPACITY),
     "bananas": bananas_search(capacity=CAPACITY, batch=3, members=2, candidates=4, epochs=2),
-    "evolution": regularised_evolution(capacity=CAPACITY, population_size=3, tournament_size=2),
+    "evolution": regularized_evolution(capacity=CAPACITY, population_size=3, tournament_size=2),
     "fsbo": fsbo_search(capacity=CAPACITY, initial=2, updates=2, rows=6, steps=2),
     "gp": gp_search(capacity=CAPACITY, initial=3, steps=2),
     "local": local_search(capacity=CAPACITY),

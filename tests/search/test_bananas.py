@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import bananas_search, default_hyper, search_lanes
+from nmjax.search import bananas_search, default_hyper, run_batch
 from nmjax.search.baselines.bananas import enough, mutations
 from nmjax.testing import check_search
 
@@ -27,7 +27,7 @@ def test_conformance(on_paths):
 def test_networks_learn_which_paths_are_good(on_paths):
     algorithm = bananas_search(capacity=24, batch=8, members=3, candidates=30)
     keys = jax.random.split(jax.random.key(0), 4)
-    _, trace = search_lanes(keys, on_paths, default_hyper(24), algorithm=algorithm, length=24)
+    _, trace = run_batch(keys, on_paths, default_hyper(24), algorithm=algorithm, length=24)
     by_batch = np.asarray(trace.score).reshape(4, 3, 8).mean(axis=(0, 2))
     assert by_batch[1] > by_batch[0] + 2
     assert (trace.score.max(axis=1) == on_paths.score.max()).all()
@@ -35,10 +35,10 @@ def test_networks_learn_which_paths_are_good(on_paths):
 
 def test_mutations_are_a_few_changes_away(problem):
     rows = jax.jit(mutations, static_argnames="number")(
-        jax.random.key(0), jnp.array([0, 63]), problem.neighbours, number=2000
+        jax.random.key(0), jnp.array([0, 63]), problem.neighbors, number=2000
     )
     step = np.zeros((64, 64))
-    np.add.at(step, (np.arange(64)[:, None], np.asarray(problem.neighbours)), 1 / 6)
+    np.add.at(step, (np.arange(64)[:, None], np.asarray(problem.neighbors)), 1 / 6)
     walks = [np.linalg.matrix_power(step, changes) for changes in (1, 2, 3, 4)]
     expected = np.tensordot([1 / 2, 1 / 4, 1 / 8, 1 / 8], walks, axes=1)[[0, 63]]
     shares = np.stack([np.bincount(row, minlength=64) for row in np.asarray(rows)]) / 2000

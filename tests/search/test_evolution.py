@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import default_hyper, regularised_evolution
+from nmjax.search import default_hyper, regularized_evolution
 
 SIZES = {"capacity": 24, "population_size": 4, "tournament_size": 2}
 
@@ -12,7 +12,7 @@ SIZES = {"capacity": 24, "population_size": 4, "tournament_size": 2}
 @pytest.fixture
 def played(problem):
     """Each row with the population that it was bred from and the one after it."""
-    algorithm = regularised_evolution(**SIZES)
+    algorithm = regularized_evolution(**SIZES)
     hyper = default_hyper(24)
     state, steps = algorithm.init(jax.random.key(0), problem, hyper), []
     step = jax.jit(algorithm.step)
@@ -23,12 +23,12 @@ def played(problem):
     return steps
 
 
-def test_a_child_is_a_neighbour_of_a_member(played, problem):
-    neighbours, at_once = np.asarray(problem.neighbours), 0
+def test_a_child_is_a_neighbor_of_a_member(played, problem):
+    neighbors, at_once = np.asarray(problem.neighbors), 0
     for row, before, after in played[SIZES["population_size"] :]:
         if int(after.births) == int(before.births) + 1:
             at_once += 1
-            assert any(row in neighbours[parent] for parent in np.asarray(before.members))
+            assert any(row in neighbors[parent] for parent in np.asarray(before.members))
     assert at_once > 5
 
 
@@ -46,9 +46,9 @@ def test_the_population_ages(played):
 
 
 def test_a_tournament_of_all_breeds_from_the_best(problem):
-    algorithm = regularised_evolution(capacity=24, population_size=4, tournament_size=4)
+    algorithm = regularized_evolution(capacity=24, population_size=4, tournament_size=4)
     hyper = default_hyper(5)
-    neighbours, best_parents = np.asarray(problem.neighbours), 0
+    neighbors, best_parents = np.asarray(problem.neighbors), 0
     step = jax.jit(algorithm.step)
     for seed in range(5):
         state = algorithm.init(jax.random.key(seed), problem, hyper)
@@ -57,15 +57,15 @@ def test_a_tournament_of_all_breeds_from_the_best(problem):
         members = np.asarray(state.population.members)
         parent = members[np.argmax(np.asarray(problem.score)[members])]
         _, info = step(state, problem, hyper)
-        best_parents += int(info.row) in neighbours[parent]
+        best_parents += int(info.row) in neighbors[parent]
     assert best_parents == 5
 
 
 def test_a_closed_family_falls_back_to_chance(problem):
     """Where every child was evaluated before, the search goes on with a random architecture."""
     row = jnp.arange(64, dtype=jnp.int32)
-    pairs = problem._replace(neighbours=(row ^ 1)[:, None])
-    algorithm, hyper = regularised_evolution(**SIZES), default_hyper(24)
+    pairs = problem._replace(neighbors=(row ^ 1)[:, None])
+    algorithm, hyper = regularized_evolution(**SIZES), default_hyper(24)
     state = algorithm.init(jax.random.key(0), pairs, hyper)
     step = jax.jit(algorithm.step)
     rows = []
@@ -75,10 +75,10 @@ def test_a_closed_family_falls_back_to_chance(problem):
     assert len(set(rows)) == 24
 
 
-def test_an_architecture_without_neighbours_is_passed_over(problem):
+def test_an_architecture_without_neighbors_is_passed_over(problem):
     row = jnp.arange(64, dtype=jnp.int32)
-    alone = problem._replace(neighbours=row[:, None])
-    algorithm, hyper = regularised_evolution(**SIZES), default_hyper(24)
+    alone = problem._replace(neighbors=row[:, None])
+    algorithm, hyper = regularized_evolution(**SIZES), default_hyper(24)
     state = algorithm.init(jax.random.key(0), alone, hyper)
     step = jax.jit(algorithm.step)
     rows = []
@@ -91,4 +91,4 @@ def test_an_architecture_without_neighbours_is_passed_over(problem):
 @pytest.mark.parametrize("sizes", [(0, 4), (5, 4)])
 def test_sizes_are_checked(sizes):
     with pytest.raises(NmjaxError, match="tournament_size"):
-        regularised_evolution(tournament_size=sizes[0], population_size=sizes[1])
+        regularized_evolution(tournament_size=sizes[0], population_size=sizes[1])

@@ -20,7 +20,7 @@ def where_every_third(value):
 @pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in SEARCHES]
 )
-def test_an_infinite_score_is_a_failure(unoptimised, name):
+def test_an_infinite_score_is_a_failure(unoptimized, name):
     algorithm, hyper = SEARCHES[name], default_hyper(CAPACITY)
     start = jax.jit(algorithm.init)(jax.random.key(0), problem_for(name), hyper)
 

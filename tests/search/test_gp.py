@@ -10,7 +10,7 @@ from nmjax.predictors import kernel_noise
 from nmjax.search import gp_search, run
 from nmjax.testing import check_search
 
-ALGORITHM = gp_search(capacity=12, initial=3, steps=5, warp="identity")
+ALGORITHM = gp_search(capacity=12, initial=3, steps=5, outcome_transform="identity")
 
 
 def played(problem, hyper):

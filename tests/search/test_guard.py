@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nmjax.analysis import incumbent, normalised_regret, pool_summary
+from nmjax.analysis import incumbent, normalized_regret, pool_summary
 from nmjax.knowledge import learn_from_history
 from nmjax.search import (
     bayesian_search,
     default_hyper,
     make_problem,
-    search_lanes,
-    without_transfer,
+    run_batch,
+    with_flat_prior,
 )
 from nmjax.tasks import leave_one_out, list_suites, load_suite, make_history, scores
 from tests.related import METRIC, corrupt
@@ -34,10 +34,10 @@ CASES = tuple(itertools.product(TARGETS, ("negated", "permuted", "half negated",
 
 
 def area(problem, accuracy):
-    """Mean normalised regret, in the raw metric, over evaluations and seeds."""
+    """Mean normalized regret, in the raw metric, over evaluations and seeds."""
     keys, hyper = jax.random.split(jax.random.key(1), SEEDS), default_hyper(BUDGET)
-    _, trace = search_lanes(keys, problem, hyper, algorithm=ALGORITHM, length=BUDGET)
-    regret = normalised_regret(incumbent(accuracy[trace.row]), *pool_summary(accuracy))
+    _, trace = run_batch(keys, problem, hyper, algorithm=ALGORITHM, length=BUDGET)
+    regret = normalized_regret(incumbent(accuracy[trace.row]), *pool_summary(accuracy))
     return float(jnp.mean(regret))
 
 
@@ -63,7 +63,7 @@ def areas(name, how):
         row = split.target_index
         problem = make_problem(suite.space, suite.pool[pool], table[row, pool], knowledge)
         accuracy = jnp.asarray(raw[row, pool])
-        found.append((area(problem, accuracy), area(without_transfer(problem), accuracy)))
+        found.append((area(problem, accuracy), area(with_flat_prior(problem), accuracy)))
     guarded, without = np.mean(found, axis=0)
     print(f"{name}, {how}: {guarded:.4f} / {without:.4f} = {guarded / without:.3f}")
     return guarded, without

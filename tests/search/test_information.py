@@ -7,10 +7,10 @@ import pytest
 from sklearn.gaussian_process.kernels import Matern
 
 from nmjax.predictors import pool_information_gain
-from nmjax.search import bayesian_search, default_hyper, run, without_transfer
+from nmjax.search import bayesian_search, default_hyper, run, with_flat_prior
 from nmjax.stats import import_tfp
 
-ALGORITHM = bayesian_search(capacity=12, warp="identity")
+ALGORITHM = bayesian_search(capacity=12, outcome_transform="identity")
 
 
 def search(problem, budget=12):
@@ -28,7 +28,7 @@ def covariance(problem, prior, final):
 
 def certain_scale(problem):
     """The flat problem with a known scale s2 = 1, as fixed hyperparameters are meant."""
-    flat = without_transfer(problem)
+    flat = with_flat_prior(problem)
     known = jnp.full(1, 1e7)
     return flat._replace(prior=flat.prior._replace(shape=known, rate=known))
 
@@ -70,7 +70,7 @@ def test_final_against_initial_posterior(problem):
         posterior = normal(gain @ np.asarray(final.record.score, float), after)
         theirs = posterior.kl_divergence(normal(np.zeros(12), np.linalg.cholesky(before)))
     np.testing.assert_allclose(ours, theirs, rtol=2e-3)
-    assert not np.isclose(np.sum(trace.realised_gain), theirs, rtol=2e-3)
+    assert not np.isclose(np.sum(trace.realized_gain), theirs, rtol=2e-3)
 
 
 def test_gains_are_averaged_over_the_components(problem):
@@ -83,6 +83,6 @@ def test_gains_are_averaged_over_the_components(problem):
     variance = prior.variance @ jnp.square(features) + prior.amplitude
     each = 0.5 * np.log1p(variance / prior.noise)
     np.testing.assert_allclose(trace.expected_gain[0], np.array([0.7, 0.3]) @ each, rtol=1e-5)
-    np.testing.assert_allclose(sure.confidence[0], 1, rtol=1e-5)
-    np.testing.assert_allclose(search(flat, 1)[2].confidence[0], 0, atol=1e-5)
-    assert np.isnan(search(without_transfer(problem), 1)[2].confidence).all()
+    np.testing.assert_allclose(sure.transfer_weight[0], 1, rtol=1e-5)
+    np.testing.assert_allclose(search(flat, 1)[2].transfer_weight[0], 0, atol=1e-5)
+    assert np.isnan(search(with_flat_prior(problem), 1)[2].transfer_weight).all()

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nmjax.search import default_hyper, local_search, search_lanes
+from nmjax.search import default_hyper, local_search, run_batch
 
 ALGORITHM = local_search(capacity=64)
 TABLES = {
@@ -13,11 +13,11 @@ TABLES = {
 }
 
 
-def steepest_path(start, table, neighbours):
+def steepest_path(start, table, neighbors):
     """From a start to its local optimum, with the whole table at hand."""
     path = [start]
     while True:
-        best = max(neighbours[path[-1]], key=lambda row: table[row])
+        best = max(neighbors[path[-1]], key=lambda row: table[row])
         if table[best] <= table[path[-1]]:
             return path
         path.append(best)
@@ -27,23 +27,23 @@ def played(problem, score):
     """The whole pool evaluated by each of 100 searches."""
     keys, hyper = jax.random.split(jax.random.key(0), 100), default_hyper(64)
     scored = problem._replace(score=jnp.asarray(score, jnp.float32))
-    return search_lanes(keys, scored, hyper, algorithm=ALGORITHM, length=64)
+    return run_batch(keys, scored, hyper, algorithm=ALGORITHM, length=64)
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_it_finds_the_local_optima_of_brute_force(name, problem):
     """Each start, then all that is new around each row of its steepest path, then another start."""
     final, trace = played(problem, TABLES[name])
-    table, neighbours = np.nan_to_num(TABLES[name], nan=-np.inf), np.asarray(problem.neighbours)
-    optima = {row for row in range(64) if table[row] >= table[neighbours[row]].max()}
+    table, neighbors = np.nan_to_num(TABLES[name], nan=-np.inf), np.asarray(problem.neighbors)
+    optima = {row for row in range(64) if table[row] >= table[neighbors[row]].max()}
     for lane in range(5):
         left, known, tops = trace.row[lane].tolist(), set(), []
         while left:
             start = left.pop(0)
             known.add(start)
-            path = steepest_path(start, table, neighbours)
+            path = steepest_path(start, table, neighbors)
             for row in path:
-                around = set(neighbours[row].tolist()) - known
+                around = set(neighbors[row].tolist()) - known
                 assert {left.pop(0) for _ in around} == around
                 known |= around
             tops.append(path[-1])

@@ -6,12 +6,12 @@ import jax
 import pytest
 
 from nmjax import search
-from nmjax.experiments.methods import METHODS
-from nmjax.memoised import memoised
-from nmjax.search import bayesian_search, default_hyper, search_lanes, space_search
+from nmjax.cached_factory import cached_factory
+from nmjax.evaluation.methods import METHODS
+from nmjax.search import bayesian_search, default_hyper, run_batch, space_search
 from tests.related import SPACE
 
-MAXIMISERS = ("evolutionary_ascent", "exhaustive", "gradient_ascent", "local_ascent")
+MAXIMIZERS = ("evolutionary_ascent", "exhaustive", "gradient_ascent", "local_ascent")
 SEARCHES = {method.make.__name__: method.make for method in METHODS.values()}
 
 
@@ -31,8 +31,8 @@ def test_equal_arguments_give_the_very_same_search_of_a_space():
     assert space_search(SPACE) is not space_search(SPACE, starts=2)
 
 
-@pytest.mark.parametrize("name", MAXIMISERS)
-def test_equal_arguments_give_the_very_same_maximiser(name):
+@pytest.mark.parametrize("name", MAXIMIZERS)
+def test_equal_arguments_give_the_very_same_maximizer(name):
     factory = getattr(search, name)
     assert factory() is factory()
 
@@ -47,12 +47,12 @@ def test_a_search_in_place_is_traced_once(problem):
     for seed in range(2):
         algorithm = bayesian_search(capacity=4, evaluate=evaluate)
         keys = jax.random.split(jax.random.key(seed), 1)
-        search_lanes(keys, problem, default_hyper(2), algorithm=algorithm, length=2)
+        run_batch(keys, problem, default_hyper(2), algorithm=algorithm, length=2)
     assert len(traces) == 1
 
 
 def test_what_cannot_be_hashed_is_made_anew():
-    @memoised
+    @cached_factory
     def boxed(*, content):
         return [content]
 

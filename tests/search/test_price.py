@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nmjax.predictors import get_warp, predict_evaluation
+from nmjax.predictors import get_outcome_transform, predict_evaluation
 from nmjax.search import (
     bayesian_search,
     default_hyper,
@@ -25,14 +25,14 @@ PRICES = (0.0, 0.03, 0.1, 0.3, 1e3)
 def priced(prices, problem):
     """Searches side by side: evaluations of each, and its trace with what was foreseen."""
 
-    def search(price):
-        hyper = default_hyper(SIZE)._replace(price=price)
+    def search(min_expected_improvement):
+        hyper = default_hyper(SIZE)._replace(min_expected_improvement=min_expected_improvement)
 
         def step(state, _):
             after, info = ALGORITHM.step(state, problem, hyper)
-            warped = get_warp("compress")(state.record.score)
+            transformed = get_outcome_transform("log_lower_tail")(state.record.score)
             foreseen = predict_evaluation(state.model, problem.prior)
-            return after, (info, foreseen, state.log_weights, jnp.nanmax(warped))
+            return after, (info, foreseen, state.log_weights, jnp.nanmax(transformed))
 
         start = ALGORITHM.init(jax.random.key(0), problem, hyper)
         final, traced = jax.lax.scan(step, start, None, length=SIZE)
@@ -41,12 +41,12 @@ def priced(prices, problem):
     return jax.jit(jax.vmap(search))(prices)
 
 
-def most_expected_improvement(posterior, log_weights, best, paid):
-    """Of the rows that were not paid for, by SciPy."""
+def most_expected_improvement(posterior, log_weights, best, evaluated):
+    """Of the rows that were not evaluated, by SciPy."""
     mean, std = (np.asarray(leaf, np.float64) for leaf in posterior)
     u = (mean - best) / std
     each = std * (stats.norm.pdf(u) + u * stats.norm.cdf(u))
-    return np.delete(np.exp(log_weights) @ each, paid).max()
+    return np.delete(np.exp(log_weights) @ each, evaluated).max()
 
 
 def test_it_is_over_when_less_than_the_price_is_expected(problem):
@@ -60,7 +60,10 @@ def test_it_is_over_when_less_than_the_price_is_expected(problem):
         )
         for t in range(3, SIZE)
     ]
-    over = [[t for t, most in enumerate(improvement, 3) if most < price] for price in PRICES]
+    over = [
+        [t for t, most in enumerate(improvement, 3) if most < min_expected_improvement]
+        for min_expected_improvement in PRICES
+    ]
     assert steps.tolist() == [first[0] if first else SIZE for first in over]
     assert steps[0] == SIZE
     assert steps[-1] == 3
@@ -72,8 +75,10 @@ def test_it_is_over_when_less_than_the_price_is_expected(problem):
 
 @pytest.mark.slow
 def test_a_study_tells_when_it_is_over(problem):
-    for price, budget, number in ((1e3, 10, 3), (0.0, 5, 5)):
-        hyper = default_hyper(budget)._replace(price=jnp.asarray(price))
+    for min_expected_improvement, budget, number in ((1e3, 10, 3), (0.0, 5, 5)):
+        hyper = default_hyper(budget)._replace(
+            min_expected_improvement=jnp.asarray(min_expected_improvement)
+        )
         study = start_study(jax.random.key(0), problem, hyper, algorithm=ALGORITHM)
         for row in range(number):
             assert not is_finished(study, algorithm=ALGORITHM)
@@ -83,7 +88,7 @@ def test_a_study_tells_when_it_is_over(problem):
 
 def test_failures_do_not_end_it(problem):
     """Where nothing has succeeded yet, there is no improvement to be expected."""
-    hyper = default_hyper(10)._replace(price=jnp.asarray(1e3))
+    hyper = default_hyper(10)._replace(min_expected_improvement=jnp.asarray(1e3))
     study = start_study(jax.random.key(0), problem, hyper, algorithm=ALGORITHM)
     for row in range(6):
         study, _ = observe(study, jnp.int32(row), jnp.nan, algorithm=ALGORITHM)
@@ -92,17 +97,19 @@ def test_failures_do_not_end_it(problem):
 
 @pytest.mark.slow
 def test_it_does_not_keep_evaluations_from_counting(problem):
-    """Of who evaluated more than the price allows, all is known."""
+    """Of who evaluated more than the min_expected_improvement allows, all is known."""
     rows = jnp.arange(8)
     following = [
         suggest_next_point(
             jax.random.key(0),
             problem,
-            default_hyper(SIZE)._replace(price=jnp.asarray(price)),
+            default_hyper(SIZE)._replace(
+                min_expected_improvement=jnp.asarray(min_expected_improvement)
+            ),
             rows,
             problem.score[:8],
             algorithm=ALGORITHM,
         )
-        for price in (0.0, 1e3)
+        for min_expected_improvement in (0.0, 1e3)
     ]
     assert following[0] == following[1]

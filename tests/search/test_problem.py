@@ -4,7 +4,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
-from nmjax.search import default_hyper, make_problem, random_search, without_transfer
+from nmjax.search import default_hyper, make_problem, random_search, with_flat_prior
 from nmjax.spaces import Choice, Space, encode
 from tests.related import SOURCES, learn_related, plain_knowledge, related_tasks
 from tests.related import SPACE as RELATED
@@ -25,7 +25,7 @@ def test_a_problem_is_what_knowledge_makes_of_a_pool():
     )
     by_sources = np.mean(problem.pool.features[:, 1 : 1 + SOURCES], axis=-1)
     np.testing.assert_allclose(problem.past_mean, by_sources, atol=1e-4)
-    flat = without_transfer(problem)
+    flat = with_flat_prior(problem)
     np.testing.assert_array_equal(flat.prior.mean, problem.prior.mean[1:])
     np.testing.assert_array_equal(flat.log_weights, [0])
     blind = make_problem(RELATED, tasks.pool, None, knowledge)

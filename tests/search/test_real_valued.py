@@ -27,10 +27,10 @@ from nmjax.search import (
     gp_search,
     local_search,
     make_problem,
-    regularised_evolution,
+    regularized_evolution,
     robust,
-    search_lanes,
-    without_transfer,
+    run_batch,
+    with_flat_prior,
 )
 from nmjax.search.acquisitions import log_expected_improvement
 from nmjax.spaces import Choice, Real, Space
@@ -52,7 +52,7 @@ CONFIG = LearnConfig(
     patience=2,
     support=8,
     query=16,
-    rehearsal_size=16,
+    replay_size=16,
     prior_steps=60,
 )
 
@@ -76,35 +76,35 @@ class Played(NamedTuple):
 
     history: History
     knowledge: MetaKnowledge
-    reals: np.ndarray
+    continuous: np.ndarray
     score: np.ndarray
     problem: Problem
 
 
 @pytest.fixture(scope="module")
-def played(unoptimised_module):
+def played(unoptimized_module):
     rng, space = np.random.default_rng(0), SPACES["real"]
-    architecture, reals, position = draw(rng, space, (SOURCES, ROWS))
+    architecture, continuous, position = draw(rng, space, (SOURCES, ROWS))
     tasks = zip(range(SOURCES), architecture, position, strict=True)
     metrics = {METRIC.name: np.stack([score_of(*task) for task in tasks])}
-    history = make_history(architecture, metrics, reals=reals, space=space)
+    history = make_history(architecture, metrics, continuous=continuous, space=space)
     past, validation = select_tasks(history, np.arange(SOURCES - 1)), [False, False, False, True]
     knowledge, _ = learn_from_history(
         jax.random.key(0), past, METRIC, validation, space=space, config=CONFIG
     )
-    pool, reals, position = draw(rng, space, (POOL,))
+    pool, continuous, position = draw(rng, space, (POOL,))
     score = score_of(SOURCES, pool, position)
-    problem = make_problem(space, pool, score, knowledge, reals=reals)
-    return Played(history, knowledge, reals, score, problem)
+    problem = make_problem(space, pool, score, knowledge, continuous=continuous)
+    return Played(history, knowledge, continuous, score, problem)
 
 
 @pytest.mark.slow
 def test_the_past_is_learned(played):
     nothing = np.zeros((POOL, 0), int)
     history, metric = predicted_history(
-        played.knowledge, nothing, space=SPACES["real"], reals=played.reals
+        played.knowledge, nothing, space=SPACES["real"], continuous=played.continuous
     )
-    np.testing.assert_allclose(history.reals[1], played.reals, rtol=1e-6)
+    np.testing.assert_allclose(history.continuous[1], played.continuous, rtol=1e-6)
     for predicted in np.asarray(history.metrics[metric.name]):
         assert stats.spearmanr(predicted, played.score)[0] > 0.9
 
@@ -114,9 +114,9 @@ def test_a_task_is_added(played):
     room = with_capacity(played.knowledge, SOURCES)
     last = select_tasks(played.history, np.array([SOURCES - 1]))
     space = SPACES["real"]
-    grown = update(jax.random.key(1), room, last, METRIC, space=space, rehearsal_size=16)
+    grown = update(jax.random.key(1), room, last, METRIC, space=space, replay_size=16)
     nothing = np.zeros((POOL, 0), int)
-    problem = make_problem(space, nothing, played.score, grown, reals=played.reals)
+    problem = make_problem(space, nothing, played.score, grown, continuous=played.continuous)
     assert stats.spearmanr(problem.pool.features[:, SOURCES], played.score)[0] > 0.9
 
 
@@ -125,14 +125,14 @@ def test_a_task_is_added(played):
     ("make", "of"),
     [
         (bayesian_search, lambda problem: problem),
-        (bayesian_search, without_transfer),
-        (gp_search, without_transfer),
+        (bayesian_search, with_flat_prior),
+        (gp_search, with_flat_prior),
     ],
 )
 def test_searches_find_the_best(played, make, of):
     algorithm, hyper = make(capacity=BUDGET), default_hyper(BUDGET)
     keys, problem = jax.random.split(jax.random.key(2), 4), of(played.problem)
-    _, trace = search_lanes(keys, problem, hyper, algorithm=algorithm, length=BUDGET)
+    _, trace = run_batch(keys, problem, hyper, algorithm=algorithm, length=BUDGET)
     rows = np.asarray(trace.row)
     assert all(len(set(lane)) == BUDGET for lane in rows.tolist())
     np.testing.assert_allclose(trace.score, played.score[rows], rtol=1e-6)
@@ -145,22 +145,24 @@ def test_searches_find_the_best(played, make, of):
     "algorithm",
     [
         local_search(capacity=BUDGET),
-        regularised_evolution(capacity=BUDGET, population_size=2, tournament_size=1),
+        regularized_evolution(capacity=BUDGET, population_size=2, tournament_size=1),
         bayesian_search(capacity=BUDGET, acquisition=robust(log_expected_improvement())),
     ],
 )
-def test_searches_by_neighbours_refuse(played, algorithm):
+def test_searches_by_neighbors_refuse(played, algorithm):
     keys = jax.random.split(jax.random.key(0), 2)
-    with pytest.raises(NmjaxError, match="no neighbours"):
-        search_lanes(keys, played.problem, default_hyper(4), algorithm=algorithm, length=4)
+    with pytest.raises(NmjaxError, match="no neighbors"):
+        run_batch(keys, played.problem, default_hyper(4), algorithm=algorithm, length=4)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_what_knows_options_only_refuses(space):
     one = jnp.zeros((1, space.num_choices), jnp.int32)
-    history = make_history(np.zeros((1, 1, space.num_choices), int), {"a": [[1]]}, reals=[[[1, 1]]])
+    history = make_history(
+        np.zeros((1, 1, space.num_choices), int), {"a": [[1]]}, continuous=[[[1, 1]]]
+    )
     for refusing in (
-        lambda: spaces.neighbours(space, one),
+        lambda: spaces.neighbors(space, one),
         lambda: spaces.mutate(jax.random.key(0), space, one),
         lambda: spaces.pool_rows(space, one, one),
         lambda: spaces.enumerate_architectures(space),
@@ -171,20 +173,25 @@ def test_what_knows_options_only_refuses(space):
 
 
 @pytest.mark.parametrize(
-    "reals", [None, np.ones((3, 1)), np.ones((2, 2)), np.full((3, 2), 1.5), np.full((3, 2), np.nan)]
+    "continuous",
+    [None, np.ones((3, 1)), np.ones((2, 2)), np.full((3, 2), 1.5), np.full((3, 2), np.nan)],
 )
-def test_pools_are_checked(reals):
-    with pytest.raises(NmjaxError, match=r"give reals=float32\[N, 2\], each within its bounds"):
-        make_problem(SPACES["real"], np.zeros((3, 0), int), None, None, reals=reals)
+def test_pools_are_checked(continuous):
+    with pytest.raises(
+        NmjaxError, match=r"give continuous=float32\[N, 2\], each within its bounds"
+    ):
+        make_problem(SPACES["real"], np.zeros((3, 0), int), None, None, continuous=continuous)
 
 
 def test_histories_are_checked_and_joined():
     space = SPACES["mixed"]
-    reals = np.array([[[0.1, 1], [0.1, 1], [0.1, 0.5], [2, 1]]])
-    history = make_history(np.zeros((1, 4, 2), int), {"score": [[1, 1, 1, 1]]}, reals=reals)
+    continuous = np.array([[[0.1, 1], [0.1, 1], [0.1, 0.5], [2, 1]]])
+    history = make_history(
+        np.zeros((1, 4, 2), int), {"score": [[1, 1, 1, 1]]}, continuous=continuous
+    )
     found = {finding.kind: finding.rows.tolist() for finding in check_quality(history, space)}
     assert found["outside"] == [3]
     assert found["duplicate"] == [1]
     joined, _ = join_histories([(history, METRIC), (history, METRIC)])
-    np.testing.assert_array_equal(joined.reals, np.repeat(history.reals, 2, axis=0))
+    np.testing.assert_array_equal(joined.continuous, np.repeat(history.continuous, 2, axis=0))
     assert encode_history(space, joined).shape == (2, 4, 7)

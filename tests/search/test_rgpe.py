@@ -5,7 +5,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import with_capacity
-from nmjax.search import default_hyper, make_problem, rgpe_search, search_lanes
+from nmjax.search import default_hyper, make_problem, rgpe_search, run_batch
 from nmjax.testing import check_search
 from tests.related import SPACE, plain_knowledge, related_tasks
 
@@ -23,7 +23,7 @@ def played(problem, score):
     """float[L, B] of what each of some searches pays for."""
     scored = problem._replace(score=jnp.asarray(score, jnp.float32))
     keys = jax.random.split(jax.random.key(0), LANES)
-    final, trace = search_lanes(
+    final, trace = run_batch(
         keys, scored, default_hyper(BUDGET), algorithm=ALGORITHM, length=BUDGET
     )
     assert trace.counted.all()

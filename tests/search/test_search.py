@@ -13,10 +13,10 @@ from nmjax.search import (
     local_search,
     past_best_search,
     random_search,
-    regularised_evolution,
+    regularized_evolution,
     run,
-    search_lanes,
-    without_transfer,
+    run_batch,
+    with_flat_prior,
 )
 from nmjax.search.loop import SearchAlgorithm
 from nmjax.testing import check_search
@@ -26,7 +26,7 @@ SEARCHES = {
     "thompson": bayesian_search(capacity=12, acquisition=get_acquisition("thompson_sampling")),
     "random": random_search(capacity=12),
     "past best": past_best_search(capacity=12),
-    "evolution": regularised_evolution(capacity=12, population_size=4, tournament_size=2),
+    "evolution": regularized_evolution(capacity=12, population_size=4, tournament_size=2),
     "local": local_search(capacity=12),
 }
 
@@ -43,28 +43,28 @@ def test_conformance(name, problem, hyper):
 
 @pytest.mark.slow
 def test_conformance_without_transfer(problem, hyper):
-    check_search(SEARCHES["bayesian"], without_transfer(problem), hyper)
+    check_search(SEARCHES["bayesian"], with_flat_prior(problem), hyper)
 
 
-def broken_search(promise):
-    """A random search that breaks a promise."""
+def broken_search(log_ei):
+    """A random search that breaks a log_ei."""
     base = random_search(capacity=12)
 
     def init(key, problem, hyper):
         state = base.init(key, problem, hyper)
-        if promise == "no peeking at the start":
+        if log_ei == "no peeking at the start":
             return state._replace(order=jnp.argsort(-problem.score).astype(state.order.dtype))
         return state
 
     def suggest(state, problem, hyper):
-        if promise == "no peeking":
+        if log_ei == "no peeking":
             return jnp.argmax(jnp.where(state.record.evaluated, -jnp.inf, problem.score))
-        if promise == "nothing observed":
+        if log_ei == "nothing observed":
             return state.order[jnp.minimum(state.record.step, len(state.order) - 1)]
-        return state.order[0] if promise == "no row twice" else base.suggest(state, problem, hyper)
+        return state.order[0] if log_ei == "no row twice" else base.suggest(state, problem, hyper)
 
     def observe(state, problem, hyper, index, score):
-        more = int(promise == "budget")
+        more = int(log_ei == "budget")
         return base.observe(
             state, problem, hyper._replace(budget=hyper.budget + more), index, score
         )
@@ -77,18 +77,18 @@ def broken_search(promise):
 
 
 @pytest.mark.parametrize(
-    ("promise", "message"),
+    ("log_ei", "message"),
     [
-        ("no peeking", "not paid for"),
-        ("no peeking at the start", "not paid for"),
+        ("no peeking", "not evaluated"),
+        ("no peeking at the start", "not evaluated"),
         ("no row twice", "repeat"),
         ("nothing observed", "after it had been observed"),
         ("budget", "counted"),
     ],
 )
-def test_a_broken_promise_is_found(promise, message, problem, hyper):
+def test_a_broken_promise_is_found(log_ei, message, problem, hyper):
     with pytest.raises(AssertionError, match=message):
-        check_search(broken_search(promise), problem, hyper)
+        check_search(broken_search(log_ei), problem, hyper)
 
 
 @pytest.mark.slow
@@ -117,25 +117,25 @@ def test_the_whole_pool_can_be_evaluated(problem):
 def test_knowing_the_past_helps(problem):
     keys, hyper = jax.random.split(jax.random.key(0), 16), default_hyper(6)
     algorithm = SEARCHES["bayesian"]
-    known = search_lanes(keys, problem, hyper, algorithm=algorithm, length=6)[1]
-    unknown = search_lanes(keys, without_transfer(problem), hyper, algorithm=algorithm, length=6)[1]
-    chance = search_lanes(keys, problem, hyper, algorithm=SEARCHES["random"], length=6)[1]
+    known = run_batch(keys, problem, hyper, algorithm=algorithm, length=6)[1]
+    unknown = run_batch(keys, with_flat_prior(problem), hyper, algorithm=algorithm, length=6)[1]
+    chance = run_batch(keys, problem, hyper, algorithm=SEARCHES["random"], length=6)[1]
     means = [float(jnp.mean(jnp.max(t.score, axis=-1))) for t in (known, unknown, chance)]
     assert means[0] > means[1] > means[2]
 
 
 def test_evidence_moves_the_weights(problem):
     hyper = default_hyper(12)
-    algorithm = bayesian_search(capacity=12, warp="identity")
+    algorithm = bayesian_search(capacity=12, outcome_transform="identity")
     final = {}
     for name, believed in (("right", problem), ("wrong", reversed_belief(problem))):
         start = algorithm.init(jax.random.key(0), believed, hyper)
         state, trace = run(start, believed, hyper, algorithm=algorithm, length=12)
-        np.testing.assert_allclose(trace.confidence[0], 0.7, rtol=1e-5)
+        np.testing.assert_allclose(trace.transfer_weight[0], 0.7, rtol=1e-5)
         np.testing.assert_allclose(np.exp(state.log_weights).sum(), 1, rtol=1e-5)
         final[name] = float(jnp.exp(state.log_weights[0]))
     assert final["right"] > 0.7 > 0.2 > final["wrong"]
-    assert final["wrong"] >= 0.99 * float(hyper.floor) * 0.7
+    assert final["wrong"] >= 0.99 * float(hyper.fixed_share) * 0.7
 
 
 def reversed_belief(problem):
@@ -174,7 +174,7 @@ def test_past_best_goes_down_the_list(problem, hyper):
 
 def test_random_search_is_uniform(problem, hyper):
     keys = jax.random.split(jax.random.key(0), 400)
-    _, trace = search_lanes(keys, problem, hyper, algorithm=SEARCHES["random"], length=10)
+    _, trace = run_batch(keys, problem, hyper, algorithm=SEARCHES["random"], length=10)
     counts = np.bincount(np.asarray(trace.row).ravel(), minlength=64)
     np.testing.assert_allclose(counts, 62.5, atol=5 * 62.5**0.5)
 
@@ -185,5 +185,5 @@ def test_capacity_is_checked():
 
 
 def test_unknown_warps_are_refused():
-    with pytest.raises(NmjaxError, match="warp"):
-        bayesian_search(warp="standardize")
+    with pytest.raises(NmjaxError, match="outcome_transform"):
+        bayesian_search(outcome_transform="standardise")

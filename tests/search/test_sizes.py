@@ -10,7 +10,7 @@ from nmjax.search import (
     default_hyper,
     random_search,
     run,
-    search_lanes,
+    run_batch,
     space_search,
     start_study,
     suggest_next_point,
@@ -33,7 +33,7 @@ ALGORITHM = random_search(capacity=12)
         ("local_search", {"capacity": 0}),
         ("past_best_search", {"capacity": 0}),
         ("random_search", {"capacity": 0}),
-        ("regularised_evolution", {"capacity": 0}),
+        ("regularized_evolution", {"capacity": 0}),
         ("rgpe_search", {"capacity": 0}),
         ("rgpe_search", {"draws": 0}),
     ],
@@ -56,7 +56,7 @@ def test_no_more_is_asked_for_than_there_is_room_for(problem):
     with pytest.raises(NmjaxError, match="Got length" + says):
         run(start, problem, hyper, algorithm=ALGORITHM, length=13)
     with pytest.raises(NmjaxError, match="Got length" + says):
-        search_lanes(keys[1:2], problem, hyper, algorithm=ALGORITHM, length=13)
+        run_batch(keys[1:2], problem, hyper, algorithm=ALGORITHM, length=13)
     with pytest.raises(NmjaxError, match="Got budget" + says):
         start_study(keys[2], problem, more, algorithm=ALGORITHM)
     with pytest.raises(NmjaxError, match="Got evaluations" + says):
@@ -77,5 +77,5 @@ def test_what_is_not_known_is_not_checked(problem):
         step=lambda state, problem, hyper: (state + 1, state),
     )
     keys = jax.random.key(0)[None]
-    final, _ = search_lanes(keys, problem, default_hyper(), algorithm=counting, length=200)
+    final, _ = run_batch(keys, problem, default_hyper(), algorithm=counting, length=200)
     assert final == 200

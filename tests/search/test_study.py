@@ -9,7 +9,7 @@ from nmjax.search import (
     local_search,
     observe,
     random_search,
-    regularised_evolution,
+    regularized_evolution,
     run,
     start_study,
     suggest,
@@ -20,7 +20,7 @@ from tests.search.every import QUICK, problem_for
 SEARCHES = [
     bayesian_search(capacity=10),
     random_search(capacity=10),
-    regularised_evolution(capacity=10, population_size=3, tournament_size=2),
+    regularized_evolution(capacity=10, population_size=3, tournament_size=2),
     local_search(capacity=10),
 ]
 
@@ -55,7 +55,7 @@ def test_a_study_is_the_scan(float64, algorithm, problem):
 @pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in every.SEARCHES]
 )
-def test_what_was_not_suggested_counts_too(unoptimised, name):
+def test_what_was_not_suggested_counts_too(unoptimized, name):
     """Every other evaluation is of what would be suggested only after the one that is."""
     algorithm, seen = every.SEARCHES[name], []
     study = start_study(

@@ -94,8 +94,8 @@ def test_ordinal_and_real_choices_are_scaled():
     )
     names = spaces.encoding_names(space)
     assert names[-4:] == ("width", "rate", "x", "y")
-    reals = jnp.array([[10.0, 1e-3], [15.0, 0.1], [20.0, 10.0]])
-    found = spaces.encode(space, np.array([[0, 0], [1, 1], [2, 2]]), reals)
+    continuous = jnp.array([[10.0, 1e-3], [15.0, 0.1], [20.0, 10.0]])
+    found = spaces.encode(space, np.array([[0, 0], [1, 1], [2, 2]]), continuous)
     expected = [[-1, -1, -1, -1], [0, -0.5, 0, 0], [1, 1, 1, 1]]
     np.testing.assert_allclose(np.asarray(found)[:, -4:], expected, atol=1e-6)
     np.testing.assert_array_equal(np.asarray(found)[:, :3], np.eye(3))
@@ -162,9 +162,9 @@ def test_encoding_agrees_without_jit():
 
 def test_arrays_that_do_not_fit_are_refused():
     real = Space("s", [Choice("a", "xy")], [Real("x", 0.0, 1.0)])
-    with pytest.raises(NmjaxError, match="reals"):
+    with pytest.raises(NmjaxError, match="continuous"):
         spaces.encode(real, jnp.zeros(1, jnp.int32))
-    with pytest.raises(NmjaxError, match="reals"):
+    with pytest.raises(NmjaxError, match="continuous"):
         spaces.encode(TINY, jnp.zeros(4, jnp.int32), jnp.zeros(1))
     with pytest.raises(NmjaxError, match="probabilities"):
         spaces.encode_soft(TINY, jnp.zeros((4, 2)))
@@ -173,6 +173,6 @@ def test_arrays_that_do_not_fit_are_refused():
 def test_a_space_of_real_valued_choices_alone():
     space = Space("s", (), [Real("x", 0.0, 4.0)])
     nothing = jnp.zeros((3, 0), jnp.int32)
-    reals = jnp.array([[0.0], [1.0], [4.0]])
-    np.testing.assert_allclose(spaces.encode(space, nothing, reals), [[-1], [-0.5], [1]])
-    assert spaces.decode(space, spaces.encode(space, nothing, reals)).shape == (3, 0)
+    continuous = jnp.array([[0.0], [1.0], [4.0]])
+    np.testing.assert_allclose(spaces.encode(space, nothing, continuous), [[-1], [-0.5], [1]])
+    assert spaces.decode(space, spaces.encode(space, nothing, continuous)).shape == (3, 0)

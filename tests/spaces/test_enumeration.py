@@ -57,10 +57,10 @@ def test_functions_work_over_leading_axes_with_and_without_jit(shape):
     architecture = spaces.from_index(space, index)
     assert architecture.shape == (*shape, 5)
     np.testing.assert_array_equal(spaces.to_index(space, architecture), index)
-    canonical = spaces.canonicalise(space, architecture)
+    canonical = spaces.canonicalize(space, architecture)
     assert canonical.shape == architecture.shape
     with jax.disable_jit():
-        np.testing.assert_array_equal(spaces.canonicalise(space, architecture), canonical)
+        np.testing.assert_array_equal(spaces.canonicalize(space, architecture), canonical)
     assert spaces.is_valid(space, architecture).shape == shape
 
 
@@ -68,7 +68,7 @@ def test_everything_is_valid_and_canonical_where_the_space_says_nothing():
     space = spaces.get_space("hpobench")
     architecture = np.random.default_rng(0).integers(space.num_options, size=(7, 5))
     assert spaces.is_valid(space, architecture).all()
-    np.testing.assert_array_equal(spaces.canonicalise(space, architecture), architecture)
+    np.testing.assert_array_equal(spaces.canonicalize(space, architecture), architecture)
     assert len(spaces.enumerate_architectures(space)) == space.size
 
 

@@ -46,16 +46,16 @@ def test_moves_agree_without_jit():
 
 def test_sample_reals_is_uniform_on_each_scale():
     space = Space("r", (), [Real("x", -2.0, 3.0), Real("y", 1e-4, 10.0, "log")])
-    draws = np.asarray(spaces.sample_reals(jax.random.key(2), space, (4000,)))
+    draws = np.asarray(spaces.sample_continuous(jax.random.key(2), space, (4000,)))
     assert draws.shape == (4000, 2)
     assert stats.kstest(draws[:, 0], stats.uniform(-2, 5).cdf).pvalue > 1e-3
     assert stats.kstest(draws[:, 1], stats.loguniform(1e-4, 10).cdf).pvalue > 1e-3
-    assert spaces.sample_reals(jax.random.key(0), ODD, (3,)).shape == (3, 0)
+    assert spaces.sample_continuous(jax.random.key(0), ODD, (3,)).shape == (3, 0)
 
 
 @pytest.mark.parametrize("start", [(0, 0, 1), (2, 0, 3), (1, 0, 0)])
-def test_neighbours_are_all_one_choice_changes(start):
-    changed, valid = spaces.neighbours(ODD, np.array(start))
+def test_neighbors_are_all_one_choice_changes(start):
+    changed, valid = spaces.neighbors(ODD, np.array(start))
     assert changed.shape == (5, 3)
     expected = {
         (a, 0, c)
@@ -67,10 +67,10 @@ def test_neighbours_are_all_one_choice_changes(start):
     np.testing.assert_array_equal(valid, np.asarray(changed).sum(-1) % 2 == 1)
 
 
-def test_neighbours_over_leading_axes():
+def test_neighbors_over_leading_axes():
     space = spaces.get_space("nas-bench-201")
     architecture = np.random.default_rng(0).integers(5, size=(2, 3, 6))
-    changed, valid = spaces.neighbours(space, architecture)
+    changed, valid = spaces.neighbors(space, architecture)
     assert changed.shape == (2, 3, 24, 6)
     assert valid.shape == (2, 3, 24)
     differences = np.sum(np.asarray(changed) != architecture[:, :, None, :], axis=-1)

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces import Choice, Space, pool_neighbours
+from nmjax.spaces import Choice, Space, pool_neighbors
 
 SPACE = Space("grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2))))
 
@@ -35,17 +35,17 @@ def same(rows, expected):
         assert set(row.tolist()) | {i} == near
 
 
-def test_neighbours_differ_in_one_choice():
-    rows = pool_neighbours(SPACE, GRID)
+def test_neighbors_differ_in_one_choice():
+    rows = pool_neighbors(SPACE, GRID)
     assert rows.shape == (12, 4)
     changed = np.sum(GRID[np.asarray(rows)] != GRID[:, None], axis=-1)
     np.testing.assert_array_equal(changed, 1)
     same(rows, by_hand(GRID))
 
 
-def test_neighbours_outside_the_pool_are_oneself():
+def test_neighbors_outside_the_pool_are_oneself():
     pool = GRID[[0, 3, 5, 6, 11]]
-    rows = pool_neighbours(SPACE, pool)
+    rows = pool_neighbors(SPACE, pool)
     same(rows, by_hand(pool))
     assert np.any(np.asarray(rows) == np.arange(5)[:, None])
 
@@ -56,7 +56,7 @@ def test_an_isomorphic_architecture_counts_as_the_member():
 
     pool = np.array(sorted({canonical(a) for a in GRID.tolist()}), np.int32)
     assert len(pool) == 9
-    rows = pool_neighbours(FOLDED, pool)
+    rows = pool_neighbors(FOLDED, pool)
     same(rows, by_hand(pool, lambda a: canonical(np.asarray(a).tolist())))
     mixed = int(np.flatnonzero((pool == [0, 0, 1]).all(-1))[0])
     ends = {int(np.flatnonzero((pool == [0, i, i]).all(-1))[0]) for i in (0, 1)}

@@ -88,7 +88,7 @@ def test_gumbel_softmax_picks_options_by_their_softmax(temperature):
     logits = np.broadcast_to(0.5 * LOGITS, (6000, *LOGITS.shape))
     draws = spaces.gumbel_softmax(jax.random.key(5), logits, temperature, MASK)
     np.testing.assert_allclose(np.sum(draws, axis=-1), 1, rtol=1e-5)
-    picked = np.asarray(spaces.discretise(draws))
+    picked = np.asarray(spaces.discretize(draws))
     for choice, count in enumerate(SPACE.num_options):
         expected = special.softmax(0.5 * LOGITS[choice, :count].astype(np.float64))
         counts = np.bincount(picked[:, choice], minlength=count)
@@ -121,9 +121,9 @@ def test_relaxations_agree_without_jit():
     np.testing.assert_array_equal(eager, compiled)
 
 
-def test_discretise_undoes_a_one_hot():
+def test_discretize_undoes_a_one_hot():
     architecture = np.random.default_rng(6).integers(SPACE.num_options, size=(9, 5))
     one_hot = np.eye(SPACE.max_options)[architecture]
-    found = spaces.discretise(one_hot)
+    found = spaces.discretize(one_hot)
     assert found.dtype == jnp.int32
     np.testing.assert_array_equal(found, architecture)

@@ -9,7 +9,7 @@ AB = Choice("a", ("x", "y"))
 
 def test_space_properties_and_equality():
     space = Space("s", (AB, Choice("b", (1, 2, 4), "ordinal", "log")), (Real("r", 0.0, 1.0),))
-    assert (space.num_choices, space.num_reals, space.max_options) == (2, 1, 3)
+    assert (space.num_choices, space.num_continuous, space.max_options) == (2, 1, 3)
     assert space.num_options == (2, 3)
     assert space.size == 6
     same = Space("s", [AB, Choice("b", [1, 2, 4], "ordinal", "log")], [Real("r", 0.0, 1.0)])

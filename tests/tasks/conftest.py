@@ -45,7 +45,7 @@ def suite(space):
         },
         score_metric="acc",
         test_metric=None,
-        licence="none",
+        license="none",
         citation="none",
         package="toy 0",
     )

@@ -153,47 +153,53 @@ NUMBERS = [np.array([[1.0, 1e-3], [4.0, 0.1]]), np.array([[2.0, 0.01]])]
 
 def test_real_valued_choices_go_with_their_rows():
     history = stack_tasks(
-        [[[0], [1]], [[1]]], [{"acc": [1, 2]}, {"acc": [3]}], reals=NUMBERS, space=MIXED
+        [[[0], [1]], [[1]]], [{"acc": [1, 2]}, {"acc": [3]}], continuous=NUMBERS, space=MIXED
     )
-    np.testing.assert_allclose(history.reals[0], NUMBERS[0], rtol=1e-6)
-    np.testing.assert_allclose(history.reals[1], [*NUMBERS[1], [0, 0]], rtol=1e-6)
-    np.testing.assert_array_equal(select_tasks(history, np.array([1])).reals, history.reals[1:])
+    np.testing.assert_allclose(history.continuous[0], NUMBERS[0], rtol=1e-6)
+    np.testing.assert_allclose(history.continuous[1], [*NUMBERS[1], [0, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(
+        select_tasks(history, np.array([1])).continuous, history.continuous[1:]
+    )
     encoding = np.asarray(encode_history(MIXED, history))
     np.testing.assert_allclose(encoding[0], [[1, 0, -0.5, -1], [0, 1, 1, 1]], atol=1e-6)
     np.testing.assert_allclose(encoding[1], [[0, 1, 0, 0], [1, 0, -1, -1]], atol=1e-6)
-    with pytest.raises(NmjaxError, match="reals"):
-        encode_history(MIXED, history._replace(reals=history.reals[..., :1]))
+    with pytest.raises(NmjaxError, match="continuous"):
+        encode_history(MIXED, history._replace(continuous=history.continuous[..., :1]))
 
 
 def test_choices_may_all_be_real_valued():
     nothing = np.zeros((1, 2, 0), int)
-    history = make_history(nothing, {"acc": [[1, 2]]}, reals=NUMBERS[0][None])
-    assert (history.architecture.shape, history.reals.shape) == ((1, 2, 0), (1, 2, 2))
+    history = make_history(nothing, {"acc": [[1, 2]]}, continuous=NUMBERS[0][None])
+    assert (history.architecture.shape, history.continuous.shape) == ((1, 2, 0), (1, 2, 2))
     with pytest.raises(NmjaxError, match="at least one choice"):
         make_history(nothing, {"acc": [[1, 2]]})
 
 
 @pytest.mark.parametrize(
-    ("reals", "says"),
+    ("continuous", "says"),
     [
-        (np.zeros((2, 3)), "reals are"),
-        (np.zeros((2, 2, 2)), r"reals is .*expected float\[2, 3, 2\]"),
+        (np.zeros((2, 3)), "continuous are"),
+        (np.zeros((2, 2, 2)), r"continuous is .*expected float\[2, 3, 2\]"),
         (np.full((2, 3, 2), np.nan), "not all finite"),
         (np.full((2, 3, 2), 0.2), "Task 0, row 0: 'y' is 0.2, expected 0.001 to 0.1"),
         (np.full((2, 3, 1), 0.1), "one for each of"),
         (None, "one for each of"),
     ],
 )
-def test_real_valued_choices_are_checked_where_a_row_is_real(reals, says):
+def test_real_valued_choices_are_checked_where_a_row_is_real(continuous, says):
     rows = np.zeros((2, 3, 1), int)
     with pytest.raises(NmjaxError, match=says):
-        make_history(rows, {"acc": VALUES}, reals=reals, space=MIXED)
-    if reals is not None and reals.shape == (2, 3, 2):
+        make_history(rows, {"acc": VALUES}, continuous=continuous, space=MIXED)
+    if continuous is not None and continuous.shape == (2, 3, 2):
         masked = {"mask": np.zeros((2, 3), bool), "space": MIXED}
-        assert make_history(rows, {"acc": VALUES}, reals=reals, **masked).reals.shape == (2, 3, 2)
+        assert make_history(
+            rows, {"acc": VALUES}, continuous=continuous, **masked
+        ).continuous.shape == (2, 3, 2)
 
 
-@pytest.mark.parametrize("reals", [[NUMBERS[0]], [NUMBERS[0], NUMBERS[0]], [NUMBERS[0], [[1.0]]]])
-def test_real_valued_choices_of_tasks_have_to_fit(reals):
+@pytest.mark.parametrize(
+    "continuous", [[NUMBERS[0]], [NUMBERS[0], NUMBERS[0]], [NUMBERS[0], [[1.0]]]]
+)
+def test_real_valued_choices_of_tasks_have_to_fit(continuous):
     with pytest.raises(NmjaxError, match="one R for all"):
-        stack_tasks([[[0], [1]], [[1]]], [{"acc": [1, 2]}, {"acc": [3]}], reals=reals)
+        stack_tasks([[[0], [1]], [[1]]], [{"acc": [1, 2]}, {"acc": [3]}], continuous=continuous)

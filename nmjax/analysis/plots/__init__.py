@@ -1,11 +1,11 @@
 """Pictures of a search or a past: each function returns a matplotlib `Figure` for saving."""
 
-from nmjax.analysis.plots.information import plot_information
+from nmjax.analysis.plots.critical_difference import plot_critical_difference
+from nmjax.analysis.plots.information_gain import plot_information
 from nmjax.analysis.plots.motifs import plot_motifs
-from nmjax.analysis.plots.ranks import plot_critical_difference
 from nmjax.analysis.plots.regret import plot_regret
 from nmjax.analysis.plots.sensitivity import plot_sensitivity
-from nmjax.analysis.plots.similarity import plot_similarity
+from nmjax.analysis.plots.similarity_heatmap import plot_similarity
 from nmjax.analysis.plots.tradeoffs import plot_tradeoffs
 
 __all__ = [

@@ -47,8 +47,8 @@ def plot_motifs(
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     places = zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
     for place, (axes, (name, (table, shown))) in enumerate(places):
-        colour = EMPHASIS if place % 2 else COLOURS[0]
-        _draw(axes, table, np.asarray(shown, int), names, rate, rows, colour)
+        color = EMPHASIS if place % 2 else COLOURS[0]
+        _draw(axes, table, np.asarray(shown, int), names, rate, rows, color)
         axes.set_title(name, fontsize=11, color=INK, loc="left")
     _explain(figure.axes[0], alone=len(next(iter(panels.values()))[0].task_rate) == 1)
     if title:
@@ -63,7 +63,7 @@ def _draw(
     names: Sequence[str],
     rate: float,
     rows: int,
-    colour: str,
+    color: str,
 ) -> None:
     heights = np.arange(len(shown))
     middle, low, high = (
@@ -74,14 +74,14 @@ def _draw(
     quiet_axes(axes, lines="x")
     axes.axvline(1, color="#999999", linewidth=1, zorder=1)
     if len(own) > 1:
-        axes.plot(own.T, heights, "|", color=colour, alpha=0.45, markersize=7, zorder=2)
-    axes.hlines(heights, low, high, color=colour, linewidth=1.6, zorder=3)
+        axes.plot(own.T, heights, "|", color=color, alpha=0.45, markersize=7, zorder=2)
+    axes.hlines(heights, low, high, color=color, linewidth=1.6, zorder=3)
     axes.scatter(
         middle,
         heights,
         s=34,
-        color=colour,
-        facecolor=np.where(everywhere, colour, "white"),
+        color=color,
+        facecolor=np.where(everywhere, color, "white"),
         linewidth=1.4,
         zorder=4,
     )

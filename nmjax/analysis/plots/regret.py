@@ -1,4 +1,4 @@
-"""Normalised regret against evaluations, one curve a method."""
+"""Normalized regret against evaluations, one curve a method."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,31 +25,31 @@ _LABEL_GAP = 0.052
 def plot_regret(
     curves: Mapping[str, ArrayLike],
     *,
-    emphasised: str | None = None,
+    emphasized: str | None = None,
     band: Band = "95%",
     floor: float | None = None,
     title: str = "",
 ) -> Figure:
-    """Mean normalised regret by evaluation, with a band over seeds and labels at the curves' ends.
+    """Mean normalized regret by evaluation, with a band over seeds and labels at the curves' ends.
 
     Where fewer than two seeds have a regret, there is no band.
 
     Args:
       curves: {method: float[S, B]}; seeds and budgets may differ between methods.
-      emphasised: the method drawn in front and in colour of its own; by default the first.
+      emphasized: the method drawn in front and in color of its own; by default the first.
       band: "95%" interval of the mean, by Student's t, or "interquartile" range of the seeds.
       floor: regret at and below which a curve lies on the bottom of the log axis; by default the
         decade under the smallest positive mean, but no lower than 1e-5.
       title: drawn above the axes.
 
     Raises:
-      NmjaxError: if there are no curves, one is not float[S, B], or `emphasised` is not among them.
+      NmjaxError: if there are no curves, one is not float[S, B], or `emphasized` is not among them.
     """
     if not curves:
         raise NmjaxError("No curves came; expected {method: float[S, B]} with at least one method.")
-    emphasised = next(iter(curves)) if emphasised is None else emphasised
-    if emphasised not in curves:
-        raise unknown_name("method", emphasised, curves)
+    emphasized = next(iter(curves)) if emphasized is None else emphasized
+    if emphasized not in curves:
+        raise unknown_name("method", emphasized, curves)
     for name, curve in curves.items():
         if np.ndim(curve) != 2 or 0 in np.shape(curve):
             raise NmjaxError(
@@ -64,7 +64,7 @@ def plot_regret(
     others = iter(range(len(curves)))
     ends = []
     for name, (mean, low, high) in drawn.items():
-        front = name == emphasised
+        front = name == emphasized
         style = _style(None if front else next(others))
         steps = np.arange(1, mean.size + 1)
         axes.fill_between(
@@ -85,7 +85,7 @@ def plot_regret(
     _label_floor(axes, floor)
     _label_ends(axes, ends)
     axes.set_xlabel("Evaluations", fontsize=11, color=INK)
-    axes.set_ylabel("Normalised regret", fontsize=11, color=INK)
+    axes.set_ylabel("Normalized regret", fontsize=11, color=INK)
     axes.set_title(title, fontsize=12, color=INK, loc="left")
     return figure
 
@@ -94,8 +94,8 @@ def _style(index: int | None) -> dict:
     if index is None:
         return {"color": EMPHASIS, "linewidth": 2.6, "zorder": 4}
     dashes = DASHES[(index // len(COLOURS)) % len(DASHES)]
-    colour = COLOURS[index % len(COLOURS)]
-    return {"color": colour, "linewidth": 1.5, "linestyle": dashes, "zorder": 3}
+    color = COLOURS[index % len(COLOURS)]
+    return {"color": color, "linewidth": 1.5, "linestyle": dashes, "zorder": 3}
 
 
 def _floor(means: Sequence[np.ndarray]) -> float:
@@ -124,14 +124,14 @@ def _label_ends(axes: Axes, ends: Sequence[tuple]) -> None:
     bottom, top = np.log10(axes.get_ylim())
     wanted = np.array([(np.log10(y) - bottom) / (top - bottom) for _, _, y, _, _ in ends])
     heights = _spread(np.nan_to_num(wanted), _LABEL_GAP)
-    for (name, _, _, colour, front), height in zip(ends, heights, strict=True):
+    for (name, _, _, color, front), height in zip(ends, heights, strict=True):
         axes.annotate(
             name,
             xy=(1, height),
             xycoords="axes fraction",
             xytext=(6, 0),
             textcoords="offset points",
-            color=colour,
+            color=color,
             fontsize=10.5,
             fontweight="bold" if front else "normal",
             va="center",

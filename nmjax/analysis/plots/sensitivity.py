@@ -66,11 +66,11 @@ def plot_sensitivity(
 
 def _draw(axes: Axes, task: Sensitivity, order: np.ndarray) -> None:
     quiet_axes(axes, lines="x")
-    for side, interval, colour, label in (
+    for side, interval, color, label in (
         (-1, task.first, COLOURS[0], "alone (first order)"),
         (1, task.total, _LIGHT, "with all interactions (total)"),
     ):
         estimate, low, high = (np.asarray(end, float)[order] for end in interval)
         heights = np.arange(len(order)) + 0.5 * side * _BAR
-        axes.barh(heights, estimate, _BAR, color=colour, label=label)
+        axes.barh(heights, estimate, _BAR, color=color, label=label)
         axes.hlines(heights, np.maximum(low, 0), high, color=INK, linewidth=1)

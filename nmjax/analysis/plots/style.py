@@ -1,4 +1,4 @@
-"""One look for all pictures: colours, panels, axes and bands."""
+"""One look for all pictures: colors, panels, axes and bands."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Band = Literal["95%", "interquartile"]
 
 EMPHASIS = "#D55E00"
 INK = "#333333"
-# Okabe and Ito (2008), told apart with any colour vision; vermilion is kept for the emphasised one.
+# Okabe and Ito (2008), told apart with any color vision; vermilion is kept for the emphasized one.
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _COLUMNS = 4

@@ -11,7 +11,7 @@ from nmjax.search.acquisitions.build import (
     get_acquisition,
     log_cheapness,
 )
-from nmjax.search.acquisitions.choice import best_fresh
+from nmjax.search.acquisitions.choice import argmax_unevaluated
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     expected_improvement,
@@ -23,8 +23,8 @@ from nmjax.search.acquisitions.improvement import (
     probability_of_improvement,
 )
 from nmjax.search.acquisitions.information import (
+    information_about_affinity,
     information_about_function,
-    information_about_kinship,
     max_value_entropy_search,
 )
 from nmjax.search.acquisitions.lookahead import knowledge_gradient
@@ -34,13 +34,13 @@ from nmjax.search.acquisitions.robust import robust
 __all__ = [
     "ACQUISITIONS",
     "AcquisitionContext",
-    "best_fresh",
+    "argmax_unevaluated",
     "build_acquisition",
     "expected_improvement",
     "get_acquisition",
     "gp_ucb",
     "information_about_function",
-    "information_about_kinship",
+    "information_about_affinity",
     "knowledge_gradient",
     "log_cheapness",
     "log_expected_improvement",

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 
+from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     expected_improvement,
@@ -16,8 +16,8 @@ from nmjax.search.acquisitions.improvement import (
     probability_of_improvement,
 )
 from nmjax.search.acquisitions.information import (
+    information_about_affinity,
     information_about_function,
-    information_about_kinship,
     max_value_entropy_search,
 )
 from nmjax.search.acquisitions.lookahead import knowledge_gradient
@@ -25,7 +25,7 @@ from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_
 from nmjax.types import Acquisition, Array, Mixture
 
 
-@memoised
+@cached_factory
 def log_cheapness() -> Acquisition:
     """-log cost: added to the logarithm of a gain, it makes that the gain per cost."""
 
@@ -48,7 +48,7 @@ ACQUISITIONS: dict[str, Callable[[], Acquisition]] = {
     "max_value_entropy_search": max_value_entropy_search,
     "knowledge_gradient": knowledge_gradient,
     "information_about_function": information_about_function,
-    "information_about_kinship": information_about_kinship,
+    "information_about_affinity": information_about_affinity,
     "log_cheapness": log_cheapness,
 }
 
@@ -68,8 +68,8 @@ def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition
     """A weighted sum of acquisitions, all given the same key.
 
     `{"log_expected_improvement": 1, "log_cheapness": 1}` is the logarithm of expected improvement
-    per cost; `{"expected_improvement": 1, "information_about_kinship": 0.1}` pays a tenth of a unit
-    of score for a nat.
+    per cost; `{"expected_improvement": 1, "information_about_affinity": 0.1}` pays a tenth of a
+    unit of score for a nat.
 
     Args:
       weights: of each acquisition, by its name or itself.
@@ -90,7 +90,7 @@ def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition
     )
 
 
-@memoised
+@cached_factory
 def _weighted_sum(terms: tuple[tuple[Acquisition, float], ...]) -> Acquisition:
     """The sum of acquisitions times their weights."""
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from nmjax.types import Array
 
 
-def best_fresh(value: Array, evaluated: Array) -> Array:
+def argmax_unevaluated(value: Array, evaluated: Array) -> Array:
     """The row int32[] of the largest value that has not been evaluated.
 
     NaN is worth as little as -inf, yet more than any row that has been evaluated.

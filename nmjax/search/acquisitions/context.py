@@ -21,7 +21,7 @@ class AcquisitionContext(NamedTuple):
       noise: float[K], variance of an evaluation's noise under each component, part of the
         posterior's.
       cost: float[N], positive, what an evaluation is expected to cost.
-      neighbours: int32[N, J], rows one choice away; a row's own index where there are fewer. None
+      neighbors: int32[N, J], rows one choice away; a row's own index where there are fewer. None
         where there are real-valued choices.
       sample: key -> float[N], one joint draw of the noise-free score over the pool.
       covariance: int32[M] -> float[K, M, N], of the noise-free score between rows and the pool.
@@ -34,7 +34,7 @@ class AcquisitionContext(NamedTuple):
     succeeded: Array
     noise: Array
     cost: Array
-    neighbours: Array | None
+    neighbors: Array | None
     sample: Callable[[Array], Array]
     covariance: Callable[[Array], Array]
 

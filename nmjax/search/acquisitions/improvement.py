@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax.scipy.special import erfc, log_ndtr
 from jax.scipy.stats import norm
 
-from nmjax.memoised import memoised
-from nmjax.search.acquisitions.choice import best_fresh
+from nmjax.cached_factory import cached_factory
+from nmjax.search.acquisitions.choice import argmax_unevaluated
 from nmjax.search.acquisitions.context import AcquisitionContext, sample_many
 from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
@@ -21,13 +21,13 @@ from nmjax.types import Acquisition, Array, Gaussian, Mixture
 _LEVELS = 10
 
 
-@memoised
+@cached_factory
 def expected_improvement() -> Acquisition:
     """E[max(score - best, 0)] (Mockus, 1975)."""
     return _without_logarithm(log_expected_improvement())
 
 
-@memoised
+@cached_factory
 def log_expected_improvement() -> Acquisition:
     """The logarithm of expected improvement, exact far below the best (Ament et al., 2023)."""
 
@@ -38,26 +38,26 @@ def log_expected_improvement() -> Acquisition:
     return acquire
 
 
-@memoised
+@cached_factory
 def probability_of_improvement() -> Acquisition:
     """P(score > best) (Kushner, 1964)."""
     return _without_logarithm(log_probability_of_improvement())
 
 
-@memoised
+@cached_factory
 def log_probability_of_improvement() -> Acquisition:
     """The logarithm of the probability of improvement, exact far below the best."""
 
     def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         del key
-        log_values = log_ndtr(_standardised(posterior, context.best))
+        log_values = log_ndtr(_standardized(posterior, context.best))
         value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
         return _once_begun(value, posterior, context.best)
 
     return acquire
 
 
-@memoised
+@cached_factory
 def noisy_expected_improvement(*, draws: int = 64) -> Acquisition:
     """E[max(f - best f of what was evaluated, 0)] of the noise-free score f.
 
@@ -88,7 +88,7 @@ def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array
     """
     alone = Gaussian(posterior.mean[None], posterior.std[None])
     one = Mixture(jnp.zeros_like(posterior.mean[:1]), alone)
-    return best_fresh(_log_improvement(one, best_score(score)), evaluated)
+    return argmax_unevaluated(_log_improvement(one, best_score(score)), evaluated)
 
 
 def log_standard_improvement(u: Array) -> Array:
@@ -121,7 +121,7 @@ def _spread(posterior: Mixture) -> Array:
     return jnp.maximum(std, jnp.finfo(std.dtype).tiny ** 0.5)
 
 
-def _standardised(posterior: Mixture, best: Array) -> Array:
+def _standardized(posterior: Mixture, best: Array) -> Array:
     """How far float[K, N] means are above the best score, in standard deviations."""
     known = jnp.where(jnp.isfinite(best), best, 0)
     return (posterior.components.mean - known) / _spread(posterior)
@@ -129,7 +129,7 @@ def _standardised(posterior: Mixture, best: Array) -> Array:
 
 def _log_improvement(posterior: Mixture, best: Array) -> Array:
     """The logarithm float[N] of expected improvement; the mean of the score before any."""
-    exponent, factor = _standard_improvement(_standardised(posterior, best))
+    exponent, factor = _standard_improvement(_standardized(posterior, best))
     exponent = posterior.log_weights[:, None] + exponent
     value = jax.nn.logsumexp(exponent, axis=0, b=_spread(posterior) * factor)
     return _once_begun(value, posterior, best)

@@ -1,4 +1,4 @@
-"""What an evaluation is expected to teach, in nats: of the function, its optimum, its kinship."""
+"""What an evaluation is expected to teach, in nats: of the function, its optimum, its affinity."""
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +6,8 @@ import numpy as np
 from jax.scipy.special import log_ndtr
 from jax.scipy.stats import norm
 
+from nmjax.cached_factory import cached_factory
 from nmjax.knowledge import expected_information_gain
-from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free, sample_many
 from nmjax.stats import gaussian_log_prob, mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
@@ -15,7 +15,7 @@ from nmjax.types import Acquisition, Array, Mixture
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 
 
-@memoised
+@cached_factory
 def information_about_function() -> Acquisition:
     """Mutual information of the evaluation and the function, averaged over components.
 
@@ -32,8 +32,8 @@ def information_about_function() -> Acquisition:
     return acquire
 
 
-@memoised
-def information_about_kinship() -> Acquisition:
+@cached_factory
+def information_about_affinity() -> Acquisition:
     """Mutual information of the evaluation and which component is true.
 
     With a transferred and a flat prior: what is learned of whether the task is like the past ones,
@@ -55,7 +55,7 @@ def information_about_kinship() -> Acquisition:
     return acquire
 
 
-@memoised
+@cached_factory
 def max_value_entropy_search(*, draws: int = 32) -> Acquisition:
     """Mutual information of the noise-free score and the best one of the pool.
 

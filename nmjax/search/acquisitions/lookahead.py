@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
-from nmjax.memoised import memoised
+from nmjax.cached_factory import cached_factory
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
@@ -12,7 +12,7 @@ from nmjax.types import Acquisition, Array, Mixture
 _QUANTILES = 128
 
 
-@memoised
+@cached_factory
 def knowledge_gradient(*, alternatives: int = 32) -> Acquisition:
     """How much the best mean of the pool is expected to rise by an evaluation.
 

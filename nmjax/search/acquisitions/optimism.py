@@ -4,14 +4,14 @@ import math
 
 import jax.numpy as jnp
 
+from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
-from nmjax.memoised import memoised
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Mixture
 
 
-@memoised
+@cached_factory
 def upper_confidence_bound() -> Acquisition:
     """Mean + exploration * std of the mixture, noise included (Cox and John, 1992)."""
 
@@ -23,7 +23,7 @@ def upper_confidence_bound() -> Acquisition:
     return acquire
 
 
-@memoised
+@cached_factory
 def gp_ucb(*, failure: float = 0.1) -> Acquisition:
     """An upper confidence bound that holds everywhere and always, but with probability `failure`.
 
@@ -50,7 +50,7 @@ def gp_ucb(*, failure: float = 0.1) -> Acquisition:
     return acquire
 
 
-@memoised
+@cached_factory
 def thompson_sampling() -> Acquisition:
     """One joint draw of the function (Thompson, 1933)."""
 

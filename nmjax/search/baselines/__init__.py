@@ -1,11 +1,11 @@
 """Searches to compare with, under the same Protocol."""
 
 from nmjax.search.baselines.bananas import bananas_search
-from nmjax.search.baselines.evolution import regularised_evolution
 from nmjax.search.baselines.fsbo import fsbo_search
 from nmjax.search.baselines.gp import gp_search
-from nmjax.search.baselines.local import local_search
+from nmjax.search.baselines.local_search import local_search
 from nmjax.search.baselines.ordered import past_best_search, random_search
+from nmjax.search.baselines.regularized_evolution import regularized_evolution
 from nmjax.search.baselines.rgpe import rgpe_search
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "local_search",
     "past_best_search",
     "random_search",
-    "regularised_evolution",
+    "regularized_evolution",
     "rgpe_search",
 ]

@@ -1,4 +1,4 @@
-"""Bayesian optimisation by an ensemble of networks on the path encoding: BANANAS."""
+"""Bayesian optimization by an ensemble of networks on the path encoding: BANANAS."""
 
 from typing import NamedTuple
 
@@ -6,19 +6,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
-from nmjax.memoised import memoised
-from nmjax.meta.learner import descend
-from nmjax.predictors import get_warp
+from nmjax.optimize import descend
+from nmjax.predictors import get_outcome_transform
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.problem import Problem, known_neighbours
+from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
     can_go_on,
     empty_record,
-    fresh,
-    pay,
+    record_evaluation,
+    sample_unevaluated,
 )
 from nmjax.search.sizes import check_sizes
 from nmjax.types import Array, PyTree
@@ -41,7 +41,7 @@ class BananasState(NamedTuple):
     queue: Array
 
 
-@memoised
+@cached_factory
 def bananas_search(
     *,
     capacity: int = 128,
@@ -51,7 +51,7 @@ def bananas_search(
     candidates: int = 100,
     epochs: int = 150,
     rate: float = 0.01,
-    warp: str = "standardise",
+    outcome_transform: str = "standardize",
 ) -> SearchAlgorithm:
     """Independent Thompson sampling among mutations of the best, under an ensemble of networks.
 
@@ -68,7 +68,7 @@ def bananas_search(
     in `encode_paths`, and mutations of the best evaluation, then of the second up to the fifth,
     until there are 100.
 
-    Ours: scores are standardised, where theirs are errors in percent; a batch is drawn anew, with
+    Ours: scores are standardized, where theirs are errors in percent; a batch is drawn anew, with
     repetitions, in place of the next of an epoch; a mutation changes one choice and, with
     probability 1/2 each time, up to three more, where theirs changes each with a probability that
     depends on the benchmark; what candidates leave of the k is random, as is what comes next where
@@ -83,16 +83,16 @@ def bananas_search(
       candidates: that are enough.
       epochs: of each training.
       rate: of Adam.
-      warp: what is done to the scores so far, a name of `predictors.normalise`.
+      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
 
     Raises:
-      NmjaxError: a size is not positive, or no warp has that name; of its functions, a problem
-        without paths.
+      NmjaxError: a size is not positive, or no outcome_transform has that name; of its functions,
+        a problem without paths.
     """
     check_sizes(
         capacity=capacity, batch=batch, members=members, parents=parents, candidates=candidates
     )
-    apply_warp, optimizer = get_warp(warp), optax.adam(rate, b2=0.99)
+    apply_transform, optimizer = get_outcome_transform(outcome_transform), optax.adam(rate, b2=0.99)
 
     def init(key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
         del hyper
@@ -124,11 +124,11 @@ def bananas_search(
         train_key, change_key, draw_key, rest_key = jax.random.split(key, 4)
         score = jnp.nan_to_num(record.score, nan=-jnp.inf)
         best, position = jax.lax.top_k(score, min(parents, len(score)))
-        family = known_neighbours(problem)
+        family = known_neighbors(problem)
         changed = mutations(change_key, record.row[position], family, number=candidates)
         wanted = enough(changed, jnp.isfinite(best), record.evaluated, number=candidates)
 
-        x, y = _paths(problem), apply_warp(record.score)
+        x, y = _paths(problem), apply_transform(record.score)
         rows = changed.reshape(-1)
 
         def member(number: Array) -> Array:
@@ -150,13 +150,15 @@ def bananas_search(
         size = state.queue.shape[0]
         due = (jnp.arange(size) >= step % size) & ~evaluated[state.queue]
         # The key's other role is that of the turn in `observe`.
-        otherwise = fresh(jax.random.fold_in(jax.random.fold_in(state.key, step), 1), evaluated)
+        otherwise = sample_unevaluated(
+            jax.random.fold_in(jax.random.fold_in(state.key, step), 1), evaluated
+        )
         return jnp.where(jnp.any(due), state.queue[jnp.argmax(due)], otherwise)
 
     def observe(
         state: BananasState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[BananasState, SearchInfo]:
-        record, info = pay(state.record, hyper.budget, index, score)
+        record, info = record_evaluation(state.record, hyper.budget, index, score)
         key = jax.random.fold_in(state.key, record.step)
         due = can_go_on(record, hyper.budget) & (record.step % state.queue.shape[0] == 0)
 
@@ -214,23 +216,23 @@ def apply_deep(params: DeepParams, x: Array) -> Array:
     return affine(last, params.head)[:, 0]
 
 
-def mutations(key: Array, parents: Array, neighbours: Array, *, number: int) -> Array:
+def mutations(key: Array, parents: Array, neighbors: Array, *, number: int) -> Array:
     """Rows int32[p, number] one change or a few away from parents int32[p].
 
     Args:
       key: of the changes.
       parents: rows.
-      neighbours: int32[N, J], as in `Problem`.
+      neighbors: int32[N, J], as in `Problem`.
       number: of mutations of each.
     """
     which_key, whether_key = jax.random.split(key)
     shape = (MOST_CHANGES, parents.shape[0], number)
-    which = jax.random.randint(which_key, shape, 0, neighbours.shape[1])
+    which = jax.random.randint(which_key, shape, 0, neighbors.shape[1])
     goes_on = jax.random.bernoulli(whether_key, 0.5, shape).at[0].set(True)
 
     def change(row: Array, drawn: tuple[Array, Array]) -> tuple[Array, None]:
         which, goes_on = drawn
-        return jnp.where(goes_on, neighbours[row, which], row), None
+        return jnp.where(goes_on, neighbors[row, which], row), None
 
     start = jnp.broadcast_to(parents[:, None], shape[1:])
     return jax.lax.scan(change, start, (which, jnp.cumprod(goes_on, axis=0) > 0))[0]

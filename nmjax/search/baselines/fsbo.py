@@ -1,15 +1,15 @@
-"""Bayesian optimisation by a deep kernel that is meta-learned, and fine-tuned as one goes: FSBO."""
+"""Bayesian optimization by a deep kernel that is meta-learned, and fine-tuned as one goes: FSBO."""
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from nmjax.cached_factory import cached_factory
 from nmjax.knowledge import source_features, source_scores
-from nmjax.memoised import memoised
-from nmjax.meta import DeepKernelParams, deep_kernel, transform_targets, with_kernel
-from nmjax.meta.gradient import MAMLState
+from nmjax.meta import DeepKernelParams, deep_kernel, init_deep_kernel, transform_targets
+from nmjax.meta.learners.gradient import MetaState
 from nmjax.predictors import KernelParams, make_network
-from nmjax.search.baselines.process import process_search, unit_inputs
+from nmjax.search.baselines.refitted_process import process_search, unit_inputs
 from nmjax.search.loop import SearchAlgorithm
 from nmjax.search.problem import Problem, known_past
 from nmjax.search.sizes import check_sizes
@@ -19,7 +19,7 @@ from nmjax.types import Array
 NETWORK = make_network((32,) * 4, activation="relu")
 
 
-@memoised
+@cached_factory
 def fsbo_search(
     *,
     capacity: int = 128,
@@ -29,7 +29,7 @@ def fsbo_search(
     meta_rate: float = 1e-3,
     steps: int = 30,
     rate: float = 1e-3,
-    warp: str = "compress",
+    outcome_transform: str = "log_lower_tail",
 ) -> SearchAlgorithm:
     """Expected improvement under a deep kernel, learned on the past and fine-tuned on the target.
 
@@ -62,11 +62,11 @@ def fsbo_search(
       meta_rate: of Adam, while meta-learning.
       steps: of Adam, after each evaluation.
       rate: of Adam, while fine-tuning.
-      warp: what is done to the scores so far, a name of `predictors.normalise`.
+      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
 
     Raises:
-      NmjaxError: capacity or initial are not positive, or no warp has that name; of its functions,
-        a problem without knowledge.
+      NmjaxError: capacity or initial are not positive, or no outcome_transform has that name; of
+        its functions, a problem without knowledge.
     """
     check_sizes(capacity=capacity, initial=initial)
 
@@ -86,7 +86,7 @@ def fsbo_search(
         steps=steps,
         rate=rate,
         warm=False,
-        warp=warp,
+        outcome_transform=outcome_transform,
     )
 
 
@@ -112,9 +112,9 @@ def learn_deep_kernel(
         return transform_targets(scores_key, tasks, shift=0.5, log_scale=0.5)
 
     start_key, learner_key, update_key = jax.random.split(jax.random.key(0), 3)
-    start = with_kernel(NETWORK.init(start_key, x.shape[-1]), 32)
+    start = init_deep_kernel(NETWORK.init(start_key, x.shape[-1]), 32)
 
-    def update(state: MAMLState, number: Array) -> tuple[MAMLState, None]:
+    def update(state: MetaState, number: Array) -> tuple[MetaState, None]:
         draw_key, own_key = jax.random.split(jax.random.fold_in(update_key, number))
         return learner.update(own_key, state, draw(draw_key), None)[0], None
 

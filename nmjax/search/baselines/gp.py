@@ -1,50 +1,50 @@
-"""Bayesian optimisation by a plain Gaussian process, without any past."""
+"""Bayesian optimization by a plain Gaussian process, without any past."""
 
 import math
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.memoised import memoised
+from nmjax.cached_factory import cached_factory
 from nmjax.meta import DeepKernelParams
 from nmjax.predictors import KernelParams
-from nmjax.search.baselines.process import process_search
+from nmjax.search.baselines.refitted_process import process_search
 from nmjax.search.loop import SearchAlgorithm
 from nmjax.search.problem import Problem
 from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
-_LENGTH_SPREAD, _NOISE_CENTRE = math.sqrt(3), -4.0
+_LENGTH_SPREAD, _NOISE_CENTER = math.sqrt(3), -4.0
 
 
-@memoised
+@cached_factory
 def gp_search(
     *,
     capacity: int = 128,
     initial: int = 5,
     steps: int = 10,
     rate: float = 0.1,
-    warp: str = "compress",
+    outcome_transform: str = "log_lower_tail",
 ) -> SearchAlgorithm:
     """What one writes without a past: expected improvement under a process fitted as one goes.
 
     Matern-5/2 with a length for each dimension of the encoding, scaled to [0, 1] over the pool, and
-    scores warped as in `bayesian_search`. Lengths and noise are the likeliest a posteriori under
-    BoTorch's priors since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner, Hellsten
-    and Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"), noise
-    log-normal(-4, 1). Where BoTorch has a Gaussian kernel of amplitude 1 and a constant mean, the
-    logs of the amplitude and of the variance of a constant are standard normal here; and a fit
-    takes a few steps from the last one, where BoTorch runs L-BFGS from the priors' modes.
+    scores transformed as in `bayesian_search`. Lengths and noise are the likeliest a posteriori
+    under BoTorch's priors since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner,
+    Hellsten and Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"),
+    noise log-normal(-4, 1). Where BoTorch has a Gaussian kernel of amplitude 1 and a constant
+    mean, the logs of the amplitude and of the variance of a constant are standard normal here; and
+    a fit takes a few steps from the last one, where BoTorch runs L-BFGS from the priors' modes.
 
     Args:
       capacity: B, the largest budget.
       initial: random rows to begin with.
       steps: of Adam, after each evaluation.
       rate: of Adam.
-      warp: what is done to the scores so far, a name of `predictors.normalise`.
+      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
 
     Raises:
-      NmjaxError: capacity or initial are not positive, or no warp has that name.
+      NmjaxError: capacity or initial are not positive, or no outcome_transform has that name.
     """
     check_sizes(capacity=capacity, initial=initial)
 
@@ -61,16 +61,16 @@ def gp_search(
         steps=steps,
         rate=rate,
         warm=True,
-        warp=warp,
+        outcome_transform=outcome_transform,
     )
 
 
 def log_prior(kernel: KernelParams) -> Array:
     """The log density float[] of lengths and noise, and of the other variances' logs."""
     length = -0.5 * kernel.log_relevance
-    centre = _length_centre(length.shape[0])
-    lengths = jnp.sum(0.5 * jnp.square((length - centre) / _LENGTH_SPREAD) + length)
-    noise = 0.5 * jnp.square(kernel.log_noise - _NOISE_CENTRE) + kernel.log_noise
+    center = _length_center(length.shape[0])
+    lengths = jnp.sum(0.5 * jnp.square((length - center) / _LENGTH_SPREAD) + length)
+    noise = 0.5 * jnp.square(kernel.log_noise - _NOISE_CENTER) + kernel.log_noise
     others = 0.5 * (jnp.square(kernel.log_amplitude) + jnp.square(kernel.log_intercept))
     return -lengths - noise - others
 
@@ -78,10 +78,10 @@ def log_prior(kernel: KernelParams) -> Array:
 def _likeliest_kernel(dimensions: int) -> KernelParams:
     """Where `log_prior` is largest."""
     zero = jnp.zeros(())
-    length = _length_centre(dimensions) - _LENGTH_SPREAD**2
+    length = _length_center(dimensions) - _LENGTH_SPREAD**2
     relevance = jnp.zeros((dimensions,)) - 2 * length
-    return KernelParams(relevance, zero, zero, zero + _NOISE_CENTRE - 1)
+    return KernelParams(relevance, zero, zero, zero + _NOISE_CENTER - 1)
 
 
-def _length_centre(dimensions: int) -> float:
+def _length_center(dimensions: int) -> float:
     return math.sqrt(2) + 0.5 * math.log(dimensions)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.memoised import memoised
+from nmjax.cached_factory import cached_factory
 from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, empty_record, pay
+from nmjax.search.record import Record, SearchInfo, empty_record, record_evaluation
 from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
@@ -26,7 +26,7 @@ class OrderedState(NamedTuple):
     order: Array
 
 
-@memoised
+@cached_factory
 def random_search(*, capacity: int = 128) -> SearchAlgorithm:
     """Evaluates the pool in a random order, up to `capacity` of it.
 
@@ -66,13 +66,13 @@ def ordered_search(order: Callable[[Array, Problem], Array], *, capacity: int) -
         state: OrderedState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[OrderedState, SearchInfo]:
         del problem
-        record, info = pay(state.record, hyper.budget, index, score)
+        record, info = record_evaluation(state.record, hyper.budget, index, score)
         return state._replace(record=record), info
 
     return make_algorithm(init, suggest, observe)
 
 
-@memoised
+@cached_factory
 def past_best_search(*, capacity: int = 128) -> SearchAlgorithm:
     """The trivial transfer: the past's best first, by mean predicted score over sources.
 

@@ -5,8 +5,8 @@ from functools import lru_cache
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces.cell import Cell, rooted_tree
-from nmjax.spaces.isomorphism import look_up, representatives, tree_codes
+from nmjax.spaces.cells.cell import Cell, rooted_tree
+from nmjax.spaces.cells.isomorphism import look_up, representatives, tree_codes
 from nmjax.spaces.space import Choice, Space
 from nmjax.types import Array
 

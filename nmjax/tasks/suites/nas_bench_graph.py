@@ -38,7 +38,7 @@ INFO = SuiteInfo(
     package="nas-bench-graph",
     module="nas_bench_graph",
     file="light/{task}.bench",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation=_CITATION,
 )
 
@@ -57,7 +57,7 @@ PROTEINS = SuiteInfo(
     package="nas-bench-graph",
     module="nas_bench_graph",
     file="light/{task}.bench",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation=_CITATION,
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.catalog import get_space
-from nmjax.tasks.store import cached_arrays
+from nmjax.tasks.files.array_cache import cached_arrays
 from nmjax.tasks.suites import hpobench, hpolib, nas_bench_201, nas_bench_graph, transnas101
 from nmjax.tasks.suites.suite import Reader, Suite, SuiteInfo, pool_arrays
 from nmjax.version import __version__
@@ -88,7 +88,7 @@ def load_suite(name: str, *, data: str | Path | None = None) -> Suite:
         metric_info={metric.name: metric for metric in info.metrics},
         score_metric=info.score_metric,
         test_metric=info.test_metric,
-        licence=info.licence,
+        license=info.license,
         citation=info.citation,
         package=f"{info.package} {info.version}" if info.package else info.file,
     )

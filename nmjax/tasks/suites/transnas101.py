@@ -31,7 +31,7 @@ INFO = SuiteInfo(
     package="",
     module="",
     file=FILE,
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation="Duan et al., TransNAS-Bench-101, CVPR 2021, arXiv:2105.11871",
     install=f"put {FILE} into a folder and name it by NMJAX_DATA or data=",
 )

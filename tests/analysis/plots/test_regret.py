@@ -30,12 +30,12 @@ def test_each_method_has_its_mean_and_a_label():
     assert len(axes.collections) == 3
     assert axes.get_yscale() == "log"
     assert axes.get_xlabel() == "Evaluations"
-    assert axes.get_ylabel() == "Normalised regret"
+    assert axes.get_ylabel() == "Normalized regret"
     assert axes.get_title(loc="left") == "Cora"
 
 
-def test_ours_alone_is_emphasised_and_in_front():
-    figure = plot_regret(curves("random", "ours", "gp"), emphasised="ours")
+def test_ours_alone_is_emphasized_and_in_front():
+    figure = plot_regret(curves("random", "ours", "gp"), emphasized="ours")
     ours, others = line(figure, "ours"), [line(figure, name) for name in ("random", "gp")]
     assert ours.get_color() == EMPHASIS
     assert all(ours.get_zorder() > x.get_zorder() for x in others)
@@ -49,7 +49,7 @@ def test_zero_regret_lies_on_the_floor_and_the_floor_says_so():
     figure = plot_regret({"ours": values})
     np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.004, 1e-3])
     assert figure.axes[0].get_yticklabels()[0].get_text().startswith(r"$\leq$")
-    figure = plot_regret({"ours": values}, floor=0.05)
+    figure = plot_regret({"ours": values}, fixed_share=0.05)
     np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.05, 0.05])
     assert figure.axes[0].get_yticklabels()[0].get_text() == r"$\leq$0.05"
 
@@ -104,7 +104,7 @@ def test_labels_do_not_overlap_nor_cover_the_curves():
         ({}, {}, "at least one method"),
         ({"ours": np.ones(5)}, {}, r"expected \[seeds, evaluations\]"),
         ({"ours": np.ones((0, 5))}, {}, r"expected \[seeds, evaluations\]"),
-        (curves("ours"), {"emphasised": "our"}, "did you mean 'ours'"),
+        (curves("ours"), {"emphasized": "our"}, "did you mean 'ours'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(data, options, message):

@@ -15,7 +15,7 @@ MEAN = np.array([[0.2, -1.0, 0.5, -4.0, 0.1], [0.0, 1.5, -2.0, -3.0, 0.3]])
 WEIGHT = np.array([0.6, 0.4])
 NOISE = np.array([0.01, 0.04])
 BEST = 0.4
-NEIGHBOURS = np.array([[1, 2], [0, 1], [3, 4], [2, 4], [3, 4]], np.int32)
+NEIGHBORS = np.array([[1, 2], [0, 1], [3, 4], [2, 4], [3, 4]], np.int32)
 
 
 def _covariance(seed):
@@ -55,7 +55,7 @@ def world():
             succeeded=jnp.arange(SIZE) < 2,
             noise=jnp.asarray(NOISE, dtype),
             cost=jnp.asarray([1.0, 2.0, 4.0, 0.5, 1.0], dtype),
-            neighbours=jnp.asarray(NEIGHBOURS),
+            neighbors=jnp.asarray(NEIGHBORS),
             sample=sample,
             covariance=lambda rows: jnp.asarray(COVARIANCE, dtype)[:, rows],
         )

@@ -75,9 +75,9 @@ def test_improvement_for_its_cost(world):
 
 def test_ones_own_acquisition_can_be_weighed(world):
     own = upper_confidence_bound()
-    acquire = build_acquisition({own: 2.0, "information_about_kinship": 0.1})
+    acquire = build_acquisition({own: 2.0, "information_about_affinity": 0.1})
     inputs = key(), world.posterior(), world.context()
-    theirs = 2 * own(*inputs) + 0.1 * get_acquisition("information_about_kinship")(*inputs)
+    theirs = 2 * own(*inputs) + 0.1 * get_acquisition("information_about_affinity")(*inputs)
     np.testing.assert_allclose(acquire(*inputs), theirs, rtol=1e-6)
 
 

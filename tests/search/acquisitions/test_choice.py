@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from nmjax.search.acquisitions import best_fresh
+from nmjax.search.acquisitions import argmax_unevaluated
 
 NAN, INF = float("nan"), float("inf")
 
@@ -19,4 +19,4 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_the_best_of_what_was_not_evaluated(value, row):
     evaluated = jnp.arange(4) < 1
-    assert jax.jit(best_fresh)(jnp.array(value), evaluated) == row
+    assert jax.jit(argmax_unevaluated)(jnp.array(value), evaluated) == row

@@ -90,7 +90,7 @@ def test_log_improvement_against_quadrature_in_double_precision(float64):
 
 
 def test_log_improvement_is_increasing():
-    """Across the joints too, as far as float32 can tell neighbours apart."""
+    """Across the joints too, as far as float32 can tell neighbors apart."""
     values = log_standard_improvement(jnp.linspace(-60, 10, 1401))
     assert np.all(np.diff(values) > 0)
 

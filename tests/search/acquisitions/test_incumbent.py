@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nmjax.predictors import get_warp
+from nmjax.predictors import get_outcome_transform
 from nmjax.search import (
     bayesian_search,
     expected_improvement,
     noisy_expected_improvement,
     robust,
 )
-from nmjax.search.belief import foresee
+from nmjax.search.belief import predictive
 
 FAILED, PAID = 5, 9
 
@@ -37,7 +37,9 @@ def foreseen(problem, hyper):
         return state
 
     state = after(jax.random.key(0))
-    return foresee(state, problem, hyper.exploration, warp=get_warp("compress"))
+    return predictive(
+        state, problem, hyper.exploration, outcome_transform=get_outcome_transform("log_lower_tail")
+    )
 
 
 def test_a_failure_was_evaluated_and_did_not_succeed(foreseen):

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import integrate, stats
 
 from nmjax.search import (
+    information_about_affinity,
     information_about_function,
-    information_about_kinship,
     max_value_entropy_search,
 )
 from nmjax.types import Gaussian, Mixture
@@ -40,7 +40,7 @@ def test_what_is_learned_of_the_function(float64, world):
 def test_what_is_learned_of_the_kinship(float64, world):
     """The entropy of the mixture less those of its components, by quadrature."""
     posterior, context = world.posterior(jnp.float64), world.context(dtype=jnp.float64)
-    ours = information_about_kinship()(key(), posterior, context)
+    ours = information_about_affinity()(key(), posterior, context)
     theirs = []
     for m, s in zip(MEAN.T, STD.T, strict=True):
         mixed = entropy(lambda y, m=m, s=s: WEIGHT @ stats.norm.pdf(y, m, s))

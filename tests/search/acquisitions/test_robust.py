@@ -7,10 +7,10 @@ from nmjax.errors import NmjaxError
 from nmjax.search import get_acquisition, robust
 from nmjax.testing import check_acquisition
 from nmjax.types import Gaussian, Mixture
-from tests.search.acquisitions.conftest import COVARIANCE, MEAN, NEIGHBOURS, NOISE, SIZE
+from tests.search.acquisitions.conftest import COVARIANCE, MEAN, NEIGHBORS, NOISE, SIZE
 
 WEIGHT = 0.3
-SMOOTH = (1 - WEIGHT) * np.eye(SIZE) + WEIGHT * np.eye(SIZE)[NEIGHBOURS].mean(1)
+SMOOTH = (1 - WEIGHT) * np.eye(SIZE) + WEIGHT * np.eye(SIZE)[NEIGHBORS].mean(1)
 
 
 def key():
@@ -47,11 +47,11 @@ def test_robust_scores_are_sums_of_scores(world):
 
 
 def test_a_plateau_is_preferred_to_a_spike(world):
-    """Row 2 is expected to be best, alone; rows 3 and 4 are nearly as good, and neighbours."""
+    """Row 2 is expected to be best, alone; rows 3 and 4 are nearly as good, and neighbors."""
     spike = jnp.asarray([[0.0, 0.0, 1.0, 0.8, 0.8]])
-    neighbours = jnp.asarray([[1, 2], [0, 2], [0, 1], [4, 4], [3, 3]])
+    neighbors = jnp.asarray([[1, 2], [0, 2], [0, 1], [4, 4], [3, 3]])
     posterior = Mixture(jnp.zeros(1), Gaussian(spike, jnp.full((1, SIZE), 0.3)))
-    context = world.context(0.0)._replace(neighbours=neighbours)
+    context = world.context(0.0)._replace(neighbors=neighbors)
     improvement = get_acquisition("log_expected_improvement")
     assert jnp.argmax(improvement(key(), posterior, context)) == 2
     assert jnp.argmax(robust(improvement)(key(), posterior, context)) in (3, 4)

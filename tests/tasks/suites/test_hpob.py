@@ -60,7 +60,7 @@ def test_past_tasks_have_no_initial_rows(files):
     assert all(task.initial == {} for task in tasks)
 
 
-def test_regret_is_one_less_the_normalised_incumbent(files):
+def test_regret_is_one_less_the_normalized_incumbent(files):
     """Each step as in the published handler: scores to [0, 1], the largest of those observed."""
     files()
     task = read_hpob(files.folder)[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmjax.spaces import canonicalise, enumerate_architectures, to_index
+from nmjax.spaces import canonicalize, enumerate_architectures, to_index
 from nmjax.tasks import list_suites, load_suite, scores
 
 INFO = {info.name: info for info in list_suites() if info.package}
@@ -29,7 +29,7 @@ def original(name, task):
 
 def row_of(suite, architecture):
     index = np.asarray(to_index(suite.space, suite.pool))
-    wanted = int(to_index(suite.space, canonicalise(suite.space, np.asarray(architecture))))
+    wanted = int(to_index(suite.space, canonicalize(suite.space, np.asarray(architecture))))
     return int(np.flatnonzero(index == wanted)[0])
 
 

@@ -38,7 +38,7 @@ def test_the_list_describes_every_suite():
         assert info.score_metric in names
         assert info.test_metric is None or info.test_metric in names
         assert len(set(info.tasks)) == len(info.tasks)
-        assert info.licence
+        assert info.license
         assert "arXiv:" in info.citation
         assert info.size <= get_space(info.space).size
 

@@ -1,0 +1,287 @@
+"""Our side: write a suite for a peer, run the peer once, and read the trajectories it left."""
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.export import export_tasks
+from benchmarks.peers.searches import COUNTS
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.evaluation.trajectories import check_rows
+from nmjax.tasks import Suite, SuiteInfo, load_suite
+
+PEERS = (
+    "optuna_tpe",
+    "optuna_tpe-independent",
+    "optuna_gp",
+    "botorch",
+    "botorch-encoding",
+    "botorch-rgpe",
+    "openbox",
+    "openbox-gp",
+    "openbox-rgpe",
+    "openbox-rgpe-gp",
+    "synetune-box",
+    "synetune-quantile",
+    "vizier",
+)
+ENVIRONMENTS = Path(__file__).parent / ".venvs"
+RESULTS = Path(__file__).parents[1] / "results" / "peers"
+CHECKOUT = Path(__file__).parents[2]
+_DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+MEMORY_KEPT = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**33),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**29),
+}
+"""What makes glibc keep memory that is freed, in bytes. To return it and fault it in again was two
+thirds of the CPU seconds of OpenBox's forests."""
+
+
+class PeerTimeoutError(NmjaxError):
+    """A peer did not end in the time that it was given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PeerRecord:
+    """What is known of a peer's trajectories.
+
+    Attributes:
+      name: of the peer, one of `PEERS`.
+      suite: its name.
+      package: what the suite's data came from, with its version.
+      tasks: T names.
+      seeds: S.
+      budget: B, in distinct rows of the pool.
+      version: of the peer.
+      settings: every setting, by name.
+      settings_from: where they come from.
+      python: version.
+      device: what it ran on.
+      cpu_seconds: of a search without its evaluations, the median over tasks and seeds.
+      suggestions: of all searches together.
+      repeated: suggestions whose row the search had evaluated before; they cost nothing.
+      invalid: suggestions that are not in the pool; they cost nothing.
+      filled: evaluations drawn at random, after 20 suggestions for each evaluation were used up.
+      filled_searches: searches with such evaluations.
+      transfer: whether the peer learns from past tasks; it was given 300 evaluations of each.
+    """
+
+    name: str
+    suite: str
+    package: str
+    tasks: tuple[str, ...]
+    seeds: int
+    budget: int
+    version: str
+    settings: Mapping[str, Any]
+    settings_from: str
+    python: str
+    device: str
+    cpu_seconds: float
+    suggestions: int
+    repeated: int
+    invalid: int
+    filled: int
+    filled_searches: int
+    transfer: bool = False
+
+
+def run_peer(
+    name: str,
+    suite: Suite,
+    *,
+    seeds: int,
+    budget: int,
+    python: str | Path | None = None,
+    results: str | Path = RESULTS,
+    timeout: float | None = None,
+) -> Path:
+    """Run a peer on every task and write its trajectories.
+
+    `<name>_<suite>.npz` holds `indices` int32[T, S, B], rows of the pool in the order of their
+    evaluation, and for each search [T, S] `cpu_seconds`, `suggestions`, `repeated`, `invalid` and
+    `filled`; `<name>_<suite>.json` beside it is the `PeerRecord`. A variant in its module's
+    `TRANSFER` is given a past of 300 evaluations of each other task. Searches that have ended are
+    kept in `.searches` beside the results, so that a run that was stopped goes on from there.
+
+    Args:
+      name: one of `PEERS`; a variant's name follows "-".
+      suite: T tasks and a pool of N.
+      seeds: S, how many; they are 0 to S - 1.
+      budget: B, in distinct rows of the pool.
+      python: an interpreter that has the peer; by default that of a virtual environment in
+        `.venvs`, made here with what the peer's `REQUIREMENTS` pin.
+      results: the folder to write to.
+      timeout: seconds after which the peer is stopped; what it had finished by then is kept.
+
+    Returns:
+      The path of the `.npz`.
+
+    Raises:
+      PeerTimeoutError: the peer was stopped.
+      NmjaxError: an unknown peer, sizes that do not fit, or the peer or its installation failed.
+    """
+    if name not in PEERS:
+        raise unknown_name("peer", name, PEERS)
+    if seeds < 1 or not 1 <= budget <= len(suite.pool):
+        raise NmjaxError(
+            f"{seeds} seeds and budget {budget} came, expected at least one seed and a budget "
+            f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
+        )
+    module, _, variant = name.partition("-")
+    transfer = variant in importlib.import_module(f"benchmarks.peers.{module}").TRANSFER
+    python = make_environment(module) if python is None else python
+    path = Path(results).absolute() / f"{name}_{suite.name}.npz"
+    kept = finished_searches(name, suite, results=results)
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = export_tasks(suite, folder, seeds=seeds, transfer=transfer)
+        out = Path(folder) / "out.npz"
+        arguments = {"tasks": tasks, "kept": kept, "out": out, "seeds": seeds, "budget": budget}
+        command = [str(python), "-m", f"benchmarks.peers.{module}", f"--variant={variant}"]
+        _call([*command, *(f"--{key}={value}" for key, value in arguments.items())], timeout)
+        with np.load(out, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    told: dict[str, Any] = {
+        **json.loads(str(arrays.pop("about"))),
+        **{count: int(arrays[count].sum()) for count in COUNTS},
+    }
+    record = PeerRecord(
+        name=name,
+        suite=suite.name,
+        package=suite.package,
+        tasks=suite.tasks,
+        seeds=seeds,
+        budget=budget,
+        cpu_seconds=round(float(np.median(arrays["cpu_seconds"])), 4),
+        filled_searches=int(np.count_nonzero(arrays["filled"])),
+        transfer=transfer,
+        **told,
+    )
+    _check(arrays["indices"], record, suite)
+    np.savez_compressed(path, **arrays)
+    path.with_suffix(".json").write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n")
+    return path
+
+
+def finished_searches(name: str, suite: Suite, *, results: str | Path = RESULTS) -> Path:
+    """The folder in which `run_peer` keeps each search as it ends, an `.npz` a task and seed."""
+    return Path(results).absolute() / ".searches" / f"{name}_{suite.name}"
+
+
+def read_trajectories(
+    name: str, suite: Suite, *, results: str | Path = RESULTS
+) -> tuple[np.ndarray, PeerRecord]:
+    """The trajectories that `run_peer` wrote: (indices int32[T, S, B], record).
+
+    Raises:
+      NmjaxError: an unknown peer, no trajectories, damaged ones, or ones from other data.
+    """
+    if name not in PEERS:
+        raise unknown_name("peer", name, PEERS)
+    path = Path(results) / f"{name}_{suite.name}.npz"
+    again = f"run `python -m benchmarks.peers.harness run {name} --suite {suite.name}`"
+    try:
+        told = json.loads(path.with_suffix(".json").read_text())
+        record = PeerRecord(**{**told, "tasks": tuple(told["tasks"])})
+        with np.load(path, allow_pickle=False) as file:
+            indices = file["indices"]
+    except _DAMAGED as error:
+        raise NmjaxError(f"{path} holds no trajectories ({error}): {again}.") from error
+    _check(indices, record, suite)
+    return indices, record
+
+
+def stored_peers(suite: Suite | SuiteInfo, *, results: str | Path = RESULTS) -> tuple[str, ...]:
+    """The peers whose trajectories on the suite are stored."""
+    return tuple(name for name in PEERS if (Path(results) / f"{name}_{suite.name}.npz").exists())
+
+
+def make_environment(module: str) -> Path:
+    """The interpreter of the virtual environment of a peer, made and installed where needed.
+
+    Raises:
+      NmjaxError: it cannot be made, or a requirement cannot be installed.
+    """
+    peer = importlib.import_module(f"benchmarks.peers.{module}")
+    folder = ENVIRONMENTS / module
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        ENVIRONMENTS.mkdir(exist_ok=True)
+        (ENVIRONMENTS / ".gitignore").write_text("*\n")
+        _call([sys.executable, "-m", "venv", str(folder)])
+    install = [str(python), "-m", "pip", "install", "--quiet"]
+    _call([*install, *peer.REQUIREMENTS])
+    if overrides := getattr(peer, "OVERRIDES", ()):
+        _call([*install, "--no-deps", *overrides])
+    return python
+
+
+def peer_environment() -> dict[str, str]:
+    """A peer's variables: ours but for Python's; one thread, which keeps the memory it frees."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return {**ours, **_ONE_THREAD, **MEMORY_KEPT}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a peer from the command line; 2 where what was asked for cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.harness")
+    run = parser.add_subparsers(required=True).add_parser("run", help="run a peer on a suite")
+    run.add_argument("name", help=f"one of {', '.join(PEERS)}")
+    run.add_argument("--suite", required=True)
+    run.add_argument("--seeds", type=int, default=16)
+    run.add_argument("--budget", type=int, default=100)
+    run.add_argument("--python", type=Path, help="an interpreter that has the peer")
+    asked = parser.parse_args(arguments)
+    try:
+        suite = load_suite(asked.suite)
+        sizes = {"seeds": asked.seeds, "budget": asked.budget}
+        path = run_peer(asked.name, suite, **sizes, python=asked.python)
+    except NmjaxError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(path.with_suffix(".json").read_text(), end="")
+    return 0
+
+
+def _call(command: Sequence[str], timeout: float | None = None) -> None:
+    """Run a program in the checkout."""
+    name = " ".join(command[:4])
+    try:
+        status = subprocess.run(
+            command, cwd=CHECKOUT, env=peer_environment(), timeout=timeout
+        ).returncode
+    except subprocess.TimeoutExpired as error:
+        raise PeerTimeoutError(f"{name} did not end in {timeout} s: give it more time.") from error
+    except OSError as error:
+        raise NmjaxError(f"{command[0]} cannot be run ({error}): name another one.") from error
+    if status:
+        raise NmjaxError(f"{name} ended with {status}: see what it said above.")
+
+
+def _check(indices: np.ndarray, record: PeerRecord, suite: Suite) -> None:
+    """The trajectories are of this suite, and within each no row was evaluated twice."""
+    what = f"Trajectories of {record.name!r} on {record.suite!r}"
+    came, expected = (record.package, record.tasks), (suite.package, suite.tasks)
+    if came != expected:
+        raise NmjaxError(f"{what} are of {came}, expected {expected}: run the peer again.")
+    shape = (len(suite.tasks), record.seeds, record.budget)
+    if indices.shape != shape or indices.dtype != np.int32:
+        raise NmjaxError(f"{what} are {indices.dtype}{list(indices.shape)}, expected int32{shape}.")
+    check_rows(record.name, indices, suite)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""The main job for people: a table, and a folder with results, trace, settings and pictures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nmjax.analysis import format_evaluations
+from nmjax.cli.console_tables import SHOWN_STEPS, over_interval, plain_table
+from nmjax.evaluation.leave_one_out import MethodRun, Prepared
+from nmjax.evaluation.summary import regret_curves
+from nmjax.experiments.provenance import collect_provenance
+from nmjax.experiments.results import Result, json_ready
+from nmjax.spaces import to_text
+
+if TYPE_CHECKING:
+    import pyarrow
+    from rich.console import Group
+    from rich.table import Table
+
+
+def describe_split(prepared: Prepared) -> str:
+    """Which task is new, which are past, and which of those early stopping looked at."""
+    split = prepared.split
+    looked_at = compress(split.sources, prepared.meta_validation)
+    return (
+        f"target {split.target}; sources {', '.join(split.sources)}; "
+        f"meta-validation {', '.join(looked_at)}; one past for all seeds"
+    )
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    """Write settings as JSON."""
+    path.write_text(json.dumps(json_ready(config, "config"), indent=1) + "\n")
+
+
+def make_result(
+    prepared: Prepared,
+    rows: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
+    seconds: Mapping[str, float],
+    *,
+    seeds: int,
+) -> Result:
+    """The content of results.json, `seconds` by stage among it."""
+    return Result(
+        **collect_provenance(),
+        split=describe_split(prepared),
+        seeds=tuple(range(seeds)),
+        config=config,
+        seconds=seconds,
+        rows=tuple(rows),
+    )
+
+
+def write_trace(path: Path, prepared: Prepared, runs: Mapping[str, MethodRun]) -> None:
+    """Write `trace_table` as Parquet."""
+    from pyarrow import parquet
+
+    parquet.write_table(trace_table(prepared, runs), path)
+
+
+def trace_table(prepared: Prepared, runs: Mapping[str, MethodRun]) -> "pyarrow.Table":
+    """One row an evaluation: method, seed, step (from 1), row of the pool, architecture as text,
+    score, every raw metric, information gains in nats, and transfer_weight in the transferred
+    prior.
+    """
+    import pyarrow
+
+    return pyarrow.concat_tables(_trace_of(name, prepared, run) for name, run in runs.items())
+
+
+def write_pictures(folder: Path, prepared: Prepared, runs: Mapping[str, MethodRun]) -> None:
+    """Write regret.png and, of the first method with a model, information.png."""
+    from nmjax.analysis.plots import plot_information, plot_regret
+
+    suite, target = prepared.suite, prepared.split.target
+    seeds = len(next(iter(runs.values())).trace.row)
+    what = f"mean and 95% interval over {seeds} seeds" if seeds > 1 else "one seed"
+    title = f"{target} of {suite.name}: {what}"
+    plot_regret(regret_curves(prepared, runs), title=title).savefig(folder / "regret.png")
+    for name, run in runs.items():
+        trace = run.trace
+        if not np.isnan(trace.expected_gain).all():
+            plot_information(
+                trace.expected_gain,
+                trace.realized_gain,
+                trace.transfer_weight,
+                title=f"{target} of {suite.name}, {name}: mean and middle half of {seeds} seeds",
+            ).savefig(folder / "information.png")
+            return
+
+
+def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Group":
+    """What a person reads: how good each method was, how soon, and what its model did.
+
+    Args:
+      prepared: the task that was searched.
+      rows: as made by `summarize`.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    suite, split = prepared.suite, prepared.split
+    heading = Text(f"\n{split.target} of {suite.name}", style="bold")
+    caption = Text(
+        f"Learned from {', '.join(split.sources)}.\n"
+        "Means over seeds, with 95% intervals of regret below. All seeds share one past, so the "
+        "spread is over searches, not over pasts.\n",
+        style="dim",
+    )
+    return Group(heading, caption, _regret_table(prepared, rows), "", _reach_table(rows))
+
+
+def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Table":
+    suite = prepared.suite
+    budget = max(int(point) for point in rows[0]["regret"])
+    points = [str(p) for p in SHOWN_STEPS if p < budget] + [str(budget)]
+    sign = "" if suite.metric_info[suite.score_metric].direction == "max" else "-"
+    table = plain_table(
+        f"Normalized regret after so many evaluations, and the incumbent after {budget}"
+    )
+    table.add_column("method", no_wrap=True)
+    for point in points:
+        table.add_column(point, justify="right", no_wrap=True)
+    table.add_column(f"best\n{sign}{suite.score_metric}", justify="right", no_wrap=True)
+    table.add_column(f"test\n{suite.test_metric or ''}", justify="right", no_wrap=True)
+    for row in rows:
+        cells = [row["regret"][point] for point in points]
+        table.add_row(
+            row["method"],
+            *(_with_interval(cell["mean"], cell["ci"]) for cell in cells),
+            _number(row["best"], ".4g"),
+            _number(row["test"], ".4g"),
+        )
+    return table
+
+
+def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    names = [row["method"] for row in rows]
+    budget = max(int(point) for point in rows[0]["regret"])
+    table = plain_table(
+        f"Evaluations to reach what the other has after {budget}, and what the model learned"
+    )
+    table.add_column("method", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("-", "\n"), justify="right", no_wrap=True)
+    table.add_column("expected\ngain, nats", justify="right", no_wrap=True)
+    table.add_column("trust in past\nfirst → last", justify="right", no_wrap=True)
+    for row in rows:
+        reach = {name: _evaluations(told, budget) for name, told in row["reach"].items()}
+        first, last = row["transfer_weight"]["first"], row["transfer_weight"]["last"]
+        trust = "-" if first is None or np.isnan(first) else f"{first:.2f} → {last:.2f}"
+        table.add_row(
+            row["method"],
+            *(reach.get(name, "·") for name in names),
+            _number(row["expected_information_gain"], ".1f"),
+            trust,
+        )
+    return table
+
+
+def _with_interval(mean: float, interval: tuple[float, float]) -> str:
+    return over_interval(_number(mean, ".4f"), *(_number(end, ".3f") for end in interval))
+
+
+def _evaluations(told: Mapping[str, Any], budget: int) -> str:
+    first, low, high = (
+        format_evaluations(budget + 1 if evaluations is None else evaluations, budget)
+        for evaluations in (told["evaluations"], *told["ci"])
+    )
+    return f"{first}\n" if low == high else over_interval(first, low, high)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None or np.isnan(value) else format(float(value), form)
+
+
+def _trace_of(name: str, prepared: Prepared, run: MethodRun) -> "pyarrow.Table":
+    import pyarrow
+
+    suite, trace = prepared.suite, run.trace
+    seed, step = np.nonzero(trace.counted)
+    row = trace.row[seed, step]
+    unique, inverse = np.unique(row, return_inverse=True)
+    texts = pyarrow.array([to_text(suite.space, suite.pool[i]) for i in unique])
+    measured = {
+        metric: table[prepared.split.target_index] for metric, table in suite.metrics.items()
+    }
+    return pyarrow.table(
+        {
+            "method": pyarrow.array([name] * len(row)),
+            "seed": seed.astype(np.int32),
+            "step": (step + 1).astype(np.int32),
+            "row": row,
+            "architecture": texts.take(pyarrow.array(inverse)),
+            "score": trace.score[seed, step],
+            **{metric: values[row] for metric, values in measured.items()},
+            "expected_gain": trace.expected_gain[seed, step],
+            "realized_gain": trace.realized_gain[seed, step],
+            "transfer_weight": trace.transfer_weight[seed, step],
+        }
+    )

@@ -1,0 +1,1 @@
+"""The evaluation protocol: held-out tasks, methods, comparisons."""

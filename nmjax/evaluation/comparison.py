@@ -1,0 +1,279 @@
+"""Searches side by side: regret, evaluations to reach, ranks, and five claims, as rows of a result.
+
+Two methods are compared on the tasks and seeds that both have; for ranks each counts by its mean
+over all seeds that it has. A rival is that one of some methods
+whose mean regret is lowest at the end of the budget: of all without transfer, and of those that
+know nothing of the past, as nmjax's own search without transfer has a kernel that was fitted on it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.analysis import (
+    average_ranks,
+    critical_difference,
+    differ_by_mean,
+    evaluations_to_reach_interval,
+    friedman,
+    incumbent,
+    incumbent_position,
+    indistinct_groups,
+    normalized_regret,
+    pool_quantile,
+    pool_rank,
+    pool_summary,
+    speed_up_interval,
+)
+from nmjax.evaluation.trajectories import Trajectories
+from nmjax.stats import bootstrap_interval, mean_interval, paired_bootstrap
+from nmjax.tasks import Suite, oriented_metric
+from nmjax.types import Array
+
+STEPS = (1, 5, 10, 20, 50, 100)
+"""Evaluations after which rows tell what a search has found."""
+RANKED = (20, 100)
+"""Evaluations after which methods are ranked."""
+LEAST_SEEDS = 2
+"""Seeds below which a method is told of, but has no interval, no rank, and is no rival."""
+ALIKE = 0.05
+"""The p-value of Friedman's test from which on methods are one group."""
+RIVALS = ("without transfer", "that knows nothing of the past")
+"""Kinds of methods that one with transfer is held against."""
+Curves = Mapping[str, np.ndarray]
+
+
+def measures(suite: Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What the incumbents of rows int[T, S, B] are worth, float[T, S, B] each.
+
+    Returns:
+      `regret`, normalized; `log10_rank` in the pool, in which those that tie share a rank;
+      `quantile` of the pool, 1 at its best; and `test`, the test metric, higher is better, where
+      the suite has one.
+    """
+    table = jnp.asarray(oriented_metric(suite, suite.score_metric))
+    tasks = np.arange(len(suite.tasks))[:, None, None]
+    evaluated = table[tasks, rows]
+    found = {name: np.asarray(values) for name, values in _worth(table, evaluated).items()}
+    if suite.test_metric is not None:
+        position = np.maximum(np.asarray(incumbent_position(evaluated)), 0)
+        at_best = np.take_along_axis(rows, position, axis=-1)
+        found["test"] = oriented_metric(suite, suite.test_metric)[tasks, at_best]
+    return found
+
+
+@jax.jit
+def _worth(table: Array, evaluated: Array) -> dict[str, Array]:
+    """By the pools float[T, N] and what was evaluated in them, float[T, S, B]."""
+    best, median = pool_summary(table)
+    reached = incumbent(evaluated)
+    return {
+        "regret": normalized_regret(reached, best[:, None], median[:, None]),
+        "log10_rank": jnp.log10(jax.vmap(pool_rank)(table, reached)),
+        "quantile": jax.vmap(pool_quantile)(table, reached),
+    }
+
+
+def paired(*curves: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Those of [T, S, ...] on the seeds that all have, which are the first ones."""
+    seeds = min(each.shape[1] for each in curves)
+    return tuple(each[:, :seeds] for each in curves)
+
+
+def best_of(regret: Curves, names: Sequence[str]) -> str:
+    """The one of some methods whose mean regret is lowest at the end, of float[T, S, B] each."""
+    return min(names, key=lambda name: regret[name][..., -1].mean())
+
+
+def speed_up_text(ratio: float | None) -> str:
+    """A speed-up as printed; "<1" where the budget did not suffice to know more."""
+    return "<1" if ratio is None else f"{ratio:.1f}"
+
+
+def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict]:
+    """All rows of a result: one a method, one a method and task, and those of `focus`.
+
+    Args:
+      suite: that was searched.
+      found: by method, of one budget.
+      focus: the method whose evaluations to reach the others, and claims, are told.
+    """
+    by_method = {name: measures(suite, method.rows) for name, method in found.items()}
+    regret = {name: values["regret"] for name, values in by_method.items()}
+    rows = [row for name in found for row in _summaries(suite, name, found[name], by_method[name])]
+    reach = {other: _reach(regret, focus, other) for other in found if other != focus}
+    rows += reach.values()
+    budget = regret[focus].shape[-1]
+    enough = with_enough_seeds(found, focus)
+    if len(enough) > 1:
+        for step in (step for step in RANKED if step <= budget):
+            rows.append(rank_methods({name: regret[name][..., step - 1] for name in enough}, step))
+    if "random" in found:
+        for kind, names in rivals(enough).items():
+            if others := [name for name in names if name != focus]:
+                rows += _claims(regret, focus, reach[best_of(regret, others)], kind)
+    return rows
+
+
+def with_enough_seeds(found: Mapping[str, Trajectories], focus: str) -> dict[str, Trajectories]:
+    """Those with `LEAST_SEEDS` seeds or more, or as many as `focus` where it has fewer."""
+    least = min(LEAST_SEEDS, found[focus].rows.shape[1])
+    return {name: method for name, method in found.items() if method.rows.shape[1] >= least}
+
+
+def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
+    """The names of the methods of each kind of `RIVALS`, by kind."""
+    without = [name for name, method in found.items() if not method.transfer]
+    unaware = [name for name in without if found[name].kind != "ours"]
+    return dict(zip(RIVALS, (without, unaware), strict=True))
+
+
+def rank_methods(regret: Curves, step: int) -> dict:
+    """Average ranks over tasks, and which methods do not differ, by rank and by regret.
+
+    A method ranks by its mean over all of its seeds. By rank two differ by Nemenyi's test, if any
+    do by Friedman's; by regret on the seeds that both have.
+
+    Args:
+      regret: float[T, S] by method, after `step` evaluations; S may differ between methods.
+      step: what the row is told to be about.
+    """
+    names, values = list(regret), tuple(jnp.asarray(of) for of in regret.values())
+    task_mean = _task_means(values)
+    ranks = bootstrap_interval(jax.random.key(0), values, _ranks_of)
+    test = friedman(task_mean)
+    needed = critical_difference(len(names), len(task_mean))
+    average, mean = np.asarray(ranks.estimate), np.asarray(task_mean.mean(0))
+    by_mean = differ_by_mean(jax.random.key(0), values)
+    by_rank = np.abs(average[:, None] - average[None, :]) > needed
+    by_rank &= bool(test.p_value < ALIKE)
+
+    def named(groups: tuple[tuple[int, ...], ...]) -> list[list[str]]:
+        return [[names[index] for index in group] for group in groups]
+
+    return {
+        "ranked_at": step,
+        "methods": names,
+        "average_rank": average.tolist(),
+        "average_rank_ci": np.stack([ranks.low, ranks.high], axis=-1).tolist(),
+        "mean_regret": mean.tolist(),
+        "task_regret": task_mean.tolist(),
+        "friedman": float(test.statistic),
+        "p_value": float(test.p_value),
+        "critical_difference": needed,
+        "rank_groups": named(indistinct_groups(average, by_rank)),
+        "regret_groups": named(indistinct_groups(mean, by_mean)),
+        "tasks": len(task_mean),
+        "seeds": [of.shape[1] for of in values],
+    }
+
+
+def _task_means(values: tuple[Array, ...]) -> Array:
+    """float[T, K], of K methods' float[T, S]."""
+    return jnp.stack([of.mean(1) for of in values], axis=-1)
+
+
+def _ranks_of(values: tuple[Array, ...]) -> Array:
+    """Average ranks float[K] of K methods' float[T, S]."""
+    return average_ranks(_task_means(values))
+
+
+def _summaries(
+    suite: Suite, name: str, method: Trajectories, values: Mapping[str, np.ndarray]
+) -> list[dict]:
+    """A method over all tasks, and on each."""
+    steps = [step for step in STEPS if step <= method.rows.shape[-1]]
+    at_steps = np.stack([curve[..., np.array(steps) - 1] for curve in values.values()], axis=-2)
+    final = values["regret"][..., -1].mean(1)
+    has_spread = method.rows.shape[1] >= LEAST_SEEDS
+    rows = []
+    for task, chosen in [("all", at_steps), *zip(suite.tasks, at_steps[:, None], strict=True)]:
+        estimate, low, high = map(np.asarray, mean_interval(jax.random.key(0), jnp.asarray(chosen)))
+        row: dict[str, Any] = {"method": name, "task": task, "steps": steps}
+        for i, measure in enumerate(values):
+            row[measure] = estimate[i].tolist()
+            ends = np.stack([low[i], high[i]], axis=-1).tolist()
+            row[f"{measure}_ci"] = ends if has_spread else [None] * len(steps)
+        rows.append(row | {"n": int(chosen[..., 0, 0].size)})
+    rows[0] |= {
+        "kind": method.kind,
+        "transfer": method.transfer,
+        "provenance": method.provenance,
+        "seeds": method.rows.shape[1],
+        "seconds_a_search": method.seconds,
+        "worst_task": suite.tasks[int(final.argmax())],
+        "worst_regret": float(final.max()),
+    }
+    return rows
+
+
+def _reach(regret: Curves, ours: str, theirs: str) -> dict:
+    """Evaluations that one method takes to another's regret at the end, and how much sooner.
+
+    Of a speed-up of which only that it is below 1 is known, nothing is told.
+    """
+    curves = [jnp.asarray(of) for of in paired(regret[ours], regret[theirs])]
+    reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
+    sooner = [float(ratio) or None for ratio in speed_up_interval(jax.random.key(0), *curves)]
+    return {
+        "reach": theirs,
+        "evaluations": int(reach.estimate),
+        "ci": [int(reach.low), int(reach.high)],
+        "speed_up": sooner[0],
+        "speed_up_ci": sooner[1:],
+    }
+
+
+def _claims(regret: Curves, focus: str, reach: Mapping[str, Any], kind: str) -> list[dict]:
+    """What is claimed of transfer, as numbers of `focus` and of a rival of some kind.
+
+    Args:
+      regret: float[T, S, B] by method.
+      focus: the method of which it is claimed.
+      reach: what `_reach` tells of it and the rival.
+      kind: of rival.
+    """
+    rival = reach["reach"]
+    typical = np.median(regret["random"][..., -1], axis=1)[:, None]
+    final = paired(*(regret[name][..., -1] for name in (focus, rival)))
+    told = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]
+    ours, theirs = (np.asarray(_ends(each)).tolist() for each in told)
+    less = paired_bootstrap(jax.random.key(0), *told, _ends)
+    rows: list[dict] = [
+        {
+            "claim": "faster convergence",
+            "measure": "evaluations until the rival's final regret, the rival's / its own",
+            "ours": reach["speed_up"],
+            "theirs": 1.0,
+            "ci": reach["speed_up_ci"],
+        }
+    ]
+    rows += [
+        {
+            "claim": claim,
+            "measure": measure,
+            "ours": ours[i],
+            "theirs": theirs[i],
+            "ci": [float(less.low[i]), float(less.high[i])],
+        }
+        for i, (claim, measure) in enumerate(_CLAIMS)
+    ]
+    return [row | {"rival": rival, "rival_kind": kind} for row in rows]
+
+
+_CLAIMS = (
+    ("better final results", "final regret, mean"),
+    ("more robust to seeds", "final regret, standard deviation over seeds"),
+    ("more robust to tasks", "final regret on the worst task"),
+    ("fewer failures", "share that ends worse than random's median search"),
+)
+
+
+def _ends(told: tuple[Array, Array]) -> Array:
+    """The numbers float[4] of `_CLAIMS`, of final regret and failures float[T, S]."""
+    final, failed = told
+    spread = jnp.mean(jnp.std(final, axis=1, ddof=1))
+    return jnp.stack([jnp.mean(final), spread, jnp.max(jnp.mean(final, axis=1)), jnp.mean(failed)])

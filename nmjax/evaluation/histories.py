@@ -1,0 +1,82 @@
+"""Pasts other than random evaluations: what optimizers left, and one with a task of no kin."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.search import (
+    Problem,
+    default_hyper,
+    regularized_evolution,
+    run_batch,
+)
+from nmjax.spaces import pool_neighbors
+from nmjax.tasks import Suite, make_history, sample_history, scores
+from nmjax.types import Array, History
+
+_BUDGET = 100
+
+
+def evolved_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
+    """What regularized evolution would have recorded: biased toward what is good.
+
+    Each task has as many searches of 100 evaluations, independent of one another, as give `size`
+    of them, the last one cut short. An architecture that several of them evaluated is there once,
+    so a task may have fewer rows; the rest is padding. Arguments are those of `sample_history`.
+    """
+    score = np.asarray(scores(suite))
+    sources = [suite.tasks.index(task) for task in tasks]
+    budget = min(_BUDGET, len(suite.pool))
+    searches = -(-size // budget)
+    drawn, known = [], []
+    for source in sources:
+        keys = jax.random.split(jax.random.fold_in(key, source), searches)
+        rows = _evolve(keys, jnp.asarray(score[source]), _neighbors(suite), budget).ravel()[:size]
+        first = np.unique(rows, return_index=True)[1]
+        drawn.append(rows)
+        known.append(np.isin(np.arange(size), first))
+    rows = np.stack(drawn)
+    at = np.array(sources)[:, None], rows
+    metrics = {name: table[at] for name, table in suite.metrics.items()}
+    return make_history(suite.pool[rows], metrics, mask=np.stack(known))
+
+
+def unrelated_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
+    """Random evaluations, and one task, drawn at random, whose metrics are permuted among them.
+
+    The other tasks' evaluations, the arguments and errors are those of `sample_history`.
+    """
+    history = sample_history(key, suite, tasks, size)
+    task_key, order_key = jax.random.split(jax.random.clone(key))
+    task = jax.random.randint(task_key, (), 0, len(tasks))
+    order = jax.random.permutation(order_key, size)
+    permuted = {name: m.at[task].set(m[task, order]) for name, m in history.metrics.items()}
+    return history._replace(metrics=permuted)
+
+
+HISTORIES: dict[str, Callable[[Array, Suite, Sequence[str], int], History]] = {
+    "random": sample_history,
+    "biased": evolved_history,
+    "unrelated": unrelated_history,
+}
+
+
+@lru_cache(maxsize=1)
+def _neighbors(suite: Suite) -> Array:
+    return pool_neighbors(suite.space, jnp.asarray(suite.pool))
+
+
+def _evolve(keys: Array, score: Array, neighbors: Array, budget: int) -> np.ndarray:
+    """Rows int[S, B] of a search for each key[S], which reads nothing but scores and neighbors."""
+    nothing: Any = jnp.zeros((0,))
+    problem = Problem(score, nothing, nothing, nothing, nothing, nothing, neighbors)
+    hyper = default_hyper(budget)
+    _, trace = run_batch(keys, problem, hyper, algorithm=_EVOLUTION, length=budget)
+    return np.asarray(trace.row)
+
+
+_EVOLUTION = regularized_evolution()

@@ -1,0 +1,287 @@
+"""The main job: learn from the past of all tasks but one, then search that one by each method."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.stages import Compiled
+from jax.tree_util import PyTreeDef
+
+from nmjax.errors import NmjaxError
+from nmjax.evaluation.methods import get_algorithm, get_method
+from nmjax.experiments.progress import Progress, SilentProgress
+from nmjax.experiments.runner import run_chunked
+from nmjax.experiments.stage_timer import StageTimer
+from nmjax.knowledge import (
+    LearnConfig,
+    LearnInfo,
+    MetaKnowledge,
+    config_for,
+    learn_from_history,
+)
+from nmjax.predictors import pool_information_gain
+from nmjax.search import (
+    Problem,
+    SearchHyper,
+    SearchInfo,
+    SearchState,
+    default_hyper,
+    make_problem,
+    run,
+)
+from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
+from nmjax.types import Array, History, SearchPair
+
+CHUNK = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A new task, and what past tasks taught of it.
+
+    Attributes:
+      suite: that all tasks are of.
+      split: its sources and its target.
+      meta_validation: bool[S], the sources that early stopping looked at.
+      history: the past evaluations of the sources.
+      knowledge: learned from the sources alone.
+      config: of learning.
+      info: how learning went.
+      problem: the target's pool, to be searched.
+    """
+
+    suite: Suite
+    split: Split
+    meta_validation: np.ndarray
+    history: History
+    knowledge: MetaKnowledge
+    config: LearnConfig
+    info: LearnInfo
+    problem: Problem
+
+
+class MethodRun(NamedTuple):
+    """The searches of one method, S seeds of B evaluations, on the host.
+
+    Attributes:
+      trace: leaves [S, B].
+      information_gain: float[S], nats, divergence of the final from the initial posterior; NaN
+        without a model.
+      seconds: {"compile", "run"}, wall-clock.
+    """
+
+    trace: SearchInfo
+    information_gain: np.ndarray
+    seconds: Mapping[str, float]
+
+
+class PastKeys(NamedTuple):
+    """Keys of what is random before a search.
+
+    Attributes:
+      validation: of the meta-validation split.
+      history: of the past evaluations.
+      learn: of learning from them.
+    """
+
+    validation: Array
+    history: Array
+    learn: Array
+
+
+def past_keys(key: Array) -> PastKeys:
+    """The keys that `prepare` makes of its own."""
+    return PastKeys(*jax.random.split(key, 3))
+
+
+def prepare(
+    key: Array,
+    suite: Suite,
+    split: Split,
+    *,
+    history_size: int = 300,
+    draw: Callable[[Array, Suite, Sequence[str], int], History] = sample_history,
+    config: LearnConfig | None = None,
+    stages: StageTimer | None = None,
+) -> Prepared:
+    """Draws a past of the sources, learns from it, and sets the target up.
+
+    Args:
+      key: of the past, of the meta-validation split and of learning.
+      suite: a benchmark.
+      split: as made by `leave_one_out` or `leave_family_out`.
+      history_size: past evaluations of each source.
+      draw: (key, suite, sources, size) -> history; random evaluations by default, others are in
+        `experiments.histories`.
+      config: of learning.
+      stages: told of each stage.
+
+    Raises:
+      NmjaxError: fewer than two sources, or a past too small to learn from.
+    """
+    stages = StageTimer() if stages is None else stages
+    keys = past_keys(key)
+    meta_validation = _meta_validation(keys.validation, suite, split)
+    stages.begin("sample the past")
+    history = draw(keys.history, suite, split.sources, history_size)
+    metric = suite.metric_info[suite.score_metric]
+    config = config or config_for(history, metric)
+    knowledge, info = learn_from_history(
+        keys.learn,
+        history,
+        metric,
+        meta_validation,
+        space=suite.space,
+        config=config,
+        on_stage=stages.begin,
+    )
+    jax.block_until_ready(knowledge)
+    stages.begin("build the problem")
+    target = scores(suite)[split.target_index]
+    problem = make_problem(suite.space, jnp.asarray(suite.pool), target, knowledge)
+    jax.block_until_ready(problem)
+    stages.end()
+    return Prepared(suite, split, meta_validation, history, knowledge, config, info, problem)
+
+
+def run_methods(
+    keys: Array,
+    prepared: Prepared,
+    *,
+    methods: Sequence[str],
+    budget: int = 100,
+    stages: StageTimer | None = None,
+) -> dict[str, MethodRun]:
+    """The searches of each method, one a key[S], all at once.
+
+    Searches go in chunks of `CHUNK` evaluations; another budget of the same capacity, and another
+    target of the same suite, compile nothing anew.
+
+    Args:
+      keys: of the seeds, the same ones for each method.
+      prepared: the task to search.
+      methods: names, as in `METHODS`.
+      budget: B, evaluations of each search.
+      stages: told of each method and chunk.
+
+    Raises:
+      NmjaxError: those of `check_run`.
+    """
+    check_run(prepared.suite, methods=methods, budget=budget)
+    stages = StageTimer() if stages is None else stages
+    shown = _Evaluations(stages.progress, budget)
+    runs = {}
+    for name in methods:
+        runs[name] = _run_method(keys, prepared.problem, name=name, budget=budget, progress=shown)
+        stages.seconds[f"search: {name}"] = sum(runs[name].seconds.values())
+    return runs
+
+
+def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
+    """Refuses what cannot be run.
+
+    Raises:
+      NmjaxError: an unknown or repeated method, none at all, or a budget outside 1..N.
+    """
+    for name in methods:
+        get_method(name)
+    if not 1 <= budget <= len(suite.pool):
+        raise NmjaxError(
+            f"Got a budget of {budget}; expected 1 to {len(suite.pool)}, the pool of "
+            f"{suite.name!r}."
+        )
+    if not methods or len(set(methods)) < len(methods):
+        raise NmjaxError(f"Got the methods {list(methods)}; name at least one, and each once.")
+
+
+def seed_keys(key: Array, seeds: int) -> Array:
+    """A key for each of `seeds` searches; those of the first do not depend on how many."""
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(seeds))
+
+
+def _meta_validation(key: Array, suite: Suite, split: Split) -> np.ndarray:
+    """A random family bool[S] of the sources; where they are of one family, a random task of it."""
+    sources = split.sources
+    if len(sources) < 2:
+        raise NmjaxError(
+            f"Got {len(sources)} past task for target {split.target!r} of {suite.name!r}; "
+            "at least two past tasks are needed, one of them to validate on."
+        )
+    families = [family for family in suite.families if set(family) & set(sources)]
+    return split_meta_validation(key, sources, families if len(families) > 1 else None)
+
+
+def _run_method(
+    keys: Array, problem: Problem, *, name: str, budget: int, progress: Progress
+) -> MethodRun:
+    problem, hyper = get_method(name).view(problem), default_hyper(budget)
+    begun = time.perf_counter()
+    start, advance = compile_search(get_algorithm(name, budget), keys, problem, hyper)
+    compiled = time.perf_counter()
+    state, trace = run_chunked(
+        lambda state, _: advance(state, problem, hyper),
+        start(keys, problem, hyper),
+        num_chunks=-(-budget // CHUNK),
+        axis=1,
+        progress=progress,
+        stage=f"search: {name}",
+    )
+    seconds = {"compile": compiled - begun, "run": time.perf_counter() - compiled}
+    trace = jax.tree.map(lambda leaf: leaf[:, :budget], trace)
+    gain = np.full(keys.shape, np.nan, np.float32)
+    if isinstance(state, SearchState):
+        gain = np.asarray(_information_gain(state, problem))
+    return MethodRun(trace, gain, seconds)
+
+
+def compile_search(
+    algorithm: SearchPair, keys: Array, problem: Problem, hyper: SearchHyper
+) -> tuple[Compiled, Compiled]:
+    """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
+
+    The second takes `CHUNK` steps of a search for each key; arguments of the same shapes compile
+    nothing anew.
+    """
+    leaves, structure = jax.tree.flatten((keys, problem, hyper))
+    return _compile_for(algorithm, structure, tuple(jax.typeof(leaf) for leaf in leaves))
+
+
+@lru_cache
+def _compile_for(
+    algorithm: SearchPair, structure: PyTreeDef, types: tuple[Any, ...]
+) -> tuple[Compiled, Compiled]:
+    leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
+    keys, problem, hyper = jax.tree.unflatten(structure, leaves)
+    start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))
+    states = jax.eval_shape(start, keys, problem, hyper)
+    advance = jax.jit(
+        jax.vmap(partial(run, algorithm=algorithm, length=CHUNK), in_axes=(0, None, None)),
+        donate_argnums=0,
+    )
+    return (
+        start.lower(keys, problem, hyper).compile(),
+        advance.lower(states, problem, hyper).compile(),
+    )
+
+
+@jax.jit
+def _information_gain(states: SearchState, problem: Problem) -> Array:
+    """Nats float[S] between final and initial posterior, over components by their weight."""
+    each = jax.vmap(pool_information_gain, in_axes=(0, None))(states.model, problem.prior)
+    return jnp.sum(jnp.exp(states.log_weights) * each, axis=-1)
+
+
+class _Evaluations(SilentProgress):
+    """Tells a display of evaluations where it is told of chunks."""
+
+    def __init__(self, shown: Progress, budget: int):
+        self._shown, self._budget = shown, budget
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        del total
+        self._shown.update(stage, min(done * CHUNK, self._budget), self._budget)

@@ -1,0 +1,82 @@
+"""Another's code: found by MODULE:NAME, its failures told in its own lines."""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Space, get_space
+
+OWN_SPACE = "MODULE:NAME, where NAME is a Space or a function without arguments that returns one"
+_OURS = Path(__file__).parent
+
+
+def load_named(name: str, kind: str, fits: Callable[[Any], bool], expected: str) -> Any:
+    """What `MODULE:NAME` names; modules of the working folder are found too.
+
+    Args:
+      name: MODULE:NAME.
+      kind: of what is looked for, such as "function".
+      fits: whether what was found is of that kind.
+      expected: the form of `name`, and an example.
+
+    Raises:
+      NmjaxError: there is no such module or name, it does not fit, or importing failed.
+    """
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise NmjaxError(f"Got {name!r}; give {expected}.")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    with reraise_user_error(f"Importing {module!r}"):
+        found = getattr(importlib.import_module(module), attribute, None)
+    if not fits(found):
+        raise NmjaxError(f"{module!r} has no {kind} {attribute!r}; give {expected}.")
+    return found
+
+
+def load_space(name: str) -> Space:
+    """The space of that name in the catalog, or the one that `MODULE:NAME` is or returns.
+
+    Raises:
+      NmjaxError: there is no such space, module or name, what is there is no space and returns
+        none, or it failed.
+    """
+    if ":" not in name:
+        try:
+            return get_space(name)
+        except NmjaxError as error:
+            raise NmjaxError(f"{error} A space of your own is given as {OWN_SPACE}.") from None
+    found = load_named(name, "space", lambda it: isinstance(it, Space) or callable(it), OWN_SPACE)
+    if not isinstance(found, Space):
+        with reraise_user_error(name):
+            found = found()
+    if not isinstance(found, Space):
+        raise NmjaxError(f"{name} returned a {type(found).__name__}; give {OWN_SPACE}.")
+    return found
+
+
+@contextmanager
+def reraise_user_error(what: str) -> Iterator[None]:
+    """Tells a failure of another's code in their own lines.
+
+    Raises:
+      NmjaxError: in place of any other error; one that is raised within stays as it is.
+    """
+    try:
+        yield
+    except NmjaxError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        theirs = [
+            frame
+            for frame in frames
+            if Path(frame.filename).parent != _OURS and "importlib" not in frame.filename
+        ]
+        lines = "".join(f"\n{line}" for line in traceback.format_list(theirs)).rstrip()
+        raise NmjaxError(f"{what} failed: {type(error).__name__}: {error}{lines}") from error

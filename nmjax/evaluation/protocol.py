@@ -1,0 +1,74 @@
+"""The frozen protocol: which past, which keys and how many evaluations each search has."""
+
+from collections.abc import Callable
+
+import jax
+
+from nmjax.errors import unknown_name
+from nmjax.evaluation.histories import HISTORIES
+from nmjax.evaluation.leave_one_out import (
+    PastKeys,
+    Prepared,
+    past_keys,
+    prepare,
+    seed_keys,
+)
+from nmjax.tasks import Split, Suite, leave_family_out, leave_one_out, sample_history
+from nmjax.types import Array, History
+
+SUITES = ("nas-bench-graph", "nas-bench-201", "hpobench", "hpolib", "transnas101")
+BUDGET = 100
+SEEDS = 20
+HISTORY_SIZE = 300
+SPLITTERS: dict[str, Callable[[Suite, str], Split]] = {
+    "task": leave_one_out,
+    "family": leave_family_out,
+}
+
+
+def prepare_search(
+    suite: Suite,
+    task: str,
+    seed: int,
+    *,
+    leave: str = "task",
+    history: str = "random",
+    history_size: int = HISTORY_SIZE,
+) -> tuple[Prepared, Array]:
+    """A held-out task with the past of one seed, and the key[1] of its searches.
+
+    Args:
+      suite: a benchmark.
+      task: the target.
+      seed: of the past, of learning and of the searches.
+      leave: a name in `SPLITTERS`: what is held out beside the target.
+      history: a name in `HISTORIES`: what the past consists of.
+      history_size: past evaluations of each source.
+
+    Raises:
+      NmjaxError: a name is unknown, or the past is too small to learn from.
+    """
+    for kind, name, known in (("split", leave, SPLITTERS), ("history", history, HISTORIES)):
+        if name not in known:
+            raise unknown_name(kind, name, known)
+    key, draw = search_key(suite, task, seed), HISTORIES[history]
+    split = SPLITTERS[leave](suite, task)
+    prepared = prepare(key, suite, split, history_size=history_size, draw=draw)
+    # JAX makes `split(key, n)[i]` and `fold_in(key, i)` the same key, and `prepare` has split it.
+    return prepared, seed_keys(jax.random.fold_in(key, len(PastKeys._fields)), 1)
+
+
+def past_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], History]:
+    """The sources of a held-out task, and the very evaluations of them that `prepare_search` draws.
+
+    Raises:
+      NmjaxError: an unknown task.
+    """
+    sources = leave_one_out(suite, task).sources
+    key = past_keys(search_key(suite, task, seed)).history
+    return sources, sample_history(key, suite, sources, HISTORY_SIZE)
+
+
+def search_key(suite: Suite, task: str, seed: int) -> Array:
+    """The key of all that is random in one seed's search of a task."""
+    return jax.random.fold_in(jax.random.key(seed), suite.tasks.index(task))

@@ -1,0 +1,267 @@
+"""Anyone's search under the frozen protocol: the splits, seeds and pasts of nmjax's own methods.
+
+A guest is an (init, step) pair, as `nmjax.search` makes them, or an object with `ask()` and
+`tell(architecture, score)`. Both are held to the rules of the peers: a row that was evaluated costs
+nothing when it is suggested again, nor does what is not in the pool; after 20 suggestions for each
+evaluation what is left of the budget goes to random rows. A pair is given all scores, of which it
+may read those of rows that it suggested; the first search is run again with the others changed.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.stages import Compiled
+
+from nmjax.errors import NmjaxError
+from nmjax.evaluation.leave_one_out import compile_search
+from nmjax.evaluation.plugins import load_named, reraise_user_error
+from nmjax.evaluation.protocol import BUDGET, past_history, prepare_search
+from nmjax.evaluation.trajectories import Trajectories
+from nmjax.experiments.progress import Progress, SilentProgress
+from nmjax.search import Problem, SearchHyper, default_hyper
+from nmjax.search.problem import with_unevaluated_changed
+from nmjax.search.sizes import check_capacity
+from nmjax.spaces import Space, pool_rows
+from nmjax.tasks import Suite, scores
+from nmjax.types import Array, History, Metric
+
+SUGGESTIONS_PER_EVALUATION = 20
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class SearchTask(NamedTuple):
+    """What an `ask`/`tell` guest is made from, anew for each search.
+
+    Attributes:
+      space: of the architectures.
+      pool: int32[N, C], the architectures that have a score.
+      budget: evaluations that it will be told of, repeated ones aside.
+      seed: an integer for what is random; each search has its own.
+      sources: T names of past tasks.
+      history: of these, 300 random evaluations each.
+      metric: what of the history's metrics the score is made from, by `tasks.history_scores`.
+    """
+
+    space: Space
+    pool: np.ndarray
+    budget: int
+    seed: int
+    sources: tuple[str, ...]
+    history: History
+    metric: Metric
+
+
+class Pair(NamedTuple):
+    """An (init, step) pair, of which nothing else is asked."""
+
+    init: Callable[..., Any]
+    step: Callable[..., Any]
+
+
+class BudgetedObjective:
+    """What one search on one task evaluated, and what its rows are answered with.
+
+    Attributes:
+      rows: of the pool, in the order in which they were evaluated.
+    """
+
+    def __init__(self, score: np.ndarray, budget: int):
+        self.rows: list[int] = []
+        self._score, self._budget, self._suggestions = score, budget, 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent, or the suggestions are."""
+        limit = SUGGESTIONS_PER_EVALUATION * self._budget
+        return len(self.rows) == self._budget or self._suggestions == limit
+
+    def evaluate(self, row: int) -> float:
+        """The score of a row; NaN where it failed, or for -1, which is not in the pool.
+
+        Raises:
+          NmjaxError: the row is beyond the pool.
+        """
+        if not -1 <= row < len(self._score):
+            raise NmjaxError(f"Got row {row}; expected 0 to {len(self._score) - 1}, or -1.")
+        self._suggestions += 1
+        if row < 0:
+            return float("nan")
+        if row not in self.rows:
+            self.rows.append(row)
+        return float(self._score[row])
+
+    def filled(self, generator: np.random.Generator) -> np.ndarray:
+        """The rows int32[B], what is left of the budget at random."""
+        rest = np.setdiff1d(np.arange(len(self._score)), self.rows)
+        drawn = generator.choice(rest, self._budget - len(self.rows), replace=False)
+        return np.array([*self.rows, *drawn], np.int32)
+
+
+Play = Callable[[BudgetedObjective, str, int, int], float]
+
+
+def load_user_search(name: str) -> Callable[..., Any]:
+    """The function `MODULE:FUNCTION`; modules of the working folder are found too.
+
+    Raises:
+      NmjaxError: there is no such module or function, or importing it failed.
+    """
+    return load_named(
+        name, "function", callable, "MODULE:FUNCTION, as in nmjax.search:random_search"
+    )
+
+
+def evaluate_user_search(
+    name: str,
+    function: Callable[..., Any],
+    suite: Suite,
+    *,
+    seeds: int,
+    progress: Progress | None = None,
+) -> Trajectories:
+    """The searches of a guest on every task, S seeds of 100 evaluations.
+
+    Args:
+      name: that failures are told by.
+      function: () -> an (init, step) pair, which is given the problem with all that was learned
+        from the past; or (SearchTask) -> an object with `ask` and `tell`, for one search.
+      suite: a benchmark.
+      seeds: S; they are 0 to S - 1.
+      progress: told of each search.
+
+    Raises:
+      NmjaxError: no seed, the guest is neither, it failed, it suggested what is no architecture, or
+        a pair has too small a capacity or reads scores that it did not pay for.
+    """
+    if seeds < 1:
+        raise NmjaxError(f"Got --seeds {seeds}; give at least 1.")
+    progress = SilentProgress() if progress is None else progress
+    play, table = _player(name, function, suite), np.asarray(scores(suite))
+    rows = np.zeros((len(suite.tasks), seeds, BUDGET), np.int32)
+    seconds = np.zeros(rows.shape[:2])
+    for done, (task, seed) in enumerate(np.ndindex(*seconds.shape)):
+        own, filling = np.random.SeedSequence((task, seed)).spawn(2)
+        search, number = BudgetedObjective(table[task], BUDGET), int(own.generate_state(1)[0])
+        with reraise_user_error(f"{name} on {suite.tasks[task]}, seed {seed},"):
+            seconds[task, seed] = play(search, suite.tasks[task], seed, number)
+        rows[task, seed] = search.filled(np.random.default_rng(filling))
+        progress.update(f"search: {name}", done + 1, seconds.size)
+    return Trajectories(rows, True, "guest", float(np.median(seconds)), name)
+
+
+def _player(name: str, function: Callable[..., Any], suite: Suite) -> Play:
+    """What plays one search, and returns its seconds without learning."""
+    with reraise_user_error(f"The signature of {name}"):
+        parameters = inspect.signature(function).parameters.values()
+    required = [p for p in parameters if p.default is p.empty and p.kind not in _VARIADIC]
+    if required:
+        return partial(_play_object, function, suite, _row_of_options(suite))
+    with reraise_user_error(name):
+        made = function()
+    halves = [getattr(made, half, None) for half in Pair._fields]
+    pair = halves if all(halves) or not isinstance(made, tuple) else made
+    if len(pair) != 2 or not all(map(callable, pair)):
+        raise NmjaxError(
+            f"{name} takes nothing and returned a {type(made).__name__}, expected an (init, step) "
+            "pair; let it take a SearchTask if it makes an object with ask and tell."
+        )
+    return partial(_play_pair, name, Pair(*pair), suite)
+
+
+def _play_pair(
+    name: str,
+    pair: Pair,
+    suite: Suite,
+    search: BudgetedObjective,
+    task: str,
+    seed: int,
+    number: int,
+) -> float:
+    del number
+    prepared, keys = prepare_search(suite, task, seed)
+    problem, hyper = prepared.problem, default_hyper(BUDGET)
+    check_capacity(jax.eval_shape(pair.init, keys[0], problem, hyper), budget=BUDGET)
+    compiled = compile_search(pair, keys, problem, hyper)
+    suggested: list[int] = []
+    begun = time.perf_counter()
+    for row in _suggestions(compiled, keys, problem, hyper):
+        suggested.append(row)
+        search.evaluate(row)
+        if search.finished:
+            break
+    seconds = time.perf_counter() - begun
+    if (task, seed) == (suite.tasks[0], 0):
+        evaluated = np.isin(np.arange(len(suite.pool)), search.rows)
+        for changed in with_unevaluated_changed(problem, jnp.asarray(evaluated)):
+            again = islice(_suggestions(compiled, keys, changed, hyper), len(suggested))
+            _refuse_peeking(f"{name} on {task}, seed {seed},", suggested, list(again))
+    return seconds
+
+
+def _suggestions(
+    compiled: tuple[Compiled, Compiled], keys: Array, problem: Problem, hyper: SearchHyper
+) -> Iterator[int]:
+    """The rows that a search of key[1] suggests, without an end."""
+    start, advance = compiled
+    state = start(keys, problem, hyper)
+    while True:
+        state, trace = advance(state, problem, hyper)
+        yield from np.asarray(trace.row[0]).tolist()
+
+
+def _refuse_peeking(what: str, suggested: Sequence[int], again: Sequence[int]) -> None:
+    for place, (row, other) in enumerate(zip(suggested, again, strict=True)):
+        if row != other:
+            raise NmjaxError(
+                f"{what} suggested row {other} instead of {row} at step {place + 1} of a second "
+                "run, in which only scores that it had not evaluated were changed; expected the "
+                "same rows. Let init and step read problem.score at the rows that step suggests "
+                "and nowhere else, and take all that is random from the key."
+            )
+
+
+def _play_object(
+    function: Callable[[SearchTask], Any],
+    suite: Suite,
+    row_of: np.ndarray,
+    search: BudgetedObjective,
+    task: str,
+    seed: int,
+    number: int,
+) -> float:
+    sources, history = past_history(suite, task, seed)
+    metric = suite.metric_info[suite.score_metric]
+    begun = time.perf_counter()
+    guest = function(SearchTask(suite.space, suite.pool, BUDGET, number, sources, history, metric))
+    while not search.finished:
+        architecture = guest.ask()
+        row = int(row_of[_options(suite.space, architecture)])
+        guest.tell(architecture, search.evaluate(row))
+    return time.perf_counter() - begun
+
+
+def _row_of_options(suite: Suite) -> np.ndarray:
+    """The pool's row int32[O_1, ..., O_C] of option indices, -1 where there is none."""
+    sizes = suite.space.num_options
+    every = np.stack(np.unravel_index(np.arange(suite.space.size), sizes), axis=-1)
+    rows = pool_rows(suite.space, jnp.asarray(suite.pool), jnp.asarray(every, jnp.int32))
+    return np.asarray(rows).reshape(sizes)
+
+
+def _options(space: Space, architecture: Any) -> tuple[int, ...]:
+    """C option indices of what a guest asked for."""
+    told = np.asarray(architecture)
+    fits = told.shape == (space.num_choices,) and np.issubdtype(told.dtype, np.integer)
+    if not fits or (told < 0).any() or (told >= np.array(space.num_options)).any():
+        raise NmjaxError(
+            f"ask() returned {architecture!r}, expected {space.num_choices} option indices below "
+            f"{', '.join(map(str, space.num_options))}."
+        )
+    return tuple(told.tolist())

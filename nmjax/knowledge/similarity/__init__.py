@@ -1,0 +1,1 @@
+"""How alike two tasks are: measures with intervals."""

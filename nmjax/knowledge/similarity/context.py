@@ -1,0 +1,75 @@
+"""Tasks by what is known of them before any evaluation, calibrated on those that are known well."""
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.knowledge.features import predict_sources
+from nmjax.knowledge.similarity.bayesian_bootstrap import (
+    INTERVAL_LEVEL,
+    bootstrap_weights,
+    normalized,
+)
+from nmjax.knowledge.state import SourceModels
+from nmjax.stats import Interval, draws_interval, spearman
+from nmjax.types import Array
+
+_ROWS = 64
+
+
+def context_scale(context: Array) -> Array:
+    """Standard deviations float[K] of contexts float[T, K], 1 where all are the same."""
+    scale = jnp.std(context, axis=0)
+    return jnp.where(scale > 0, scale, 1)
+
+
+def source_correlations(sources: SourceModels) -> Array:
+    """Spearman's correlation float[S, S] of what the sources predict of one another's evaluations.
+
+    The first 64 of each; 0 with a source that predicts the same everywhere.
+    """
+    position, mask = sources.position[:, :_ROWS], sources.mask[:, :_ROWS]
+    predicted = predict_sources(sources, position.reshape(-1, position.shape[-1])).T
+    return jnp.nan_to_num(spearman(predicted[:, None], predicted[None], mask.ravel()))
+
+
+def context_similarity(key: Array, context: Array, known: Array) -> Interval:
+    """Correlations with the sources, as contexts tell those of the sources with one another.
+
+    Known correlations are regressed on a Gaussian kernel of the contexts, of the length of their
+    typical distance; where near contexts go with unlike tasks they tell nothing. Draws are the
+    regression's with a residual of it, resampled by sources; that of a target unlike any source so
+    far is uniform from -1 to 1, so that few sources make wide intervals whatever they say.
+
+    Args:
+      key: of the resamples.
+      context: float[S + 1, K], of the sources and, last, the target; K may be 0.
+      known: float[S, S], correlations of the sources.
+    """
+    weight_key, draw_key = jax.random.split(key)
+    sources = len(known)
+    scaled = context / context_scale(context[:-1])[None, :]
+    squared = jnp.sum(jnp.square(scaled[:, None] - scaled[None]), axis=-1)
+    others = ~jnp.eye(sources, dtype=bool)
+    typical = jnp.mean(squared[:-1, :-1], where=others)
+    near = jnp.exp(-0.5 * squared / jnp.where(typical > 0, typical, 1))
+    near, target = near[:-1, :-1].ravel(), near[-1, :-1]
+    known = known.ravel()
+    weights = bootstrap_weights(weight_key, jnp.ones(sources, bool))
+
+    def draw(weights: Array, key: Array) -> Array:
+        pair_key, unseen_key, unknown_key = jax.random.split(key, 3)
+        of_pairs = jnp.where(others, weights[:, None] * weights[None, :], 0).ravel()
+        of_pairs = normalized(of_pairs)
+        off, level = near - of_pairs @ near, of_pairs @ known
+        variance = of_pairs @ jnp.square(off)
+        covariance = of_pairs @ (off * (known - level))
+        slope = jnp.where(variance > 1e-6, jnp.maximum(covariance, 0) / variance, 0)
+        residual = known - level - slope * off
+        drawn = jax.random.choice(pair_key, residual, target.shape, p=of_pairs)
+        told = level + slope * (target - of_pairs @ near) + drawn
+        is_new = jax.random.bernoulli(unseen_key, 1 - jnp.sum(weights))
+        unknown = jax.random.uniform(unknown_key, target.shape, target.dtype, minval=-1)
+        return jnp.where(is_new, unknown, jnp.clip(told, -1, 1))
+
+    drawn = jax.vmap(draw)(weights, jax.random.split(draw_key, len(weights)))
+    return draws_interval(drawn, level=INTERVAL_LEVEL)

@@ -1,0 +1,1 @@
+"""Priors, spaces, limits and sampling distributions moved to a new task."""

@@ -1,0 +1,1 @@
+"""Meta-learners under one Protocol."""

@@ -1,0 +1,85 @@
+"""Several learners side by side, that are unsure where they differ."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.meta.adapt import Adaptation
+from nmjax.meta.batch import Batch, negative_log_density, query, support
+from nmjax.meta.learners.probabilistic import ProbabilisticLearner
+from nmjax.stats import mixture_moments
+from nmjax.tasks.episodes import Episode
+from nmjax.types import Array, Gaussian, Mixture, PyTree
+
+
+class EnsembleInfo(NamedTuple):
+    """What one meta-update saw.
+
+    Attributes:
+      loss: float[], mean over members of the mean loss on query data.
+      members: the learner's info, leaves with a leading axis of K.
+    """
+
+    loss: Array
+    members: PyTree
+
+
+def ensemble(learner: ProbabilisticLearner) -> ProbabilisticLearner:
+    """K members that differ in where meta-training began (Lakshminarayanan et al., 2017).
+
+    All see the same tasks. They predict the Gaussian with the mean and variance of the mixture of
+    theirs (section 2.4), on which `evaluate` judges them. State and adapted parameters are those of
+    the learner, leaves with a leading axis of K; begin from parameters that have one, for instance
+    `jax.vmap(init)(jax.random.split(key, K))`. `Adaptation.losses` is the mean over members.
+
+    Args:
+      learner: of one member; `ProbabilisticLearner(*maml(...), predict)` makes MAML one.
+
+    Returns:
+      A learner with info `EnsembleInfo` and the learner's hyper; its `init` raises `NmjaxError`
+      where leaves of the parameters do not share a leading axis of at least 2 members.
+    """
+
+    def init(key: Array, params: PyTree) -> PyTree:
+        return jax.vmap(learner.init)(jax.random.split(key, _count(params)), params)
+
+    def update(
+        key: Array, state: PyTree, tasks: Episode, hyper: PyTree
+    ) -> tuple[PyTree, EnsembleInfo]:
+        keys = jax.random.split(key, _count(state.params))
+        state, info = jax.vmap(learner.update, in_axes=(0, 0, None, None))(
+            keys, state, tasks, hyper
+        )
+        return state, EnsembleInfo(jnp.mean(info.loss), info)
+
+    def adapt_to(params: PyTree, batch: Batch, hyper: PyTree) -> Adaptation:
+        members = jax.vmap(learner.adapt, in_axes=(0, None, None))(params, batch, hyper)
+        return Adaptation(members.params, jnp.mean(members.losses, axis=0))
+
+    def predict(adapted: PyTree, x: Array) -> Gaussian:
+        members = jax.vmap(learner.predict, in_axes=(0, None))(adapted, x)
+        equal = jnp.full_like(members.mean[:, 0], -math.log(members.mean.shape[0]))
+        return mixture_moments(Mixture(equal, members))
+
+    loss_fn = negative_log_density(predict)
+
+    def evaluate(params: PyTree, tasks: Episode, hyper: PyTree) -> Array:
+        def of_task(episode: Episode) -> Array:
+            return loss_fn(adapt_to(params, support(episode), hyper).params, query(episode))
+
+        return jax.vmap(of_task)(tasks)
+
+    return ProbabilisticLearner(init, update, adapt_to, evaluate, predict)
+
+
+def _count(params: PyTree) -> int:
+    sizes = sorted({jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(params)})
+    if len(sizes) != 1 or not sizes[0] or sizes[0][0] < 2:
+        raise NmjaxError(
+            f"The parameters of an ensemble have leading axes {sizes}, expected one of K members "
+            "in all leaves, 2 at least: stack those of several keys, as by vmap of init."
+        )
+    return sizes[0][0]

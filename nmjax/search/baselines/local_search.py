@@ -1,0 +1,113 @@
+"""Local search (White, Nolen and Savani, 2021)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.cached_factory import cached_factory
+from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.problem import Problem, known_neighbors
+from nmjax.search.record import (
+    Record,
+    SearchInfo,
+    empty_record,
+    record_evaluation,
+    sample_unevaluated,
+)
+from nmjax.search.sizes import check_sizes
+from nmjax.types import Array
+
+
+class LocalState(NamedTuple):
+    """What local search carries.
+
+    Attributes:
+      key: folded with (step, role), never drawn from.
+      record: the evaluations so far.
+      position: int32[], the row whose neighbors are looked at; a local optimum once all of them
+        are evaluated. Not evaluated only before the first evaluation.
+    """
+
+    key: Array
+    record: Record
+    position: Array
+
+
+@cached_factory
+def local_search(*, capacity: int = 128) -> SearchAlgorithm:
+    """Steepest ascent by one choice, from a new random architecture after each local optimum.
+
+    White, Nolen and Savani, 2021, "Exploring the loss landscape in neural architecture search",
+    algorithm 1: all neighbors are evaluated, here in random order, and the best of them is the
+    next position if it is better than this one. What was evaluated before is not evaluated again,
+    so a step to an architecture whose neighbors are all known leads on at once. A failed
+    evaluation is worse than any other; ties stay.
+
+    Args:
+      capacity: the largest budget.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
+    """
+    check_sizes(capacity=capacity)
+
+    def init(key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
+        del hyper
+        record = empty_record(problem.score, capacity=capacity)
+        return LocalState(key, record, jnp.zeros((), jnp.int32))
+
+    def suggest(state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:
+        del hyper
+        evaluated, family = state.record.evaluated, known_neighbors(problem)[state.position]
+        step_key = jax.random.fold_in(state.key, state.record.step)
+        neighbor_key, restart_key = jax.random.split(step_key)
+        neighbor = family[sample_unevaluated(neighbor_key, evaluated[family])]
+        return jnp.where(
+            _looking(state, problem), neighbor, sample_unevaluated(restart_key, evaluated)
+        )
+
+    def observe(
+        state: LocalState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[LocalState, SearchInfo]:
+        start = jnp.where(_looking(state, problem), state.position, index).astype(jnp.int32)
+        record, info = record_evaluation(state.record, hyper.budget, index, score)
+        found = climb(start, record, known_neighbors(problem))
+        position = jnp.where(info.counted, found, state.position)
+        return LocalState(state.key, record, position), info
+
+    return make_algorithm(init, suggest, observe)
+
+
+def climb(position: Array, record: Record, neighbors: Array) -> Array:
+    """The row int32[] that steepest ascent reaches from `position` on what is known.
+
+    Args:
+      position: int32[], an evaluated row.
+      record: the evaluations so far.
+      neighbors: int32[N, J], as in `Problem`.
+
+    Returns:
+      The first row on the way with a neighbor that is not evaluated, or a local optimum.
+    """
+    evaluated = jnp.nan_to_num(record.score, nan=-jnp.inf)
+    fitness = (
+        jnp.full(record.evaluated.shape, -jnp.inf, evaluated.dtype).at[record.row].max(evaluated)
+    )
+
+    def best_neighbor(position: Array) -> Array:
+        family = neighbors[position]
+        return family[jnp.argmax(fitness[family])]
+
+    def leads_on(position: Array) -> Array:
+        known = jnp.all(record.evaluated[neighbors[position]])
+        return known & (fitness[best_neighbor(position)] > fitness[position])
+
+    return jax.lax.while_loop(leads_on, best_neighbor, position)
+
+
+def _looking(state: LocalState, problem: Problem) -> Array:
+    """Whether bool[] the neighbors of the position are still being evaluated."""
+    evaluated = state.record.evaluated
+    family = known_neighbors(problem)[state.position]
+    return evaluated[state.position] & ~jnp.all(evaluated[family])

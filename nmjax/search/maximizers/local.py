@@ -1,0 +1,77 @@
+"""Many local searches side by side."""
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.cached_factory import cached_factory
+from nmjax.errors import NmjaxError
+from nmjax.search.maximizers.objective import Maximizer, Objective, fittest
+from nmjax.spaces import neighbors
+from nmjax.types import Array
+
+Climbers = tuple[Array, Array, Array, Array]
+
+
+@cached_factory
+def local_ascent(*, climbers: int = 4, rounds: int = 16) -> Maximizer:
+    """Steepest ascent by one choice from the best of the starts.
+
+    As in BoTorch's `optimize_acqf_discrete_local_search` (Balandat et al., 2020). A round values
+    all changes of one choice of every climber, `climbers` times the sum of the numbers of other
+    options; rounds end when all climbers are at local optima. One whose start is not allowed goes
+    to its best neighbor.
+
+    Args:
+      climbers: how many of the starts climb.
+      rounds: at the most, of one change each.
+
+    Raises:
+      NmjaxError: there are no climbers, or a negative number of rounds.
+    """
+    if climbers < 1 or rounds < 0:
+        raise NmjaxError(
+            f"Got climbers={climbers}, rounds={rounds}; give one or more, and 0 or more."
+        )
+
+    def maximize(key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
+        del key
+        best = fittest(starts, objective.of_architectures(starts), climbers)
+        return climb(objective, *best, rounds=rounds)
+
+    return maximize
+
+
+def climb(
+    objective: Objective, architecture: Array, worth: Array, *, rounds: int
+) -> tuple[Array, Array]:
+    """Where steepest ascent comes to in some rounds at the most.
+
+    Args:
+      objective: what is climbed.
+      architecture: int32[m, C], where from.
+      worth: float[m], of these.
+      rounds: of one change each.
+
+    Returns:
+      Architectures int32[m, C], and what they are worth, float[m].
+    """
+
+    def unfinished(carried: Climbers) -> Array:
+        _, _, moved, turn = carried
+        return moved & (turn < rounds)
+
+    def move(carried: Climbers) -> Climbers:
+        architecture, worth, _, turn = carried
+        changed, _ = neighbors(objective.space, architecture)
+        found = objective.of_architectures(changed.reshape(-1, changed.shape[-1]))
+        found = found.reshape(changed.shape[:2])
+        steepest = jnp.argmax(found, axis=1)[:, None]
+        highest = jnp.take_along_axis(found, steepest, axis=1)[:, 0]
+        better = highest > worth
+        taken = jnp.take_along_axis(changed, steepest[..., None], axis=1)[:, 0]
+        architecture = jnp.where(better[:, None], taken, architecture)
+        return architecture, jnp.where(better, highest, worth), jnp.any(better), turn + 1
+
+    start = (architecture, worth, jnp.ones((), bool), jnp.zeros((), jnp.int32))
+    architecture, worth, _, _ = jax.lax.while_loop(unfinished, move, start)
+    return architecture, worth

@@ -1,0 +1,1 @@
+"""Cells: labeled graphs, their structure and their isomorphisms."""

@@ -1,0 +1,165 @@
+"""The search of a space, on one that can be listed: the search over a pool is its mirror."""
+
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.search import (
+    Study,
+    bayesian_search,
+    default_hyper,
+    get_acquisition,
+    is_finished,
+    local_ascent,
+    make_problem,
+    make_space_problem,
+    observe,
+    run,
+    space_search,
+    suggest,
+    suggest_next_point,
+    with_flat_prior,
+)
+from nmjax.spaces import Choice, Real, Space, get_space, to_index
+from nmjax.testing.compare import assert_equal, through_host
+from tests.related import SPACE, plain_knowledge, related_tasks
+
+BUDGET, LENGTH = 12, 14
+
+
+def look_up(problem, architecture):
+    return problem.target[to_index(SPACE, architecture)]
+
+
+def failing(problem, architecture):
+    return jnp.where(architecture[0] == 0, jnp.nan, look_up(problem, architecture))
+
+
+ALGORITHM = space_search(
+    SPACE, look_up, capacity=LENGTH, maximizer=local_ascent(climbers=12, rounds=10), starts=8
+)
+HYPER = default_hyper(BUDGET)
+
+
+@pytest.fixture(scope="module")
+def played():
+    """A search of the space, step by step in one scan, and what it was of."""
+    tasks, knowledge = related_tasks(), plain_knowledge(3)
+    problem = make_space_problem(SPACE, knowledge, jnp.asarray(tasks.scores[-1]))
+    start = jax.jit(ALGORITHM.init)(jax.random.key(0), problem, HYPER)
+    final, trace = run(start, problem, HYPER, algorithm=ALGORITHM, length=LENGTH)
+    return SimpleNamespace(
+        problem=problem, knowledge=knowledge, start=start, final=final, trace=trace, tasks=tasks
+    )
+
+
+@pytest.mark.slow
+def test_it_is_the_search_over_the_whole_pool(played):
+    """The same evaluations teach the same, and are the ones that the other would choose."""
+    listed = make_problem(SPACE, played.tasks.pool, played.tasks.scores[-1], played.knowledge)
+    pooled = bayesian_search(capacity=LENGTH)
+    rows = to_index(SPACE, played.final.architecture[:BUDGET])
+
+    @jax.jit
+    def replay(listed, rows):
+        def step(state, row):
+            chosen = pooled.suggest(state, listed, HYPER)
+            state, info = pooled.observe(state, listed, HYPER, row, listed.score[row])
+            return state, (chosen, info)
+
+        start = pooled.init(jax.random.key(0), listed, HYPER)
+        return jax.lax.scan(step, start, rows)
+
+    state, (chosen, info) = replay(listed, rows)
+    np.testing.assert_array_equal(chosen[3:], rows[3:])
+    for ours, theirs in zip(played.trace[1:], info[1:], strict=True):
+        np.testing.assert_allclose(ours[:BUDGET], theirs, rtol=2e-3, atol=1e-4)
+    final = played.final
+    np.testing.assert_allclose(final.log_weights, state.log_weights, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(final.model.mean[:, :BUDGET], state.model.mean[:, rows], atol=2e-3)
+
+
+@pytest.mark.slow
+def test_the_budget_is_spent_on_distinct_architectures(played):
+    record, trace = played.final.record, played.trace
+    assert record.step == BUDGET
+    np.testing.assert_array_equal(trace.counted, np.arange(LENGTH) < BUDGET)
+    np.testing.assert_array_equal(trace.row, np.r_[np.arange(BUDGET), -1, -1])
+    rows = np.asarray(to_index(SPACE, played.final.architecture[:BUDGET]))
+    assert len(set(rows.tolist())) == BUDGET
+    np.testing.assert_array_equal(trace.score[:BUDGET], played.tasks.scores[-1][rows])
+    np.testing.assert_array_equal(played.final.architecture[BUDGET:], -1)
+    np.testing.assert_array_equal(played.final.architecture[:2], played.start.initial[:2])
+
+
+@pytest.mark.slow
+def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
+    scores, wanted = played.tasks.scores[-1], played.final.architecture
+    study = Study(played.start, played.problem._replace(target=None), HYPER)
+    for step in range(BUDGET):
+        if step == 5:
+            study = through_host(study)
+        architecture = suggest(study, algorithm=ALGORITHM)
+        np.testing.assert_array_equal(architecture, wanted[step])
+        assert not is_finished(study, algorithm=ALGORITHM)
+        score = scores[int(to_index(SPACE, architecture))]
+        study, info = observe(study, architecture, score, algorithm=ALGORITHM)
+        assert info.counted
+    assert is_finished(study, algorithm=ALGORITHM)
+    same, info = observe(study, wanted[0], 9.0, algorithm=ALGORITHM)
+    assert not info.counted
+    assert_equal("the state after the end", same.state, study.state)
+    nothing = study.problem, HYPER, wanted[:7], played.final.record.score[:7]
+    following = suggest_next_point(jax.random.key(0), *nothing, algorithm=ALGORITHM)
+    np.testing.assert_array_equal(following, wanted[7])
+
+
+@pytest.mark.slow
+def test_a_price_ends_it(played):
+    costly = HYPER._replace(min_expected_improvement=jnp.asarray(1e3))
+    final, trace = run(played.start, played.problem, costly, algorithm=ALGORITHM, length=LENGTH)
+    assert final.record.step == 3
+    np.testing.assert_array_equal(trace.counted, np.arange(LENGTH) < 3)
+
+
+@pytest.mark.slow
+def test_failures_are_counted_and_the_search_goes_on(played):
+    algorithm = space_search(SPACE, failing, capacity=LENGTH, starts=8)
+    start = algorithm.init(jax.random.key(1), played.problem, HYPER)
+    final, trace = run(start, played.problem, HYPER, algorithm=algorithm, length=LENGTH)
+    failed = np.asarray(final.architecture[:BUDGET, 0]) == 0
+    assert failed.any()
+    np.testing.assert_array_equal(np.isnan(trace.score[:BUDGET]), failed)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(final.model))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["thompson_sampling", "noisy_expected_improvement"])
+def test_acquisitions_that_draw_functions(played, name):
+    algorithm = space_search(
+        SPACE, look_up, capacity=LENGTH, acquisition=get_acquisition(name), starts=8
+    )
+    problem = with_flat_prior(played.problem)
+    start = algorithm.init(jax.random.key(1), problem, HYPER)
+    final, trace = run(start, problem, HYPER, algorithm=algorithm, length=LENGTH)
+    assert final.record.step == BUDGET
+    assert np.max(trace.score[:BUDGET]) > np.quantile(played.tasks.scores[-1], 0.9)
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_is_refused(played):
+    with pytest.raises(NmjaxError, match="knowledge of options"):
+        make_space_problem(get_space("fbnet"), played.knowledge)
+    with_reals = Space("continuous", SPACE.choices, (Real("rate", 0, 1),))
+    with pytest.raises(NmjaxError, match="real-valued"):
+        make_space_problem(with_reals, played.knowledge)
+    with pytest.raises(NmjaxError, match="without an evaluation"):
+        space_search(SPACE).step(played.start, played.problem, HYPER)
+    with pytest.raises(NmjaxError, match="starts=0"):
+        space_search(SPACE, starts=0)
+    with pytest.raises(NmjaxError, match="outcome_transform"):
+        space_search(Space("s", (Choice("a", (1, 2)),)), outcome_transform="none")

@@ -1,0 +1,117 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from nmjax.errors import NmjaxError
+from nmjax.predictors import PoolPrior
+from nmjax.search.transfer_advice import (
+    TransferReplay,
+    advise,
+    judge_by_replays,
+    saved_evaluations,
+    without_source,
+)
+from nmjax.spaces import encode
+from tests.related import ROWS, SOURCES, SPACE, learn_related, related_history
+
+RNG = np.random.default_rng(0)
+BUDGET = 10
+
+
+def made_up(tasks, times=3):
+    """Tasks where the first sign tells what is saved, and the second nothing."""
+    features = RNG.normal(size=(tasks, times, 2)).astype(np.float32)
+    saved = 4 * features[..., 0] + RNG.normal(size=(tasks, times)) + 1
+    return TransferReplay(
+        *(jnp.float32(leaf) for leaf in (features, saved, RNG.uniform(0.5, 1, tasks)))
+    )
+
+
+def test_judgement_is_that_of_scikit_learns_regressions():
+    replayed, features = made_up(6), np.array([0.7, -0.2], np.float32)
+    known = np.asarray(replayed.features).reshape(-1, 2)
+
+    def design(features):
+        scaled = (features - known.mean(0)) / known.std(0)
+        return np.concatenate([np.ones((len(features), 1)), scaled], axis=1)
+
+    weight = np.repeat(np.asarray(replayed.weight) / 3, 3)
+    saved = np.asarray(replayed.saved).ravel()
+    logistic = LogisticRegression(fit_intercept=False, tol=1e-8)
+    logistic.fit(design(known), saved > 0, sample_weight=weight)
+    linear = Ridge(alpha=1, fit_intercept=False)
+    linear.fit(design(known), saved / BUDGET, sample_weight=weight)
+    ours = jax.jit(judge_by_replays)(jax.random.key(0), replayed, features, jnp.array(10.0))
+    expected = logistic.predict_proba(design(features[None]))[0, 1]
+    np.testing.assert_allclose(ours.probability.estimate, expected, atol=5e-3)
+    expected = BUDGET * linear.predict(design(features[None]))[0]
+    np.testing.assert_allclose(ours.saved.estimate, expected, atol=0.02)
+    for interval in ours:
+        assert interval.low < interval.estimate < interval.high
+
+
+def test_few_tasks_say_little():
+    """With the same features, more tasks move the probability from one half and narrow it."""
+    found = [
+        judge_by_replays(jax.random.key(0), made_up(tasks), jnp.array([1.5, 0.0]), jnp.array(10.0))
+        for tasks in (2, 40)
+    ]
+    assert 0.5 < found[0].probability.estimate < found[1].probability.estimate
+    width = [advice.saved.high - advice.saved.low for advice in found]
+    assert width[1] < width[0]
+
+
+def test_a_barred_source_leaves_its_share_to_the_others():
+    mean = jnp.array([[0.5, 0.2, 0.2, 0.2, 0.7], [0.1, 0, 0, 0, 0]])
+    prior = PoolPrior(mean, mean + 1, *(jnp.ones(2) for _ in range(4)))
+    ours = without_source(prior, jnp.array(1), sources=3)
+    np.testing.assert_allclose(ours.mean, [[0.5, 0.3, 0, 0.3, 0], [0.1, 0, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(ours.variance[1], [1.1, 1.5, 0, 1.5, 0], rtol=1e-6)
+    np.testing.assert_array_equal(ours.noise, prior.noise)
+
+
+def test_what_is_saved_is_counted_from_the_first_that_reaches():
+    curves = jnp.array([[1.0, 3, 3, 4], [1, 1, 1, 3], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(saved_evaluations(curves, jnp.array([3.0, 3, 3])), [0, -2, -2])
+    assert saved_evaluations(curves[0], jnp.array(1.0)) == 1
+
+
+@pytest.fixture(scope="module")
+def related():
+    """Knowledge of related tasks, 10 evaluations of one more, and their past."""
+    history = related_history()
+    encoding, past = encode(SPACE, history.architecture), history.metrics["score"]
+    return learn_related()[0], encoding[-1, :10], past[-1, :10], encoding[:-1], past[:-1]
+
+
+@pytest.mark.slow
+def test_a_task_like_the_past_is_told_from_its_opposite(related):
+    knowledge, encoding, score, *past = related
+    settings = {"pool_size": ROWS, "budget": BUDGET, "replays": 4}
+    alike, opposite, unknown = (
+        advise(jax.random.key(0), knowledge, encoding, s, *past, **settings)
+        for s in (score, -score, jnp.full(10, jnp.nan))
+    )
+    assert alike.probability.estimate > 0.6 > opposite.probability.estimate
+    assert alike.saved.estimate > unknown.saved.estimate > opposite.saved.estimate
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_is_refused(related):
+    knowledge, encoding, score, source_encoding, source_score = related
+    asked = (jax.random.key(0), knowledge)
+    advised, past = (*asked, encoding, score, source_encoding), (source_encoding, source_score)
+    with pytest.raises(NmjaxError, match="at most 10"):
+        advise(*asked, jnp.zeros((11, 15)), jnp.zeros(11), *past)
+    with pytest.raises(NmjaxError, match=f"{SOURCES} sources"):
+        advise(*advised, source_score[1:])
+    for settings, remedy in (
+        ({}, f"give a pool_size from 41 to {ROWS}"),
+        ({"pool_size": 9, "budget": 4}, f"give a pool_size from 10 to {ROWS}"),
+        ({"pool_size": 20, "budget": 10}, f"give a pool_size from 21 to {ROWS}"),
+        ({"pool_size": ROWS, "budget": 30}, "lower the budget"),
+    ):
+        with pytest.raises(NmjaxError, match=remedy):
+            advise(*advised, source_score, **settings)

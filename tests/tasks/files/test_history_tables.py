@@ -1,0 +1,204 @@
+import jax
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Choice, Real, Space, get_space, parse, sample
+from nmjax.tasks import (
+    history_from_frame,
+    history_to_frame,
+    make_history,
+    read_history,
+    sample_history,
+    stack_tasks,
+    write_history,
+)
+
+HEADER = "task,link,op,width,rate,acc\n"
+ROW = "t,0012,gat,16,1e-8,0.5\n"
+
+
+@pytest.fixture(params=["csv", "parquet", "jsonl"])
+def path(request, tmp_path):
+    return tmp_path / f"past.{request.param}"
+
+
+def test_histories_come_back_from_files(path, space, suite):
+    drawn = sample_history(jax.random.key(0), suite, ("b", "e"), 36)
+    history = stack_tasks(
+        [drawn.architecture[0], drawn.architecture[1, :20]],
+        [{n: v[i, :m] for n, v in drawn.metrics.items()} for i, m in ((0, 36), (1, 20))],
+        context=[[1.5, -2.0], [0.25, 3e-9]],
+    )
+    options = {"task": "data set", "context": ("rows", "columns")}
+    write_history(path, history, space, tasks=("b", "e"), **options)
+    found, tasks = read_history(path, space, metrics=("acc", "time"), **options)
+    assert tasks == ("b", "e")
+    assert np.isnan(found.metrics["acc"][0]).any()
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+
+
+@pytest.mark.parametrize("choices", [(), (Choice("op", ("gat", "skip")),)])
+def test_real_valued_choices_come_back_and_are_checked(path, choices):
+    space = Space("mixed", choices, (Real("rate", 1e-4, 0.1, "log"), Real("decay", 0.0, 1.0)))
+    history = make_history(
+        np.ones((2, 2, len(choices)), int),
+        {"acc": [[1, 2], [3, 4]]},
+        continuous=np.array([[[1e-4, 0], [0.1, 1]], [[3e-3, 0.7], [0.05, 1 / 3]]]),
+        space=space,
+    )
+    write_history(path, history, space, tasks=("a", "b"))
+    found, _ = read_history(path, space, metrics=("acc",))
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+    low = Space("low", choices, (space.continuous[0], Real("decay", 0.0, 0.5)))
+    with pytest.raises(NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"):
+        read_history(path, low, metrics=("acc",))
+
+
+def test_isomorphic_architectures_come_back_as_one(path):
+    space = get_space("nas-bench-graph")
+    rows = [
+        parse(space, f"link=0000 op1={a} op2={b} op3=gat op4=gat")
+        for a, b in (("gcn", "sage"), ("sage", "gcn"))
+    ]
+    history = stack_tasks([np.stack(rows)], [{"acc": [0.1, 0.2]}])
+    write_history(path, history, space, tasks=("t",))
+    found, _ = read_history(path, space, metrics=("acc",))
+    np.testing.assert_array_equal(found.architecture[0, 0], found.architecture[0, 1])
+
+
+def test_json_lines_may_lack_a_metric_and_hold_numbers_or_names(tmp_path, space):
+    path = tmp_path / "past.jsonl"
+    path.write_text(
+        '{"task": "x", "link": "0123", "op": "skip", "width": 64, "rate": 1e-8, "acc": 0.5}\n'
+        '{"task": "x", "link": "0012", "op": "gat", "width": 16, "rate": 7.742637e-8}\n'
+    )
+    history, _ = read_history(path, space, metrics=("acc",))
+    np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan]])
+    path.write_text("{")
+    with pytest.raises(NmjaxError, match="cannot be read as jsonl"):
+        read_history(path, space, metrics=("acc",))
+
+
+def test_tasks_may_alternate_and_columns_have_other_names(tmp_path, space):
+    path = tmp_path / "past.csv"
+    path.write_text(
+        "d,link,operation,width,rate,top1,unused\n"
+        "x,0123,skip,64.0,1e-8,0.5,zz\n"
+        "y,0012,none,256,0.00000001,,\n"
+        "x,0012,gat,16,7.742637e-08,nan,\n"
+    )
+    history, tasks = read_history(
+        path, space, metrics=("acc",), task="d", columns={"op": "operation", "acc": "top1"}
+    )
+    assert tasks == ("x", "y")
+    np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(history.architecture[1, 0], [0, 2, 2, 0])
+    np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(history.mask, [[True, True], [True, False]])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEADER, "no rows"),
+        (HEADER + ROW + ROW.replace("gat", "gaat"), "Row 2: op is 'gaat', expected one of gat"),
+        (HEADER + ROW.replace("0012", "12"), "Row 1: link is '12'"),
+        (HEADER + ROW + ROW.replace("16", "17"), "Row 2: width is '17'"),
+        (HEADER + ROW.replace("1e-8", "nan"), "Row 1: rate is 'nan'"),
+        (HEADER + ROW + ROW.replace("0.5", "good"), "Row 2: acc is 'good'"),
+        (HEADER + ROW + ROW.replace("0.5", "inf"), "Row 2: acc is 'inf'"),
+        (HEADER + ROW + ROW[1:], "Row 2 has no 'task'"),
+        (HEADER.replace("width", "widht") + ROW, "Unknown column of past.csv 'width'"),
+        (HEADER.replace("width", "op") + ROW, "more than once|Unknown column"),
+        (HEADER + "t,0012\n", "cannot be read as csv"),
+        ("", "cannot be read as csv"),
+    ],
+)
+def test_wrong_files_are_refused_with_the_row(tmp_path, space, text, says):
+    path = tmp_path / "past.csv"
+    path.write_text(text)
+    with pytest.raises(NmjaxError, match=says):
+        read_history(path, space, metrics=("acc",))
+
+
+def test_invalid_architectures_are_refused_with_the_row(path):
+    space = get_space("nas-bench-graph")
+    rows = np.stack([np.asarray(sample(jax.random.key(0), space)), np.array([0, 8, 8, 8, 8])])
+    write_history(path, stack_tasks([rows], [{"acc": [0.1, 0.2]}]), space, tasks=("t",))
+    with pytest.raises(NmjaxError, match="Row 2 is no valid architecture"):
+        read_history(path, space, metrics=("acc",))
+
+
+def test_a_context_that_changes_within_a_task_is_refused(tmp_path, space):
+    path = tmp_path / "past.csv"
+    path.write_text(HEADER[:-1] + ",rows\n" + ROW[:-1] + ",3\n" + ROW[:-1] + ",4\n")
+    with pytest.raises(NmjaxError, match="Row 2: the context of task 't'"):
+        read_history(path, space, metrics=("acc",), context=("rows",))
+
+
+def test_other_files_columns_and_spaces_are_refused(tmp_path, space, suite):
+    with pytest.raises(NmjaxError, match=r"'\.pkl', expected '\.csv', '\.parquet' or"):
+        read_history(tmp_path / "past.pkl", space, metrics=("acc",))
+    with pytest.raises(NmjaxError, match="cannot be read"):
+        read_history(tmp_path / "absent.parquet", space, metrics=("acc",))
+    with pytest.raises(NmjaxError, match="Unknown choice or metric 'opp'"):
+        read_history(tmp_path / "past.csv", space, metrics=("acc",), columns={"opp": "x"})
+    history = sample_history(jax.random.key(0), suite, ("a",), 2)
+    for names in ({"tasks": ("a", "b")}, {"tasks": ("a",), "task": "op"}):
+        with pytest.raises(NmjaxError, match=r"expected|repeat"):
+            write_history(tmp_path / "past.csv", history, space, **names)
+
+
+FRAME = {
+    "d": ["x", "y", "x"],
+    "link": ["0123", "0012", "0012"],
+    "operation": ["skip", "none", "gat"],
+    "width": [64, 256, 16],
+    "rate": [1e-8, 1e-8, 7.742637e-8],
+    "top1": [0.5, None, float("nan")],
+}
+MAPPING = {"metrics": ("acc",), "task": "d", "columns": {"op": "operation", "acc": "top1"}}
+
+
+def frames():
+    """The same rows as columns, as an Arrow table, and as a pandas data frame."""
+    import pyarrow as pa
+
+    pandas = pytest.importorskip("pandas")
+    return [pa.table(FRAME), pandas.DataFrame(FRAME), pandas.DataFrame(FRAME, index=list("abc"))]
+
+
+def test_columns_are_a_frame(space):
+    history, tasks = history_from_frame(FRAME, space, **MAPPING)
+    assert tasks == ("x", "y")
+    np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan], [np.nan, np.nan]])
+    frame = history_to_frame(history, space, tasks=tasks, task="d")
+    again, _ = history_from_frame(frame, space, metrics=("acc",), task="d")
+    jax.tree.map(np.testing.assert_array_equal, again, history)
+
+
+def test_data_frames_of_other_libraries_hold_the_same(space):
+    expected, _ = history_from_frame(FRAME, space, **MAPPING)
+    for frame in frames():
+        history, tasks = history_from_frame(frame, space, **MAPPING)
+        assert tasks == ("x", "y")
+        jax.tree.map(np.testing.assert_array_equal, history, expected)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (FRAME | {"top1": [1.0]}, "dict cannot be read as a data frame"),
+        (FRAME | {"operation": ["skip", 3, "gat"]}, "each of one type"),
+        (7, "int cannot be read as a data frame"),
+        ({n: c for n, c in FRAME.items() if n != "top1"}, "column of the data frame 'top1'"),
+        ({n: [] for n in FRAME}, "the data frame has no rows"),
+        (FRAME | {"operation": ["skip", "gta", "gat"]}, "Row 2: op is 'gta'"),
+    ],
+)
+def test_wrong_frames_are_refused(space, frame, says):
+    with pytest.raises(NmjaxError, match=says):
+        history_from_frame(frame, space, **MAPPING)
