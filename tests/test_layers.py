@@ -11,7 +11,7 @@ import nmjax.version
 
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
-    ("cached_factory", "errors", "types", "version"),
+    ("cached_factory", "compilation_cache", "errors", "types", "version"),
     ("optimize",),
     ("stats",),
     ("spaces",),

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from nmjax.cli.compilation_cache import keep_compiled
 from nmjax.cli.console import make_console
 from nmjax.cli.past_options import PastConfig, draw_past
+from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
 
@@ -49,7 +49,7 @@ def run(config: AdviseConfig) -> None:
 
     if (config.target is None) == (config.new is None):
         raise NmjaxError("Got no new task, or two; give either --target or --new.")
-    keep_compiled()
+    enable_compilation_cache()
     past, key = draw_past(config)
     if config.new is not None:
         past, new = read_new_task(config.new, past)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from nmjax.cli.compilation_cache import keep_compiled
 from nmjax.cli.console import make_console
+from nmjax.compilation_cache import enable_compilation_cache
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def run(config: EvaluateConfig) -> None:
     from nmjax.experiments.run_folder import check_run_folder, make_run_folder
     from nmjax.tasks import load_suite
 
-    keep_compiled()
+    enable_compilation_cache()
     suite = load_suite(config.benchmark, data=config.data)
     kept = packaged_trajectories(suite)
     check_run_folder(config.out)

@@ -4,9 +4,9 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from nmjax.cli.compilation_cache import keep_compiled
 from nmjax.cli.console import make_console
 from nmjax.cli.search_config import DEFAULT_TARGETS, SearchConfig
+from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run(config: SearchConfig) -> None:
     from nmjax.tasks import leave_one_out, load_suite
 
     begun = time.perf_counter()
-    keep_compiled()
+    enable_compilation_cache()
     suite = load_suite(config.benchmark, data=config.data)
     target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
     config = replace(config, target=target)

@@ -12,13 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-
-def cache_folder() -> Path:
-    """Where converted tables live: `NMJAX_CACHE`, else the user's cache folder."""
-    if chosen := os.environ.get("NMJAX_CACHE"):
-        return Path(chosen)
-    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(user) / "nmjax"
+from nmjax.compilation_cache import cache_folder
 
 
 def cached_arrays(

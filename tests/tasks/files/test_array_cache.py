@@ -3,7 +3,8 @@ import warnings
 import numpy as np
 import pytest
 
-from nmjax.tasks.files.array_cache import cache_folder, cached_arrays
+from nmjax.compilation_cache import cache_folder
+from nmjax.tasks.files.array_cache import cached_arrays
 
 ARRAYS = {"pool": np.arange(6, dtype=np.int32).reshape(3, 2), "acc": np.array([[1.0, np.nan]])}
 SHAPES = {"pool": (3, 2), "acc": (1, 2)}

@@ -1,0 +1,55 @@
+"""Compiled programs kept on disk between processes.
+
+`nmjax.learn`, `nmjax.Study` and the command line turn the cache on. A cache that the user has
+configured (`JAX_COMPILATION_CACHE_DIR`, or `jax_compilation_cache_dir` in `jax.config`) is left as
+it is, and `NMJAX_COMPILATION_CACHE=off`, or `disable_compilation_cache()`, turns ours off.
+"""
+
+import os
+from pathlib import Path
+
+_SWITCH = "NMJAX_COMPILATION_CACHE"
+
+
+def cache_folder() -> Path:
+    """The folder of everything that nmjax caches: `NMJAX_CACHE`, else the user's cache folder.
+
+    Example:
+      >>> cache_folder().name
+      'nmjax'
+    """
+    if chosen := os.environ.get("NMJAX_CACHE"):
+        return Path(chosen)
+    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(user) / "nmjax"
+
+
+def enable_compilation_cache() -> None:
+    """Keep compiled programs in `cache_folder()`, unless the user has chosen otherwise.
+
+    Example:
+      >>> enable_compilation_cache()
+    """
+    import jax
+
+    if os.environ.get(_SWITCH, "").lower() in ("off", "0", "false", "no"):
+        return
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.read("jax_compilation_cache_dir"):
+        return
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def disable_compilation_cache() -> None:
+    """Keep no compiled programs in this process from now on.
+
+    Example:
+      >>> disable_compilation_cache()
+    """
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    os.environ[_SWITCH] = "off"
+    if jax.config.read("jax_compilation_cache_dir") == str(cache_folder() / "xla"):
+        jax.config.update("jax_compilation_cache_dir", None)
+        compilation_cache.reset_cache()
