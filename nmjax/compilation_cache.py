@@ -34,7 +34,7 @@ def enable_compilation_cache() -> None:
 
     if os.environ.get(_SWITCH, "").lower() in ("off", "0", "false", "no"):
         return
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ or jax.config.read("jax_compilation_cache_dir"):
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ or _current_folder():
         return
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -50,6 +50,12 @@ def disable_compilation_cache() -> None:
     from jax.experimental.compilation_cache import compilation_cache
 
     os.environ[_SWITCH] = "off"
-    if jax.config.read("jax_compilation_cache_dir") == str(cache_folder() / "xla"):
+    if _current_folder() == str(cache_folder() / "xla"):
         jax.config.update("jax_compilation_cache_dir", None)
         compilation_cache.reset_cache()
+
+
+def _current_folder() -> str | None:
+    import jax
+
+    return getattr(jax.config, "jax_compilation_cache_dir", None)

@@ -11,7 +11,7 @@ import jax, nmjax.compilation_cache as cache
 {before}
 cache.enable_compilation_cache()
 {after}
-print(jax.config.read("jax_compilation_cache_dir"))
+print(jax.config.jax_compilation_cache_dir)
 """
 
 
