@@ -1,9 +1,10 @@
-"""Searches side by side: regret, evaluations to reach, ranks, and five claims, as rows of a result.
+"""Compare searches: regret, evaluations to reach, ranks and five claims, as rows of a result.
 
-Two methods are compared on the tasks and seeds that both have; for ranks each counts by its mean
-over all seeds that it has. A rival is that one of some methods
-whose mean regret is lowest at the end of the budget: of all without transfer, and of those that
-know nothing of the past, as nmjax's own search without transfer has a kernel that was fitted on it.
+Two methods are compared on the tasks and seeds that both have. For ranks, each method counts by its
+mean over all seeds that it has. A rival is the method of a group whose mean regret is lowest at the
+end of the budget. There are two groups: the methods without transfer, which learn nothing from past
+tasks; and these with `kernel-transfer`, whose prior mean is zero but whose kernel was fitted on past
+tasks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,8 +42,10 @@ LEAST_SEEDS = 2
 """Seeds below which a method is told of, but has no interval, no rank, and is no rival."""
 ALIKE = 0.05
 """The p-value of Friedman's test from which on methods are one group."""
-RIVALS = ("without transfer", "that knows nothing of the past")
-"""Kinds of methods that one with transfer is held against."""
+RIVALS = ("without transfer", "without a learned prior mean")
+"""Groups of methods from which rivals are taken; claims are made against the first."""
+KERNEL_ONLY = "kernel-transfer"
+"""The method that belongs to the second group of `RIVALS` alone."""
 Curves = Mapping[str, np.ndarray]
 
 
@@ -125,10 +128,10 @@ def with_enough_seeds(found: Mapping[str, Trajectories], focus: str) -> dict[str
 
 
 def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
-    """The names of the methods of each kind of `RIVALS`, by kind."""
+    """Names of the methods in each group of `RIVALS`, by group."""
     without = [name for name, method in found.items() if not method.transfer]
-    unaware = [name for name in without if found[name].kind != "ours"]
-    return dict(zip(RIVALS, (without, unaware), strict=True))
+    zero_mean = [name for name in found if name in without or name == KERNEL_ONLY]
+    return dict(zip(RIVALS, (without, zero_mean), strict=True))
 
 
 def rank_methods(regret: Curves, step: int) -> dict:

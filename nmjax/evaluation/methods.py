@@ -44,7 +44,7 @@ def _whole(problem: Problem) -> Problem:
 
 METHODS = {
     "transfer": Method(bayesian_search, _whole, transfer=True, ours=True),
-    "kernel-transfer": Method(bayesian_search, with_flat_prior, ours=True),
+    "kernel-transfer": Method(bayesian_search, with_flat_prior, transfer=True, ours=True),
     "rgpe": Method(rgpe_search, _whole, transfer=True),
     "fsbo": Method(fsbo_search, _whole, transfer=True),
     "gp": Method(gp_search, _whole),

@@ -14,6 +14,7 @@ from nmjax.evaluation.comparison import (
     rank_methods,
     speed_up_text,
 )
+from nmjax.evaluation.methods import METHODS
 from nmjax.evaluation.trajectories import Trajectories
 from nmjax.experiments.results import json_ready
 
@@ -192,10 +193,18 @@ def test_one_seed_is_told_but_neither_ranked_nor_a_rival(suite, found):
     assert "once" not in {row.get("rival") for row in rows}
 
 
-def test_rivals_of_ours_that_know_nothing_are_others(suite, found):
-    ours = {**found, "slow": dataclasses.replace(found["slow"], kind="ours")}
+def test_the_rival_without_transfer_is_never_kernel_transfer(suite, found):
+    kernel = dataclasses.replace(found["slow"], transfer=True, kind="ours")
+    ours = {name: of for name, of in found.items() if name != "slow"} | {"kernel-transfer": kernel}
     rows = [row for row in compare(suite, ours, focus="uneven") if "claim" in row]
-    assert {row["rival"] for row in rows if row["rival_kind"] == RIVALS[0]} == {"slow"}
-    unaware = {row["rival"] for row in rows if row["rival_kind"] == RIVALS[1]}
-    assert len(unaware) == 1
-    assert not unaware & {"slow", "quick", "uneven"}
+    second = {row["rival"] for row in rows if row["rival_kind"] == RIVALS[1]}
+    assert second == {"kernel-transfer"}
+    without = {row["rival"] for row in rows if row["rival_kind"] == RIVALS[0]}
+    assert len(without) == 1
+    assert not without & {"kernel-transfer", "quick", "uneven"}
+
+
+def test_kernel_transfer_counts_as_a_method_with_transfer():
+    assert (METHODS["kernel-transfer"].transfer, METHODS["kernel-transfer"].ours) == (True, True)
+    without = {name for name, method in METHODS.items() if not method.transfer}
+    assert without == {"gp", "bananas", "evolution", "local-search", "random"}
