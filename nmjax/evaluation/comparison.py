@@ -3,8 +3,8 @@
 Two methods are compared on the tasks and seeds that both have. For ranks, each method counts by its
 mean over all seeds that it has. A rival is the method of a group whose mean regret is lowest at the
 end of the budget. There are two groups: the methods without transfer, which learn nothing from past
-tasks; and these with `kernel-transfer`, whose prior mean is zero but whose kernel was fitted on past
-tasks.
+tasks; and these with `kernel-transfer`, whose prior mean is zero but whose kernel was fitted on
+past tasks.
 """
 
 from collections.abc import Mapping, Sequence

@@ -77,7 +77,7 @@ def test_tasks_that_are_run_anew_leave_the_others(related, found):
                 "not worse than kernel-transfer on any task": 0,
             },
         ),
-        ("hpobench", {"evaluations for what kernel-transfer, the best without a learned prior mean,": 4}),
+        ("hpobench", {"what kernel-transfer, the best without a learned prior mean,": 4}),
         ("nas-bench-201", {"mean quantile is 0.999": 4, "ahead of past-best at 20": None}),
     ],
 )
