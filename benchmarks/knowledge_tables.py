@@ -1,4 +1,4 @@
-"""The tables of docs/knowledge.md, out of the result files."""
+"""The tables of docs/benchmarks/knowledge.md, out of the result files."""
 
 from collections.abc import Mapping
 from pathlib import Path

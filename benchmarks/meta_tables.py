@@ -1,4 +1,4 @@
-"""The tables of docs/meta-learning.md, out of the result files."""
+"""The tables of docs/benchmarks/meta-learning.md, out of the result files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The tables of docs/search.md, and of README's part about searches, out of the result files."""
+"""Tables of searches in docs/benchmarks/search.md and the README, from the result files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,7 +90,7 @@ def ranks() -> str:
         for suite, row in told
     ]
     header = ("suite", "at", "average rank", "seeds", "Friedman's p", "critical difference")
-    figure = "\n\n![Average ranks over the tasks of all suites](ranks.png)" * (overall is not None)
+    figure = "\n\n![Average ranks over the tasks of all suites](../ranks.png)" * (overall is not None)
     found = tables.table((*header, "alike by rank", "alike by regret"), rows)
     return found + figure if rows else tables.UNMEASURED
 

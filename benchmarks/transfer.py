@@ -9,7 +9,7 @@ benchmarks/results/transfer_SUITE[_VARIANT].json about all that is kept, stored 
 Under the protocol itself, which has no variant, trajectories are kept in nmjax/evaluation/stored,
 where `nmjax evaluate` finds them; those of a variant beside the results. Settings of nmjax were
 chosen on HPOBench and TransNAS-Bench-101; what was changed after a look at NAS-Bench-Graph is told
-in benchmarks/NOTES.md.
+in docs/research-log.md.
 """
 
 import argparse

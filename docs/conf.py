@@ -1,0 +1,149 @@
+"""Sphinx configuration. Build: sphinx-build -W --keep-going docs docs/_build."""
+
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))
+
+import nmjax  # noqa: E402
+
+project = "nmjax"
+author = "The nmjax developers"
+copyright = "2026, The nmjax developers"
+version = release = nmjax.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+suppress_warnings = ["config.cache", "autosummary.import_cycle"]
+
+html_theme = "sphinx_book_theme"
+html_title = "nmjax"
+html_theme_options = {"show_toc_level": 2, "use_download_button": False, "home_page_in_toc": True}
+html_copy_source = False
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
+myst_heading_anchors = 3
+
+autosummary_generate = False
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+python_maximum_signature_line_length = 88
+add_module_names = False
+
+ROOMS = {
+    "spaces": "Spaces",
+    "tasks": "Tasks and histories",
+    "predictors": "Predictors",
+    "meta": "Meta-learning",
+    "knowledge": "Knowledge",
+    "patterns": "Patterns",
+    "search": "Search",
+    "evaluation": "Evaluation",
+    "experiments": "Experiments",
+    "analysis": "Analysis",
+    "analysis.plots": "Plots",
+    "stats": "Statistics",
+    "integrations": "Integrations",
+    "testing": "Conformance checks",
+}
+
+
+def public_names(module) -> list[str]:
+    """Names in `__all__` that are objects of their own, in the order of the alphabet."""
+    names = [name for name in getattr(module, "__all__", ()) if not name.startswith("_")]
+    return sorted((n for n in names if not inspect.ismodule(getattr(module, n))), key=str.lower)
+
+
+FACE = {name: getattr(nmjax, name) for name in public_names(nmjax)}
+
+
+def directive(module, name: str) -> str:
+    """The autodoc directive that documents one object."""
+    thing = getattr(module, name)
+    path = f"{module.__name__}.{name}"
+    if inspect.isclass(thing):
+        return f".. autoclass:: {path}\n   :members:\n"
+    if callable(thing):
+        return f".. autofunction:: {path}\n"
+    return f".. autodata:: {path}\n   :no-value:\n"
+
+
+def write_room(module, title: str, file: Path) -> None:
+    """One page: the room's docstring, a table of its names, and an entry for each.
+
+    A name that `nmjax` itself exports is documented there and linked here.
+    """
+    own, table = [], []
+    for name in public_names(module):
+        shared = module is not nmjax and FACE.get(name) is getattr(module, name)
+        table.append(f"   ~nmjax.{name}" if shared else f"   ~{module.__name__}.{name}")
+        if not shared:
+            own.append(directive(module, name))
+    lines = [title, "=" * len(title), "", f".. automodule:: {module.__name__}", "   :no-members:"]
+    lines += ["", ".. autosummary::", "   :nosignatures:", "", *table, "", *own]
+    text = "\n".join(lines)
+    if not file.exists() or file.read_text() != text:
+        file.write_text(text)
+
+
+def write_reference() -> dict[str, str]:
+    """Write a page for each room; return where each public name is documented."""
+    folder = DOCS / "api" / "generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_room(nmjax, "nmjax", folder / "nmjax.rst")
+    places = {name: f"nmjax.{name}" for name in FACE}
+    for room, title in ROOMS.items():
+        module = importlib.import_module(f"nmjax.{room}")
+        write_room(module, f"nmjax.{room}: {title}", folder / f"{room}.rst")
+        for name in public_names(module):
+            places.setdefault(name, f"nmjax.{room}.{name}")
+            shared = FACE.get(name) is getattr(module, name)
+            places[f"{room}.{name}"] = f"nmjax.{name if shared else f'{room}.{name}'}"
+    return places
+
+
+PLACES = write_reference()
+_CODE = re.compile(r"(?<![`:\w])`([^`\n]+)`(?!`|_)")
+
+
+def link_names(_app, _what, _name, _object, _options, lines: list[str]) -> None:
+    """Read single backticks in docstrings as code, and link those that are public names."""
+
+    def linked(match: re.Match) -> str:
+        text = match[1]
+        place = PLACES.get(text.removeprefix("nmjax.").removesuffix("()"))
+        return f":py:obj:`{text} <{place}>`" if place else f"``{text}``"
+
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[number] = _CODE.sub(linked, line)
+
+
+def skip_fields(_app, _what, _name, thing, skip: bool, _options) -> bool | None:
+    """Leave out the fields of named tuples, which the class's docstring describes."""
+    if type(thing).__name__ == "_tuplegetter":
+        return True
+    return skip or None
+
+
+def setup(app) -> None:
+    """Connect the hooks."""
+    app.connect("autodoc-process-docstring", link_names, priority=400)
+    app.connect("autodoc-skip-member", skip_fields)
