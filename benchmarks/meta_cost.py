@@ -3,8 +3,8 @@
     python -m benchmarks.meta_cost
 
 Writes benchmarks/results/meta_cost.json, the source of a table in docs/benchmarks/meta-learning.md.
-All adapt to 10 evaluations of each of 25 sinusoids and are judged on 10 others, with the networks and
-inner steps of `reproductions.sinusoid_methods`; nothing is run.
+All adapt to 10 evaluations of each of 25 sinusoids and are judged on 10 others, with the networks
+and inner steps of `reproductions.sinusoid_methods`; nothing is run.
 """
 
 import time

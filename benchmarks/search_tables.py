@@ -90,8 +90,9 @@ def ranks() -> str:
         for suite, row in told
     ]
     header = ("suite", "at", "average rank", "seeds", "Friedman's p", "critical difference")
-    figure = "\n\n![Average ranks over the tasks of all suites](../ranks.png)" * (overall is not None)
+    picture = "\n\n![Average ranks over the tasks of all suites](../ranks.png)"
     found = tables.table((*header, "alike by rank", "alike by regret"), rows)
+    figure = "" if overall is None else picture
     return found + figure if rows else tables.UNMEASURED
 
 
