@@ -28,6 +28,7 @@ LAYERS = (
     ("integrations",),
     ("testing",),
     ("cli",),
+    ("__main__",),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 Sources = dict[str, str]

@@ -1,4 +1,4 @@
-"""`nmjax COMMAND`, also `python -m nmjax.cli COMMAND`."""
+"""`nmjax COMMAND`, also `python -m nmjax COMMAND`."""
 
 import operator
 import sys
@@ -14,7 +14,7 @@ from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.evaluate import EvaluateConfig
 from nmjax.cli.history import HistoryConfig
 from nmjax.cli.patterns import PatternsConfig
-from nmjax.cli.search_config import SearchConfig
+from nmjax.cli.search import SearchConfig
 from nmjax.cli.similarity import SimilarityConfig
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.version import __version__
@@ -42,13 +42,16 @@ _DESCRIPTION = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command or print the version; 0 where it went well, 2 where the user can mend it.
+    """Run one command or print the version, and return the exit status.
+
+    The status is 0 on success and 2 for errors that the user can correct, which are printed on
+    standard error in one line.
 
     Args:
-      arguments: without the program's name; those of this process by default.
+      arguments: command and flags, without the program's name; `sys.argv[1:]` by default.
 
     Raises:
-      SystemExit: after help (0), and for a wrong flag (2).
+      SystemExit: after printing help (0), or for an invalid flag (2).
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if arguments[0] == "--version":

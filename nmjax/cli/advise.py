@@ -45,7 +45,7 @@ def run(config: AdviseConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, a file cannot be read, data are not
         installed, or the past is too small to learn from.
     """
-    from nmjax.cli.advice_report import advice_report, advise_transfer, hold_out, read_new_task
+    from nmjax.cli.reports.advice import advice_report, advise_transfer, hold_out, read_new_task
 
     if (config.target is None) == (config.new is None):
         raise NmjaxError("Got no new task, or two; give either --target or --new.")

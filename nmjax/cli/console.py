@@ -1,18 +1,57 @@
-"""Where commands print what a person reads."""
+"""The console that commands print on, and the parts that reports share."""
 
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from nmjax.tasks.past_searches import PastSearches
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+SHOWN_STEPS = (10, 20, 50, 100)
+"""Evaluations after which printed tables show the regret."""
 
 
 def make_console(*, markup: bool = False) -> "Console":
-    """A console as wide as the terminal, or 100 columns where there is none.
+    """Return a console as wide as the terminal, or 100 columns where there is none.
 
     Args:
-      markup: whether brackets in what is printed are styles, or the user's own.
+      markup: whether brackets in the printed text are rich's style tags, not the user's text.
     """
     from rich.console import Console
 
     return Console(highlight=False, markup=markup, width=None if sys.stdout.isatty() else 100)
+
+
+def plain_table(title: str | None = None) -> "Table":
+    """A table without lines, its title, if any, above on the left."""
+    from rich.table import Table
+
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="",
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 1),
+    )
+
+
+def over_interval(value: str, low: str, high: str) -> str:
+    """A number above the ends of its interval."""
+    return f"{value}\n[dim]{low}\u2013{high}[/dim]"
+
+
+def past_heading(past: PastSearches) -> tuple["Text", "Text"]:
+    """What a past is of, and how much of it there is, above a report on it."""
+    from rich.text import Text
+
+    sizes = np.asarray(past.history.mask.sum(-1))
+    heading = f"\n{past.name}: {past.score.name} of {len(past.tasks)} tasks"
+    caption = f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n"
+    return Text(heading, style="bold"), Text(caption, style="dim")

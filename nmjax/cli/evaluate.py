@@ -45,11 +45,11 @@ def run(config: EvaluateConfig) -> None:
       NmjaxError: a name is unknown, nothing is kept of the benchmark, the search fails or is none,
         or the folder is taken.
     """
-    from nmjax.cli.leaderboard import leaderboard_table, write_leaderboard
+    from nmjax.cli.reports.leaderboard import leaderboard_table, write_leaderboard
+    from nmjax.cli.run_folder import check_run_folder, make_run_folder
     from nmjax.evaluation.trajectories import packaged_trajectories
     from nmjax.evaluation.user_search import evaluate_user_search, load_user_search
     from nmjax.experiments import make_progress
-    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
     from nmjax.tasks import load_suite
 
     enable_compilation_cache()

@@ -42,8 +42,9 @@ def run(config: PatternsConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
         folder is taken.
     """
-    from nmjax.cli.patterns_report import find_patterns, patterns_report, write_patterns
-    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
+    from nmjax.cli.reports.patterns import patterns_report, write_patterns
+    from nmjax.cli.run_folder import check_run_folder, make_run_folder
+    from nmjax.patterns import find_patterns
 
     if not (0 < config.share < 1 and 0 < config.rate < 1):
         raise NmjaxError(

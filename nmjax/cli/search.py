@@ -1,16 +1,66 @@
 """`nmjax search`: the main job, from past searches to a table and a run folder."""
 
 import time
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import arg
 
 from nmjax.cli.console import make_console
-from nmjax.cli.search_config import DEFAULT_TARGETS, SearchConfig
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
 if TYPE_CHECKING:
     from nmjax.knowledge import LearnConfig
+
+
+DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Learn from the past searches of every other task of a benchmark, then search a new one.
+
+    Holds one task out as the target, draws random past evaluations of the others, meta-trains on
+    them, and searches the target beside baselines. Prints a table and writes a folder with
+    results.json, trace.parquet, config.json, regret.png and information.png.
+
+    Attributes:
+      benchmark: Benchmark to search; `nmjax benchmarks` lists them.
+      target: The task to search, held out of the past.
+      budget: Distinct evaluations that each search may pay for.
+      seeds: Searches of each method, all run at once.
+      methods: Methods to run: any of transfer, kernel-transfer, rgpe, fsbo, gp, bananas, evolution,
+        local-search, random, past-best; rgpe, fsbo, gp and bananas take seconds a search.
+      history_size: Past evaluations of each other task, drawn at random.
+      seed: Random seed; the same seed gives the same run.
+      out: Folder to write: a new one, or an empty one.
+      json: Print the results as JSON in place of the table.
+      data: Folder with the data of benchmarks that no package ships.
+    """
+
+    benchmark: str = "nas-bench-graph"
+    target: Annotated[
+        str | None, arg(help_behavior_hint="(default: photo, or the benchmark's first task)")
+    ] = None
+    budget: int = 100
+    seeds: int = 16
+    methods: tuple[str, ...] = (
+        "transfer",
+        "kernel-transfer",
+        "evolution",
+        "local-search",
+        "random",
+        "past-best",
+    )
+    history_size: int = 300
+    seed: int = 0
+    out: Annotated[
+        Path | None, arg(help_behavior_hint="(default: runs/BENCHMARK-TARGET-NUMBER, next free)")
+    ] = None
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
 
 
 def run(config: SearchConfig) -> None:
@@ -22,12 +72,12 @@ def run(config: SearchConfig) -> None:
     """
     import jax
 
-    from nmjax.cli import search_report
+    from nmjax.cli.reports import search as search_report
+    from nmjax.cli.run_folder import check_run_folder, make_run_folder
     from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
     from nmjax.evaluation.summary import summarize
     from nmjax.experiments import make_progress, write_result
-    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
-    from nmjax.experiments.stage_timer import StageTimer
+    from nmjax.experiments.progress import StageTimer
     from nmjax.tasks import leave_one_out, load_suite
 
     begun = time.perf_counter()

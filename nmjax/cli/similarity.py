@@ -37,8 +37,8 @@ def run(config: SimilarityConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, there are fewer than two tasks, data
         are not installed, or the folder is taken.
     """
-    from nmjax.cli.similarity_report import similarity_report, write_similarity
-    from nmjax.experiments.run_folder import check_run_folder, make_run_folder
+    from nmjax.cli.reports.similarity import similarity_report, write_similarity
+    from nmjax.cli.run_folder import check_run_folder, make_run_folder
     from nmjax.knowledge import pairwise_similarity
 
     check_run_folder(config.out)

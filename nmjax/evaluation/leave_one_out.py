@@ -14,9 +14,8 @@ from jax.tree_util import PyTreeDef
 
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.methods import get_algorithm, get_method
-from nmjax.experiments.progress import Progress, SilentProgress
+from nmjax.experiments.progress import Progress, SilentProgress, StageTimer
 from nmjax.experiments.runner import run_chunked
-from nmjax.experiments.stage_timer import StageTimer
 from nmjax.knowledge import (
     LearnConfig,
     LearnInfo,

@@ -19,6 +19,7 @@ from nmjax.patterns.landscape import (
 )
 from nmjax.patterns.motif_table import MotifTable, motif_table
 from nmjax.patterns.motifs import find_motifs, motif_names
+from nmjax.patterns.past_patterns import Patterns, Tradeoff, find_patterns, leading_motifs
 from nmjax.patterns.predicted import predicted_sobol_indices
 from nmjax.patterns.sensitivity import sampled_sobol_indices, sobol_indices
 from nmjax.patterns.tradeoffs import hypervolume, hypervolume_contribution, pareto_front
@@ -27,14 +28,18 @@ __all__ = [
     "Enrichment",
     "MotifTable",
     "Neighborhood",
+    "Patterns",
     "Replication",
     "Sensitivity",
+    "Tradeoff",
     "climb",
     "false_discovery_rate",
     "find_motifs",
+    "find_patterns",
     "hypervolume",
     "hypervolume_contribution",
     "is_best",
+    "leading_motifs",
     "motif_enrichment",
     "motif_names",
     "motif_table",

@@ -6,12 +6,11 @@ import pytest
 from sklearn.gaussian_process.kernels import Matern
 
 from nmjax.cached_factory import cached_factory
-from nmjax.cli.search_config import SearchConfig
+from nmjax.cli.search import SearchConfig
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.leave_one_out import prepare, run_methods, seed_keys
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm
-from nmjax.experiments.progress import SilentProgress
-from nmjax.experiments.stage_timer import StageTimer
+from nmjax.experiments.progress import SilentProgress, StageTimer
 from nmjax.knowledge import LearnConfig
 from nmjax.search import random_search
 from nmjax.tasks import leave_one_out, make_split

@@ -1,10 +1,11 @@
 import io
+import time
 
 import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments import make_progress
-from nmjax.experiments.progress import PlainProgress, RichProgress, SilentProgress
+from nmjax.experiments.progress import PlainProgress, RichProgress, SilentProgress, StageTimer
 
 
 class Terminal(io.StringIO):
@@ -94,3 +95,21 @@ def test_silent_draws_nothing(capfd):
 def test_unknown_kinds_are_refused():
     with pytest.raises(NmjaxError, match="did you mean 'plain'"):
         make_progress("plane")
+
+
+def test_a_stage_ends_when_the_next_begins():
+    told = []
+
+    class Told(SilentProgress):
+        def update(self, stage, done, total):
+            told.append((stage, done, total))
+
+    stages = StageTimer(Told())
+    stages.begin("load")
+    time.sleep(0.02)
+    stages.begin("learn")
+    assert list(stages.seconds) == ["load"]
+    stages.end()
+    stages.end()
+    assert told == [("load", 0, 1), ("load", 1, 1), ("learn", 0, 1), ("learn", 1, 1)]
+    assert stages.seconds["load"] >= 0.02 > stages.seconds["learn"] >= 0

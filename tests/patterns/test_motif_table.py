@@ -5,8 +5,8 @@ import pytest
 import scipy.stats
 
 from nmjax import patterns
-from nmjax.cli.patterns_report import Patterns, leading_motifs
 from nmjax.errors import NmjaxError
+from nmjax.patterns import Patterns, leading_motifs
 from nmjax.spaces import Choice, Space, sample
 
 MIRROR = Space(

@@ -1,7 +1,6 @@
 """What is given up for what: score against cost, with the front that nothing dominates."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,27 +8,11 @@ from matplotlib.figure import Figure
 
 from nmjax.analysis.plots.style import EMPHASIS, log_x_axis, named_panels, quiet_axes
 from nmjax.errors import NmjaxError
+from nmjax.patterns.past_patterns import Tradeoff
 from nmjax.types import Metric
 
 _TAIL = 0.02
 """Share of the worst scores that may lie outside the axes: failures would flatten all else."""
-
-
-class Tradeoff(NamedTuple):
-    """One task's evaluations, raw.
-
-    Attributes:
-      cost: float[N]; NaN is a failed evaluation, as in `score`.
-      score: float[N].
-      front: bool[N], which no other dominates.
-      hypervolume: the share of the box between the worst and the best of each that the
-        front dominates.
-    """
-
-    cost: np.ndarray
-    score: np.ndarray
-    front: np.ndarray
-    hypervolume: float
 
 
 def plot_tradeoffs(

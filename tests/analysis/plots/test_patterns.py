@@ -6,9 +6,8 @@ from matplotlib.figure import Figure
 
 from nmjax.analysis.plots import plot_motifs, plot_sensitivity, plot_tradeoffs
 from nmjax.analysis.plots.style import log_x_axis
-from nmjax.analysis.plots.tradeoffs import Tradeoff
 from nmjax.errors import NmjaxError
-from nmjax.patterns import MotifTable, Sensitivity
+from nmjax.patterns import MotifTable, Sensitivity, Tradeoff
 from nmjax.stats import Interval
 from nmjax.types import Metric
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.cli.console_tables import plain_table
+from nmjax.cli.console import plain_table
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.knowledge import compute_task_similarity, learn_from_history
 from nmjax.search import Advice, advise

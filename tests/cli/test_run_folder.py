@@ -1,7 +1,7 @@
 import pytest
 
+from nmjax.cli.run_folder import check_run_folder, make_run_folder
 from nmjax.errors import NmjaxError
-from nmjax.experiments.run_folder import check_run_folder, make_run_folder
 
 
 def test_a_run_folder_is_the_next_free_one(tmp_path, monkeypatch):

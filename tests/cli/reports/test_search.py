@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from nmjax.cli import search_report
+from nmjax.cli.reports import search as search_report
 from nmjax.evaluation.leave_one_out import MethodRun
 from nmjax.evaluation.summary import summarize
 from nmjax.experiments import read_result, write_result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nmjax.analysis import format_evaluations
-from nmjax.cli.console_tables import SHOWN_STEPS, over_interval, plain_table
+from nmjax.cli.console import SHOWN_STEPS, over_interval, plain_table
 from nmjax.evaluation.leave_one_out import MethodRun, Prepared
 from nmjax.evaluation.summary import regret_curves
 from nmjax.experiments.provenance import collect_provenance

@@ -8,7 +8,7 @@ from scipy.cluster.hierarchy import leaves_list
 
 from nmjax.analysis import cluster_tasks
 from nmjax.analysis.plots import plot_similarity
-from nmjax.cli.console_tables import past_heading, plain_table
+from nmjax.cli.console import past_heading, plain_table
 from nmjax.stats import Interval
 from nmjax.tasks.past_searches import PastSearches
 

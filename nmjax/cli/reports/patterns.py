@@ -2,105 +2,27 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nmjax.analysis.plots import plot_motifs, plot_sensitivity, plot_tradeoffs
-from nmjax.analysis.plots.tradeoffs import Tradeoff
-from nmjax.cli.console_tables import past_heading, plain_table
+from nmjax.cli.console import past_heading, plain_table
 from nmjax.patterns import (
     MotifTable,
+    Patterns,
     Sensitivity,
-    find_motifs,
-    hypervolume,
-    is_best,
-    motif_names,
-    motif_table,
-    pareto_front,
-    predicted_sobol_indices,
+    Tradeoff,
+    leading_motifs,
     sensitivity_agreement,
 )
-from nmjax.patterns.predicted import LARGEST_GRID
-from nmjax.predictors import normal_scores
-from nmjax.spaces import canonicalize
-from nmjax.tasks import history_scores
 from nmjax.tasks.past_searches import PastSearches
-from nmjax.types import Array, Metric
+from nmjax.types import Metric
 
 if TYPE_CHECKING:
     from rich.console import Group
-
-SHOWN = 12
-"""Motifs of a table or a panel."""
-SAME = 0.5
-"""Overlap from which on two motifs are told as one, the surer."""
-
-
-class Patterns(NamedTuple):
-    """What `find_patterns` found.
-
-    Attributes:
-      names: of F motifs.
-      overlap: float[F, F], how many of the evaluations with one or the other of two motifs have
-        both.
-      motifs: {"the best 10%": what is enriched among them, ...}.
-      sensitivity: of T tasks' normal scores, each an `Interval`; None where the space is too large.
-      tradeoffs: {task: score against cost}; empty where no metric is a cost.
-    """
-
-    names: tuple[str, ...]
-    overlap: np.ndarray
-    motifs: Mapping[str, MotifTable]
-    sensitivity: Sensitivity | None
-    tradeoffs: Mapping[str, Tradeoff]
-
-
-def find_patterns(key: Array, past: PastSearches, *, share: float) -> Patterns:
-    """Motifs of the best and of the failed, sensitivities, and trade-offs.
-
-    Where no evaluation failed, the worst take the place of the failed.
-
-    Args:
-      key: of the draws behind the sensitivities.
-      past: what to look at.
-      share: of a task's evaluations that are its best, or its worst; inside (0, 1).
-    """
-    scores = history_scores(past.history, past.score)
-    rows, mask = past.history.architecture, past.history.mask
-    succeeded = mask & ~jnp.isnan(scores)
-    failed = mask & jnp.isnan(scores)
-    percent, level = f"{100 * share:g}%", jnp.float32(share)
-    best = is_best(scores, level)
-    motifs = {f"the best {percent}": motif_table(past.space, rows, best, succeeded)}
-    if failed.any():
-        motifs["the failed"] = motif_table(past.space, rows, failed, mask)
-    else:
-        worst = is_best(-scores, level)
-        motifs[f"the worst {percent}"] = motif_table(past.space, rows, worst, succeeded)
-    sensitivity = None
-    if past.space.size <= LARGEST_GRID:
-        ranks = jax.vmap(normal_scores)(scores)
-        sensitivity = predicted_sobol_indices(key, past.space, rows, ranks)
-    names, overlap = motif_names(past.space), _overlap(past)
-    return Patterns(names, overlap, motifs, sensitivity, _tradeoffs(past, scores))
-
-
-def leading_motifs(found: Patterns, table: MotifTable, *, rate: float) -> np.ndarray:
-    """int[n], the motifs that hold on some task at a false discovery rate, at most `SHOWN`.
-
-    They are those of the largest effects that are sure, by the lower ends of their intervals; one
-    that mostly comes with another before it is left out, as a range with a slightly shorter one.
-    """
-    holds = np.asarray(table.somewhere) <= rate
-    order = np.argsort(-np.where(holds, np.asarray(table.low), -np.inf), kind="stable")
-    kept: list[int] = []
-    for motif in order[: holds.sum()].tolist():
-        if len(kept) < SHOWN and (found.overlap[motif, kept] < SAME).all():
-            kept.append(motif)
-    return np.array(kept, int)
 
 
 def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Group":
@@ -160,35 +82,6 @@ def write_patterns(folder: Path, past: PastSearches, found: Patterns, *, rate: f
         plot_tradeoffs(found.tradeoffs, past.cost, past.score, title=title).savefig(
             folder / "tradeoffs.png"
         )
-
-
-def _overlap(past: PastSearches) -> np.ndarray:
-    """Jaccard's index of each two motifs over the evaluations of the first task."""
-    rows = canonicalize(past.space, past.history.architecture[0])
-    present = np.asarray(find_motifs(past.space, rows), np.float32)
-    present = present[np.asarray(past.history.mask[0])]
-    both, each = present.T @ present, present.sum(0)
-    return both / np.maximum(each[:, None] + each[None, :] - both, 1)
-
-
-def _tradeoffs(past: PastSearches, scores: Array) -> dict[str, Tradeoff]:
-    if past.cost is None:
-        return {}
-    both = jnp.stack([scores, history_scores(past.history, past.cost)], axis=-1)
-    both = jnp.where(jnp.isnan(both).any(-1, keepdims=True), jnp.nan, both)
-    low, high = jnp.nanmin(both, axis=1, keepdims=True), jnp.nanmax(both, axis=1, keepdims=True)
-    unit = (both - low) / jnp.where(high > low, high - low, 1)
-    fronts, volumes = pareto_front(both), hypervolume(unit, jnp.zeros(2))
-    raw = past.history.metrics
-    return {
-        task: Tradeoff(
-            np.where(np.asarray(past.history.mask[t]), raw[past.cost.name][t], np.nan),
-            np.where(np.asarray(past.history.mask[t]), raw[past.score.name][t], np.nan),
-            np.asarray(fronts[t]),
-            float(volumes[t]),
-        )
-        for t, task in enumerate(past.tasks)
-    }
 
 
 def _motifs(

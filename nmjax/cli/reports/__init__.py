@@ -1,0 +1,1 @@
+"""What commands print for people, and the files that they write beside it."""
