@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.patterns.enrichment import is_best
+from nmjax.patterns.indices import Sensitivity
 from nmjax.patterns.motif_table import MotifTable, motif_table
 from nmjax.patterns.motifs import find_motifs, motif_names
 from nmjax.patterns.predicted import LARGEST_GRID, predicted_sobol_indices
-from nmjax.patterns.sensitivity import Sensitivity
 from nmjax.patterns.tradeoffs import hypervolume, pareto_front
 from nmjax.predictors import normal_scores
 from nmjax.spaces import canonicalize
