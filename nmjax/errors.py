@@ -1,15 +1,33 @@
-"""The one error that nmjax raises for what a user can mend."""
+"""The error that nmjax raises for input that a user can correct."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class NmjaxError(ValueError):
-    """What came, what was expected, and what to do, in one sentence."""
+    """Invalid input: the message says what was given, what is expected, and what to do.
+
+    A subclass of `ValueError`. The command line catches it and exits with status 2.
+
+    Example:
+      >>> from nmjax.errors import NmjaxError
+      >>> raise NmjaxError("Got budget=0, expected at least 1: give for instance 30.")
+      Traceback (most recent call last):
+      ...
+      nmjax.errors.NmjaxError: Got budget=0, expected at least 1: give for instance 30.
+    """
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> NmjaxError:
-    """The error for a `name` that is not among the `known` ones of its `kind`, nearest first."""
+    """Return the error for a `name` that is not among the `known` ones of its `kind`.
+
+    The message suggests up to three similar names, or lists all where none is similar.
+
+    Example:
+      >>> from nmjax.errors import unknown_name
+      >>> print(unknown_name("metric", "acuracy", ["accuracy", "time"]))
+      Unknown metric 'acuracy': did you mean 'accuracy'?
+    """
     known = list(known)
     nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     hint = (

@@ -1,4 +1,4 @@
-"""The shared types: pytrees that travel between rooms, and the Protocols of each family.
+"""Shared types: pytrees that several packages exchange, and the Protocol of each family.
 
 Shapes use these letters throughout nmjax: `T` tasks, `M` evaluations of a task, `N` architectures
 of a pool, `C` discrete choices, `O` the largest number of options of a choice, `R` real-valued
@@ -21,6 +21,12 @@ class Gaussian(NamedTuple):
     Attributes:
       mean: float[..., N].
       std: float[..., N], positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import Gaussian
+      >>> Gaussian(jnp.zeros(3), jnp.ones(3)).mean.shape
+      (3,)
     """
 
     mean: Array
@@ -28,11 +34,17 @@ class Gaussian(NamedTuple):
 
 
 class MultivariateGaussian(NamedTuple):
-    """A joint normal distribution.
+    """Joint normal distribution.
 
     Attributes:
       mean: float[..., N].
       scale_tril: float[..., N, N], the lower Cholesky factor of the covariance.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import MultivariateGaussian
+      >>> MultivariateGaussian(jnp.zeros(3), jnp.eye(3)).scale_tril.shape
+      (3, 3)
     """
 
     mean: Array
@@ -47,6 +59,13 @@ class TruncatedGaussian(NamedTuple):
       std: float[..., N], of the normal before truncation.
       low: float[..., N], the lower bound of the support.
       high: float[..., N], the upper bound of the support.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import TruncatedGaussian
+      >>> half_normal = TruncatedGaussian(*jnp.array([[0.0], [1.0], [0.0], [jnp.inf]]))
+      >>> half_normal.low
+      Array([0.], dtype=float32)
     """
 
     mean: Array
@@ -56,31 +75,51 @@ class TruncatedGaussian(NamedTuple):
 
 
 class Categorical(NamedTuple):
-    """A distribution over options.
+    """Distribution over options.
 
     Attributes:
-      logits: float[..., O], unnormalized log-probabilities; -inf bars an option.
+      logits: float[..., O], unnormalized log-probabilities; -inf excludes an option.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import Categorical
+      >>> jax.nn.softmax(Categorical(jnp.array([0.0, 0.0, -jnp.inf])).logits)
+      Array([0.5, 0.5, 0. ], dtype=float32)
     """
 
     logits: Array
 
 
 class Dirichlet(NamedTuple):
-    """A distribution over probability vectors.
+    """Distribution over probability vectors.
 
     Attributes:
       concentration: float[..., O], positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import Dirichlet
+      >>> Dirichlet(jnp.ones(3)).concentration.shape
+      (3,)
     """
 
     concentration: Array
 
 
 class Mixture(NamedTuple):
-    """A mixture of K distributions of one kind.
+    """Mixture of K distributions of one kind.
 
     Attributes:
       log_weights: float[K], normalized log-probabilities.
       components: a distribution whose leaves have a leading axis of length K.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import Gaussian, Mixture
+      >>> components = Gaussian(jnp.zeros((2, 5)), jnp.ones((2, 5)))
+      >>> Mixture(jnp.log(jnp.array([0.3, 0.7])), components).components.mean.shape
+      (2, 5)
     """
 
     log_weights: Array
@@ -88,14 +127,22 @@ class Mixture(NamedTuple):
 
 
 class History(NamedTuple):
-    """Past evaluations, padded to one length for all tasks.
+    """Past evaluations, padded to the same number for all tasks.
 
     Attributes:
       architecture: int32[T, M, C], an option index for each discrete choice.
       continuous: float32[T, M, R], real-valued choices.
       metrics: {name: float32[T, M]}; NaN is a failed evaluation.
-      context: float32[T, K], what is known of a task before any evaluation.
+      context: float32[T, K], features of each task that are known before any evaluation.
       mask: bool[T, M], False where a row is padding.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import History
+      >>> scores = {"accuracy": jnp.array([[0.7, 0.9]])}
+      >>> rows = jnp.zeros((1, 2, 3), jnp.int32), jnp.zeros((1, 2, 0))
+      >>> History(*rows, scores, jnp.zeros((1, 0)), jnp.ones((1, 2), bool)).architecture.shape
+      (1, 2, 3)
     """
 
     architecture: Array
@@ -124,32 +171,51 @@ class Metric:
 
 
 class Surrogate(Protocol):
-    """A probabilistic model of scores, updated one observation at a time."""
+    """A probabilistic model of scores that is updated one observation at a time.
+
+    `predictors.bayesian_linear` and `predictors.gaussian_process` implement it, and
+    `testing.check_surrogate` checks an implementation. States and hyperparameters are pytrees of
+    the implementation's own.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.types import Surrogate
+      >>> from nmjax.predictors import default_kernel, gaussian_process
+      >>> surrogate: Surrogate = gaussian_process(2, capacity=4)
+      >>> state = surrogate.init(default_kernel(2))
+      >>> state = surrogate.update(state, jnp.zeros(2), jnp.array(1.0))
+      >>> surrogate.predict(state, jnp.zeros((3, 2))).mean.shape
+      (3,)
+    """
 
     def init(self, hyper: PyTree) -> PyTree:
-        """The state before any observation."""
+        """Return the state before any observation."""
 
     def update(self, state: PyTree, x: Array, y: Array) -> PyTree:
-        """Condition on one observation: x float[F], y float[]."""
+        """Condition on one observation: x float[F], y float[]; a NaN leaves the state unchanged."""
 
     def predict(self, state: PyTree, pool: Array) -> Gaussian:
         """Marginals of the noise-free score at pool float[N, F]."""
 
     def sample(self, key: Array, state: PyTree, pool: Array) -> Array:
-        """One joint draw of the function, float[N], at pool float[N, F]."""
+        """Draw the function once, jointly at all of pool float[N, F]: float[N]."""
 
     def covariance(self, state: PyTree, a: Array, b: Array) -> Array:
-        """Posterior covariance float[A, B] of the function between a float[A, F], b float[B, F]."""
+        """Posterior covariance float[A, B] of the function between a float[A, F] and b float[B, F]."""
 
     def log_evidence(self, state: PyTree) -> Array:
         """Log marginal likelihood float[] of all observations so far."""
 
 
 class Acquisition(Protocol):
-    """How much an evaluation is worth, for every architecture of the pool."""
+    """The value of evaluating each architecture of a pool.
+
+    `search.acquisitions` has the ready ones, and `testing.check_acquisition` checks an
+    implementation.
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: PyTree) -> Array:
-        """float[N]; the largest is evaluated next."""
+        """Return float[N]; the architecture with the largest value is evaluated next."""
 
 
 class SearchPair(Protocol):

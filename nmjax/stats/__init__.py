@@ -1,14 +1,16 @@
-"""Small numerics for every room: densities, divergences, ranks, calibration, intervals, draws."""
+"""Statistics: densities, divergences, ranks, calibration, intervals and TensorFlow Probability."""
 
 from nmjax.stats.binomial import clopper_pearson
 from nmjax.stats.bootstrap import bootstrap_interval, mean_interval, paired_bootstrap
 from nmjax.stats.calibration import calibration_error, interval_coverage
-from nmjax.stats.draws import normals
+from nmjax.stats.distributions import from_distribution, import_tfp, to_distribution
+from nmjax.stats.divergence import kullback_leibler_divergence, wasserstein
 from nmjax.stats.gaussian import (
     from_covariance,
     gaussian_log_prob,
     mixture_moments,
     multivariate_gaussian_log_prob,
+    normals,
     positive_root,
     student_t_cdf,
     student_t_log_prob,
@@ -16,10 +18,7 @@ from nmjax.stats.gaussian import (
     to_multivariate,
 )
 from nmjax.stats.interval import Interval, central_range, check_level, draws_interval
-from nmjax.stats.kl import kullback_leibler_divergence
 from nmjax.stats.ranking import kendall, rank, spearman
-from nmjax.stats.tfp import import_tfp
-from nmjax.stats.transport import wasserstein
 from nmjax.stats.truncated import truncated_moments
 
 __all__ = [
@@ -31,6 +30,7 @@ __all__ = [
     "clopper_pearson",
     "draws_interval",
     "from_covariance",
+    "from_distribution",
     "gaussian_log_prob",
     "import_tfp",
     "interval_coverage",
@@ -47,6 +47,7 @@ __all__ = [
     "student_t_cdf",
     "student_t_log_prob",
     "to_covariance",
+    "to_distribution",
     "to_multivariate",
     "truncated_moments",
     "wasserstein",

@@ -1,4 +1,4 @@
-"""How sure a share is that was counted."""
+"""Exact intervals of a binomial proportion."""
 
 from functools import partial
 
@@ -14,17 +14,23 @@ _HALVINGS = 40
 
 @partial(jax.jit, static_argnames="level")
 def clopper_pearson(count: Array, number: Array, *, level: float = 0.95) -> Interval:
-    """The exact interval of a probability, of which `count` in `number` independent trials came up.
+    """Exact interval of a probability, given `count` successes in `number` independent trials.
 
-    Unlike resampling it is not empty where none or all did (Clopper and Pearson, 1934).
+    Unlike a bootstrap interval, it has positive width where no trial or every trial succeeded
+    (Clopper and Pearson, 1934).
 
     Args:
       count: int[...], 0 to `number`.
-      number: int[...]; without any trial the estimate is NaN between 0 and 1.
-      level: of the interval.
+      number: int[...]; without any trial the estimate is NaN, between 0 and 1.
+      level: Level of the interval.
 
     Raises:
       NmjaxError: the level is outside (0, 1).
+
+    Example:
+      >>> from nmjax.stats import clopper_pearson
+      >>> round(float(clopper_pearson(0, 10).high), 3)
+      0.308
     """
     check_level(level)
     dtype = jnp.result_type(float)
@@ -39,13 +45,14 @@ def clopper_pearson(count: Array, number: Array, *, level: float = 0.95) -> Inte
 
 
 def _root(a: Array, b: Array, value: float) -> Array:
-    """p at which betainc(a, b, p) is `value`, by halving."""
+    """The p at which betainc(a, b, p) equals `value`, by bisection."""
 
-    def halve(_, ends):
+    def halve(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = 0.5 * (low + high)
         above = betainc(a, b, middle) > value
         return jnp.where(above, low, middle), jnp.where(above, middle, high)
 
     low, high = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(a), jnp.ones_like(a)))
-    return 0.5 * (low + high)
+    root: Array = 0.5 * (low + high)
+    return root

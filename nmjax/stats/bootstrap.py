@@ -10,7 +10,7 @@ from nmjax.errors import NmjaxError
 from nmjax.stats.interval import Interval, central_range
 from nmjax.types import Array, PyTree
 
-_LANES = 250
+_BATCH = 250
 
 
 @partial(jax.jit, static_argnames=("statistic", "resamples", "level"))
@@ -22,23 +22,31 @@ def bootstrap_interval(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> Interval:
-    """The percentile interval of a statistic, resampling tasks and then seeds within each.
+    """Percentile interval of a statistic, resampling tasks and then seeds within each task.
 
-    With a single task only the seeds are resampled.
+    With a single task, only seeds are resampled.
 
     Args:
-      key: a PRNG key.
-      values: a pytree of float[T, S, ...], T tasks by S seeds; all leaves of as many seeds are
-        resampled alike, and all leaves by the same tasks.
-      statistic: from `values` to float[...].
-      resamples: how many times to resample.
-      level: of the interval; 0.9 puts 95% of the resamples under its upper end.
+      key: A PRNG key.
+      values: a pytree of float[T, S, ...], T tasks by S seeds. All leaves share the resampled
+        tasks; leaves with the same number of seeds share the resampled seeds.
+      statistic: Function from `values` to float[...].
+      resamples: Number of resamples.
+      level: Level of the interval; 0.9 puts 95% of the resamples below its upper end.
 
     Raises:
       NmjaxError: `values` is empty or has leaves that differ in T, or `resamples` or `level` is out
         of range.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import bootstrap_interval
+      >>> values = jnp.arange(12.0).reshape(3, 4)
+      >>> bootstrap_interval(jax.random.key(0), values, jnp.mean, resamples=100).estimate
+      Array(5.5, dtype=float32)
     """
-    tasks, numbers = _lanes(values)
+    tasks, numbers = _tasks_and_seeds(values)
     if resamples < 1:
         raise NmjaxError(f"Got resamples={resamples}, expected at least 1: give some thousands.")
 
@@ -54,7 +62,7 @@ def bootstrap_interval(
         task, seed = index
         return statistic(jax.tree.map(lambda leaf: leaf[task, seed[leaf.shape[1]]], values))
 
-    drawn = jax.lax.map(resampled, (drawn[..., :1], seed), batch_size=min(_LANES, resamples))
+    drawn = jax.lax.map(resampled, (drawn[..., :1], seed), batch_size=min(_BATCH, resamples))
     return Interval(statistic(values), *central_range(drawn, level=level))
 
 
@@ -68,41 +76,64 @@ def paired_bootstrap(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> Interval:
-    """The interval of statistic(ours) - statistic(theirs), which share tasks and seeds.
+    """Interval of statistic(ours) - statistic(theirs) over shared tasks and seeds.
 
-    Arguments, resampling and errors are those of `bootstrap_interval`: both sides are float[T, S,
-    ...] and every resample draws the same tasks and seeds from both, so they have as many.
+    Arguments, resampling and errors are those of `bootstrap_interval`. Each resample draws the same
+    tasks and seeds from both sides, float[T, S, ...], so both have the same T and S.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import paired_bootstrap
+      >>> theirs = jnp.arange(12.0).reshape(3, 4)
+      >>> key = jax.random.key(0)
+      >>> interval = paired_bootstrap(key, theirs + 1, theirs, jnp.mean, resamples=100)
+      >>> round(float(interval.low), 3)
+      1.0
     """
-    if len(_lanes((ours, theirs))[1]) > 1:
-        raise _uneven((ours, theirs))
+    if len(_tasks_and_seeds((ours, theirs))[1]) > 1:
+        raise _shape_error((ours, theirs))
 
     def difference(pair: tuple[PyTree, PyTree]) -> Array:
         return statistic(pair[0]) - statistic(pair[1])
 
-    return bootstrap_interval(key, (ours, theirs), difference, resamples=resamples, level=level)
+    interval: Interval = bootstrap_interval(
+        key, (ours, theirs), difference, resamples=resamples, level=level
+    )
+    return interval
 
 
 def mean_interval(
     key: Array, values: Array, *, resamples: int = 2000, level: float = 0.95
 ) -> Interval:
-    """The interval of the mean over tasks and seeds of float[T, S, ...]: float[...]."""
-    return bootstrap_interval(key, values, _mean, resamples=resamples, level=level)
+    """Interval float[...] of the mean of float[T, S, ...] over tasks and seeds.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import mean_interval
+      >>> interval = mean_interval(jax.random.key(0), jnp.ones((3, 4)), resamples=100)
+      >>> float(interval.low), float(interval.high)
+      (1.0, 1.0)
+    """
+    interval: Interval = bootstrap_interval(key, values, _mean, resamples=resamples, level=level)
+    return interval
 
 
 def _mean(values: Array) -> Array:
     return jnp.mean(values, axis=(0, 1))
 
 
-def _lanes(values: PyTree) -> tuple[int, list[int]]:
-    """How many tasks there are, and every number of seeds that a leaf has, the largest last."""
+def _tasks_and_seeds(values: PyTree) -> tuple[int, list[int]]:
+    """The number of tasks, and every number of seeds that a leaf has, the largest last."""
     shapes = {jnp.shape(leaf)[:2] for leaf in jax.tree.leaves(values)}
     tasks = {shape[0] for shape in shapes if len(shape) == 2 and 0 not in shape}
     if len(tasks) != 1 or any(len(shape) != 2 or 0 in shape for shape in shapes):
-        raise _uneven(values)
+        raise _shape_error(values)
     return tasks.pop(), sorted(shape[1] for shape in shapes)
 
 
-def _uneven(values: PyTree) -> NmjaxError:
+def _shape_error(values: PyTree) -> NmjaxError:
     return NmjaxError(
         f"Got values of shapes {[jnp.shape(leaf) for leaf in jax.tree.leaves(values)]}, expected "
         "float[T, S, ...] with the same T tasks and S seeds, at least one of each: put the tasks "

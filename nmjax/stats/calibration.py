@@ -1,4 +1,4 @@
-"""Whether Gaussian predictions are as sure as they should be."""
+"""Calibration of Gaussian predictions."""
 
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
@@ -14,13 +14,21 @@ def interval_coverage(
     """Fraction of scores inside the central interval of each level.
 
     Args:
-      prediction: marginals of float[..., N] for the *observed* score, its noise included.
+      prediction: marginals float[..., N] of the *observed* score, its noise included.
       y: float[..., N]; NaN is a failed evaluation and is left out.
-      levels: float[L] in (0, 1), the probability that an interval should hold.
+      levels: float[L] in (0, 1), the nominal probability of each interval.
       mask: bool[..., N], False where y is padding.
 
     Returns:
       float[..., L]; NaN without any score.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import interval_coverage
+      >>> from nmjax.types import Gaussian
+      >>> prediction = Gaussian(jnp.zeros(4), jnp.ones(4))
+      >>> interval_coverage(prediction, jnp.array([0.1, -0.2, 0.3, 3.0]), jnp.array([0.5]))
+      Array([0.75], dtype=float32)
     """
     valid = ~jnp.isnan(y)
     if mask is not None:
@@ -37,10 +45,19 @@ def interval_coverage(
 def calibration_error(
     prediction: Gaussian, y: Array, levels: Array | None = None, mask: Array | None = None
 ) -> Array:
-    """Mean absolute gap between the coverage of central intervals and their levels, float[...].
+    """Mean absolute difference float[...] between coverage and level of central intervals.
 
-    Arguments are those of `interval_coverage`; the levels are .05, .10, ..., .95 by default. The
-    expected calibration error for regression of Kuleshov, Fenner and Ermon (2018), section 3.
+    The expected calibration error for regression of Kuleshov, Fenner and Ermon (2018), section 3.
+    Arguments are those of `interval_coverage`; the default levels are .05, .10, ..., .95.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import calibration_error
+      >>> from nmjax.types import Gaussian
+      >>> prediction = Gaussian(jnp.zeros(4), jnp.ones(4))
+      >>> error = calibration_error(prediction, jnp.array([0.1, -0.2, 0.3, 3.0]))
+      >>> round(float(error), 2)
+      0.2
     """
     levels = jnp.asarray(_LEVELS if levels is None else levels)
     coverage = interval_coverage(prediction, y, levels, mask)

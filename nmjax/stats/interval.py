@@ -1,4 +1,4 @@
-"""Intervals: an estimate between the quantiles of draws."""
+"""Interval estimates from draws."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,17 @@ from nmjax.types import Array, PyTree
 
 
 class Interval(NamedTuple):
-    """An estimate and its confidence interval.
+    """An estimate with the two ends of its interval.
 
     Attributes:
-      estimate: float[...], the statistic of the values as they are.
+      estimate: float[...], the statistic of the data as they are.
       low: float[...], the lower end.
       high: float[...], the upper end.
+
+    Example:
+      >>> from nmjax.stats import Interval
+      >>> Interval(0.5, 0.4, 0.6).high
+      0.6
     """
 
     estimate: Array
@@ -24,22 +29,33 @@ class Interval(NamedTuple):
 
 
 def check_level(level: float) -> None:
-    """Refuses what is no probability that an interval could have.
+    """Validate the level of an interval.
 
     Raises:
       NmjaxError: `level` is not inside (0, 1).
+
+    Example:
+      >>> from nmjax.stats import check_level
+      >>> check_level(0.95)
     """
     if not 0 < level < 1:
         raise NmjaxError(f"Got level={level}, expected one inside (0, 1): give for instance 0.95.")
 
 
 def central_range(draws: Array, *, level: float = 0.95) -> tuple[Array, Array]:
-    """The ends float[...] between which lies a share `level` of draws float[S, ...].
+    """Quantiles float[...] between which a share `level` of draws float[S, ...] lies.
 
-    As many lie below as above.
+    The same share lies below and above.
 
     Raises:
       NmjaxError: the level is outside (0, 1).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import central_range
+      >>> low, high = central_range(jnp.arange(101.0), level=0.9)
+      >>> round(float(low)), round(float(high))
+      (5, 95)
     """
     check_level(level)
     tail = 0.5 * (1 - level)
@@ -48,18 +64,24 @@ def central_range(draws: Array, *, level: float = 0.95) -> tuple[Array, Array]:
 
 
 def draws_interval(draws: PyTree, *, level: float = 0.95) -> PyTree:
-    """What draws of a posterior, or repeated evaluations, say of a number derived from each.
+    """Mean and central interval of draws, for each leaf of a pytree.
 
     Args:
-      draws: a pytree of float[S, ...], the number derived from each of S draws.
-      level: of the interval.
+      draws: a pytree of float[S, ...], S draws of a posterior or S repeated evaluations.
+      level: Level of the interval.
 
     Returns:
-      The tree with an `Interval` of float[...] in each leaf: the mean of the draws between
-      quantiles.
+      The tree with an `Interval` of float[...] in place of each leaf: the mean of the draws and the
+      quantiles around it.
 
     Raises:
       NmjaxError: the level is outside (0, 1).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import draws_interval
+      >>> draws_interval(jnp.arange(101.0)).estimate
+      Array(50., dtype=float32)
     """
 
     def interval(leaf: Array) -> Interval:

@@ -15,21 +15,28 @@ def rank(x: Array, mask: Array | None = None) -> Array:
 
     Returns:
       float[..., N]; NaN where masked or failed.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import rank
+      >>> rank(jnp.array([3.0, 1.0, 3.0]))
+      Array([2.5, 1. , 2.5], dtype=float32)
     """
     x = jnp.asarray(x, jnp.result_type(float))
     valid = _valid(x, mask)
 
-    def one(x, valid):
+    def one(x: Array, valid: Array) -> Array:
         ordered = jnp.sort(jnp.where(valid, x, jnp.inf))
         below = jnp.searchsorted(ordered, x, side="left")
         upto = jnp.minimum(jnp.searchsorted(ordered, x, side="right"), jnp.sum(valid))
         return jnp.where(valid, 0.5 * (below + upto + 1).astype(x.dtype), jnp.nan)
 
-    return jnp.vectorize(one, signature="(n),(n)->(n)")(x, valid)
+    ranks: Array = jnp.vectorize(one, signature="(n),(n)->(n)")(x, valid)
+    return ranks
 
 
 def spearman(a: Array, b: Array, mask: Array | None = None) -> Array:
-    """Spearman's rank correlation of a and b along the last axis, ties at average ranks.
+    """Spearman's rank correlation of a and b along the last axis; ties get average ranks.
 
     Args:
       a: float[..., N].
@@ -38,11 +45,17 @@ def spearman(a: Array, b: Array, mask: Array | None = None) -> Array:
 
     Returns:
       float[...] over the rows where neither is NaN or masked; NaN where a side is constant.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import spearman
+      >>> round(float(spearman(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 3.0, 2.0]))), 2)
+      0.5
     """
     a, b, valid = _pair(a, b, mask)
     count = jnp.maximum(jnp.sum(valid, axis=-1, keepdims=True), 1).astype(a.dtype)
 
-    def centered(x):
+    def centered(x: Array) -> Array:
         # Ranks 1..n, ties averaged or not, have the mean (n + 1) / 2.
         return jnp.where(valid, rank(x, valid) - 0.5 * (count + 1), 0) / count
 
@@ -55,11 +68,17 @@ def kendall(a: Array, b: Array, mask: Array | None = None) -> Array:
     """Kendall's tau-b of a and b along the last axis, in O(N^2) time and O(N) memory.
 
     Arguments and result are those of `spearman`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import kendall
+      >>> round(float(kendall(jnp.array([1.0, 2.0, 3.0]), jnp.array([1.0, 3.0, 2.0]))), 2)
+      0.33
     """
     a, b, valid = _pair(a, b, mask)
 
-    def one(a, b, valid):
-        def row(totals, i):
+    def one(a: Array, b: Array, valid: Array) -> Array:
+        def row(totals: Array, i: Array) -> tuple[Array, None]:
             paired = valid & valid[i]
             sign_a = jnp.where(paired, jnp.sign(a - a[i]), 0)
             sign_b = jnp.where(paired, jnp.sign(b - b[i]), 0)
@@ -69,7 +88,8 @@ def kendall(a: Array, b: Array, mask: Array | None = None) -> Array:
         totals, _ = jax.lax.scan(row, jnp.zeros(3, a.dtype), jnp.arange(a.size))
         return _ratio(totals[0], jnp.sqrt(totals[1] * totals[2]))
 
-    return jnp.vectorize(one, signature="(n),(n),(n)->()")(a, b, valid)
+    tau: Array = jnp.vectorize(one, signature="(n),(n),(n)->()")(a, b, valid)
+    return tau
 
 
 def _valid(x: Array, mask: Array | None) -> Array:
@@ -77,7 +97,7 @@ def _valid(x: Array, mask: Array | None) -> Array:
 
 
 def _pair(a: Array, b: Array, mask: Array | None) -> tuple[Array, Array, Array]:
-    """Both sides and the rows to compare, in one shape."""
+    """Both sides, and the rows to compare, broadcast to one shape."""
     dtype = jnp.result_type(float)
     a, b = jnp.broadcast_arrays(jnp.asarray(a, dtype), jnp.asarray(b, dtype))
     return a, b, _valid(a, mask) & _valid(b, mask)

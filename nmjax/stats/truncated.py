@@ -1,7 +1,7 @@
 """Divergences and moments of truncated normals, by quadrature.
 
 The integrand is written relative to each density's mode, so that intervals far in a tail (tens of
-thousands of standard deviations) neither underflow nor cancel, and is integrated only where the
+thousands of standard deviations) neither underflow nor cancel. It is integrated only where the
 density is not negligible, so that infinite and very wide bounds cost no accuracy.
 """
 
@@ -17,8 +17,8 @@ _LOG_NEGLIGIBLE = 36.0
 def truncated_gaussian_kl(posterior: TruncatedGaussian, prior: TruncatedGaussian) -> Array:
     """KL(posterior || prior) of each marginal in nats, float[..., N].
 
-    64-node Gauss-Legendre quadrature where the density is above exp(-36) of its mode: good to
-    about 1e-10 in float64, and to about 1e-6 times the largest log-ratio in float32. Bounds may be
+    By 64-node Gauss-Legendre quadrature where the density exceeds exp(-36) of its mode. The error
+    is about 1e-10 in float64, and about 1e-6 times the largest log-ratio in float32. Bounds may be
     infinite. Infinite where the posterior's support exceeds the prior's.
     """
     posterior = TruncatedGaussian(*jnp.broadcast_arrays(*posterior))
@@ -44,9 +44,18 @@ def truncated_gaussian_kl(posterior: TruncatedGaussian, prior: TruncatedGaussian
 
 
 def truncated_moments(distribution: TruncatedGaussian) -> tuple[Array, Array]:
-    """Mean and variance float[..., N] of each marginal as it is, truncated; bounds may be infinite.
+    """Mean and variance float[..., N] of each truncated marginal; bounds may be infinite.
 
-    By the quadrature of `truncated_gaussian_kl`.
+    Computed by the quadrature of `truncated_gaussian_kl`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.stats import truncated_moments
+      >>> from nmjax.types import TruncatedGaussian
+      >>> half = TruncatedGaussian(*jnp.array([[0.0], [1.0], [0.0], [9.0]]))
+      >>> mean, variance = truncated_moments(half)
+      >>> round(float(mean[0]), 3)
+      0.798
     """
     distribution = TruncatedGaussian(*jnp.broadcast_arrays(*distribution))
     mode, tilt, start, end = _effective_interval(distribution)
@@ -59,9 +68,9 @@ def truncated_moments(distribution: TruncatedGaussian) -> tuple[Array, Array]:
 
 
 def _effective_interval(distribution: TruncatedGaussian) -> tuple[Array, Array, Array, Array]:
-    """Mode, its standardized distance from the mean, and the interval that holds the mass.
+    """The mode, its standardized distance from the mean, and the interval that holds the mass.
 
-    The interval is in standard deviations from the mode: there the log-density is
+    The interval is in standard deviations from the mode. There the log-density is
     -(z^2 / 2 + tilt z) up to a constant, which reaches -L at z = 2L / (|tilt| + sqrt(tilt^2 + 2L)).
     """
     mean, std, low, high = distribution

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from jax.test_util import check_grads
 
 from nmjax import stats
@@ -220,3 +223,77 @@ def test_importing_stats_leaves_tfp_alone():
 
     code = "import sys, nmjax.stats; assert 'tensorflow_probability' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_wasserstein_of_samples_of_different_sizes_in_a_batch():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(3, 7)).astype(np.float32), rng.normal(size=20).astype(np.float32)
+    equal = jnp.full(7, 1 / 7), jnp.full(20, 1 / 20)
+    ours = jax.jit(jax.vmap(stats.wasserstein, in_axes=(0, None, None, None)))(a, b, *equal)
+    expected = [scipy.stats.wasserstein_distance(row, b) for row in a]
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+points = hnp.arrays(np.float32, 9, elements=st.integers(-4, 4).map(float))
+shares = hnp.arrays(np.float32, 9, elements=st.integers(0, 5).map(float)).filter(np.any)
+DISTANCE = jax.jit(stats.wasserstein)
+
+
+@settings(deadline=None, max_examples=40)
+@given(points, points, shares, shares)
+def test_wasserstein_against_scipy(a, b, a_weight, b_weight):
+    ours = DISTANCE(a, b, a_weight / a_weight.sum(), b_weight / b_weight.sum())
+    theirs = scipy.stats.wasserstein_distance(a, b, a_weight, b_weight)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tfp_distribution_beside_ours(kind):
+    posterior, prior = make_pair(kind)
+    expected = kl(posterior, prior)
+    np.testing.assert_allclose(kl(posterior, stats.to_distribution(prior)), expected, rtol=1e-5)
+    np.testing.assert_allclose(kl(stats.to_distribution(posterior), prior), expected, rtol=1e-5)
+    both = stats.to_distribution(posterior), stats.to_distribution(prior)
+    np.testing.assert_allclose(kl(*both), expected, rtol=1e-5)
+
+
+def test_a_gaussian_beside_tfp_normals_and_joint_normals():
+    tfd = stats.import_tfp().distributions
+    posterior, prior = make_pair(Gaussian)
+    expected = kl(posterior, prior)
+    covariance = stats.to_covariance(prior)
+    for theirs in (
+        tfd.Normal(*prior),
+        tfd.Independent(tfd.Normal(*prior), 1),
+        tfd.MultivariateNormalDiag(*prior),
+        tfd.MultivariateNormalTriL(prior.mean, -stats.to_multivariate(prior).scale_tril),
+        tfd.MultivariateNormalFullCovariance(prior.mean, covariance),
+    ):
+        np.testing.assert_allclose(kl(posterior, theirs), expected, rtol=1e-4)
+    standard = Gaussian(jnp.zeros((3, 4)), jnp.ones((3, 4)))
+    broadcast = kl(posterior, tfd.Normal(0.0, 1.0))
+    np.testing.assert_allclose(broadcast, kl(posterior, standard), rtol=1e-6)
+
+
+def test_a_tfp_distribution_without_counterpart_is_refused():
+    tfd = stats.import_tfp().distributions
+    posterior = make_pair(Gaussian)[0]
+    with pytest.raises(NmjaxError, match="MultivariateNormalDiag to Gamma"):
+        kl(posterior, tfd.Gamma(2.0, 1.0))
+    with pytest.raises(NmjaxError, match="Gaussian to float"):
+        kl(posterior, 1.0)
+
+
+@pytest.mark.parametrize("kind", [Gaussian, MultivariateGaussian, Categorical, Dirichlet])
+def test_different_sizes_are_refused(kind):
+    posterior, prior = make_pair(kind)
+    fewer = {
+        Gaussian: lambda d: Gaussian(d.mean[..., :3], d.std[..., :3]),
+        MultivariateGaussian: lambda d: MultivariateGaussian(
+            d.mean[..., :1], d.scale_tril[..., :1, :1]
+        ),
+        Categorical: lambda d: Categorical(d.logits[..., :1]),
+        Dirichlet: lambda d: Dirichlet(d.concentration[..., :1]),
+    }
+    with pytest.raises(NmjaxError, match="same last axis"):
+        kl(posterior, fewer[kind](prior))
