@@ -201,7 +201,7 @@ class Surrogate(Protocol):
         """Draw the function once, jointly at all of pool float[N, F]: float[N]."""
 
     def covariance(self, state: PyTree, a: Array, b: Array) -> Array:
-        """Posterior covariance float[A, B] of the function between a float[A, F] and b float[B, F]."""
+        """Posterior covariance float[A, B] of the function at a float[A, F] and b float[B, F]."""
 
     def log_evidence(self, state: PyTree) -> Array:
         """Log marginal likelihood float[] of all observations so far."""

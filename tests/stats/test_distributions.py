@@ -110,9 +110,10 @@ def test_what_has_no_counterpart_is_refused():
     tfd = stats.import_tfp().distributions
     with pytest.raises(NmjaxError, match="Gamma"):
         stats.from_distribution(tfd.Gamma(1.0, 1.0))
+    family = tfd.Independent(tfd.TruncatedNormal(MEAN, STD, -3.0, 3.0), 1)
+    truncated_mixture = tfd.MixtureSameFamily(tfd.Categorical(jnp.zeros(3)), family)
     with pytest.raises(NmjaxError, match="mixture of Independent"):
-        family = tfd.Independent(tfd.TruncatedNormal(MEAN, STD, -3.0, 3.0), 1)
-        stats.from_distribution(tfd.MixtureSameFamily(tfd.Categorical(jnp.zeros(3)), family))
+        stats.from_distribution(truncated_mixture)
     with pytest.raises(NmjaxError, match="Cannot convert float"):
         stats.to_distribution(1.0)
     with pytest.raises(NmjaxError, match="Gaussian of scalars"):
