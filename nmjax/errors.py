@@ -18,7 +18,7 @@ class NmjaxError(ValueError):
     """
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> NmjaxError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> NmjaxError:
     """Return the error for a `name` that is not among the `known` ones of its `kind`.
 
     The message suggests up to three similar names, or lists all where none is similar.
@@ -29,7 +29,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> NmjaxError:
       Unknown metric 'acuracy': did you mean 'accuracy'?
     """
     known = list(known)
-    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
     hint = (
         f"did you mean {' or '.join(map(repr, nearest))}?"
         if nearest

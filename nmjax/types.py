@@ -7,9 +7,11 @@ choices, `D` length of an encoding, `F` length of a feature vector, `K` componen
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import jax
+
+from nmjax.errors import NmjaxError, unknown_name
 
 Array = jax.Array
 PyTree = Any
@@ -152,22 +154,56 @@ class History(NamedTuple):
     mask: Array
 
 
+Direction = Literal["max", "min", "maximize", "minimize", "higher", "lower"]
+Transform = Literal["identity", "log", "log_error"]
+_DIRECTIONS: Mapping[str, Literal["max", "min"]] = {
+    "max": "max",
+    "min": "min",
+    "maximize": "max",
+    "minimize": "min",
+    "higher": "max",
+    "lower": "min",
+}
+
+
 @dataclass(frozen=True)
 class Metric:
-    """What a raw measured number means.
+    """A measured quantity: its name, its unit, and which way is better.
 
     Attributes:
-      name: as in the data, for instance "valid_perf".
-      unit: for instance "accuracy", "s", "MB".
-      direction: which way is better.
-      transform: how a raw value becomes a score: "identity"; "log" (for positive values over
-        orders of magnitude); "log_error" (-log(1 - value), for accuracies in [0, 1]).
+      name: Name of the metric in the data, for instance "valid_perf".
+      unit: Unit, for instance "accuracy", "s" or "MB"; empty if unknown.
+      direction: "max" if higher values are better, "min" if lower ones are. "maximize", "higher",
+        "minimize" and "lower" are accepted and stored as "max" and "min".
+      transform: Map from raw value to score: "identity"; "log", for positive values that span
+        orders of magnitude; or "log_error", -log(1 - value), for accuracies in [0, 1].
+
+    Raises:
+      NmjaxError: `name` is empty or not a string, `unit` is not a string, or `direction` or
+        `transform` is unknown.
+
+    Example:
+      >>> Metric("loss", direction="minimize").direction
+      'min'
     """
 
     name: str
-    unit: str
-    direction: Literal["max", "min"] = "max"
-    transform: Literal["identity", "log", "log_error"] = "identity"
+    unit: str = ""
+    direction: Direction = "max"
+    transform: Transform = "identity"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise NmjaxError(f"Expected a metric's name, got {self.name!r}. Give a string.")
+        if not isinstance(self.unit, str):
+            raise NmjaxError(
+                f"Expected the unit of metric {self.name!r} as a string, got {self.unit!r}."
+            )
+        if self.direction not in get_args(Direction):
+            raise unknown_name("direction", self.direction, get_args(Direction))
+        if self.transform not in get_args(Transform):
+            raise unknown_name("transform", self.transform, get_args(Transform))
+        object.__setattr__(self, "direction", _DIRECTIONS[self.direction])
 
 
 class Surrogate(Protocol):

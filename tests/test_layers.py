@@ -11,7 +11,8 @@ import nmjax.version
 
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
-    ("cached_factory", "compilation_cache", "errors", "types", "version"),
+    ("cached_factory", "compilation_cache", "errors", "version"),
+    ("types",),
     ("optimize",),
     ("stats",),
     ("spaces",),

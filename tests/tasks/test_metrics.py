@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from nmjax.tasks import raw_to_score, score_to_raw
+from nmjax.errors import NmjaxError
+from nmjax.tasks import history_scores, make_history, raw_to_score, score_to_raw
 from nmjax.tasks.metrics import ERROR_RESOLUTION
 from nmjax.types import Metric
 
@@ -26,6 +27,38 @@ def test_scores_are_the_closed_form(direction, transform, wrap):
     np.testing.assert_allclose(score, expected, rtol=1e-4)
     np.testing.assert_allclose(score_to_raw(metric, score), values, rtol=1e-5)
     assert score.dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+    ("word", "direction"),
+    [("maximize", "max"), ("higher", "max"), ("minimize", "min"), ("lower", "min")],
+)
+def test_synonyms_of_a_direction_give_the_same_metric_and_the_same_scores(word, direction):
+    named, plain = Metric("m", direction=word), Metric("m", direction=direction)
+    assert named == plain
+    assert hash(named) == hash(plain)
+    assert named.direction == direction
+    history = make_history(np.zeros((1, 3, 1), int), {"m": [[0.1, 0.5, 0.3]]})
+    ordering = np.argsort(history_scores(history, named)[0])
+    np.testing.assert_array_equal(ordering, [0, 2, 1] if direction == "max" else [1, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"direction": "maximum"}, "Unknown direction 'maximum': did you mean 'maximize'"),
+        ({"direction": None}, "Unknown direction None"),
+        ({"direction": ["max"]}, "Unknown direction"),
+        ({"transform": "logit"}, "Unknown transform 'logit': did you mean 'log'"),
+        ({"transform": "sqrt"}, "choose one of 'identity', 'log', 'log_error'"),
+        ({"name": ""}, "Expected a metric's name"),
+        ({"name": 3}, "Expected a metric's name"),
+        ({"unit": None}, "unit of metric 'm' as a string"),
+    ],
+)
+def test_unknown_words_of_a_metric_are_refused(changes, says):
+    with pytest.raises(NmjaxError, match=says):
+        Metric(**{"name": "m"} | changes)
 
 
 @settings(deadline=None)
