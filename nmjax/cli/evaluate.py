@@ -46,7 +46,7 @@ def run(config: EvaluateConfig) -> None:
         or the folder is taken.
     """
     from nmjax.cli.reports.leaderboard import leaderboard_table, write_leaderboard
-    from nmjax.cli.run_folder import check_run_folder, make_run_folder
+    from nmjax.cli.run_folder import run_folder
     from nmjax.evaluation.trajectories import packaged_trajectories
     from nmjax.evaluation.user_search import evaluate_user_search, load_user_search
     from nmjax.experiments import make_progress
@@ -55,16 +55,15 @@ def run(config: EvaluateConfig) -> None:
     enable_compilation_cache()
     suite = load_suite(config.benchmark, data=config.data)
     kept = packaged_trajectories(suite)
-    check_run_folder(config.out)
-    function = load_user_search(config.search)
-    with make_progress() as progress:
-        guest = evaluate_user_search(
-            config.search, function, suite, seeds=config.seeds, progress=progress
-        )
-    found = {config.search: guest, **kept}
-    folder = make_run_folder(config.out, benchmark=suite.name, target="evaluate")
     settings = {k: v for k, v in asdict(config).items() if k not in ("out", "data")}
-    rows = write_leaderboard(folder, suite, found, config=settings, focus=config.search)
+    with run_folder(config.out, benchmark=suite.name, target="evaluate") as folder:
+        function = load_user_search(config.search)
+        with make_progress() as progress:
+            searched = evaluate_user_search(
+                config.search, function, suite, seeds=config.seeds, progress=progress
+            )
+        found = {config.search: searched, **kept}
+        rows = write_leaderboard(folder, suite, found, config=settings, focus=config.search)
     console = make_console(markup=True)
     console.print(leaderboard_table(suite, rows, focus=config.search))
     console.print(f"\nWrote {folder}.", soft_wrap=True)

@@ -43,18 +43,17 @@ def run(config: PatternsConfig) -> None:
         folder is taken.
     """
     from nmjax.cli.reports.patterns import patterns_report, write_patterns
-    from nmjax.cli.run_folder import check_run_folder, make_run_folder
+    from nmjax.cli.run_folder import run_folder
     from nmjax.patterns import find_patterns
 
     if not (0 < config.share < 1 and 0 < config.rate < 1):
         raise NmjaxError(
             f"Got --share {config.share} and --rate {config.rate}; give numbers inside (0, 1)."
         )
-    check_run_folder(config.out)
     past, key = draw_past(config, config.cost)
-    found = find_patterns(key, past, share=config.share)
-    folder = make_run_folder(config.out, benchmark=past.name, target="patterns")
-    write_patterns(folder, past, found, rate=config.rate)
+    with run_folder(config.out, benchmark=past.name, target="patterns") as folder:
+        found = find_patterns(key, past, share=config.share)
+        write_patterns(folder, past, found, rate=config.rate)
     console = make_console()
     console.print(patterns_report(past, found, rate=config.rate))
     console.print(f"Wrote {folder}.", soft_wrap=True)

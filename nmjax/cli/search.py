@@ -73,7 +73,7 @@ def run(config: SearchConfig) -> None:
     import jax
 
     from nmjax.cli.reports import search as search_report
-    from nmjax.cli.run_folder import check_run_folder, make_run_folder
+    from nmjax.cli.run_folder import run_folder
     from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
     from nmjax.evaluation.summary import summarize
     from nmjax.experiments import make_progress, write_result
@@ -88,10 +88,12 @@ def run(config: SearchConfig) -> None:
     split = leave_one_out(suite, target)
     _check_numbers(config)
     check_run(suite, methods=config.methods, budget=config.budget)
-    check_run_folder(config.out)
 
     past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
-    with make_progress() as progress:
+    with (
+        run_folder(config.out, benchmark=suite.name, target=target) as folder,
+        make_progress() as progress,
+    ):
         stages = StageTimer(progress)
         prepared = prepare(past_key, suite, split, history_size=config.history_size, stages=stages)
         runs = run_methods(
@@ -103,7 +105,6 @@ def run(config: SearchConfig) -> None:
         )
         stages.begin("summarize")
         rows = summarize(bootstrap_key, prepared, runs)
-        folder = make_run_folder(config.out, benchmark=suite.name, target=target)
         settings = _settings(config, prepared.config)
         search_report.write_config(folder / "config.json", settings)
         search_report.write_trace(folder / "trace.parquet", prepared, runs)

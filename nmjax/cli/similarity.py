@@ -38,16 +38,15 @@ def run(config: SimilarityConfig) -> None:
         are not installed, or the folder is taken.
     """
     from nmjax.cli.reports.similarity import similarity_report, write_similarity
-    from nmjax.cli.run_folder import check_run_folder, make_run_folder
+    from nmjax.cli.run_folder import run_folder
     from nmjax.knowledge import pairwise_similarity
 
-    check_run_folder(config.out)
     past, key = draw_past(config)
-    found = pairwise_similarity(
-        key, past.history, past.score, space=past.space, measure=config.measure
-    )
-    folder = make_run_folder(config.out, benchmark=past.name, target="similarity")
-    write_similarity(folder, past, found, measure=config.measure)
+    with run_folder(config.out, benchmark=past.name, target="similarity") as folder:
+        found = pairwise_similarity(
+            key, past.history, past.score, space=past.space, measure=config.measure
+        )
+        write_similarity(folder, past, found, measure=config.measure)
     console = make_console()
     console.print(similarity_report(past, found, measure=config.measure))
     console.print(f"Wrote {folder}.", soft_wrap=True)

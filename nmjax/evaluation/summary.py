@@ -1,4 +1,4 @@
-"""What the searches of a target came to: regret curves, and one row a method."""
+"""Summarize the searches of a target: regret curves, best architectures, and one row per method."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,26 +17,27 @@ from nmjax.analysis import (
 from nmjax.evaluation.comparison import STEPS
 from nmjax.evaluation.leave_one_out import MethodRun, Prepared
 from nmjax.search import SearchInfo
+from nmjax.spaces import to_text
 from nmjax.stats import mean_interval
 from nmjax.tasks import oriented_metric
 from nmjax.types import Array
 
 
 def incumbent_rows(trace: SearchInfo) -> np.ndarray:
-    """int[S, B], the first row that had the best score so far; -1 before any success."""
+    """Return int[S, B], the first row with the best score so far; -1 before any success."""
     position = np.asarray(incumbent_position(jnp.asarray(trace.score)))
     rows = np.take_along_axis(np.asarray(trace.row), np.maximum(position, 0), axis=1)
     return np.where(position < 0, -1, rows)
 
 
 def incumbent_values(trace: SearchInfo, metric: np.ndarray) -> np.ndarray:
-    """float[S, B], the incumbents' values of a metric[N] of the pool; NaN before any success."""
+    """Return float[S, B], a metric float[N] of the pool at the incumbents; NaN before a success."""
     rows = incumbent_rows(trace)
     return np.where(rows < 0, np.nan, metric[rows])
 
 
 def regret_curves(prepared: Prepared, runs: Mapping[str, MethodRun]) -> dict[str, np.ndarray]:
-    """{method: float[S, B]} normalized regret, in the raw metric that the score is made from."""
+    """Return {method: float[S, B]}, normalized regret in the raw metric behind the score."""
     metric = _of_target(prepared, prepared.suite.score_metric)
     best, median = pool_summary(jnp.asarray(metric))
     return {
@@ -50,21 +51,25 @@ def regret_curves(prepared: Prepared, runs: Mapping[str, MethodRun]) -> dict[str
 def summarize(
     key: Array, prepared: Prepared, runs: Mapping[str, MethodRun]
 ) -> tuple[dict[str, Any], ...]:
-    """One row a method, as `results.json` holds them.
+    """Return one row per method, as `results.json` holds them.
 
-    A row has, as means over seeds: `regret` {evaluations: {mean, ci}} with a bootstrap 95% interval
-    of the mean; at the end of the budget `best`, `quantile` and `test`, the incumbent's score
-    metric (negated where lower is better), pool quantile and test metric; `reach` {other method:
-    {evaluations, ci}} until the mean regret is what the other's is at the end, with a 95% interval
-    over seeds, None for never;
-    `expected_information_gain` (sum) and `information_gain` (divergence of the final from the
-    initial posterior), nats; `transfer_weight` {first, last} in the transferred prior; `seconds`.
-    What a method has none of is NaN or None.
+    Values are means over seeds unless stated otherwise; values that a method lacks are NaN or None.
+
+    - `regret`: {evaluations: {mean, ci}}, normalized, with a bootstrap 95% interval of the mean.
+    - `best`, `test`, `quantile`: the final incumbent's score metric and test metric, raw, and its
+      quantile in the pool.
+    - `best_architecture`: the best architecture over all seeds, as `best_architecture` returns it.
+    - `reach`: {other method: {evaluations, ci}} until the mean regret equals the other's final one,
+      with a 95% interval over seeds; None if never.
+    - `expected_information_gain` (summed) and `information_gain` (divergence of the final from the
+      initial posterior), in nats.
+    - `transfer_weight`: {first, last}, the weight of the transferred prior.
+    - `seconds`: {compile, run}.
 
     Args:
-      key: of the bootstrap, over seeds.
+      key: PRNG key of the bootstrap over seeds.
       prepared: the task that was searched.
-      runs: of methods with the same seeds and budget.
+      runs: runs by method, with the same seeds and budget.
     """
     curves = regret_curves(prepared, runs)
     budget = next(iter(curves.values())).shape[1]
@@ -81,6 +86,7 @@ def summarize(
                     for j, point in enumerate(points)
                 },
                 **_ends(prepared, run),
+                "best_architecture": best_architecture(prepared, run),
                 "reach": {
                     other: _reach(key, curves[name], curve)
                     for other, curve in curves.items()
@@ -98,8 +104,35 @@ def summarize(
     return tuple(rows)
 
 
+def best_architecture(prepared: Prepared, run: MethodRun) -> dict[str, Any] | None:
+    """Return the best architecture over all seeds of a method; None if every evaluation failed.
+
+    Returns:
+      `architecture`, as text; the score metric's `metric`, `value`, `unit` and `direction` ("max"
+      or "min"), raw; `test`, the raw test metric, if any; `seed` and `evaluation` (from 1) at which
+      it was found.
+    """
+    suite, target = prepared.suite, prepared.split.target_index
+    score = np.asarray(run.trace.score)
+    if np.isnan(score).all():
+        return None
+    seed, step = np.unravel_index(np.nanargmax(score), score.shape)
+    row = int(np.asarray(run.trace.row)[seed, step])
+    metric = suite.metric_info[suite.score_metric]
+    return {
+        "architecture": to_text(suite.space, suite.pool[row]),
+        "metric": metric.name,
+        "value": float(suite.metrics[metric.name][target, row]),
+        "unit": metric.unit,
+        "direction": metric.direction,
+        "test": suite.test_metric and float(suite.metrics[suite.test_metric][target, row]),
+        "seed": int(seed),
+        "evaluation": int(step) + 1,
+    }
+
+
 def _reach(key: Array, ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
-    """Evaluations until the mean of ours float[S, B] is what theirs ends with, and the interval."""
+    """Evaluations until the mean of ours float[S, B] equals the final mean of theirs, interval."""
     found = evaluations_to_reach_interval(jax.random.clone(key), ours, theirs)
     first, *ends = (int(x) if x <= ours.shape[1] else None for x in found)
     return {"evaluations": first, "ci": ends}
@@ -108,17 +141,20 @@ def _reach(key: Array, ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
 def _ends(prepared: Prepared, run: MethodRun) -> dict[str, Any]:
     metric = _of_target(prepared, prepared.suite.score_metric)
     best = incumbent_values(run.trace, metric)[:, -1]
-    test_metric = prepared.suite.test_metric
-    test = None
-    if test_metric is not None:
-        values = incumbent_values(run.trace, _of_target(prepared, test_metric))
-        test = np.mean(values[:, -1])
     quantile = pool_quantile(jnp.asarray(metric), jnp.asarray(best))
-    return {"best": np.mean(best), "quantile": np.mean(quantile), "test": test}
+    found: dict[str, Any] = {"best": None, "quantile": np.mean(quantile), "test": None}
+    for name, measured in (
+        ("best", prepared.suite.score_metric),
+        ("test", prepared.suite.test_metric),
+    ):
+        if measured is not None:
+            raw = prepared.suite.metrics[measured][prepared.split.target_index]
+            found[name] = np.mean(incumbent_values(run.trace, raw)[:, -1])
+    return found
 
 
 def _of_target(prepared: Prepared, metric: str) -> np.ndarray:
-    """float32[N], higher is better."""
+    """Return float32[N] of the target, higher is better."""
     return oriented_metric(prepared.suite, metric)[prepared.split.target_index]
 
 

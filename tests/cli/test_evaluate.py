@@ -15,7 +15,7 @@ from nmjax.types import Metric
 
 SPACE = Space("toy", tuple(Choice(name, "xyz") for name in "abcd"))
 BUDGET = 20
-GUEST = """
+USER = """
 import numpy
 
 class Random:
@@ -61,24 +61,24 @@ def suite(tmp_path, monkeypatch):
     monkeypatch.setattr(protocol, "HISTORY_SIZE", 30)
     monkeypatch.setattr(nmjax.tasks, "load_suite", lambda name, data: made)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))
-    (tmp_path / "guest_module.py").write_text(GUEST)
+    (tmp_path / "user_module.py").write_text(USER)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return made
 
 
 @pytest.mark.slow
-def test_a_guest_stands_among_the_others(suite, tmp_path, capsys):
+def test_a_user_search_stands_among_the_others(suite, tmp_path, capsys):
     flags = ("--benchmark", "toy", "--seeds", "2", "--out", "new")
-    assert main(["evaluate", "guest_module:Random", *flags]) == 0
+    assert main(["evaluate", "user_module:Random", *flags]) == 0
     text = capsys.readouterr().out
     assert "Average rank after 20 evaluations over 3 tasks" in text
     lines = text.splitlines()
-    for name in ("random", "rival", "guest_module:Random"):
+    for name in ("random", "rival", "user_module:Random"):
         assert any(line.startswith(name) for line in lines)
     assert text.rstrip().endswith("Wrote new.")
     found = read_trajectories(tmp_path / "new" / "trajectories.npz", suite)
-    assert found["guest_module:Random"].rows.shape == (3, 2, BUDGET)
+    assert found["user_module:Random"].rows.shape == (3, 2, BUDGET)
     results = json.loads((tmp_path / "new" / "results.json").read_text())
     assert {row["reach"] for row in results["rows"] if "reach" in row} == {"random", "rival"}
     assert (tmp_path / "new" / "ranks.png").stat().st_size > 5000
@@ -87,9 +87,9 @@ def test_a_guest_stands_among_the_others(suite, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "flags", "says"),
     [
-        ("guest_module:Random", ("--seeds", "0"), "--seeds 0"),
-        ("guest_module:none", (), "has no function 'none'"),
-        ("guest_module:GUEST", ("--out", "."), "not empty"),
+        ("user_module:Random", ("--seeds", "0"), "--seeds 0"),
+        ("user_module:none", (), "has no function 'none'"),
+        ("user_module:USER", ("--out", "."), "not empty"),
     ],
 )
 def test_what_is_wrong_is_told(capsys, name, flags, says):
@@ -99,5 +99,5 @@ def test_what_is_wrong_is_told(capsys, name, flags, says):
 
 def test_a_suite_of_which_nothing_is_kept_is_refused(tmp_path, capsys):
     (tmp_path / "toy.npz").rename(tmp_path / "other.npz")
-    assert main(["evaluate", "guest_module:Random", "--benchmark", "toy"]) == 2
+    assert main(["evaluate", "user_module:Random", "--benchmark", "toy"]) == 2
     assert "choose one of other" in capsys.readouterr().err

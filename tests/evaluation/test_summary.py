@@ -6,12 +6,14 @@ import pytest
 
 from nmjax.evaluation.leave_one_out import MethodRun
 from nmjax.evaluation.summary import (
+    best_architecture,
     incumbent_rows,
     incumbent_values,
     regret_curves,
     summarize,
 )
 from nmjax.search import SearchInfo
+from nmjax.spaces import parse
 from nmjax.tasks import oriented_metric
 
 NAN = np.nan
@@ -88,6 +90,30 @@ def test_a_row_holds_what_the_searches_came_to(prepared, rows):
     assert good["information_gain"] == pytest.approx(1.0)
     assert good["transfer_weight"]["first"] < good["transfer_weight"]["last"] <= 1
     assert good["seconds"] == {"compile": 1.0, "run": 2.0}
+
+
+@pytest.mark.parametrize("metric", ["acc", "time"])
+def test_the_best_architecture_is_told_in_its_metrics_own_direction(prepared, metric):
+    suite = dataclasses.replace(prepared.suite, score_metric=metric)
+    raw = suite.metrics[metric][2]
+    sign = 1 if metric == "acc" else -1
+    order = np.argsort(sign * raw)
+    row = np.stack([order[[3, 60, 5]], order[[1, 2, 62]]])
+    run = make_run(row, np.where(row == order[5], NAN, sign * raw[row]))
+    changed = dataclasses.replace(prepared, suite=suite)
+    found = summarize(jax.random.key(0), changed, {"random": run})[0]
+    best = found["best_architecture"]
+    np.testing.assert_array_equal(parse(suite.space, best["architecture"]), suite.pool[order[62]])
+    assert (best["seed"], best["evaluation"]) == (1, 3)
+    assert best["value"] == pytest.approx(raw[order[62]]) != -raw[order[62]]
+    assert best["test"] == pytest.approx(suite.metrics["test"][2, order[62]])
+    info = suite.metric_info[metric]
+    assert (best["metric"], best["unit"], best["direction"]) == (metric, info.unit, info.direction)
+    assert found["best"] == pytest.approx(raw[order[[60, 62]]].mean())
+
+
+def test_no_architecture_is_found_where_all_failed(prepared):
+    assert best_architecture(prepared, make_run([[1, 2]], [[NAN, NAN]])) is None
 
 
 def test_a_row_says_when_it_reached_the_others(rows):

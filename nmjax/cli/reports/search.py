@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
 
 def describe_split(prepared: Prepared) -> str:
@@ -112,21 +113,21 @@ def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Gro
         "spread is over searches, not over pasts.\n",
         style="dim",
     )
-    return Group(heading, caption, _regret_table(prepared, rows), "", _reach_table(rows))
+    tables = (_regret_table(prepared, rows), "", _reach_table(rows), "", _best_table(rows))
+    return Group(heading, caption, *tables, *_best_lines(rows))
 
 
 def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Table":
     suite = prepared.suite
     budget = max(int(point) for point in rows[0]["regret"])
     points = [str(p) for p in SHOWN_STEPS if p < budget] + [str(budget)]
-    sign = "" if suite.metric_info[suite.score_metric].direction == "max" else "-"
     table = plain_table(
         f"Normalized regret after so many evaluations, and the incumbent after {budget}"
     )
     table.add_column("method", no_wrap=True)
     for point in points:
         table.add_column(point, justify="right", no_wrap=True)
-    table.add_column(f"best\n{sign}{suite.score_metric}", justify="right", no_wrap=True)
+    table.add_column(f"best\n{suite.score_metric}", justify="right", no_wrap=True)
     table.add_column(f"test\n{suite.test_metric or ''}", justify="right", no_wrap=True)
     for row in rows:
         cells = [row["regret"][point] for point in points]
@@ -137,6 +138,47 @@ def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Tab
             _number(row["test"], ".4g"),
         )
     return table
+
+
+def _best_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """The best architecture of each method over all seeds."""
+    found = [row["best_architecture"] for row in rows if row["best_architecture"] is not None]
+    table = plain_table("Best architecture over all seeds")
+    table.add_column("method", no_wrap=True)
+    if not found:
+        return table
+    better = "higher" if found[0]["direction"] == "max" else "lower"
+    table.add_column(f"{found[0]['metric']}\n{better} is better", justify="right", no_wrap=True)
+    table.add_column("seed", justify="right", no_wrap=True)
+    table.add_column("evaluation", justify="right", no_wrap=True)
+    table.add_column("architecture", overflow="fold")
+    for row in rows:
+        best = row["best_architecture"]
+        if best is None:
+            table.add_row(row["method"], "all failed", "-", "-", "-")
+        else:
+            cells = (best["value"], ".4g"), (best["seed"], "d"), (best["evaluation"], "d")
+            table.add_row(row["method"], *(format(*c) for c in cells), best["architecture"])
+    return table
+
+
+def _best_lines(rows: Sequence[Mapping[str, Any]]) -> list["Text"]:
+    """What `transfer` found, or the best of the methods that ran, in one sentence."""
+    from rich.text import Text
+
+    found = {r["method"]: r["best_architecture"] for r in rows if r["best_architecture"]}
+    if not found:
+        return [Text("\nEvery evaluation failed.")]
+    sign = 1 if next(iter(found.values()))["direction"] == "max" else -1
+    name = max(found, key=lambda method: sign * found[method]["value"])
+    name = "transfer" if "transfer" in found else name
+    best = found[name]
+    unit = f" {best['unit']}" if best["unit"] else ""
+    test = "" if best["test"] is None else f", {best['test']:.4g} on the test metric"
+    return [
+        Text(f"\nFound by {name}: {best['architecture']}", style="bold"),
+        Text(f"{best['metric']} {best['value']:.4g}{unit}{test}", style="dim"),
+    ]
 
 
 def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":

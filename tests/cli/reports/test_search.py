@@ -67,6 +67,7 @@ def test_the_result_is_read_back_with_seconds_of_each_stage(tmp_path, prepared, 
     assert read.seeds == (0, 1)
     assert [row["method"] for row in read.rows] == ["transfer", "random"]
     assert read.rows[1]["transfer_weight"] == {"first": None, "last": None}
+    assert read.rows[0]["best_architecture"] == rows[0]["best_architecture"]
     assert "target three; sources one, two; meta-validation two; one past" in read.split
 
 
@@ -93,6 +94,10 @@ def test_the_table_says_what_a_person_asks(prepared, rows):
     assert f"{regret['mean']:.4f}" in text
     assert f"{regret['ci'][0]:.3f}\u2013{regret['ci'][1]:.3f}" in text
     assert "acc" in text
+    for row in rows:
+        assert row["best_architecture"]["architecture"] in text
+    best = rows[0]["best_architecture"]
+    assert f"Found by transfer: {best['architecture']}\nacc {best['value']:.4g} accuracy" in text
     assert "→" in text
     assert max(map(len, text.splitlines())) <= 80
 
