@@ -16,7 +16,7 @@ FEATURES = 4
 
 @pytest.fixture(scope="session")
 def suite():
-    space = Space("toy", tuple(Choice(name, (1, 2, 3, 4), kind="ordinal") for name in "abc"))
+    space = Space.build("toy", tuple(Choice(name, (1, 2, 3, 4), kind="ordinal") for name in "abc"))
     pool = np.stack(np.unravel_index(np.arange(SIZE), space.num_options), -1).astype(np.int32)
     generator = np.random.default_rng(0)
     trend = 0.5 + 0.04 * (pool @ np.array([1.0, 2.0, -1.0]))

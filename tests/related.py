@@ -28,7 +28,7 @@ from nmjax.spaces import Choice, Space, encode, encoding_size
 from nmjax.tasks import make_history, select_tasks
 from nmjax.types import Array, History, Metric
 
-SPACE = Space("related", tuple(Choice(f"c{i}", ("a", "b", "c")) for i in range(5)))
+SPACE = Space.build("related", tuple(Choice(f"c{i}", ("a", "b", "c")) for i in range(5)))
 METRIC = Metric("score", "1")
 SOURCES, ROWS = 5, 60
 CONFIG = LearnConfig(

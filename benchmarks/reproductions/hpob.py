@@ -32,7 +32,7 @@ from nmjax.search import (
     run,
     with_flat_prior,
 )
-from nmjax.spaces import Real, Space
+from nmjax.spaces import RealChoice, Space
 from nmjax.stats import mean_interval
 from nmjax.tasks import HpobTask, hpob_ranks, hpob_regret, read_hpob, stack_tasks
 from nmjax.types import Array, Metric
@@ -72,7 +72,7 @@ def space_of(name: str, tasks: Sequence[HpobTask]) -> Space:
     low = np.min([task.encoding.min(axis=0) for task in tasks], axis=0).clip(max=0)
     high = np.max([task.encoding.max(axis=0) for task in tasks], axis=0).clip(min=1)
     ends = zip(low.tolist(), high.tolist(), strict=True)
-    return Space(name, (), tuple(Real(f"x{i}", *end) for i, end in enumerate(ends)))
+    return Space.build(name, (), tuple(RealChoice(f"x{i}", *end) for i, end in enumerate(ends)))
 
 
 def sources_of(train: Sequence[HpobTask], validation: Sequence[HpobTask]) -> Sources:

@@ -1,6 +1,5 @@
 """Motifs: what an architecture can contain, and which architectures contain it."""
 
-from dataclasses import replace
 from functools import partial
 
 import jax
@@ -61,7 +60,7 @@ def _discrete(space: Space) -> Space:
             f"Space {space.name!r} has only real-valued choices and no motifs; cut their ranges "
             "into the options of ordinal choices."
         )
-    return replace(space, continuous=())
+    return space.replace(continuous=())
 
 
 def _structural(space: Space) -> np.ndarray:

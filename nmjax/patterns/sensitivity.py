@@ -17,7 +17,7 @@ from nmjax.errors import NmjaxError
 from nmjax.patterns.indices import Sensitivity, effects, from_effects, subsets
 from nmjax.spaces import Space, at_options, option_mask
 from nmjax.spaces.enumeration import ENUMERABLE
-from nmjax.spaces.radix import to_flat
+from nmjax.spaces.indexing import to_flat
 from nmjax.stats import bootstrap_interval
 from nmjax.types import Array
 

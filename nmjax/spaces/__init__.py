@@ -5,9 +5,11 @@ part of it.
 """
 
 from nmjax.spaces import catalog
+from nmjax.spaces.activity import active_choices, active_continuous, reset_continuous
 from nmjax.spaces.catalog import get_space
 from nmjax.spaces.cells.cell import Cell, line_graph, rooted_tree
 from nmjax.spaces.cells.paths import encode_paths
+from nmjax.spaces.choices import Choice, Condition, RealChoice
 from nmjax.spaces.continuous import check_discrete, from_scale, to_scale, within_bounds
 from nmjax.spaces.encoding import (
     decode,
@@ -25,31 +27,39 @@ from nmjax.spaces.enumeration import (
     pool_rows,
     to_index,
 )
-from nmjax.spaces.moves import (
-    draw_valid,
-    mutate,
-    neighbors,
-    pool_neighbors,
-    sample,
+from nmjax.spaces.indexing import at_options, option_mask
+from nmjax.spaces.mixed import (
+    canonicalize_mixed,
+    mutate_mixed,
     sample_continuous,
+    sample_mixed,
+    sample_pool,
 )
-from nmjax.spaces.options import at_options, option_mask
+from nmjax.spaces.moves import draw_valid, mutate, neighbors, pool_neighbors, sample
 from nmjax.spaces.relaxation import (
     discretize,
     gumbel_softmax,
     softmax_relaxation,
     straight_through,
 )
-from nmjax.spaces.space import Choice, Real, Space
+from nmjax.spaces.space import Space
+from nmjax.spaces.specs import Integer, Ordinal, Real, when
 from nmjax.spaces.text import parse, to_text
 
 __all__ = [
     "Cell",
     "Choice",
+    "Condition",
+    "Integer",
+    "Ordinal",
     "Real",
+    "RealChoice",
     "Space",
+    "active_choices",
+    "active_continuous",
     "at_options",
     "canonicalize",
+    "canonicalize_mixed",
     "catalog",
     "check_discrete",
     "decode",
@@ -69,18 +79,23 @@ __all__ = [
     "is_valid",
     "line_graph",
     "mutate",
+    "mutate_mixed",
     "neighbors",
     "option_mask",
     "parse",
     "pool_neighbors",
     "pool_rows",
+    "reset_continuous",
     "rooted_tree",
     "sample",
     "sample_continuous",
+    "sample_mixed",
+    "sample_pool",
     "softmax_relaxation",
     "straight_through",
     "to_index",
     "to_scale",
     "to_text",
+    "when",
     "within_bounds",
 ]

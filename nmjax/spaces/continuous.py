@@ -1,4 +1,4 @@
-"""Real-valued choices: on their scales, within their bounds, or refused."""
+"""Real-valued choices: positions on their scales, bounds, and checks."""
 
 from functools import partial
 
@@ -17,9 +17,15 @@ def to_scale(space: Space, continuous: Array) -> Array:
     """Positions float32[..., R] in [-1, 1] of real-valued choices float[..., R] on their scales.
 
     Raises:
-      NmjaxError: there is not one for each real-valued choice of the space.
+      NmjaxError: The last axis does not have one value for each real-valued choice.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Real, Space, to_scale
+      >>> to_scale(Space(x=Real(0, 4)), np.array([[0.0], [1.0], [4.0]])).tolist()
+      [[-1.0], [-0.5], [1.0]]
     """
-    _check_number(space, jnp.shape(continuous))
+    check_continuous(space, jnp.shape(continuous))
     values, columns = jnp.asarray(continuous, jnp.float32), []
     for index, real in enumerate(space.continuous):
         value, low, high = values[..., index], real.low, real.high
@@ -31,7 +37,14 @@ def to_scale(space: Space, continuous: Array) -> Array:
 
 @partial(jax.jit, static_argnames="space")
 def from_scale(space: Space, position: Array) -> Array:
-    """Real-valued choices float32[..., R] at positions float[..., R] in [-1, 1] of their scales."""
+    """Real-valued choices float32[..., R] at positions float[..., R] in [-1, 1] of their scales.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Real, Space, from_scale
+      >>> from_scale(Space(x=Real(0, 4)), np.array([[-1.0], [0.5]])).tolist()
+      [[0.0], [3.0]]
+    """
     share = 0.5 * (jnp.asarray(position, jnp.float32) + 1)
     columns = []
     for index, real in enumerate(space.continuous):
@@ -45,29 +58,47 @@ def from_scale(space: Space, position: Array) -> Array:
 
 
 def within_bounds(space: Space, continuous: ArrayLike) -> np.ndarray:
-    """bool[..., R]: which of continuous float[..., R], as float32, are within their bounds; NaN is
-    not.
+    """Which of continuous float[..., R], as float32, are within their bounds: bool[..., R].
+
+    NaN is not.
 
     Raises:
-      NmjaxError: there is not one for each real-valued choice of the space.
+      NmjaxError: The last axis does not have one value for each real-valued choice.
+
+    Example:
+      >>> from nmjax.spaces import Real, Space, within_bounds
+      >>> within_bounds(Space(x=Real(0, 4)), [[2.0], [5.0], [float("nan")]]).tolist()
+      [[True], [False], [False]]
     """
     values = np.asarray(continuous, np.float32)
-    _check_number(space, values.shape)
+    check_continuous(space, values.shape)
     low, high = np.array([(r.low, r.high) for r in space.continuous], np.float32).reshape(-1, 2).T
     return (low <= values) & (values <= high)
 
 
-def check_discrete(space: Space, what: str) -> None:
-    """Raises an NmjaxError where a space has real-valued choices, of which `what` knows nothing."""
+def check_discrete(space: Space, what: str, instead: str | None = None) -> None:
+    """Raises an NmjaxError if a space has real-valued choices, which `what` does not support.
+
+    Args:
+      space: Space to check.
+      what: What supports discrete choices only, as the subject of the message.
+      instead: Name of a function that supports both.
+
+    Example:
+      >>> from nmjax.spaces import Space, check_discrete
+      >>> check_discrete(Space(op=["conv", "skip"]), "a full list")
+    """
     if space.continuous:
+        advice = "replace them by Ordinal choices" if instead is None else f"use {instead}"
         raise NmjaxError(
             f"Space {space.name!r} has the real-valued choices "
             f"{[real.name for real in space.continuous]}, and {what} supports discrete choices "
-            "only; replace them by ordinal choices with numeric options."
+            f"only; {advice}."
         )
 
 
-def _check_number(space: Space, shape: tuple[int, ...]) -> None:
+def check_continuous(space: Space, shape: tuple[int, ...]) -> None:
+    """Raises an NmjaxError if the last axis is not one value for each real-valued choice."""
     if shape[-1:] != (space.num_continuous,):
         raise NmjaxError(
             f"Got continuous values of shape {list(shape)} for space {space.name!r}; expected "

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.spaces.activity import soft_activity
 from nmjax.spaces.cells.structure import count_kinds, count_names, counts
 from nmjax.spaces.continuous import to_scale
 from nmjax.spaces.space import Space
@@ -44,13 +45,19 @@ def encode_soft(space: Space, probabilities: Array, continuous: Array | None = N
         )
     probabilities = jnp.asarray(probabilities, jnp.float32)
     choice_of, option_of = _option_positions(space.num_options)
+    continuous = _on_scales(space, continuous)
+    weights = probabilities
+    if space.is_conditional:
+        active, active_real = soft_activity(space, probabilities)
+        weights = probabilities * active[..., None]
+        continuous = continuous * active_real
     ordinal = jnp.einsum(
         "...co,cov->...v",
-        probabilities,
+        weights,
         _ordinal_values(space),
         precision=jax.lax.Precision.HIGHEST,
     )
-    parts = [probabilities[..., choice_of, option_of], ordinal, _on_scales(space, continuous)]
+    parts = [weights[..., choice_of, option_of], ordinal, continuous]
     if space.cell is not None:
         parts.append(counts(space, probabilities))
     return jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)

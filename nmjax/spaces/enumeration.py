@@ -1,13 +1,15 @@
-"""Which architectures there are: validity, canonical forms, flat indices, pools, the full list."""
+"""Valid architectures, canonical forms, flat indices, rows of a pool, and full enumeration."""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import radix
+from nmjax.spaces import indexing
+from nmjax.spaces.activity import reset_inactive
 from nmjax.spaces.continuous import check_discrete
 from nmjax.spaces.space import Space
 from nmjax.types import Array
@@ -18,58 +20,110 @@ _CHUNK = 1_000_000
 
 @partial(jax.jit, static_argnames="space")
 def is_valid(space: Space, architecture: Array) -> Array:
-    """bool[...]: whether architecture int32[..., C] is one that the space allows."""
+    """Whether the space allows each architecture int32[..., C]: bool[...].
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import get_space, is_valid
+      >>> is_valid(get_space("nas-bench-201"), np.zeros((2, 6), np.int32)).tolist()
+      [True, True]
+    """
+    architecture = jnp.asarray(architecture)
     if space.valid is None:
-        return jnp.ones(jnp.shape(architecture)[:-1], bool)
-    return space.valid(jnp.asarray(architecture))
+        return jnp.ones(architecture.shape[:-1], bool)
+    return space.valid(reset_inactive(space, architecture))
 
 
 @partial(jax.jit, static_argnames="space")
 def canonicalize(space: Space, architecture: Array) -> Array:
-    """int32[..., C]: the one that stands for all isomorphic to architecture int32[..., C]."""
-    architecture = jnp.asarray(architecture, jnp.int32)
-    return architecture if space.canonical is None else space.canonical(architecture)
+    """The representative int32[..., C] of all that are equivalent to architecture int32[..., C].
+
+    Inactive choices become their first options; then isomorphic architectures become one.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, canonicalize, when
+      >>> space = Space(optimizer=["adam", "sgd"], nesterov=when([False, True], optimizer="sgd"))
+      >>> canonicalize(space, np.array([[0, 1], [1, 1]])).tolist()
+      [[0, 0], [1, 1]]
+    """
+    architecture = reset_inactive(space, jnp.asarray(architecture, jnp.int32))
+    if space.canonical is None:
+        return architecture
+    return reset_inactive(space, space.canonical(architecture))
 
 
-@partial(jax.jit, static_argnames="space")
-def to_index(space: Space, architecture: Array) -> Array:
+def to_index(space: Space, architecture: ArrayLike) -> Array:
     """The flat index int32[...] of architecture int32[..., C], first choice most significant.
 
     Raises:
-      NmjaxError: if the space has 2**31 architectures or more.
+      NmjaxError: The space has 2**31 architectures or more.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, to_index
+      >>> to_index(Space(a=[1, 2], b=[1, 2, 3]), np.array([[0, 2], [1, 0]])).tolist()
+      [2, 3]
     """
-    _check_size(space, 2**31 - 1, "A flat index")
-    return radix.to_flat(jnp.asarray(architecture, jnp.int32), space.num_options)
+    _check_index(space)
+    return _to_index(space, architecture)
 
 
 @partial(jax.jit, static_argnames="space")
-def from_index(space: Space, index: Array) -> Array:
+def _to_index(space: Space, architecture: Array) -> Array:
+    return indexing.to_flat(jnp.asarray(architecture, jnp.int32), space.num_options)
+
+
+def from_index(space: Space, index: ArrayLike) -> Array:
     """The architecture int32[..., C] with the flat index int32[...]: the inverse of `to_index`.
 
     Raises:
-      NmjaxError: if the space has 2**31 architectures or more.
+      NmjaxError: The space has 2**31 architectures or more.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, from_index
+      >>> from_index(Space(a=[1, 2], b=[1, 2, 3]), np.array([2, 3])).tolist()
+      [[0, 2], [1, 0]]
     """
-    _check_size(space, 2**31 - 1, "A flat index")
-    return radix.from_flat(jnp.asarray(index, jnp.int32), space.num_options)
+    _check_index(space)
+    return _from_index(space, index)
 
 
 @partial(jax.jit, static_argnames="space")
-def pool_rows(space: Space, pool: Array, architecture: Array) -> Array:
-    """Which row int32[...] of a pool architecture int32[..., C] is; -1 where it is none.
+def _from_index(space: Space, index: Array) -> Array:
+    return indexing.from_flat(jnp.asarray(index, jnp.int32), space.num_options)
 
-    Isomorphic architectures are the same.
+
+def pool_rows(space: Space, pool: ArrayLike, architecture: ArrayLike) -> Array:
+    """The row int32[...] of each architecture int32[..., C] in a pool; -1 if it is not there.
+
+    Equivalent architectures (isomorphic, or different only in inactive choices) are the same.
 
     Args:
-      space: of the architectures.
-      pool: int32[N, C], in any order; no two are isomorphic.
+      space: Space of the architectures.
+      pool: int32[N, C], in any order; no two are equivalent.
       architecture: int32[..., C].
 
     Raises:
-      NmjaxError: if the space has 2**31 architectures or more, or real-valued choices.
+      NmjaxError: The space has 2**31 architectures or more, or real-valued choices.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, pool_rows
+      >>> space, pool = Space(a=[1, 2], b=[1, 2]), np.array([[1, 1], [0, 1]])
+      >>> pool_rows(space, pool, np.array([[0, 1], [0, 0]])).tolist()
+      [1, -1]
     """
-    check_discrete(space, "a row of a pool")
-    index = to_index(space, canonicalize(space, pool))
-    wanted = to_index(space, canonicalize(space, architecture))
+    check_discrete(space, "finding architectures in a pool")
+    _check_index(space)
+    return _pool_rows(space, pool, architecture)
+
+
+@partial(jax.jit, static_argnames="space")
+def _pool_rows(space: Space, pool: Array, architecture: Array) -> Array:
+    index = _to_index(space, canonicalize(space, pool))
+    wanted = _to_index(space, canonicalize(space, architecture))
     order = jnp.argsort(index).astype(jnp.int32)
     place = jnp.searchsorted(index[order], wanted)
     row = order[jnp.minimum(place, len(order) - 1)]
@@ -77,25 +131,46 @@ def pool_rows(space: Space, pool: Array, architecture: Array) -> Array:
 
 
 def enumerate_architectures(space: Space) -> np.ndarray:
-    """All valid architectures, one of each isomorphism class: int32[N, C] by flat index.
+    """All distinct valid architectures, int32[N, C], in the order of their flat indices.
+
+    Of equivalent architectures (isomorphic, or different only in inactive choices) the canonical
+    one is included.
 
     Raises:
-      NmjaxError: if the space has more than ten million architectures, or real-valued choices.
+      NmjaxError: The space has more than ten million combinations of options, or real-valued
+        choices; use `sample_pool` then.
+
+    Example:
+      >>> from nmjax.spaces import Space, enumerate_architectures, when
+      >>> space = Space(optimizer=["adam", "sgd"], nesterov=when([False, True], optimizer="sgd"))
+      >>> enumerate_architectures(space).tolist()
+      [[0, 0], [1, 0], [1, 1]]
     """
-    check_discrete(space, "a full list")
-    _check_size(space, ENUMERABLE, "A full list")
+    if space.continuous:
+        raise NmjaxError(
+            f"Space {space.name!r} has the real-valued choices "
+            f"{[real.name for real in space.continuous]} and cannot be enumerated; use sample_pool "
+            "for a pool of architectures and continuous values."
+        )
+    if space.size > ENUMERABLE:
+        raise NmjaxError(
+            f"Space {space.name!r} has {space.size:,} architectures, more than the {ENUMERABLE:,} "
+            "that can be enumerated; use sample_pool for a pool of them, or SpaceSearch to search "
+            "the whole space."
+        )
     kept = []
     for start in range(0, space.size, _CHUNK):
         index = np.arange(start, min(start + _CHUNK, space.size), dtype=np.int32)
-        architecture = radix.from_flat(index, space.num_options)
+        architecture = indexing.from_flat(index, space.num_options)
         stands_for_all = np.asarray(canonicalize(space, architecture)) == architecture
         kept.append(architecture[stands_for_all.all(axis=-1) & is_valid(space, architecture)])
     return np.concatenate(kept)
 
 
-def _check_size(space: Space, limit: int, what: str) -> None:
-    if space.size > limit:
+def _check_index(space: Space) -> None:
+    if space.size > 2**31 - 1:
         raise NmjaxError(
-            f"{what} is for at most {limit:,} architectures, and space {space.name!r} has "
-            f"{space.size:,}; work on a sample of it instead."
+            f"Space {space.name!r} has {space.size:,} architectures, and flat indices are limited "
+            f"to {2**31 - 1:,}; use sample_pool for a pool of architectures, or SpaceSearch to "
+            "search the whole space."
         )

@@ -1,145 +1,151 @@
-"""What an architecture is: a static description of choices, their options and the structure."""
+"""Spaces: static descriptions of architectures by their choices, options and structure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.cells.cell import Cell
+from nmjax.spaces.choices import Choice, RealChoice, check_distinct, to_python
+from nmjax.spaces.requirements import Requirement, resolve
+from nmjax.spaces.specs import Spec, name_choices
 from nmjax.types import Array
 
-Option = str | int | float
-Scale = Literal["linear", "log"]
+Config = dict[str, Any]
 
 
-def _check_scale(what: str, scale: str, low: float) -> None:
-    if scale not in ("linear", "log"):
-        raise NmjaxError(f"{what} has the scale {scale!r}; give 'linear' or 'log'.")
-    if scale == "log" and low <= 0:
-        raise NmjaxError(f"{what} starts at {low} on a log scale; give positive values.")
-
-
-def _check_name(what: str, name: str) -> None:
-    if not name or "=" in name or name.split() != [name]:
-        raise NmjaxError(f"{what} is named {name!r}; give a name without blanks or '='.")
-
-
-def _check_distinct(what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise NmjaxError(f"{what} has {twice} more than once; give each a name of its own.")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A decision among named options.
-
-    Attributes:
-      name: unique in its space, without blanks.
-      options: what can be chosen, numbers of NumPy as Python's; an architecture holds the index.
-      kind: "ordinal" options are increasing numbers, whose values the encoding tells too.
-      scale: on which an ordinal choice's options are compared.
-
-    Raises:
-      NmjaxError: for no options, repeated ones, or ordinal ones that are not increasing numbers.
-    """
-
-    name: str
-    options: tuple[Option, ...]
-    kind: Literal["categorical", "ordinal"] = "categorical"
-    scale: Scale = "linear"
-
-    def __post_init__(self):
-        plain = (o.item() if isinstance(o, np.generic) else o for o in self.options)
-        object.__setattr__(self, "options", tuple(plain))
-        what = f"Choice {self.name!r}"
-        _check_name(what, self.name)
-        if not self.options:
-            raise NmjaxError(f"{what} has no options; give at least one.")
-        texts = [str(option) for option in self.options]
-        _check_distinct(what, texts)
-        blank = [text for text in texts if text.split() != [text]]
-        if blank:
-            raise NmjaxError(f"{what} has the options {blank}; give options without blanks.")
-        if self.kind not in ("categorical", "ordinal"):
-            raise NmjaxError(f"{what} has kind {self.kind!r}; give 'categorical' or 'ordinal'.")
-        if self.kind == "ordinal":
-            numbers = [float(o) for o in self.options if isinstance(o, int | float)]
-            if len(numbers) < len(texts) or any(np.diff(numbers) <= 0):
-                raise NmjaxError(
-                    f"{what} is ordinal with the options {texts}; give increasing numbers."
-                )
-            _check_scale(what, self.scale, numbers[0])
-
-    @property
-    def values(self) -> np.ndarray:
-        """float32[O]: an ordinal choice's options on its scale, spread over [-1, 1]."""
-        options = np.asarray(self.options, np.float64)
-        options = np.log(options) if self.scale == "log" else options
-        span = options[-1] - options[0]
-        values = 2 * (options - options[0]) / span - 1 if span else np.zeros(1)
-        return values.astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Real:
-    """A real-valued choice in [low, high], uniform on its scale.
-
-    Raises:
-      NmjaxError: for bounds that are not finite and increasing, or not positive on a log scale.
-    """
-
-    name: str
-    low: float
-    high: float
-    scale: Scale = "linear"
-
-    def __post_init__(self):
-        what = f"Real {self.name!r}"
-        _check_name(what, self.name)
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise NmjaxError(f"{what} has bounds [{self.low}, {self.high}]; give low < high.")
-        _check_scale(what, self.scale, self.low)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Space:
-    """A static, hashable description of architectures.
+    """A static, hashable description of architectures, compared by value.
 
-    An architecture is int32[..., C], an option index for each of C choices; real-valued choices
-    are a separate float32[..., R].
+    An architecture is int32[..., C], an option index for each of C discrete choices; real-valued
+    choices are a separate array float32[..., R].
+
+    Args:
+      name: Name of the space.
+      **choices: A list of options is categorical; `Ordinal`, `Integer` and `Real` are numbers;
+        `when` makes a choice conditional.
 
     Attributes:
-      name: of the space.
-      choices: the C discrete choices, the first being the most significant in a flat index.
-      continuous: the R real-valued choices.
-      cell: the graph that the choices describe, if they describe one.
-      valid: int32[..., C] -> bool[...], pure and vectorized; None where all are valid. Some
-        architecture must be, or sampling does not end.
-      canonical: int32[..., C] -> int32[..., C], pure and vectorized: one architecture for each
-        class of isomorphic ones; None where no two are isomorphic.
+      name: Name of the space.
+      choices: The C discrete choices; the first is the most significant in a flat index.
+      continuous: The R real-valued choices.
+      cell: The graph that the choices describe, or None.
+      valid: Pure, vectorized function int32[..., C] -> bool[...]; None if all architectures are
+        valid. At least one must be valid, or sampling does not end.
+      canonical: Pure, vectorized, idempotent function int32[..., C] -> int32[..., C] that gives one
+        representative of each class of isomorphic architectures; None if no two are isomorphic.
 
     Raises:
-      NmjaxError: for no choices at all, repeated names, or a cell that does not fit the choices.
+      NmjaxError: There are no choices, names are repeated, a condition names no earlier discrete
+        choice, or a cell does not fit the choices.
+
+    Example:
+      >>> from nmjax.spaces import Ordinal, Real, Space
+      >>> space = Space("mlp", activation=["relu", "tanh"], width=Ordinal(64, 128, 256),
+      ...               rate=Real(1e-4, 1e-1, log=True))
+      >>> space.to_config([1, 2], [0.001])
+      {'activation': 'tanh', 'width': 256, 'rate': 0.001}
+      >>> space.from_config({"activation": "tanh", "width": 256, "rate": 0.001})
+      (array([1, 2], dtype=int32), array([0.001], dtype=float32))
     """
 
     name: str
     choices: tuple[Choice, ...]
-    continuous: tuple[Real, ...] = ()
-    cell: Cell | None = None
-    valid: Callable[[Array], Array] | None = None
-    canonical: Callable[[Array], Array] | None = None
+    continuous: tuple[RealChoice, ...]
+    cell: Cell | None
+    valid: Callable[[Array], Array] | None
+    canonical: Callable[[Array], Array] | None
 
-    def __post_init__(self):
-        object.__setattr__(self, "choices", tuple(self.choices))
-        object.__setattr__(self, "continuous", tuple(self.continuous))
+    def __init__(self, name: str = "space", /, **choices: Spec) -> None:
+        self._set(name, *name_choices(choices), None, None, None)
+        for choice, required in zip(self._all_choices, chain(*self.requirements), strict=True):
+            if any(not allowed for _, allowed in required):
+                raise NmjaxError(
+                    f"Choice {choice.name!r} is never active, as its conditions and those of its "
+                    "parents exclude each other; change them or leave it out."
+                )
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        choices: Iterable[Choice],
+        continuous: Iterable[RealChoice] = (),
+        cell: Cell | None = None,
+        valid: Callable[[Array], Array] | None = None,
+        canonical: Callable[[Array], Array] | None = None,
+    ) -> "Space":
+        """The space of named choices, with a cell, a validity rule and canonical forms.
+
+        Args:
+          name: Name of the space.
+          choices: The discrete choices.
+          continuous: The real-valued choices.
+          cell: The graph that the choices describe.
+          valid: As the attribute.
+          canonical: As the attribute.
+
+        Raises:
+          NmjaxError: As the class.
+
+        Example:
+          >>> from nmjax.spaces import Choice, Space
+          >>> space = Space.build("pairs", [Choice("a", (1, 2)), Choice("b", (1, 2))],
+          ...                     valid=lambda architecture: architecture.sum(-1) < 2)
+          >>> space.size
+          4
+        """
+        space = cls.__new__(cls)
+        space._set(name, choices, continuous, cell, valid, canonical)
+        return space
+
+    def replace(self, **changes: Any) -> "Space":
+        """The space with some attributes replaced, checked anew.
+
+        Example:
+          >>> from nmjax.spaces import Space
+          >>> Space("a", depth=[1, 2]).replace(name="b").name
+          'b'
+        """
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        unknown = sorted(set(changes) - set(fields))
+        if unknown:
+            raise unknown_name("attribute of a space", unknown[0], fields)
+        return Space.build(**(fields | changes))
+
+    def _set(
+        self,
+        name: str,
+        choices: Iterable[Choice],
+        continuous: Iterable[RealChoice],
+        cell: Cell | None,
+        valid: Callable[[Array], Array] | None,
+        canonical: Callable[[Array], Array] | None,
+    ) -> None:
+        fields = {
+            "name": name,
+            "choices": tuple(choices),
+            "continuous": tuple(continuous),
+            "cell": cell,
+            "valid": valid,
+            "canonical": canonical,
+        }
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)
+        if not isinstance(name, str):
+            raise NmjaxError(f"A space got the name {name!r}; give text.")
         what = f"Space {self.name!r}"
+        _check_types(what, self.choices, Choice)
+        _check_types(what, self.continuous, RealChoice)
         if not self.choices and not self.continuous:
             raise NmjaxError(f"{what} has no choices; give at least one.")
-        _check_distinct(what, list(self.names))
+        check_distinct(what, self.names)
+        resolve(self.choices, self.continuous)
         if self.cell is not None:
             self._check_cell(self.cell)
 
@@ -147,7 +153,13 @@ class Space:
         what = f"The cell of space {self.name!r}"
         used = [*cell.labels, *([] if cell.topology is None else [cell.topology])]
         if not all(0 <= index < self.num_choices for index in used):
-            raise NmjaxError(f"{what} names choices {used}; there are {self.num_choices}.")
+            raise NmjaxError(f"{what} uses the choices {used}; there are {self.num_choices}.")
+        conditional = [self.choices[i].name for i in used if self.choices[i].conditions]
+        if conditional:
+            raise NmjaxError(
+                f"{what} uses the conditional choices {conditional}; only choices outside of the "
+                "cell can be conditional."
+            )
         if len({self.choices[index].options for index in cell.labels}) != 1:
             raise NmjaxError(f"{what} has nodes with different options; give all the same.")
         if cell.topology is not None:
@@ -158,32 +170,190 @@ class Space:
                     f"of {self.choices[cell.topology].name!r}; give one for each."
                 )
 
+    def to_config(self, architecture: Any, continuous: Any = None) -> Config:
+        """An architecture as a dictionary of names and values; inactive choices are left out.
+
+        Args:
+          architecture: int[C], an option index for each discrete choice.
+          continuous: float[R], required if the space has real-valued choices.
+
+        Raises:
+          NmjaxError: A shape or type does not fit, an index is no option, or a value is out of
+            bounds.
+
+        Example:
+          >>> from nmjax.spaces import Space
+          >>> Space(width=[64, 128], bias=[False, True]).to_config([1, 0])
+          {'width': 128, 'bias': False}
+        """
+        indices = self.check_architecture(architecture)
+        values = self._check_continuous(continuous)
+        config = discrete_config(self, indices)
+        for choice, value, required in zip(
+            self.continuous, values, self.requirements[1], strict=True
+        ):
+            if _holds(required, indices):
+                shortest = float(str(np.float32(choice.check(value))))
+                config[choice.name] = min(max(shortest, choice.low), choice.high)
+        return config
+
+    def from_config(self, config: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """The architecture int32[C] and the real values float32[R] of a dictionary.
+
+        Inactive choices are absent, None or NaN; they become the first option or the lower bound.
+
+        Args:
+          config: A value for each active choice, by name.
+
+        Raises:
+          NmjaxError: A name or option is unknown (with the nearest ones), a value is missing or out
+            of bounds, or an inactive choice has a value.
+
+        Example:
+          >>> from nmjax.spaces import Space
+          >>> Space(width=[64, 128], bias=[False, True]).from_config({"width": 128, "bias": True})
+          (array([1, 1], dtype=int32), array([], dtype=float32))
+        """
+        if not isinstance(config, Mapping):
+            raise NmjaxError(
+                f"Got {config!r} for a configuration of space {self.name!r}; give a dictionary "
+                f"with the names {list(self.names)}."
+            )
+        for name in config:
+            if name not in self.names:
+                raise unknown_name(f"choice of space {self.name!r}", str(name), self.names)
+        discrete, real = self.requirements
+        indices = np.zeros(self.num_choices, np.int32)
+        for place, choice in enumerate(self.choices):
+            if self._is_given(choice, _holds(discrete[place], indices), config):
+                indices[place] = choice.index_of(config[choice.name])
+        values = np.array([choice.low for choice in self.continuous], np.float32)
+        for place, real_choice in enumerate(self.continuous):
+            if self._is_given(real_choice, _holds(real[place], indices), config):
+                values[place] = real_choice.check(config[real_choice.name])
+        return indices, values
+
+    def _is_given(
+        self, choice: Choice | RealChoice, active: bool, config: Mapping[str, Any]
+    ) -> bool:
+        value = to_python(config.get(choice.name))
+        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        if active and choice.name not in config:
+            raise NmjaxError(
+                f"The configuration {dict(config)} of space {self.name!r} has no {choice.name!r}; "
+                "give a value for each active choice."
+            )
+        if not active and not missing:
+            needs = " and ".join(
+                f"{parent} in {list(options)}" for parent, options in choice.conditions
+            )
+            raise NmjaxError(
+                f"Choice {choice.name!r} got {value!r} but is active only with {needs}; leave it "
+                "out."
+            )
+        return active
+
+    def check_architecture(self, architecture: Any) -> np.ndarray:
+        """The architecture as int[C] of option indices.
+
+        Raises:
+          NmjaxError: For another shape or type, or an index that is no option.
+        """
+        indices = np.asarray(architecture)
+        if not self.num_choices and not indices.size:
+            return np.zeros(0, np.int32)
+        if indices.shape != (self.num_choices,) or not np.issubdtype(indices.dtype, np.integer):
+            raise NmjaxError(
+                f"Got an array {indices.dtype}{list(indices.shape)} for an architecture of space "
+                f"{self.name!r}; give one of int[{self.num_choices}]."
+            )
+        for choice, index in zip(self.choices, indices, strict=True):
+            if not 0 <= index < len(choice.options):
+                raise NmjaxError(
+                    f"Choice {choice.name!r} has {len(choice.options)} options and got index "
+                    f"{index}."
+                )
+        return indices
+
+    def _check_continuous(self, continuous: Any) -> np.ndarray:
+        values = np.asarray([] if continuous is None else continuous)
+        if values.shape != (self.num_continuous,):
+            raise NmjaxError(
+                f"Got continuous values of shape {list(values.shape)} for space {self.name!r}; "
+                f"give float[{self.num_continuous}], one for each of "
+                f"{[real.name for real in self.continuous]}."
+            )
+        return values
+
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the discrete choices, then of the real-valued ones."""
+        """Names of the discrete choices, then of the real-valued ones."""
         return (*(c.name for c in self.choices), *(r.name for r in self.continuous))
 
     @property
     def num_choices(self) -> int:
-        """C."""
+        """Number C of discrete choices."""
         return len(self.choices)
 
     @property
     def num_continuous(self) -> int:
-        """R."""
+        """Number R of real-valued choices."""
         return len(self.continuous)
 
     @property
     def num_options(self) -> tuple[int, ...]:
-        """The number of options of each choice."""
+        """Number of options of each discrete choice."""
         return tuple(len(choice.options) for choice in self.choices)
 
     @property
     def max_options(self) -> int:
-        """O, the largest number of options of a choice; 1 where there is none."""
+        """Largest number O of options of a choice; 1 without discrete choices."""
         return max((1, *self.num_options))
 
     @property
     def size(self) -> int:
-        """The number of ways to choose, valid or not, isomorphic or not."""
+        """Number of combinations of options, including invalid, isomorphic and inactive ones."""
         return math.prod(self.num_options)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether any choice is conditional."""
+        return any(choice.conditions for choice in self._all_choices)
+
+    @property
+    def _all_choices(self) -> tuple[Choice | RealChoice, ...]:
+        return (*self.choices, *self.continuous)
+
+    @property
+    def requirements(self) -> tuple[tuple[Requirement, ...], tuple[Requirement, ...]]:
+        """What each discrete, and each real-valued, choice needs to be active."""
+        return resolve(self.choices, self.continuous)
+
+
+def discrete_config(space: Space, architecture: Any) -> Config:
+    """Names and options of the active discrete choices of an architecture int[C].
+
+    Raises:
+      NmjaxError: A shape or type does not fit, or an index is no option.
+    """
+    indices = space.check_architecture(architecture)
+    return {
+        choice.name: choice.options[index]
+        for choice, index, required in zip(
+            space.choices, indices, space.requirements[0], strict=True
+        )
+        if _holds(required, indices)
+    }
+
+
+def _holds(required: Requirement, indices: np.ndarray) -> bool:
+    return all(indices[parent] in allowed for parent, allowed in required)
+
+
+def _check_types(what: str, choices: tuple[Any, ...], expected: type) -> None:
+    wrong = [choice for choice in choices if not isinstance(choice, expected)]
+    if wrong:
+        raise NmjaxError(
+            f"{what} got {wrong[0]!r} of type {type(wrong[0]).__name__}; give a "
+            f"{expected.__name__}, or use keywords: Space(name, block=['conv', 'mlp'])."
+        )

@@ -5,37 +5,45 @@ from typing import Any
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.space import Space, discrete_config
 
 
-def to_text(space: Space, architecture: Any) -> str:
-    """One architecture int[C] as `choice=option` words.
+def to_text(space: Space, architecture: Any, continuous: Any = None) -> str:
+    """One architecture int[C] as `choice=option` words; inactive choices are left out.
+
+    Args:
+      space: Space of the architecture.
+      architecture: int[C].
+      continuous: float[R]; without it, real-valued choices are left out.
 
     Raises:
-      NmjaxError: for another shape, or an index that is no option.
+      NmjaxError: For another shape, or an index that is no option.
+
+    Example:
+      >>> from nmjax.spaces import Space, to_text
+      >>> to_text(Space(op=["gat", "gcn"], width=[64, 128]), [1, 0])
+      'op=gcn width=64'
     """
-    indices = np.asarray(architecture)
-    if indices.shape != (space.num_choices,) or not np.issubdtype(indices.dtype, np.integer):
-        raise NmjaxError(
-            f"Got an array {indices.dtype}{list(indices.shape)} for an architecture of space "
-            f"{space.name!r}; give one of int[{space.num_choices}]."
-        )
-    words = []
-    for choice, index in zip(space.choices, indices, strict=True):
-        if not 0 <= index < len(choice.options):
-            raise NmjaxError(
-                f"Choice {choice.name!r} has {len(choice.options)} options and got index {index}."
-            )
-        words.append(f"{choice.name}={choice.options[index]}")
-    return " ".join(words)
+    if continuous is None:
+        config = discrete_config(space, architecture)
+    else:
+        config = space.to_config(architecture, continuous)
+    return " ".join(f"{name}={value}" for name, value in config.items())
 
 
 def parse(space: Space, text: str) -> np.ndarray:
     """The architecture int32[C] that `text` describes, its words in any order.
 
+    Real-valued choices are not read; use `Space.from_config` for them.
+
     Raises:
-      NmjaxError: for a word that is not `choice=option`, an unknown choice or option (with the
-        nearest known ones), or a choice that is missing or given twice.
+      NmjaxError: A word is not `choice=option`, a choice or option is unknown (with the nearest
+        ones), or a choice is missing, inactive or given twice.
+
+    Example:
+      >>> from nmjax.spaces import Space, parse
+      >>> parse(Space(op=["gat", "gcn"], width=[64, 128]), "width=64 op=gcn").tolist()
+      [1, 0]
     """
     choices = {choice.name: choice for choice in space.choices}
     found: dict[str, int] = {}
@@ -47,28 +55,21 @@ def parse(space: Space, text: str) -> np.ndarray:
             raise unknown_name(f"choice of space {space.name!r}", name, choices)
         if name in found:
             raise NmjaxError(f"Choice {name!r} is given twice; give it once.")
-        found[name] = _option_index(choices[name], option)
-    missing = [name for name in choices if name not in found]
+        found[name] = choices[name].index_of_text(option)
+    required = dict(zip(choices, space.requirements[0], strict=True))
+    place = {name: number for number, name in enumerate(choices)}
+    indices = np.zeros(space.num_choices, np.int32)
+    missing = []
+    for name in choices:
+        active = all(indices[parent] in allowed for parent, allowed in required[name])
+        if active and name not in found:
+            missing.append(name)
+        if not active and name in found:
+            raise NmjaxError(f"Choice {name!r} is inactive in {text!r}; leave it out.")
+        indices[place[name]] = found.get(name, 0)
     if missing:
         raise NmjaxError(
             f"The choices {missing} are missing; add a word such as "
             f"'{missing[0]}={choices[missing[0]].options[0]}' for each."
         )
-    return np.array([found[name] for name in choices], np.int32)
-
-
-def _option_index(choice: Choice, text: str) -> int:
-    names = [str(option) for option in choice.options]
-    if text in names:
-        return names.index(text)
-    for index, option in enumerate(choice.options):
-        if isinstance(option, int | float) and _as_number(text) == option:
-            return index
-    raise unknown_name(f"option of {choice.name!r}", text, names)
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return indices

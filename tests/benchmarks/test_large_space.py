@@ -8,7 +8,7 @@ import pytest
 from benchmarks.large_space import SPACE, draw_effects, highest, measure, total
 from nmjax.spaces import Choice, Space
 
-SMALL = Space("small", tuple(Choice(f"c{number}", ("a", "b", "c")) for number in range(5)))
+SMALL = Space.build("small", tuple(Choice(f"c{number}", ("a", "b", "c")) for number in range(5)))
 
 
 def test_the_best_of_all_is_known():

@@ -13,7 +13,7 @@ from benchmarks.peers.export import export_tasks
 from benchmarks.peers.searches import Search, read_tasks, run_searches, to_options, to_values
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.protocol import prepare_search
-from nmjax.spaces import Choice, Real, Space, encode
+from nmjax.spaces import Choice, RealChoice, Space, encode
 from nmjax.tasks import Suite, scores
 from nmjax.types import Metric
 
@@ -55,7 +55,7 @@ create_study = Study
 @pytest.fixture(scope="module")
 def suite():
     """Ends of an edge can be swapped, (0, 0) is no architecture, and one evaluation failed."""
-    space = Space(
+    space = Space.build(
         "edge",
         (
             Choice("from", ("a", "b", "c")),
@@ -347,7 +347,7 @@ def test_what_cannot_be_run_is_told(suite, tmp_path):
         protocol.run_peer("optuna_tpe", suite, seeds=1, budget=11)
     with pytest.raises(NmjaxError, match="cannot be run"):
         protocol.run_peer("optuna_tpe", suite, **sizes, python=tmp_path / "none")
-    real = Space("real", suite.space.choices, (Real("rate", 0.0, 1.0),))
+    real = Space.build("real", suite.space.choices, (RealChoice("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="1 real-valued"):
         export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path, seeds=1)
 

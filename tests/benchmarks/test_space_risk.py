@@ -4,7 +4,7 @@ import numpy as np
 from benchmarks.space_risk import RISKS, judge, rows_of
 from nmjax.spaces import Choice, Space
 
-SPACE = Space("plain", [Choice(f"c{i}", range(4)) for i in range(3)])
+SPACE = Space.build("plain", [Choice(f"c{i}", range(4)) for i in range(3)])
 
 
 def judged(liked):

@@ -7,7 +7,7 @@ from nmjax.cli.__main__ import main
 from nmjax.spaces import Choice, Space
 from nmjax.tasks import append_evaluations, create_store, make_history, write_history
 
-SPACE = Space("toy", tuple(Choice(name, "xyz") for name in "abcd"))
+SPACE = Space.build("toy", tuple(Choice(name, "xyz") for name in "abcd"))
 POOL = np.array(list(itertools.product(range(3), repeat=4)), np.int32)
 TASKS = ("cora", "cs", "photo")
 

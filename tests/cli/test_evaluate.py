@@ -13,7 +13,7 @@ from nmjax.spaces import Choice, Space
 from nmjax.tasks import Suite
 from nmjax.types import Metric
 
-SPACE = Space("toy", tuple(Choice(name, "xyz") for name in "abcd"))
+SPACE = Space.build("toy", tuple(Choice(name, "xyz") for name in "abcd"))
 BUDGET = 20
 USER = """
 import numpy

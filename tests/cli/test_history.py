@@ -21,12 +21,12 @@ FLAGS = (
 OWN = """
 from nmjax.spaces import Choice, Space
 
-SPACE = Space(
+SPACE = Space.build(
     "own",
     (Choice("op", ("conv", "pool", "skip")), Choice("width", (16, 32, 64), "ordinal")),
     valid=lambda architecture: (architecture[..., 0] != 2) | (architecture[..., 1] == 0),
 )
-WIDE = Space("own", (*SPACE.choices, Choice("depth", (1, 2))))
+WIDE = Space.build("own", (*SPACE.choices, Choice("depth", (1, 2))))
 number = 3
 
 

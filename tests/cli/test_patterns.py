@@ -8,7 +8,9 @@ from nmjax.cli.__main__ import main
 from nmjax.spaces import Choice, Space
 from nmjax.tasks import append_evaluations, create_store
 
-SPACE = Space("toy", (Choice("a", "wxyz"), Choice("b", "uv"), Choice("c", (1, 2, 4, 8), "ordinal")))
+SPACE = Space.build(
+    "toy", (Choice("a", "wxyz"), Choice("b", "uv"), Choice("c", (1, 2, 4, 8), "ordinal"))
+)
 POOL = np.array(list(itertools.product(range(4), range(2), range(4))), np.int32)
 
 

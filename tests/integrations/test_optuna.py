@@ -6,11 +6,11 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.integrations import read_studies, write_studies
-from nmjax.spaces import Choice, Real, Space
+from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.tasks import stack_tasks
 from nmjax.types import Metric
 
-SPACE = Space(
+SPACE = Space.build(
     "toy",
     (
         Choice("op", ("gat", "skip", "none")),
@@ -145,7 +145,9 @@ def test_histories_become_studies_and_come_back(optuna, storage):
 
 
 def test_real_valued_choices_become_floats_and_come_back(optuna, storage):
-    space = Space("mixed", SPACE.choices[:1], (Real("lr", 1e-4, 0.1, "log"), Real("wd", 0.0, 1.0)))
+    space = Space.build(
+        "mixed", SPACE.choices[:1], (RealChoice("lr", 1e-4, 0.1, "log"), RealChoice("wd", 0.0, 1.0))
+    )
     continuous = np.array([[1e-4, 0.0], [0.1, 1.0], [0.03, 0.3]])
     history = stack_tasks(
         [[[0], [1], [2]]], [{"acc": [1, 2, 3]}], continuous=[continuous], space=space

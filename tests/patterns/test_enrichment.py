@@ -8,7 +8,7 @@ from nmjax import patterns
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space, get_space, sample
 
-LETTERS = Space("letters", tuple(Choice(f"c{i}", "abcd") for i in range(10)))
+LETTERS = Space.build("letters", tuple(Choice(f"c{i}", "abcd") for i in range(10)))
 NAMES = patterns.motif_names(LETTERS)
 
 

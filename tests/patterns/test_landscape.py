@@ -7,7 +7,7 @@ from nmjax import patterns
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space, canonicalize, enumerate_architectures, get_space, is_valid
 
-MIXED = Space(
+MIXED = Space.build(
     "mixed",
     (Choice("a", "xyz"), Choice("b", "xyz"), Choice("c", "klmn")),
     valid=lambda a: (a[..., 0] != 2) | (a[..., 2] != 3),
@@ -71,7 +71,7 @@ def test_climbing_step_by_step():
 
 
 def test_a_spike_loses_to_a_plateau():
-    grid = Space("grid", (Choice("x", "abc"), Choice("y", "abc")))
+    grid = Space.build("grid", (Choice("x", "abc"), Choice("y", "abc")))
     pool = enumerate_architectures(grid)
     rows = patterns.neighbor_rows(grid, pool)
     score = jnp.array([[1.0, 0, 0], [0, 0.8, 0.8], [0, 0.8, 0.8]]).reshape(-1)
@@ -114,7 +114,7 @@ def test_repeatability_by_analysis_of_variance():
         (lambda: patterns.neighbor_rows(MIXED, POOL[:, :2]), r", 2\]"),
         (
             lambda: patterns.neighbor_rows(
-                Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(16))),
+                Space.build("big", tuple(Choice(f"c{i}", "abcd") for i in range(16))),
                 np.zeros((1, 16), int),
             ),
             "4,294,967,296",

@@ -9,7 +9,7 @@ from nmjax.errors import NmjaxError
 from nmjax.patterns import Patterns, leading_motifs
 from nmjax.spaces import Choice, Space, sample
 
-MIRROR = Space(
+MIRROR = Space.build(
     "mirror",
     (Choice("a", "xyz"), Choice("b", "xyz")),
     canonical=lambda architecture: jnp.sort(architecture, axis=-1),

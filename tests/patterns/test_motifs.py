@@ -4,13 +4,13 @@ import pytest
 
 from nmjax import patterns
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space, enumerate_architectures, from_index, get_space
+from nmjax.spaces import Choice, RealChoice, Space, enumerate_architectures, from_index, get_space
 from nmjax.spaces.catalog.nas_bench_201 import EDGES
 
-MIXED = Space(
+MIXED = Space.build(
     "mixed",
     (Choice("op", ("conv", "pool")), Choice("width", (8, 16, 32, 64), "ordinal", "log")),
-    continuous=(Real("rate", 1e-4, 1.0, "log"),),
+    continuous=(RealChoice("rate", 1e-4, 1.0, "log"),),
 )
 
 
@@ -60,7 +60,7 @@ def test_every_motif_of_the_catalog_has_a_name_and_is_somewhere(name):
 
 
 def test_errors_at_the_door():
-    continuous = Space("continuous", (), continuous=(Real("rate", 0.0, 1.0),))
+    continuous = Space.build("continuous", (), continuous=(RealChoice("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="only real-valued"):
         patterns.motif_names(continuous)
     with pytest.raises(NmjaxError, match=r"\[4, 3\]"):

@@ -10,7 +10,7 @@ from nmjax.predictors import normal_scores
 from nmjax.spaces import Choice, Space, canonicalize, from_index, to_index
 from nmjax.tasks import list_suites, load_suite, scores
 
-SMALL = Space("small", (Choice("a", "xyz"), Choice("b", (1, 2, 4, 8), "ordinal", "log")))
+SMALL = Space.build("small", (Choice("a", "xyz"), Choice("b", (1, 2, 4, 8), "ordinal", "log")))
 HPOBENCH = next(info for info in list_suites() if info.name == "hpobench")
 
 
@@ -93,7 +93,9 @@ def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_tota
     def sorted_options(architecture):
         return jnp.sort(architecture, axis=-1)
 
-    mirror = Space("mirror", (Choice("a", "xyz"), Choice("b", "xyz")), canonical=sorted_options)
+    mirror = Space.build(
+        "mirror", (Choice("a", "xyz"), Choice("b", "xyz")), canonical=sorted_options
+    )
     architecture = from_index(mirror, np.arange(9, dtype=np.int32))
     same = to_index(mirror, canonicalize(mirror, architecture))
     score = jax.random.normal(jax.random.key(3), (9,))[same]
@@ -114,7 +116,11 @@ def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_tota
     [
         (SMALL, (5, 3), r"\[5, 3\]"),
         (SMALL, (0, 2), r"\[0, 2\]"),
-        (Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(10))), (5, 10), "1,048,576"),
+        (
+            Space.build("big", tuple(Choice(f"c{i}", "abcd") for i in range(10))),
+            (5, 10),
+            "1,048,576",
+        ),
     ],
 )
 def test_errors_at_the_door(space, rows, match):

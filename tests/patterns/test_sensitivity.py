@@ -11,7 +11,7 @@ from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space, encode, enumerate_architectures, option_mask
 from nmjax.stats import draws_interval
 
-MIXED = Space("mixed", (Choice("a", "xyz"), Choice("b", "uv"), Choice("c", "klmn")))
+MIXED = Space.build("mixed", (Choice("a", "xyz"), Choice("b", "uv"), Choice("c", "klmn")))
 POOL = enumerate_architectures(MIXED)
 
 
@@ -81,14 +81,14 @@ def test_an_additive_score_has_the_variances_of_its_terms():
 
 
 def test_parity_is_all_interaction():
-    bits = Space("bits", tuple(Choice(f"b{i}", "01") for i in range(2)))
+    bits = Space.build("bits", tuple(Choice(f"b{i}", "01") for i in range(2)))
     ours = patterns.sobol_indices(bits, enumerate_architectures(bits), np.float32([0, 1, 1, 0]))
     np.testing.assert_allclose(ours.first, 0, atol=1e-6)
     np.testing.assert_allclose(ours.pair, [[0, 1], [1, 0]], atol=1e-6)
     np.testing.assert_allclose(ours.total, 1, atol=1e-6)
 
 
-ISHIGAMI = Space(
+ISHIGAMI = Space.build(
     "ishigami", tuple(Choice(f"x{i}", tuple(range(64)), "ordinal") for i in range(1, 4))
 )
 
@@ -148,7 +148,7 @@ def test_draws_agree_with_the_table_and_cover_it():
 
 def test_a_pool_that_is_no_grid_tells_shares_of_its_own_variance():
     """Rows of two choices that are always equal: each explains all, and neither is needed."""
-    twins = Space("twins", (Choice("a", "xyz"), Choice("b", "xyz")))
+    twins = Space.build("twins", (Choice("a", "xyz"), Choice("b", "xyz")))
     pool = np.repeat(np.arange(3), 2).reshape(3, 2)
     ours = patterns.sobol_indices(twins, pool, np.float32([0, 1, 5]))
     np.testing.assert_allclose(ours.first, 1, atol=1e-6)
@@ -201,7 +201,7 @@ def test_tasks_agree_as_far_as_their_vectors_do():
 
 def test_a_predictor_of_encodings():
     """A linear predictor of one-hots has no interactions, whatever its weights."""
-    space = Space("flat", tuple(Choice(f"c{i}", "abcd") for i in range(5)))
+    space = Space.build("flat", tuple(Choice(f"c{i}", "abcd") for i in range(5)))
     weights = jax.random.normal(jax.random.key(3), (20,))
     ours = patterns.sampled_sobol_indices(
         jax.random.key(4), space, lambda a: encode(space, a) @ weights, samples=1000, resamples=50
@@ -211,7 +211,7 @@ def test_a_predictor_of_encodings():
     np.testing.assert_allclose(ours.total.estimate, variance / variance.sum(), atol=0.1)
 
 
-BIG = Space("big", tuple(Choice(f"c{i}", "abcd") for i in range(12)))
+BIG = Space.build("big", tuple(Choice(f"c{i}", "abcd") for i in range(12)))
 
 
 @pytest.mark.parametrize(

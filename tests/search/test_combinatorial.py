@@ -24,7 +24,7 @@ from nmjax.search import (
     suggest_next_point,
     with_flat_prior,
 )
-from nmjax.spaces import Choice, Real, Space, get_space, to_index
+from nmjax.spaces import Choice, RealChoice, Space, get_space, to_index
 from nmjax.testing.compare import assert_equal, through_host
 from tests.related import SPACE, plain_knowledge, related_tasks
 
@@ -154,7 +154,7 @@ def test_acquisitions_that_draw_functions(played, name):
 def test_what_does_not_fit_is_refused(played):
     with pytest.raises(NmjaxError, match="knowledge of options"):
         make_space_problem(get_space("fbnet"), played.knowledge)
-    with_reals = Space("continuous", SPACE.choices, (Real("rate", 0, 1),))
+    with_reals = Space.build("continuous", SPACE.choices, (RealChoice("rate", 0, 1),))
     with pytest.raises(NmjaxError, match="real-valued"):
         make_space_problem(with_reals, played.knowledge)
     with pytest.raises(NmjaxError, match="without an evaluation"):
@@ -162,4 +162,4 @@ def test_what_does_not_fit_is_refused(played):
     with pytest.raises(NmjaxError, match="starts=0"):
         space_search(SPACE, starts=0)
     with pytest.raises(NmjaxError, match="outcome_transform"):
-        space_search(Space("s", (Choice("a", (1, 2)),)), outcome_transform="none")
+        space_search(Space.build("s", (Choice("a", (1, 2)),)), outcome_transform="none")

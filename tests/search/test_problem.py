@@ -9,7 +9,9 @@ from nmjax.spaces import Choice, Space, encode
 from tests.related import SOURCES, learn_related, plain_knowledge, related_tasks
 from tests.related import SPACE as RELATED
 
-SPACE = Space("grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2))))
+SPACE = Space.build(
+    "grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2)))
+)
 GRID = np.zeros((12, 3), np.int32)
 
 

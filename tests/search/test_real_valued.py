@@ -33,14 +33,14 @@ from nmjax.search import (
     with_flat_prior,
 )
 from nmjax.search.acquisitions import log_expected_improvement
-from nmjax.spaces import Choice, Real, Space
+from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.tasks import check_quality, encode_history, make_history, select_tasks
 from nmjax.types import History, Metric
 
-REALS = (Real("rate", 1e-4, 1.0, "log"), Real("decay", 0.0, 2.0))
+REALS = (RealChoice("rate", 1e-4, 1.0, "log"), RealChoice("decay", 0.0, 2.0))
 SPACES = {
-    "real": Space("real", (), REALS),
-    "mixed": Space("mixed", (Choice("op", "abc"), Choice("act", "xy")), REALS),
+    "real": Space.build("real", (), REALS),
+    "mixed": Space.build("mixed", (Choice("op", "abc"), Choice("act", "xy")), REALS),
 }
 METRIC = Metric("score", "1")
 SOURCES, ROWS, POOL, BUDGET = 5, 40, 60, 12

@@ -9,9 +9,9 @@ from jax.test_util import check_grads
 
 from nmjax import spaces
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Cell, Choice, Real, Space, rooted_tree
+from nmjax.spaces import Cell, Choice, RealChoice, Space, rooted_tree
 
-TINY = Space(
+TINY = Space.build(
     "tiny",
     [
         Choice("op1", "ab"),
@@ -87,10 +87,10 @@ def test_no_feature_is_always_zero(name):
 
 
 def test_ordinal_and_real_choices_are_scaled():
-    space = Space(
+    space = Space.build(
         "s",
         [Choice("width", (1, 4, 16), "ordinal", "log"), Choice("rate", (0, 1, 4), "ordinal")],
-        [Real("x", 10.0, 20.0), Real("y", 1e-3, 10.0, "log")],
+        [RealChoice("x", 10.0, 20.0), RealChoice("y", 1e-3, 10.0, "log")],
     )
     names = spaces.encoding_names(space)
     assert names[-4:] == ("width", "rate", "x", "y")
@@ -161,7 +161,7 @@ def test_encoding_agrees_without_jit():
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    real = Space("s", [Choice("a", "xy")], [Real("x", 0.0, 1.0)])
+    real = Space.build("s", [Choice("a", "xy")], [RealChoice("x", 0.0, 1.0)])
     with pytest.raises(NmjaxError, match="continuous"):
         spaces.encode(real, jnp.zeros(1, jnp.int32))
     with pytest.raises(NmjaxError, match="continuous"):
@@ -171,7 +171,7 @@ def test_arrays_that_do_not_fit_are_refused():
 
 
 def test_a_space_of_real_valued_choices_alone():
-    space = Space("s", (), [Real("x", 0.0, 4.0)])
+    space = Space.build("s", (), [RealChoice("x", 0.0, 4.0)])
     nothing = jnp.zeros((3, 0), jnp.int32)
     continuous = jnp.array([[0.0], [1.0], [4.0]])
     np.testing.assert_allclose(spaces.encode(space, nothing, continuous), [[-1], [-0.5], [1]])

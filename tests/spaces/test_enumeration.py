@@ -9,7 +9,7 @@ from nmjax import spaces
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space
 
-ODD_SUM = Space(
+ODD_SUM = Space.build(
     "odd-sum",
     [Choice("a", range(3)), Choice("b", range(4)), Choice("c", range(3))],
     valid=lambda architecture: architecture.sum(-1) % 2 == 1,
@@ -29,7 +29,7 @@ def test_enumeration_is_valid_and_has_one_of_each_class():
 
 
 def test_enumeration_and_flat_indices_refuse_what_is_too_large():
-    space = Space("s", [Choice(f"c{i}", range(10)) for i in range(12)])
+    space = Space.build("s", [Choice(f"c{i}", range(10)) for i in range(12)])
     with pytest.raises(NmjaxError, match="1,000,000,000,000"):
         spaces.enumerate_architectures(space)
     with pytest.raises(NmjaxError):
@@ -42,7 +42,7 @@ def test_enumeration_and_flat_indices_refuse_what_is_too_large():
 @settings(deadline=None, max_examples=10, derandomize=True)
 @given(index=st.integers(0, 2**31 - 1))
 def test_flat_index_agrees_with_numpy(num_options, index):
-    space = Space("s", [Choice(f"c{i}", range(n)) for i, n in enumerate(num_options)])
+    space = Space.build("s", [Choice(f"c{i}", range(n)) for i, n in enumerate(num_options)])
     index %= space.size
     expected = np.array(np.unravel_index(index, num_options))
     architecture = spaces.from_index(space, jnp.asarray(index))

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from nmjax import spaces
-from nmjax.spaces import Choice, Real, Space
+from nmjax.spaces import Choice, RealChoice, Space
 
-ODD = Space(
+ODD = Space.build(
     "odd",
     [Choice("a", range(3)), Choice("b", ("only",)), Choice("c", range(4))],
     valid=lambda architecture: architecture.sum(-1) % 2 == 1,
@@ -45,7 +45,7 @@ def test_moves_agree_without_jit():
 
 
 def test_sample_reals_is_uniform_on_each_scale():
-    space = Space("r", (), [Real("x", -2.0, 3.0), Real("y", 1e-4, 10.0, "log")])
+    space = Space.build("r", (), [RealChoice("x", -2.0, 3.0), RealChoice("y", 1e-4, 10.0, "log")])
     draws = np.asarray(spaces.sample_continuous(jax.random.key(2), space, (4000,)))
     assert draws.shape == (4000, 2)
     assert stats.kstest(draws[:, 0], stats.uniform(-2, 5).cdf).pvalue > 1e-3
@@ -98,14 +98,14 @@ def test_mutate_is_uniform_over_the_choices_that_have_a_valid_change():
 
 
 def test_mutate_leaves_what_cannot_change():
-    stuck = Space(
+    stuck = Space.build(
         "stuck",
         [Choice("a", range(3)), Choice("b", range(2))],
         valid=lambda architecture: architecture.sum(-1) == 0,
     )
     zero = jnp.zeros(2, jnp.int32)
     np.testing.assert_array_equal(spaces.mutate(jax.random.key(0), stuck, zero), zero)
-    single = Space("single", [Choice("a", ("only",))])
+    single = Space.build("single", [Choice("a", ("only",))])
     np.testing.assert_array_equal(spaces.mutate(jax.random.key(0), single, zero[:1]), [0])
 
 

@@ -3,7 +3,9 @@ import numpy as np
 
 from nmjax.spaces import Choice, Space, pool_neighbors
 
-SPACE = Space("grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2))))
+SPACE = Space.build(
+    "grid", (Choice("a", ("x", "y", "z")), Choice("b", ("p", "q")), Choice("c", (1, 2)))
+)
 
 
 def mirrored(architecture):
@@ -12,7 +14,7 @@ def mirrored(architecture):
     return jnp.concatenate([architecture[..., :1], tail], axis=-1)
 
 
-FOLDED = Space("folded", SPACE.choices, canonical=mirrored)
+FOLDED = Space.build("folded", SPACE.choices, canonical=mirrored)
 GRID = np.stack(np.unravel_index(np.arange(12), (3, 2, 2)), -1).astype(np.int32)
 
 

@@ -15,7 +15,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture
 def space():
-    return Space(
+    return Space.build(
         "toy",
         (
             Choice("link", ("0012", "0123")),

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space
+from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.tasks import (
     encode_history,
     history_scores,
@@ -147,7 +147,9 @@ def test_impossible_samples_are_refused(suite, tasks, size):
         sample_history(jax.random.key(0), suite, tasks, size)
 
 
-MIXED = Space("mixed", [Choice("a", "xy")], [Real("x", 0.0, 4.0), Real("y", 1e-3, 0.1, "log")])
+MIXED = Space.build(
+    "mixed", [Choice("a", "xy")], [RealChoice("x", 0.0, 4.0), RealChoice("y", 1e-3, 0.1, "log")]
+)
 NUMBERS = [np.array([[1.0, 1e-3], [4.0, 0.1]]), np.array([[2.0, 0.01]])]
 
 

@@ -14,7 +14,7 @@ from nmjax.tasks import (
 )
 from nmjax.tasks.past_searches import past_of_store, past_of_suite
 
-SPACE = Space("toy", (Choice("a", "wxyz"), Choice("b", "uvst")))
+SPACE = Space.build("toy", (Choice("a", "wxyz"), Choice("b", "uvst")))
 
 
 def key(seed=0):

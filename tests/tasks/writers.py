@@ -16,7 +16,7 @@ import numpy as np
 from nmjax.spaces import Choice, Space
 from nmjax.tasks import append_evaluations, create_store
 
-SPACE = Space("toy", (Choice("op", ("a", "b", "c")),))
+SPACE = Space.build("toy", (Choice("op", ("a", "b", "c")),))
 ROWS, BATCHES, KILLS = 3000, 15, 8
 
 

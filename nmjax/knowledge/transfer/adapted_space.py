@@ -1,5 +1,6 @@
 """A space cut to what was best in the past, with the risk of cutting off the best of a new task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
@@ -17,8 +18,8 @@ from nmjax.knowledge.transfer.pruning import (
 )
 from nmjax.spaces import (
     Cell,
-    Choice,
-    Real,
+    Condition,
+    RealChoice,
     Space,
     at_options,
     canonicalize,
@@ -28,8 +29,9 @@ from nmjax.spaces import (
     to_index,
 )
 from nmjax.spaces.cells.isomorphism import look_up, representatives
+from nmjax.spaces.choices import Option
 from nmjax.spaces.enumeration import ENUMERABLE
-from nmjax.spaces.radix import from_flat
+from nmjax.spaces.indexing import from_flat
 from nmjax.stats import Interval, clopper_pearson
 from nmjax.tasks import history_scores, make_history
 from nmjax.types import Array, History, Metric
@@ -134,7 +136,7 @@ def predicted_history(
 
 
 def restrict_space(
-    space: Space, kept: np.ndarray, continuous: tuple[Real, ...] | None = None
+    space: Space, kept: np.ndarray, continuous: tuple[RealChoice, ...] | None = None
 ) -> Space:
     """The space with options `kept` bool[C, O] only, named after the original.
 
@@ -156,9 +158,16 @@ def restrict_space(
     continuous = space.continuous if continuous is None else continuous
     if continuous == space.continuous and tuple(map(len, options)) == space.num_options:
         return space
-    choices = tuple(
-        Choice(choice.name, tuple(choice.options[i] for i in chosen), choice.kind, choice.scale)
+    left = {
+        choice.name: tuple(choice.options[i] for i in chosen)
         for choice, chosen in zip(space.choices, options, strict=True)
+    }
+    choices = tuple(
+        replace(choice, options=left[choice.name], conditions=_remaining(choice.conditions, left))
+        for choice in space.choices
+    )
+    continuous = tuple(
+        replace(real, conditions=_remaining(real.conditions, left)) for real in continuous
     )
     cell = space.cell
     if cell is not None and cell.topology is not None:
@@ -170,7 +179,7 @@ def restrict_space(
     def valid(architecture: Array) -> Array:
         return is_valid(space, at_options(index, architecture))
 
-    restricted = Space(
+    restricted = Space.build(
         f"{space.name}-restricted",
         choices,
         continuous,
@@ -193,7 +202,17 @@ def restrict_space(
     def canonical(architecture: Array) -> Array:
         return look_up(table, num_options, architecture)
 
-    return replace(restricted, canonical=canonical)
+    return restricted.replace(canonical=canonical)
+
+
+def _remaining(
+    conditions: tuple[Condition, ...], left: Mapping[str, tuple[Option, ...]]
+) -> tuple[Condition, ...]:
+    """The conditions without the options of the parents that are no longer there."""
+    return tuple(
+        Condition(parent, tuple(option for option in options if option in left[parent]))
+        for parent, options in conditions
+    )
 
 
 def to_original(adapted: AdaptedSpace, architecture: Array) -> Array:
@@ -223,7 +242,7 @@ def _padded(options: list[np.ndarray]) -> np.ndarray:
     return np.array(rows, np.int32).reshape(len(rows), longest)
 
 
-def _tightened(space: Space, kept: np.ndarray) -> tuple[Real, ...]:
+def _tightened(space: Space, kept: np.ndarray) -> tuple[RealChoice, ...]:
     """The real-valued choices with the parts `kept` bool[R, ...] of their scales."""
     parts = [np.flatnonzero(row) for row in kept]
     ends = np.array([(part[0], part[-1] + 1) for part in parts]).reshape(-1, 2).T

@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Space, at_options, check_discrete, encode, encoding_names
+from nmjax.spaces import Condition, Space, at_options, check_discrete, encode, encoding_names
 from nmjax.tasks import history_scores, make_history, stack_tasks
 from nmjax.types import Array, History, Metric
 
@@ -48,18 +48,35 @@ def rename(space: Space, synonyms: Mapping[str, str]) -> Space:
       NmjaxError: two choices, or two options of one, get the same name.
     """
     choices = [
-        Choice(
-            synonyms.get(choice.name, choice.name),
-            tuple(synonyms.get(str(option), option) for option in choice.options),
-            choice.kind,
-            choice.scale,
+        replace(
+            choice,
+            name=synonyms.get(choice.name, choice.name),
+            options=tuple(synonyms.get(str(option), option) for option in choice.options),
+            conditions=_renamed(choice.conditions, synonyms),
         )
         for choice in space.choices
     ]
     continuous = [
-        replace(real, name=synonyms.get(real.name, real.name)) for real in space.continuous
+        replace(
+            real,
+            name=synonyms.get(real.name, real.name),
+            conditions=_renamed(real.conditions, synonyms),
+        )
+        for real in space.continuous
     ]
-    return replace(space, choices=tuple(choices), continuous=tuple(continuous))
+    return space.replace(choices=tuple(choices), continuous=tuple(continuous))
+
+
+def _renamed(
+    conditions: tuple[Condition, ...], synonyms: Mapping[str, str]
+) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(
+            synonyms.get(parent, parent),
+            tuple(synonyms.get(str(option), option) for option in options),
+        )
+        for parent, options in conditions
+    )
 
 
 def match_choices(

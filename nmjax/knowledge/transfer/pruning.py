@@ -11,7 +11,6 @@ out (Barber et al., 2021).
 A real-valued choice counts as an ordinal one, whose options are equal parts of its scale.
 """
 
-from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -30,7 +29,7 @@ from nmjax.spaces import (
     to_scale,
 )
 from nmjax.spaces.enumeration import ENUMERABLE
-from nmjax.spaces.radix import from_flat, to_flat
+from nmjax.spaces.indexing import from_flat, to_flat
 from nmjax.types import Array
 
 PARTS = 16
@@ -68,7 +67,7 @@ class Classes(NamedTuple):
 @lru_cache(maxsize=8)
 def isomorphism_classes(space: Space) -> Classes | None:
     """None where no two architectures are isomorphic, or there are too many to list."""
-    if space.canonical is None or space.size > ENUMERABLE:
+    if space.size > ENUMERABLE or (space.canonical is None and not space.is_conditional):
         return None
     architecture = from_flat(np.arange(space.size, dtype=np.int32), space.num_options)
     code = to_flat(np.asarray(canonicalize(space, architecture)), space.num_options)
@@ -80,9 +79,12 @@ def parted_space(space: Space) -> Space:
 
     It says what is an option, not what is valid or isomorphic.
     """
-    parts = [Choice(real.name, tuple(range(PARTS)), "ordinal") for real in space.continuous]
-    return replace(
-        space, choices=(*space.choices, *parts), continuous=(), valid=None, canonical=None
+    parts = [
+        Choice(real.name, tuple(range(PARTS)), "ordinal", conditions=real.conditions)
+        for real in space.continuous
+    ]
+    return space.replace(
+        choices=(*space.choices, *parts), continuous=(), valid=None, canonical=None
     )
 
 

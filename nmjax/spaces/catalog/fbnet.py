@@ -1,6 +1,7 @@
 """FBNet: 22 layers in seven stages, nine blocks for each, 9^22 in all (Wu et al. 2019, CVPR)."""
 
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.choices import Choice
+from nmjax.spaces.space import Space
 
 # Kernel size, expansion, and groups of the pointwise convolutions where they are two.
 BLOCKS = (
@@ -16,6 +17,6 @@ BLOCKS = (
 )
 LAYERS = 22
 
-FBNET = Space(
+FBNET = Space.build(
     name="fbnet", choices=tuple(Choice(f"layer{number}", BLOCKS) for number in range(1, LAYERS + 1))
 )

@@ -1,6 +1,7 @@
 """HPOBench's tabular MLPs: five hyperparameters on grids (Eggensperger et al. 2021, NeurIPS)."""
 
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.choices import Choice
+from nmjax.spaces.space import Space
 
 _ALPHA = (
     1e-8,
@@ -27,7 +28,7 @@ _LEARNING_RATE = (
     1,
 )
 
-HPOBENCH = Space(
+HPOBENCH = Space.build(
     name="hpobench",
     choices=(
         Choice("alpha", _ALPHA, "ordinal", "log"),

@@ -1,12 +1,13 @@
 """HPOLib's fully connected nets: nine hyperparameters on grids (Klein and Hutter 2019)."""
 
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.choices import Choice
+from nmjax.spaces.space import Space
 
 _ACTIVATIONS = ("relu", "tanh")
 _DROPOUTS = (0.0, 0.3, 0.6)
 _UNITS = (16, 32, 64, 128, 256, 512)
 
-HPOLIB = Space(
+HPOLIB = Space.build(
     name="hpolib",
     choices=(
         Choice("activation_fn_1", _ACTIVATIONS),

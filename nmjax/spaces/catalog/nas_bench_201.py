@@ -6,7 +6,8 @@ import numpy as np
 
 from nmjax.spaces.cells.cell import Cell, line_graph
 from nmjax.spaces.cells.isomorphism import expression_codes, look_up, representatives
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.choices import Choice
+from nmjax.spaces.space import Space
 from nmjax.types import Array
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -22,7 +23,7 @@ def _canonical(architecture: Array) -> Array:
     return look_up(_representatives(), [len(OPERATIONS)] * len(EDGES), architecture)
 
 
-NAS_BENCH_201 = Space(
+NAS_BENCH_201 = Space.build(
     name="nas-bench-201",
     choices=tuple(Choice(f"Op{edge}", OPERATIONS) for edge in range(len(EDGES))),
     cell=Cell(labels=tuple(range(len(EDGES))), topologies=(line_graph(EDGES),)),

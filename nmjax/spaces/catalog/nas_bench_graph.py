@@ -7,7 +7,8 @@ import numpy as np
 
 from nmjax.spaces.cells.cell import Cell, rooted_tree
 from nmjax.spaces.cells.isomorphism import look_up, representatives, tree_codes
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.choices import Choice
+from nmjax.spaces.space import Space
 from nmjax.types import Array
 
 LINKS = ("0000", "0001", "0011", "0012", "0013", "0111", "0112", "0122", "0123")
@@ -31,7 +32,7 @@ def _space(name: str, operations: tuple[str, ...]) -> Space:
     def canonical(architecture: Array) -> Array:
         return look_up(_representatives(len(operations)), num_options, architecture)
 
-    return Space(
+    return Space.build(
         name=name,
         choices=(
             Choice("link", LINKS),

@@ -7,7 +7,8 @@ import numpy as np
 from nmjax.spaces.catalog.nas_bench_201 import EDGES
 from nmjax.spaces.cells.cell import Cell, line_graph
 from nmjax.spaces.cells.isomorphism import expression_codes, look_up, representatives
-from nmjax.spaces.space import Choice, Space
+from nmjax.spaces.choices import Choice
+from nmjax.spaces.space import Space
 from nmjax.types import Array
 
 OPERATIONS = ("none", "skip", "conv1x1", "conv3x3")
@@ -22,7 +23,7 @@ def _canonical(architecture: Array) -> Array:
     return look_up(_representatives(), [len(OPERATIONS)] * len(EDGES), architecture)
 
 
-TRANSNAS101_MICRO = Space(
+TRANSNAS101_MICRO = Space.build(
     name="transnas101-micro",
     choices=tuple(Choice(f"op{edge}", OPERATIONS) for edge in range(len(EDGES))),
     cell=Cell(labels=tuple(range(len(EDGES))), topologies=(line_graph(EDGES),)),

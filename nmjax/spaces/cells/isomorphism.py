@@ -10,7 +10,7 @@ from itertools import product
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces import radix
+from nmjax.spaces import indexing
 from nmjax.types import Array
 
 
@@ -22,8 +22,8 @@ def representatives(codes: np.ndarray) -> np.ndarray:
 
 def look_up(table: np.ndarray, num_options: Sequence[int], architecture: Array) -> Array:
     """The representative int32[..., C] of architecture int32[..., C]; table int32[size]."""
-    index = jnp.asarray(table)[radix.to_flat(architecture, num_options)]
-    return radix.from_flat(index, num_options)
+    index = jnp.asarray(table)[indexing.to_flat(architecture, num_options)]
+    return indexing.from_flat(index, num_options)
 
 
 def tree_codes(trees: Sequence[Sequence[int]], num_operations: int, identity: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces import radix
+from nmjax.spaces import indexing
 from nmjax.spaces.cells.cell import Cell, Edges
 from nmjax.spaces.space import Space
 from nmjax.types import Array
@@ -39,7 +39,7 @@ def encode_paths(space: Space, architecture: Array, *, most: int = MOST_PATHS) -
         topology = architecture[..., cell.topology]
     base, found = space.num_options[cell.labels[0]], []
     for nodes, there in _routes(cell, base, most):
-        code = radix.to_flat(operations[..., nodes - 1], [base] * nodes.shape[1])
+        code = indexing.to_flat(operations[..., nodes - 1], [base] * nodes.shape[1])
         code = jnp.where(jnp.asarray(there)[topology], code, -1)
         found.append(jnp.any(_one_hot(code, base ** nodes.shape[1]), axis=-2))
     return jnp.concatenate(found, axis=-1)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space, catalog, get_space
+from nmjax.spaces import Choice, RealChoice, Space, catalog, get_space
 from nmjax.tasks.files.folders import folder_at, locate
 
 MANIFEST = "manifest.json"
@@ -122,8 +122,8 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
                 "that wrote it."
             )
         choices = tuple(Choice(**choice) for choice in told["space"]["choices"])
-        continuous = tuple(Real(**real) for real in told["space"].get("continuous", ()))
-        stored = Space(told["space"]["name"], choices, continuous)
+        continuous = tuple(RealChoice(**real) for real in told["space"].get("continuous", ()))
+        stored = Space.build(told["space"]["name"], choices, continuous)
         metrics, context = tuple(told["metrics"]), tuple(told["context"])
     except FileNotFoundError:
         raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
@@ -141,5 +141,5 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
     return HistoryStore(location, space, metrics, context)
 
 
-def _what_is_stored(space: Space) -> tuple[str, tuple[Choice, ...], tuple[Real, ...]]:
+def _what_is_stored(space: Space) -> tuple[str, tuple[Choice, ...], tuple[RealChoice, ...]]:
     return space.name, space.choices, space.continuous

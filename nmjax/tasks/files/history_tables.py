@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Choice, Real, Space, canonicalize, is_valid, within_bounds
+from nmjax.spaces import Choice, RealChoice, Space, canonicalize, is_valid, within_bounds
 from nmjax.tasks.files.tables import read_table, write_table
 from nmjax.tasks.history import stack_tasks
 from nmjax.types import History
@@ -235,9 +235,9 @@ def _option(value: Any, choice: Choice) -> int:
     return next(compress(range(len(same)), same), -1)
 
 
-def _real(column: list[Any], real: Real) -> np.ndarray:
+def _real(column: list[Any], real: RealChoice) -> np.ndarray:
     values = np.array([_parsed(value) for value in column])
-    alone = Space(real.name, (), (real,))
+    alone = Space.build(real.name, (), (real,))
     wrong = np.flatnonzero(~within_bounds(alone, values[:, None]))
     if len(wrong):
         raise NmjaxError(

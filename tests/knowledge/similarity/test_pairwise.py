@@ -8,7 +8,7 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge import function_similarity, pairwise_similarity
 from nmjax.knowledge.similarity.pairwise import _draw_pool
 from nmjax.predictors import default_kernel
-from nmjax.spaces import Choice, Real, Space
+from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.tasks import select_tasks
 from tests.related import METRIC, SPACE, related_history, related_tasks
 
@@ -33,7 +33,7 @@ def with_empty_tasks():
 
 
 def test_real_valued_choices_are_drawn_too():
-    space = Space("mixed", [Choice("a", "xyz")], [Real("x", 0.1, 4.0, "log")])
+    space = Space.build("mixed", [Choice("a", "xyz")], [RealChoice("x", 0.1, 4.0, "log")])
     options, position = np.split(np.asarray(_draw_pool(jax.random.key(0), space)), [3], axis=-1)
     assert (options.sum(-1) == 1).all()
     assert stats.kstest(position[:, 0], stats.uniform(-1, 2).cdf).pvalue > 0.01

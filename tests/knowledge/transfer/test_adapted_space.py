@@ -16,7 +16,7 @@ from nmjax.knowledge.transfer.pruning import architecture_levels, isomorphism_cl
 from nmjax.predictors import kernel_position
 from nmjax.spaces import (
     Choice,
-    Real,
+    RealChoice,
     Space,
     canonicalize,
     encode,
@@ -35,7 +35,7 @@ from tests.related import SPACE as RELATED
 from tests.related import plain_knowledge, related_tasks
 
 METRIC = Metric("loss", "1", "min")
-GRID = Space(
+GRID = Space.build(
     "grid",
     [
         Choice("op", ("a", "b", "c")),
@@ -152,7 +152,7 @@ def test_architectures_go_there_and_back():
     assert np.all(np.asarray(moved) < np.array(adapted.space.num_options))
 
 
-RANGES = (Real("rate", 1e-4, 1.0, "log"), Real("decay", 0.0, 2.0))
+RANGES = (RealChoice("rate", 1e-4, 1.0, "log"), RealChoice("decay", 0.0, 2.0))
 
 
 def real_valued_past(key, tasks, rows):
@@ -165,7 +165,7 @@ def real_valued_past(key, tasks, rows):
 @pytest.mark.slow
 def test_ranges_are_tightened_beside_options():
     """The rate's to sixteenths of its scale around .01; of the decay nothing is known."""
-    space = Space("mixed", GRID.choices[:1], RANGES)
+    space = Space.build("mixed", GRID.choices[:1], RANGES)
     position, loss = real_valued_past(0, 40, 60)
     architecture = np.random.default_rng(1).integers(0, 3, (40, 60, 1))
     loss = loss + (architecture[..., 0] != 1)
@@ -188,7 +188,7 @@ def test_ranges_are_tightened_beside_options():
 @pytest.mark.slow
 def test_a_range_loses_the_best_as_often_as_stated():
     """Of real-valued choices alone: 30 pasts of 19 tasks, and 400 new tasks."""
-    space = Space("real", (), RANGES)
+    space = Space.build("real", (), RANGES)
     risk, lost, widths = 0.2, [], []
     position, loss = real_valued_past(0, 400, 60)
     best = from_scale(space, position[np.arange(400), loss.argmin(axis=-1)])

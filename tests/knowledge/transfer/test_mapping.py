@@ -69,8 +69,8 @@ def test_into_the_larger_space_and_back_nothing_is_lost(small, large, synonyms):
 def test_what_has_no_counterpart_is_named():
     missing = match_choices(BENCH_201, MICRO, SYNONYMS).missing
     assert missing == tuple(f"Op{edge}=avg_pool_3x3" for edge in range(6))
-    two = Space("two", [Choice("a", ("x", "y"))])
-    three = Space("three", [Choice("b", ("x",)), Choice("a", ("y", "z"))])
+    two = Space.build("two", [Choice("a", ("x", "y"))])
+    three = Space.build("three", [Choice("b", ("x",)), Choice("a", ("y", "z"))])
     found = match_choices(three, two)
     assert found.missing == ("b", "a=z")
     np.testing.assert_array_equal(found.choice, [1])
@@ -146,7 +146,7 @@ def test_what_shares_nothing_is_refused():
         GRAPH.choices[1:],
     )
     with pytest.raises(NmjaxError, match=r"'link'.*have no counterpart"):
-        map_history(GRAPH, Space("operations", operations), graph)
+        map_history(GRAPH, Space.build("operations", operations), graph)
     pooling = make_history(np.full((1, 3, 6), 4, np.int32), {"a": np.ones((1, 3))})
     with pytest.raises(NmjaxError, match=r"tasks \[0\] have no evaluation"):
         map_history(BENCH_201, MICRO, pooling, SYNONYMS)

@@ -13,13 +13,13 @@ from nmjax.knowledge.transfer.pruning import (
 )
 from nmjax.spaces import Choice, Space, canonicalize, enumerate_architectures, get_space
 
-SPACE = Space("plain", [Choice(f"c{i}", range(5)) for i in range(4)])
+SPACE = Space.build("plain", [Choice(f"c{i}", range(5)) for i in range(4)])
 CELL = get_space("transnas101-micro")
 GRAPH = get_space("nas-bench-graph-proteins")
 
 
 def test_levels_are_log_ratios():
-    space = Space("two", [Choice("a", ("x", "y", "z")), Choice("b", (1, 2, 5, 9), "ordinal")])
+    space = Space.build("two", [Choice("a", ("x", "y", "z")), Choice("b", (1, 2, 5, 9), "ordinal")])
     probability = np.array([[0.6, 0.3, 0.1, 0], [0.4, 0.05, 0.35, 0.2]], np.float32)
     level = option_levels(jnp.asarray(probability), space=space)
     ratio = [[1, 2, 6, np.inf], [1, 0.4 / 0.35, 0.4 / 0.35, 2]]

@@ -17,13 +17,13 @@ from nmjax.knowledge import (
     uniform_sampling,
     update_sampling_distribution,
 )
-from nmjax.spaces import Choice, Real, Space
+from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.types import Categorical, Gaussian
 
-SPACE = Space(
+SPACE = Space.build(
     "mixed",
     [Choice("op", ("a", "b", "c")), Choice("width", (1, 10, 100, 1000), "ordinal", "log")],
-    [Real("rate", 1e-4, 1.0, "log"), Real("decay", 0.0, 4.0)],
+    [RealChoice("rate", 1e-4, 1.0, "log"), RealChoice("decay", 0.0, 4.0)],
 )
 PROPOSED = np.array([[0.7, 0.2, 0.1, 0.0], [0.1, 0.1, 0.3, 0.5]])
 OPTIMAL = Gaussian(np.array([0.5, 3.0]), np.array([0.2, 0.5]))
@@ -178,7 +178,7 @@ def test_draws_are_of_the_distribution():
 
 
 def test_draws_are_valid():
-    space = Space("even", SPACE.choices, valid=lambda a: a.sum(-1) % 2 == 0)
+    space = Space.build("even", SPACE.choices, valid=lambda a: a.sum(-1) % 2 == 0)
     drawn, continuous = sample_architectures(
         jax.random.key(1), uniform_sampling(space), space=space, shape=(300,)
     )

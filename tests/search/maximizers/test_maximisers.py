@@ -18,7 +18,7 @@ from nmjax.search import (
 from nmjax.search.maximizers import is_among
 from nmjax.spaces import (
     Choice,
-    Real,
+    RealChoice,
     Space,
     canonicalize,
     encode,
@@ -29,7 +29,7 @@ from nmjax.spaces import (
 from nmjax.testing.compare import Counted
 
 # The first two choices are alike, and not all choices may take their first option.
-SPACE = Space(
+SPACE = Space.build(
     "small",
     tuple(Choice(name, ("a", "b", "c", "d")) for name in "xyzuv"),
     valid=lambda architecture: jnp.any(architecture != 0, axis=-1),
@@ -120,7 +120,10 @@ def test_conformance(name):
     [
         (np.zeros((3, 4), np.int32), SPACE),
         (np.zeros((0, 5), np.int32), SPACE),
-        (np.zeros((3, 1), np.int32), Space("real", (Choice("a", (1, 2)),), (Real("r", 0, 1),))),
+        (
+            np.zeros((3, 1), np.int32),
+            Space.build("real", (Choice("a", (1, 2)),), (RealChoice("r", 0, 1),)),
+        ),
     ],
 )
 def test_starts_are_checked(starts, space):

@@ -6,7 +6,7 @@ import pytest
 from nmjax.spaces import Cell, Choice, Space, encode_paths, get_space
 
 NODES = 5
-NAS_BENCH_101 = Space(
+NAS_BENCH_101 = Space.build(
     "nas-bench-101",
     (
         Choice("edges", ("all", "chain", "apart")),
@@ -78,6 +78,6 @@ def test_as_many_as_the_paper_says():
 
 
 def test_without_a_cell_there_are_one_hots():
-    space = Space("flat", (Choice("a", "xyz"), Choice("b", "xy")))
+    space = Space.build("flat", (Choice("a", "xyz"), Choice("b", "xy")))
     found = encode_paths(space, np.array([[2, 0], [0, 1]]))
     np.testing.assert_array_equal(found, [[0, 0, 1, 1, 0], [1, 0, 0, 0, 1]])

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space, get_space
+from nmjax.spaces import Choice, RealChoice, Space, get_space
 from nmjax.tasks import (
     append_evaluations,
     append_history,
@@ -24,7 +24,7 @@ from nmjax.tasks import (
     stack_tasks,
 )
 
-SPACE = Space("toy", (Choice("op", ("a", "b", "c")),))
+SPACE = Space.build("toy", (Choice("op", ("a", "b", "c")),))
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -78,7 +78,9 @@ def test_histories_come_back(store, space, history):
 
 @pytest.mark.parametrize("choices", [(), SPACE.choices])
 def test_real_valued_choices_come_back(place, choices):
-    space = Space("mixed", choices, (Real("rate", 1e-4, 0.1, "log"), Real("decay", 0.0, 1.0)))
+    space = Space.build(
+        "mixed", choices, (RealChoice("rate", 1e-4, 0.1, "log"), RealChoice("decay", 0.0, 1.0))
+    )
     store = create_store(f"{place}/past", space, metrics=("acc",), context=("rows",))
     tables = [np.array([[1e-4, 0], [0.1, 1]]), np.array([[0.05, 1 / 3]])]
     history = stack_tasks(
@@ -145,7 +147,7 @@ def test_rows_of_another_history_are_refused(store, space):
     system, root, _ = files_in(store.folder)
     system.rm_file(f"{root}/manifest.json")
     turned = Choice("op", ("none", "skip", "gat"))
-    other = Space("toy", (space.choices[0], turned, *space.choices[2:]))
+    other = Space.build("toy", (space.choices[0], turned, *space.choices[2:]))
     winner = create_store(store.folder, other, metrics=store.metrics)
     append_evaluations(winner, "theirs", **row)
     assert load_history(winner, ("theirs",))[0].mask.sum() == 1
@@ -162,7 +164,7 @@ def test_rows_of_another_history_are_refused(store, space):
 def test_rows_of_an_equal_space_or_without_a_description_are_read(store, space):
     row = {"architecture": [[0, 0, 1, 0]], "metrics": {"acc": [1.0], "time": [2.0]}}
     width = Choice("width", (16.0, 64.0, 256.0), kind="ordinal", scale="log")
-    equal = Space("toy", (*space.choices[:2], width, space.choices[3]))
+    equal = Space.build("toy", (*space.choices[:2], width, space.choices[3]))
     append_evaluations(open_store(store.folder, equal), "t", **row)
     assert load_history(store)[0].mask.sum() == 1
     system, root, (_, name) = files_in(store.folder)
@@ -281,13 +283,13 @@ def test_spaces_of_the_catalog_are_whole_when_opened(place, space):
     graph = get_space("nas-bench-graph")
     create_store(f"{place}/graph", graph, metrics=("acc",))
     assert open_store(f"{place}/graph").space is graph
-    namesake = Space(graph.name, space.choices)
+    namesake = Space.build(graph.name, space.choices)
     create_store(f"{place}/namesake", namesake, metrics=("acc",))
     assert open_store(f"{place}/namesake").space == namesake
 
 
 def test_stores_of_something_else_are_refused(place, store, space):
-    other = Space("toy", (*space.choices[:3], Choice("rate", (1, 2), kind="ordinal")))
+    other = Space.build("toy", (*space.choices[:3], Choice("rate", (1, 2), kind="ordinal")))
     with pytest.raises(NmjaxError, match="their options differ"):
         open_store(store.folder, other)
     with pytest.raises(NmjaxError, match="'nas-bench-graph'"):
@@ -298,7 +300,7 @@ def test_stores_of_something_else_are_refused(place, store, space):
         create_store(f"{place}/new", space, metrics=("op",))
     with pytest.raises(NmjaxError, match="at least one metric"):
         create_store(f"{place}/new", space, metrics=())
-    mixed = Space(space.name, space.choices, (Real("momentum", 0.0, 1.0),))
+    mixed = Space.build(space.name, space.choices, (RealChoice("momentum", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="'momentum'"):
         open_store(store.folder, mixed)
     assert create_store(store.folder, space, metrics=store.metrics) == store

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Real, Space, get_space, parse, sample
+from nmjax.spaces import Choice, RealChoice, Space, get_space, parse, sample
 from nmjax.tasks import (
     history_from_frame,
     history_to_frame,
@@ -40,7 +40,9 @@ def test_histories_come_back_from_files(path, space, suite):
 
 @pytest.mark.parametrize("choices", [(), (Choice("op", ("gat", "skip")),)])
 def test_real_valued_choices_come_back_and_are_checked(path, choices):
-    space = Space("mixed", choices, (Real("rate", 1e-4, 0.1, "log"), Real("decay", 0.0, 1.0)))
+    space = Space.build(
+        "mixed", choices, (RealChoice("rate", 1e-4, 0.1, "log"), RealChoice("decay", 0.0, 1.0))
+    )
     history = make_history(
         np.ones((2, 2, len(choices)), int),
         {"acc": [[1, 2], [3, 4]]},
@@ -50,7 +52,7 @@ def test_real_valued_choices_come_back_and_are_checked(path, choices):
     write_history(path, history, space, tasks=("a", "b"))
     found, _ = read_history(path, space, metrics=("acc",))
     jax.tree.map(np.testing.assert_array_equal, found, history)
-    low = Space("low", choices, (space.continuous[0], Real("decay", 0.0, 0.5)))
+    low = Space.build("low", choices, (space.continuous[0], RealChoice("decay", 0.0, 0.5)))
     with pytest.raises(NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"):
         read_history(path, low, metrics=("acc",))
 

@@ -1,0 +1,336 @@
+"""Named choices: discrete options, real-valued ranges, and the conditions that activate them."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from nmjax.errors import NmjaxError, unknown_name
+
+Option = str | int | float | bool
+Kind = Literal["categorical", "ordinal"]
+Scale = Literal["linear", "log"]
+
+_FLOAT32 = np.finfo(np.float32)
+
+
+class Condition(NamedTuple):
+    """A requirement on another choice: the parent has one of these options.
+
+    Attributes:
+      parent: Name of a discrete choice that comes earlier in the space.
+      options: Options of the parent under which the conditional choice is active. With no options
+        the choice is never active.
+
+    Example:
+      >>> from nmjax.spaces import Choice, Condition
+      >>> Choice("nesterov", (False, True), conditions=(Condition("optimizer", ("sgd",)),)).name
+      'nesterov'
+    """
+
+    parent: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A named decision among options.
+
+    Attributes:
+      name: Unique in its space, without blanks or "=".
+      options: Text, finite numbers or booleans, which may be mixed; NumPy scalars become Python's.
+        An architecture holds the index of an option.
+      kind: "categorical", or "ordinal" for increasing numbers, whose values the encoding includes.
+      scale: "linear" or "log", the scale on which the options of an ordinal choice are compared.
+      conditions: Requirements for the choice to be active; all must hold.
+
+    Raises:
+      NmjaxError: There are no options, two options are equal, an option is of another type or
+        contains blanks, or the options of an ordinal choice are not increasing finite numbers.
+
+    Example:
+      >>> from nmjax.spaces import Choice
+      >>> width = Choice("width", (64, 128, 256), kind="ordinal", scale="log")
+      >>> width.values.tolist()
+      [-1.0, 0.0, 1.0]
+      >>> width.index_of(128)
+      1
+    """
+
+    name: str
+    options: tuple[Option, ...]
+    kind: Kind = "categorical"
+    scale: Scale = "linear"
+    conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        what = f"Choice {self.name!r}"
+        _check_name(what, self.name)
+        object.__setattr__(self, "options", tuple(map(to_python, self.options)))
+        object.__setattr__(self, "conditions", _conditions(what, self.conditions))
+        if not self.options:
+            raise NmjaxError(f"{what} has no options; give at least one.")
+        for option in self.options:
+            _check_option(what, option)
+        check_distinct(what, [str(option) for option in self.options])
+        _check_unequal(what, self.options)
+        if self.kind not in ("categorical", "ordinal"):
+            raise NmjaxError(f"{what} has kind {self.kind!r}; give 'categorical' or 'ordinal'.")
+        _check_scale(what, self.scale)
+        if self.kind == "ordinal":
+            _check_ordinal(what, self.options, self.scale)
+
+    @property
+    def values(self) -> np.ndarray:
+        """Options of an ordinal choice on its scale, spread over [-1, 1]: float32[O]."""
+        options = np.asarray(self.options, np.float64)
+        options = np.log(options) if self.scale == "log" else options
+        span = options[-1] - options[0]
+        values = 2 * (options - options[0]) / span - 1 if span else np.zeros(1)
+        return values.astype(np.float32)
+
+    def index_of(self, value: Any) -> int:
+        """Index of the option that equals `value`.
+
+        Numbers match by value (128.0 is the option 128, and a float32 matches the option that it
+        rounds); booleans match booleans only, and text matches text only.
+
+        Raises:
+          NmjaxError: No option equals `value`; the message suggests the nearest ones.
+        """
+        value = to_python(value)
+        for same in (_equal, _equal_in_float32):
+            found = [index for index, option in enumerate(self.options) if same(option, value)]
+            if len(found) == 1:
+                return found[0]
+        raise self._no_option(value)
+
+    def index_of_text(self, text: str) -> int:
+        """Index of the option that is written as `text`, such as "gat", "1e-3", "64" or "true".
+
+        Raises:
+          NmjaxError: No option is written so; the message suggests the nearest ones.
+        """
+        names = [str(option) for option in self.options]
+        if text in names:
+            return names.index(text)
+        for index, option in enumerate(self.options):
+            if isinstance(option, bool) and text.lower() == str(option).lower():
+                return index
+            if not isinstance(option, str) and _as_number(text) == option:
+                return index
+        raise unknown_name(f"option of {self.name!r}", text, names)
+
+    def _no_option(self, value: Any) -> NmjaxError:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return NmjaxError(
+                f"Choice {self.name!r} got {value}; give one of {list(self.options)}."
+            )
+        if _is_number(value) and all(map(_is_number, self.options)):
+            nearest = min(self.options, key=lambda option: abs(float(option) - float(value)))
+            return NmjaxError(
+                f"Choice {self.name!r} got {value!r}, which is not one of its options; the "
+                f"nearest is {nearest!r}."
+            )
+        names = [option if isinstance(option, str) else repr(option) for option in self.options]
+        text = value if isinstance(value, str) else repr(value)
+        if text in names:
+            return NmjaxError(
+                f"Choice {self.name!r} got {value!r} of type {type(value).__name__}; give an "
+                f"option as it was declared, one of {list(self.options)}."
+            )
+        return unknown_name(f"option of {self.name!r}", text, names)
+
+
+@dataclass(frozen=True)
+class RealChoice:
+    """A named real-valued choice in [low, high], uniform on its scale.
+
+    Attributes:
+      name: Unique in its space, without blanks or "=".
+      low: Lower bound, inclusive.
+      high: Upper bound, inclusive.
+      scale: "linear" or "log".
+      conditions: Requirements for the choice to be active; all must hold.
+
+    Raises:
+      NmjaxError: The bounds are not finite and increasing in float32, or not positive on a log
+        scale.
+
+    Example:
+      >>> from nmjax.spaces import RealChoice
+      >>> RealChoice("rate", 1e-4, 1e-1, scale="log").check(0.01)
+      0.01
+    """
+
+    name: str
+    low: float
+    high: float
+    scale: Scale = "linear"
+    conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        what = f"Real-valued choice {self.name!r}"
+        _check_name(what, self.name)
+        object.__setattr__(self, "conditions", _conditions(what, self.conditions))
+        for bound in ("low", "high"):
+            object.__setattr__(self, bound, to_python(getattr(self, bound)))
+        _check_scale(what, self.scale)
+        _check_bounds(what, self.low, self.high, self.scale)
+
+    def check(self, value: Any) -> float:
+        """The value as a float within the bounds.
+
+        Raises:
+          NmjaxError: The value is missing, not a number, NaN, or out of bounds.
+        """
+        value = to_python(value)
+        if _is_number(value) and _is_finite(value):
+            low, rounded, high = np.array([self.low, value, self.high], np.float64).astype(
+                np.float32
+            )
+            if low <= rounded <= high:
+                return float(value)
+        raise NmjaxError(
+            f"Choice {self.name!r} got {value!r}; give a number from {self.low} to {self.high}."
+        )
+
+
+def to_python(value: Any) -> Any:
+    """A scalar of NumPy or JAX as Python's; anything else as it is."""
+    is_scalar = isinstance(value, np.generic) or (hasattr(value, "dtype") and value.shape == ())
+    return value.item() if is_scalar else value
+
+
+def check_distinct(what: str, names: Sequence[str]) -> None:
+    """Raises an NmjaxError if a name occurs more than once."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise NmjaxError(f"{what} has {twice} more than once; give each a different name.")
+
+
+def _conditions(what: str, conditions: Iterable[Any]) -> tuple[Condition, ...]:
+    """The conditions in one form: pairs of a parent and its options, as files hold them too."""
+    found = []
+    for parent, options in conditions:
+        if isinstance(options, str) or not isinstance(parent, str):
+            raise NmjaxError(
+                f"{what} has the condition {(parent, options)!r}; give the name of a choice and a "
+                "tuple of its options."
+            )
+        found.append(Condition(parent, tuple(map(to_python, options))))
+    return tuple(found)
+
+
+def _check_name(what: str, name: Any) -> None:
+    if not isinstance(name, str) or not name or "=" in name or name.split() != [name]:
+        raise NmjaxError(
+            f"{what} has the name {name!r}; give a name without blanks or '=', such as "
+            "'learning_rate'."
+        )
+
+
+def _check_option(what: str, option: Any) -> None:
+    if option is None:
+        raise NmjaxError(f"{what} has the option None; use text, such as 'none', and map it back.")
+    if not isinstance(option, str | int | float):
+        raise NmjaxError(
+            f"{what} has the option {option!r} of type {type(option).__name__}; options are text, "
+            "numbers or booleans, so name each option and map the names to your objects."
+        )
+    if isinstance(option, str) and option.split() != [option]:
+        raise NmjaxError(
+            f"{what} has the option {option!r}; give options that are not empty and contain no "
+            "blanks, for instance with '_' in their place."
+        )
+    if not isinstance(option, str) and not _is_finite(option):
+        raise NmjaxError(f"{what} has the option {option!r}; give finite numbers.")
+
+
+def _check_unequal(what: str, options: Sequence[Option]) -> None:
+    """Refuse equal values of different types, such as 1 and True, which would be ambiguous."""
+    first: dict[Option, Option] = {}
+    for option in options:
+        if option in first:
+            raise NmjaxError(
+                f"{what} has the options {first[option]!r} and {option!r}, which are equal; "
+                "give different values."
+            )
+        first[option] = option
+
+
+def _check_ordinal(what: str, options: Sequence[Option], scale: Scale) -> None:
+    numbers = [float(option) for option in options if _is_number(option)]
+    if len(numbers) < len(options) or any(b <= a for a, b in pairwise(numbers)):
+        raise NmjaxError(
+            f"{what} is ordinal with the options {list(options)}; give increasing numbers."
+        )
+    if not math.isfinite(numbers[-1] - numbers[0]):
+        raise NmjaxError(
+            f"{what} spans from {numbers[0]} to {numbers[-1]}, more than a float can hold; "
+            "give options in a larger unit."
+        )
+    if scale == "log" and numbers[0] <= 0:
+        raise NmjaxError(f"{what} starts at {numbers[0]} on a log scale; give positive values.")
+
+
+def _check_bounds(what: str, low: Any, high: Any, scale: Scale) -> None:
+    if not (_is_number(low) and _is_number(high) and _is_finite(low) and _is_finite(high)):
+        raise NmjaxError(f"{what} has bounds [{low!r}, {high!r}]; give two finite numbers.")
+    if max(abs(low), abs(high), high - low) > float(_FLOAT32.max):
+        raise NmjaxError(
+            f"{what} has bounds [{low}, {high}], beyond the range of float32; give it in a larger "
+            "unit."
+        )
+    if scale == "log" and low <= 0:
+        raise NmjaxError(f"{what} starts at {low} on a log scale; give positive values.")
+    if scale == "log" and low < float(_FLOAT32.tiny):
+        raise NmjaxError(
+            f"{what} starts at {low} on a log scale, below the smallest normal float32; give at "
+            f"least {float(_FLOAT32.tiny):.3g}."
+        )
+    if not np.float32(low) < np.float32(high):
+        raise NmjaxError(
+            f"{what} has bounds [{low}, {high}]; give low < high, different in float32."
+        )
+
+
+def _check_scale(what: str, scale: str) -> None:
+    if scale not in ("linear", "log"):
+        raise NmjaxError(f"{what} has the scale {scale!r}; give 'linear' or 'log'.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
+
+
+def _equal(option: Option, value: Any) -> bool:
+    if _is_number(option) and _is_number(value):
+        return bool(option == value)
+    return type(option) is type(value) and bool(option == value)
+
+
+def _equal_in_float32(option: Option, value: Any) -> bool:
+    """Whether a float32 that was read as a Python float rounds the option."""
+    if not (_is_number(option) and isinstance(value, float)):
+        return False
+    with np.errstate(over="ignore"):
+        return bool(np.float32(value) == value and np.float32(option) == np.float32(value))
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,68 @@
+"""What a choice needs to be active: its own conditions and those of its ancestors."""
+
+from functools import lru_cache
+
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces.choices import Choice, RealChoice
+
+# Pairs of the index of an ancestor and the indices of its options under which the choice is active.
+Requirement = tuple[tuple[int, tuple[int, ...]], ...]
+
+
+@lru_cache(maxsize=256)
+def resolve(
+    choices: tuple[Choice, ...], continuous: tuple[RealChoice, ...]
+) -> tuple[tuple[Requirement, ...], tuple[Requirement, ...]]:
+    """The requirements of each discrete and of each real-valued choice; empty if always active.
+
+    Conditions are closed over ancestors: a child needs all that its parents need. Each ancestor
+    occurs once, so the activity of a choice is a product over distinct choices, and multilinear.
+
+    Raises:
+      NmjaxError: A condition names an unknown choice or option, a real-valued choice, or a choice
+        that does not come earlier.
+    """
+    places = {choice.name: place for place, choice in enumerate(choices)}
+    reals = {choice.name for choice in continuous}
+    discrete: list[Requirement] = []
+    for place, choice in enumerate(choices):
+        discrete.append(_closed(choice, places, reals, choices, discrete, place))
+    real = [
+        _closed(choice, places, reals, choices, discrete, len(choices)) for choice in continuous
+    ]
+    return tuple(discrete), tuple(real)
+
+
+def _closed(
+    choice: Choice | RealChoice,
+    places: dict[str, int],
+    reals: set[str],
+    choices: tuple[Choice, ...],
+    known: list[Requirement],
+    before: int,
+) -> Requirement:
+    allowed: dict[int, set[int]] = {}
+    for parent, options in choice.conditions:
+        place = _parent_place(choice.name, parent, places, reals, before)
+        own = (place, tuple(choices[place].index_of(option) for option in options))
+        for ancestor, indices in (*known[place], own):
+            allowed[ancestor] = allowed.get(ancestor, set(indices)) & set(indices)
+    return tuple((ancestor, tuple(sorted(allowed[ancestor]))) for ancestor in sorted(allowed))
+
+
+def _parent_place(
+    name: str, parent: str, places: dict[str, int], reals: set[str], before: int
+) -> int:
+    if parent in reals:
+        raise NmjaxError(
+            f"Choice {name!r} is conditional on {parent!r}, which is real-valued; a parent must be "
+            "a discrete choice."
+        )
+    if parent not in places:
+        raise unknown_name(f"parent of choice {name!r}", parent, [n for n in places if n != name])
+    if places[parent] >= before:
+        raise NmjaxError(
+            f"Choice {name!r} is conditional on {parent!r}, which does not come before it; list "
+            "parents first."
+        )
+    return places[parent]
