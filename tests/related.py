@@ -112,7 +112,7 @@ def with_ties(knowledge: MetaKnowledge, source: int) -> MetaKnowledge:
     """The knowledge if one source's scores had all been the same, whose normal scores are 0."""
     sources = knowledge.sources
     weights, constant = (leaf.at[source].set(0) for leaf in (sources.weights, sources.constant))
-    return knowledge._replace(sources=sources._replace(weights=weights, constant=constant))
+    return knowledge.replace(sources=sources._replace(weights=weights, constant=constant))
 
 
 @lru_cache
@@ -146,6 +146,8 @@ def _plain_knowledge(architecture: Array, score: Array, wins: Array) -> MetaKnow
     prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
         default_prior_params(), Layout(number, 64), active, np.array([True, False])
     )
-    transfer_weight = prior_log_weights(wins, jnp.asarray(float(number)))
+    log_weights = prior_log_weights(wins, jnp.asarray(float(number)))
     sampling, bounds = best_options(architecture, score, space=SPACE)
-    return MetaKnowledge(params, prior, sources, sampling, bounds, wins, transfer_weight)
+    return MetaKnowledge(
+        params, prior, sources, sampling, bounds, wins, log_weights, space=SPACE, metric=METRIC
+    )

@@ -36,7 +36,7 @@ def known_sources():
     params = FeatureParams(None, None, default_kernel(SIZE), *(None,) * 3)
     past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS)), jnp.ones(TASKS)
     sources = SourceModels(*past, jnp.ones((TASKS, ROWS), bool))
-    return MetaKnowledge(params, None, sources, *(None,) * 4)
+    return MetaKnowledge(params, None, sources, *(None,) * 4, space=None)
 
 
 def source_draws(knowledge, keys, positions):

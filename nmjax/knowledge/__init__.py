@@ -20,7 +20,14 @@ from nmjax.knowledge.similarity.measures import (
 )
 from nmjax.knowledge.similarity.pairwise import function_similarity, pairwise_similarity
 from nmjax.knowledge.similarity.rgpe import rgpe_weights, sample_left_out, sample_sources
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge, flat_prior, source_features
+from nmjax.knowledge.state import (
+    FeatureParams,
+    MetaKnowledge,
+    flat_prior,
+    require_metric,
+    require_space,
+    source_features,
+)
 from nmjax.knowledge.transfer.adapted_prior import adapt_prior, transfer_knowledge
 from nmjax.knowledge.transfer.adapted_space import (
     AdaptedSpace,
@@ -104,6 +111,8 @@ __all__ = [
     "rank_similarity",
     "realized_information_gain",
     "rename",
+    "require_metric",
+    "require_space",
     "restrict_space",
     "rgpe_similarity",
     "rgpe_weights",

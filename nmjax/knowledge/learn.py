@@ -158,7 +158,16 @@ def learn_from_history(
     layout = Layout(len(held_out), params.network_location.shape[0])
     sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(
-        params, _no_prior(layout), sources, sampling, bounds, jnp.zeros(()), jnp.zeros(2)
+        params,
+        _no_prior(layout),
+        sources,
+        sampling,
+        bounds,
+        jnp.zeros(()),
+        jnp.zeros(2),
+        space=space,
+        metric=metric,
+        outcome_transform=config.outcome_transform,
     )
     pools, by_others = _features_of_past(knowledge, past)
     replays = replay(
@@ -181,7 +190,7 @@ def learn_from_history(
         prior_evidence,
     )
     log_weights = prior_log_weights(wins, jnp.asarray(len(held_out), wins.dtype))
-    return knowledge._replace(prior=prior, wins=wins, log_weights=log_weights), info
+    return knowledge.replace(prior=prior, wins=wins, log_weights=log_weights), info
 
 
 def config_for(history: History, metric: Metric) -> LearnConfig:

@@ -1,12 +1,15 @@
 """What carries over from past tasks to a new one, as one pytree."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from nmjax.errors import NmjaxError
 from nmjax.predictors import KernelParams, PoolPrior
-from nmjax.types import Array, Categorical, PyTree
+from nmjax.spaces import Space
+from nmjax.types import Array, Categorical, Metric, PyTree
 
 
 class FeatureParams(NamedTuple):
@@ -45,12 +48,14 @@ class SourceModels(NamedTuple):
     mask: Array
 
 
-class MetaKnowledge(NamedTuple):
-    """What past tasks taught.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class MetaKnowledge:
+    """What past tasks teach about a new one: a pytree that knows its space and its metric.
 
     A model of a new task has P = 1 + S + h features, in this order: a constant; the S sources'
-    predicted scores (`source_features`); h features of the meta-trained network; and a process of
-    the structure.
+    predicted scores (`source_features`); h features of the meta-trained network. A Gaussian process
+    over the structure is added to them.
 
     Attributes:
       params: how an encoding becomes features and a position.
@@ -61,6 +66,10 @@ class MetaKnowledge(NamedTuple):
       bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
       wins: float[], on how many sources, as if they were new, the transferred prior was better.
       log_weights: float[K], log-weights of the components before any evaluation.
+      space: the space of the past tasks' architectures; static.
+      metric: the metric whose score was learned; None if the past has none. Static.
+      outcome_transform: name of the transform that replays applied to scores, as a search will;
+        static.
     """
 
     params: FeatureParams
@@ -70,6 +79,58 @@ class MetaKnowledge(NamedTuple):
     bounds: Array
     wins: Array
     log_weights: Array
+    space: Space = field(metadata={"static": True})
+    metric: Metric | None = field(default=None, metadata={"static": True})
+    outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})
+
+    def replace(self, **changes: Any) -> "MetaKnowledge":
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+def require_space(knowledge: MetaKnowledge, space: Space) -> None:
+    """Check that architectures of a space are encoded as those that were learned from.
+
+    The name of the space and its functions `valid` and `canonical` may differ.
+
+    Raises:
+      NmjaxError: choices, options, their order or the cell differ.
+    """
+    if _encoded(knowledge.space) == _encoded(space):
+        return
+    pairs = zip(_choices(knowledge.space), _choices(space), strict=False)
+    differing = [f"{ours} became {theirs}" for ours, theirs in pairs if ours != theirs]
+    numbers = len(_choices(knowledge.space)), len(_choices(space))
+    if not differing:
+        what = "{} choices became {}".format(*numbers) if numbers[0] != numbers[1] else "the cell"
+        differing = [what]
+    raise NmjaxError(
+        f"Got knowledge of space {knowledge.space.name!r} for space {space.name!r}, which differs: "
+        f"{differing[0]}. Learn from past searches of the same space, or map them to it with "
+        "map_history."
+    )
+
+
+def require_metric(knowledge: MetaKnowledge, metric: Metric) -> None:
+    """Check that a metric is the one whose score was learned.
+
+    Raises:
+      NmjaxError: it is another one.
+    """
+    if knowledge.metric is not None and knowledge.metric != metric:
+        raise NmjaxError(
+            f"Got {metric} with knowledge of {knowledge.metric}; give the same metric, or learn "
+            "from the other one."
+        )
+
+
+def _encoded(space: Space) -> Space:
+    """The space without what its encoding does not depend on."""
+    return replace(space, name="space", valid=None, canonical=None)
+
+
+def _choices(space: Space) -> tuple[Any, ...]:
+    return (*space.choices, *space.continuous)
 
 
 def flat_prior(prior: PoolPrior) -> PoolPrior:

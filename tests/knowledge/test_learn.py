@@ -109,8 +109,8 @@ def test_the_past_makes_a_related_task_easier():
 def test_confidence_is_the_benefit_of_the_doubt_at_the_most():
     honest, _ = learn_related()
     permuted, _ = learn_related("permuted")
-    np.testing.assert_allclose(np.exp(honest.transfer_weight), [0.5, 0.5], rtol=1e-5)
-    assert permuted.transfer_weight[0] < jnp.log(0.3)
+    np.testing.assert_allclose(np.exp(honest.log_weights), [0.5, 0.5], rtol=1e-5)
+    assert permuted.log_weights[0] < jnp.log(0.3)
     assert honest.wins > permuted.wins
 
 

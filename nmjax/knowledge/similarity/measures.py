@@ -45,7 +45,6 @@ def compute_task_similarity(
     context: Array | None = None,
     *,
     measure: str = "rank",
-    outcome_transform: str = "log_lower_tail",
 ) -> Interval:
     """Similarity of each source to the target, with 95% intervals.
 
@@ -64,8 +63,6 @@ def compute_task_similarity(
         `evidence_similarity`; "rgpe", `rgpe_similarity`; "distribution",
         `distribution_similarity`; "embedding", `embedding_similarity`; "context",
         `context_similarity`.
-      outcome_transform: of the scores that "evidence" and "rgpe" model, a name of
-        `predictors.normalize`.
 
     Raises:
       NmjaxError: no measure has that name, shapes do not fit, "distribution" without the sources'
@@ -101,7 +98,7 @@ def compute_task_similarity(
         params = knowledge.params
         x = standardize_encoding(params.location, params.scale, encoding)
         return embedding_similarity(key, params.network, x, predicted, score)
-    transformed = get_outcome_transform(outcome_transform)(score)
+    transformed = get_outcome_transform(knowledge.outcome_transform)(score)
     if measure == "evidence":
         return evidence_similarity(key, single_source_priors(knowledge), pool, transformed)
     source_key, target_key, resample_key = jax.random.split(key, 3)

@@ -27,7 +27,6 @@ def transfer_knowledge(
     context: Array | None = None,
     *,
     measure: str = "rank",
-    outcome_transform: str = "log_lower_tail",
     fixed_share: ArrayLike = 0.02,
 ) -> MetaKnowledge:
     """What is known of a target after a few evaluations of it, to begin a search with.
@@ -39,7 +38,7 @@ def transfer_knowledge(
 
     A search that is given the same evaluations again counts them twice in its log_weights, and
     those that moved the shares in its predictions. For such a one take
-    `result._replace(log_weights=knowledge.log_weights)`, where the shares alone are counted twice,
+    `result.replace(log_weights=knowledge.log_weights)`, where the shares alone are counted twice,
     or `knowledge` as it is, where nothing is. Similarities by "distribution" do not read which
     architecture had which score, so that next to nothing is counted twice in them.
 
@@ -52,7 +51,6 @@ def transfer_knowledge(
       source_score: float[S, M], what "distribution" reads.
       context: float[S + 1, K], what "context" reads.
       measure: of similarity, a name that `compute_task_similarity` knows.
-      outcome_transform: of the scores, as the search's, a name of `predictors.normalize`.
       fixed_share: the least share of its weight that a component keeps, in (0, 1).
 
     Raises:
@@ -66,14 +64,13 @@ def transfer_knowledge(
         source_score,
         context,
         measure=measure,
-        outcome_transform=outcome_transform,
     )
     pool = pool_features(knowledge, encoding).pool
     state, _ = condition_pool(
-        knowledge.prior, pool, None, get_outcome_transform(outcome_transform)(score)
+        knowledge.prior, pool, None, get_outcome_transform(knowledge.outcome_transform)(score)
     )
     fixed_share = jnp.asarray(fixed_share, state.log_evidence.dtype)
-    return knowledge._replace(
+    return knowledge.replace(
         prior=adapt_prior(knowledge.prior, similarity),
         log_weights=mixture_log_weights(knowledge.log_weights, state.log_evidence, fixed_share),
     )

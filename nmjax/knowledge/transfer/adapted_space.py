@@ -8,7 +8,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import pool_features
-from nmjax.knowledge.state import MetaKnowledge, is_source, source_features
+from nmjax.knowledge.state import MetaKnowledge, is_source, require_space, source_features
 from nmjax.knowledge.transfer.pruning import (
     PARTS,
     calibrate_pruning,
@@ -123,7 +123,11 @@ def predicted_history(
       pool: int32[N, C].
       space: of the pool.
       continuous: float32[N, R], the pool's real-valued choices, if the space has some.
+
+    Raises:
+      NmjaxError: the knowledge is of another space.
     """
+    require_space(knowledge, space)
     metric = Metric("predicted", "normal score")
     known = np.asarray(is_source(knowledge.sources))
     features = pool_features(knowledge, encode(space, pool, continuous)).pool.features

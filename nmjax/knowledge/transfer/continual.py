@@ -20,7 +20,14 @@ from nmjax.knowledge.features import pool_features, standardize_encoding
 from nmjax.knowledge.kernel_fitting import fit_sources
 from nmjax.knowledge.prior_fitting import log_evidence, prior_log_weights, replay
 from nmjax.knowledge.standardized_past import best_options
-from nmjax.knowledge.state import MetaKnowledge, SourceModels, is_source, source_features
+from nmjax.knowledge.state import (
+    MetaKnowledge,
+    SourceModels,
+    is_source,
+    require_metric,
+    require_space,
+    source_features,
+)
 from nmjax.knowledge.transfer.source_weights import share_among_sources
 from nmjax.predictors import Pool, normal_scores
 from nmjax.spaces import Space
@@ -60,7 +67,7 @@ def with_capacity(knowledge: MetaKnowledge, capacity: int) -> MetaKnowledge:
         return jnp.concatenate([constant, fit(sources, 1), network], axis=-1)
 
     prior = knowledge.prior
-    return knowledge._replace(
+    return knowledge.replace(
         prior=prior._replace(mean=features(prior.mean), variance=features(prior.variance)),
         sources=SourceModels(*(fit(leaf, 0) for leaf in knowledge.sources)),
     )
@@ -74,7 +81,6 @@ def update(
     *,
     space: Space,
     replay_size: int = 48,
-    outcome_transform: str = "log_lower_tail",
 ) -> MetaKnowledge:
     """Knowledge of the past tasks so far and of new ones, each added to what was there.
 
@@ -89,12 +95,13 @@ def update(
       metric: which metric is the score.
       space: of the architectures.
       replay_size: as when it was learned.
-      outcome_transform: as when it was learned.
 
     Raises:
-      NmjaxError: there is not enough room, a task has more evaluations than there is room for, or
-        fewer successful ones than a replay takes.
+      NmjaxError: the space or the metric is another one, there is not enough room, a task has more
+        evaluations than there is room for, or fewer successful ones than a replay takes.
     """
+    require_space(knowledge, space)
+    require_metric(knowledge, metric)
     score = history_scores(history, metric)
     _check(knowledge, np.asarray(score), replay_size)
     missing = knowledge.sources.weights.shape[1] - score.shape[1]
@@ -105,13 +112,11 @@ def update(
         jnp.pad(history.architecture, [*rows, (0, 0)]),
         jnp.pad(encode_history(space, history), [*rows, (0, 0)]),
         jnp.pad(score, rows, constant_values=jnp.nan),
-        space=space,
         size=replay_size,
-        outcome_transform=outcome_transform,
     )
 
 
-@partial(jax.jit, static_argnames=("space", "size", "outcome_transform"))
+@partial(jax.jit, static_argnames=("size",))
 def _append_all(
     key: Array,
     knowledge: MetaKnowledge,
@@ -119,9 +124,7 @@ def _append_all(
     encoding: Array,
     score: Array,
     *,
-    space: Space,
     size: int,
-    outcome_transform: str,
 ) -> MetaKnowledge:
     def append(
         knowledge: MetaKnowledge, task: tuple[Array, Array, Array]
@@ -129,17 +132,9 @@ def _append_all(
         architecture, encoding, score = task
         number = num_sources(knowledge)
         pool, knowledge = _add_source(knowledge, encoding, score, number)
-        sampling, bounds = best_options(architecture[None], score[None], space=space)
+        sampling, bounds = best_options(architecture[None], score[None], space=knowledge.space)
         replay_key = jax.random.fold_in(key, number)
-        win = _win(
-            replay_key,
-            knowledge,
-            pool,
-            score,
-            number,
-            size=size,
-            outcome_transform=outcome_transform,
-        )
+        win = _win(replay_key, knowledge, pool, score, number, size=size)
         before = number.astype(win.dtype)
         mean = before * jnp.exp(knowledge.sampling.logits) + jnp.exp(sampling.logits)
         lowest = jnp.minimum(knowledge.bounds[:, 0], bounds[:, 0])
@@ -147,7 +142,7 @@ def _append_all(
         wins = knowledge.wins + win
         capacity = knowledge.sources.constant.shape[0]
         share = (jnp.arange(capacity) <= number).astype(win.dtype) / (before + 1)
-        updated = knowledge._replace(
+        updated = knowledge.replace(
             prior=share_among_sources(knowledge.prior, share),
             sampling=Categorical(jnp.log(mean / (before + 1))),
             bounds=jnp.stack([lowest, highest], axis=-1),
@@ -167,7 +162,7 @@ def _add_source(
     x = standardize_encoding(params.location, params.scale, encoding)
     fitted = fit_sources(params.kernel, x[None], normal_scores(score)[None])
     sources = jax.tree.map(lambda all, new: all.at[number].set(new[0]), knowledge.sources, fitted)
-    knowledge = knowledge._replace(sources=sources)
+    knowledge = knowledge.replace(sources=sources)
     return pool_features(knowledge, encoding).pool, knowledge
 
 
@@ -179,7 +174,6 @@ def _win(
     number: Array,
     *,
     size: int,
-    outcome_transform: str,
 ) -> Array:
     """How far replays of a new task are for the transferred prior, float[] in [0, 1].
 
@@ -189,7 +183,12 @@ def _win(
     predicted = pool.features[:, _at_sources(knowledge)] @ known / jnp.sum(known)
     pools = jax.tree.map(lambda leaf: leaf[None], pool)
     replays = replay(
-        key, pools, predicted[None], score[None], size=size, outcome_transform=outcome_transform
+        key,
+        pools,
+        predicted[None],
+        score[None],
+        size=size,
+        outcome_transform=knowledge.outcome_transform,
     )
     drawn = jax.tree.map(lambda leaf: leaf[0], replays)
     over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))

@@ -16,7 +16,7 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import predict_sources
 from nmjax.knowledge.similarity.context import context_scale
 from nmjax.knowledge.standardized_past import standardize_past
-from nmjax.knowledge.state import MetaKnowledge
+from nmjax.knowledge.state import MetaKnowledge, require_metric, require_space
 from nmjax.knowledge.transfer.source_weights import share_among_sources
 from nmjax.predictors import PoolPrior, kernel_position
 from nmjax.spaces import Space
@@ -111,9 +111,11 @@ def zero_shot_prior(
       The priors, those of `knowledge` with the sources weighed by context, and how that was judged.
 
     Raises:
-      NmjaxError: the contexts do not fit or are not all finite, or the history has other tasks than
-        the knowledge has sources.
+      NmjaxError: the space or the metric is another one, the contexts do not fit or are not all
+        finite, or the history has other tasks than the knowledge has sources.
     """
+    require_space(knowledge, space)
+    require_metric(knowledge, metric)
     context, target = jnp.asarray(history.context), jnp.asarray(target_context)
     sources = knowledge.sources.constant.shape[0]
     if len(context) != sources or sources < 3:

@@ -86,7 +86,7 @@ def knowing(kernel, x, y):
     """Knowledge of a kernel and of sources' evaluations alone."""
     params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, *(None,) * 3)
     sources = fit_sources(kernel, jnp.asarray(x), jnp.asarray(y))
-    return MetaKnowledge(params, None, sources, *(None,) * 4)
+    return MetaKnowledge(params, None, sources, *(None,) * 4, space=None)
 
 
 def test_a_source_of_ties_is_as_sure_as_another():

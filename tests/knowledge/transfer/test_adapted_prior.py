@@ -114,7 +114,7 @@ def test_evaluations_count_once_in_the_confidence(transferred):
     )
     state, _ = condition_pool(knowledge.prior, pool, None, transformed)
     expected = mixture_log_weights(knowledge.log_weights, state.log_evidence, jnp.array(0.02))
-    np.testing.assert_allclose(many.transfer_weight, expected, rtol=1e-4)
+    np.testing.assert_allclose(many.log_weights, expected, rtol=1e-4)
 
 
 @pytest.mark.slow

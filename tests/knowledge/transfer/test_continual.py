@@ -87,7 +87,7 @@ def without_the_last(number):
     """Knowledge of some sources whose last one the context of a target gives no weight."""
     knowledge = plain_knowledge(number)
     share = jnp.ones(number).at[-1].set(0) / (number - 1)
-    return knowledge._replace(prior=share_among_sources(knowledge.prior, share))
+    return knowledge.replace(prior=share_among_sources(knowledge.prior, share))
 
 
 def test_a_source_without_weight_is_one():

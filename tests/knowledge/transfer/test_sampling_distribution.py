@@ -1,3 +1,4 @@
+from dataclasses import fields
 from functools import partial
 
 import jax
@@ -36,7 +37,9 @@ divergence = jax.jit(sampling_divergence)
 
 def knowing(probabilities=PROPOSED, transfer_weight=0.5):
     """Knowledge of which only what is read here is known."""
-    nothing = dict.fromkeys(MetaKnowledge._fields)
+    nothing = {"outcome_transform": "log_lower_tail"} | dict.fromkeys(
+        field.name for field in fields(MetaKnowledge) if field.name != "outcome_transform"
+    )
     logits = jnp.log(jnp.asarray(probabilities, float))
     known = {
         "sampling": Categorical(logits),
