@@ -59,7 +59,6 @@ def misses() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "transfer": search_tables.short,
     "transfer-suites": search_tables.suites,
     "throughput": throughput_table,
     "startup": startup_table,

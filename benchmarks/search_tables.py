@@ -12,17 +12,10 @@ from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import Result, read_result
 
 RESULTS = Path(__file__).parent / "results"
-MAIN = "nas-bench-graph"
 IN_DESIGN = ("nas-bench-201", "hpobench", "transnas101")
 """Suites that settings of nmjax were chosen on, or looked at for."""
 Row = Mapping[str, Any]
 Cells = tuple[str, ...]
-
-
-def short() -> str:
-    """Mean regret, rank and test score on one suite, and the evaluations that transfer takes."""
-    result = read_result(RESULTS / f"transfer_{MAIN}.json")
-    return f"{tables.table(*_regret_table(result, (5, 10, 20, 50, 100)))}\n\n{_origin(result)}"
 
 
 def suites() -> str:
