@@ -108,7 +108,7 @@ def run(config: SearchConfig) -> None:
         settings = _settings(config, prepared.config)
         search_report.write_config(folder / "config.json", settings)
         search_report.write_trace(folder / "trace.parquet", prepared, runs)
-        search_report.write_pictures(folder, prepared, runs)
+        search_report.write_pictures(folder, prepared, runs, key=bootstrap_key)
         stages.end()
     seconds = stages.seconds | {"total": time.perf_counter() - begun}
     result = search_report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)

@@ -1,4 +1,4 @@
-"""Pictures of a search or a past: each function returns a matplotlib `Figure` for saving."""
+"""Plots of searches and of past tasks; each function returns a matplotlib `Figure`."""
 
 from nmjax.analysis.plots.critical_difference import plot_critical_difference
 from nmjax.analysis.plots.information_gain import plot_information

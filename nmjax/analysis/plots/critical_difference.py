@@ -1,4 +1,4 @@
-"""Methods along an axis, with bars over those that do not differ (Demšar, 2006, figure 1)."""
+"""Critical difference diagrams (Demšar, 2006, figure 1)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,21 +20,28 @@ def plot_critical_difference(
     xlabel: str = "Average rank",
     title: str = "",
 ) -> Figure:
-    """The better half named on the left, the worse on the right, the best one first.
+    """Plot a critical difference diagram, with the better half of the methods on the left.
 
     Args:
-      positions: {method: where it is on the axis}, lower for the better, as average ranks are.
-      groups: names of methods that do not differ, a bar for each group.
-      emphasized: the method in color, if any.
-      difference: a critical difference to draw above the axis, if there is one.
-      xlabel: below the axis.
-      title: drawn above.
+      positions: {method: position on the axis}, lower is better, such as average ranks.
+      groups: names of methods that do not differ, with a bar for each group.
+      emphasized: method drawn in color, if any.
+      difference: critical difference drawn above the axis, if any.
+      xlabel: label of the axis.
+      title: title above the diagram.
 
     Raises:
-      NmjaxError: fewer than two methods came, a position is not finite, or a name is unknown.
+      NmjaxError: there are fewer than two methods, a position is not finite, or a name is unknown.
+
+    Example:
+      >>> from nmjax.analysis.plots import plot_critical_difference
+      >>> ranks = {"transfer": 1.2, "gp": 1.9, "random": 2.9}
+      >>> figure = plot_critical_difference(ranks, [["transfer", "gp"]], difference=0.8)
+      >>> figure.axes[0].get_xlabel()
+      'Average rank'
     """
     if len(positions) < 2 or not np.isfinite(list(positions.values())).all():
-        raise NmjaxError(f"Got positions {dict(positions)}; expected two or more finite ones.")
+        raise NmjaxError(f"Got positions {dict(positions)}; give two or more finite ones.")
     for name in (*(name for group in groups for name in group), *filter(None, [emphasized])):
         if name not in positions:
             raise unknown_name("method", name, positions)

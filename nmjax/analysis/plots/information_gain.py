@@ -1,4 +1,4 @@
-"""What a search learned at each evaluation, and how far it trusted what it was given."""
+"""Information gained by each evaluation, and the weight of the transferred prior."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,33 +18,38 @@ def plot_information(
     band: Band = "interquartile",
     title: str = "",
 ) -> Figure:
-    """Three panels: cumulative expected gain, transfer_weight in the transferred prior, realized
-    gain.
+    """Plot cumulative expected gain, transfer weight and realized gain, in three panels.
 
-    Expected gains add up, realized ones do not, so only the former are summed.
+    Expected gains add up and realized gains do not, so only the expected ones are summed.
 
     Args:
-      expected_gain: float[S, B], expected information gain of each evaluation in nats.
-      realized_gain: float[S, B], realized information gain of each evaluation in nats.
-      transfer_weight: float[S, B], weight of the transferred prior at the choice of each
-        evaluation, in [0, 1].
-      band: over two or more seeds, "interquartile" range or "95%" interval of the mean, by
-        Student's t.
-      title: drawn above the panels.
+      expected_gain: float[S, B], expected information gain of each evaluation, in nats.
+      realized_gain: float[S, B], realized information gain of each evaluation, in nats.
+      transfer_weight: float[S, B], weight of the transferred prior when each evaluation was chosen,
+        in [0, 1].
+      band: "interquartile" range of the seeds, or "95%" bootstrap interval of their mean; there is
+        none for a single seed.
+      title: title above the panels.
 
     Raises:
-      NmjaxError: if the three are not of one shape [seeds, evaluations].
+      NmjaxError: the three arrays do not share one shape [seeds, evaluations].
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.analysis.plots import plot_information
+      >>> figure = plot_information(np.ones((2, 5)), np.ones((2, 5)), np.full((2, 5), 0.5))
+      >>> figure.axes[1].get_title(loc="left")
+      'Weight of the transferred prior'
     """
     shapes = [np.shape(x) for x in (expected_gain, realized_gain, transfer_weight)]
     if len(set(shapes)) != 1 or len(shapes[0]) != 2 or 0 in shapes[0]:
         raise NmjaxError(
-            f"Shapes {shapes} came for expected gain, realized gain and "
-            "transfer_weight; expected one "
+            f"Got shapes {shapes} for expected_gain, realized_gain and transfer_weight; give one "
             "shape [seeds, evaluations] for all three."
         )
     panels = (
         ("Expected gain, summed (nats)", np.cumsum(expected_gain, axis=1), COLOURS[0]),
-        ("Confidence in the transferred prior", transfer_weight, EMPHASIS),
+        ("Weight of the transferred prior", transfer_weight, EMPHASIS),
         ("Realized gain per evaluation (nats)", realized_gain, COLOURS[1]),
     )
     figure = Figure(figsize=(11, 3.4), dpi=150, layout=ConstrainedLayoutEngine(wspace=0.06))

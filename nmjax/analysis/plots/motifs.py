@@ -1,4 +1,4 @@
-"""How much more often the best, or the failed, contain each motif."""
+"""Odds ratios of motifs among the best, or the failed, evaluations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,26 +19,39 @@ def plot_motifs(
     names: Sequence[str],
     *,
     rate: float = 0.05,
+    order: str = "lower end of the 95% interval",
     title: str = "",
 ) -> Figure:
-    """One panel for each title: odds ratios of some motifs with their intervals, on a log axis.
+    """Plot the odds ratios of motifs with their 95% intervals on a log axis, one panel per table.
 
     A filled mark holds on every task at the false discovery rate, a hollow one only on some; small
-    marks are the tasks' own.
+    bars are single tasks.
 
     Args:
-      panels: {title: (table, int[n], the motifs to draw from top to bottom)}.
-      names: of all F motifs.
+      panels: {title: (table, int[n])}, with the motifs to draw from top to bottom.
+      names: names of all F motifs.
       rate: false discovery rate.
-      title: drawn above the panels.
+      order: what the motifs are sorted by, written below the axis; the default is the order of
+        `nmjax.patterns.leading_motifs`.
+      title: title above the panels.
 
     Raises:
       NmjaxError: there is no panel, or the names do not fit a table.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.analysis.plots import plot_motifs
+      >>> from nmjax.patterns import MotifTable
+      >>> one = np.ones(1)
+      >>> table = MotifTable(one, 0.5 * one, 2 * one, one, one, one, one[None], one[None])
+      >>> figure = plot_motifs({"best": (table, np.array([0]))}, ("a=x",))
+      >>> figure.axes[0].get_xlabel().splitlines()[0]
+      'Odds ratio'
     """
     if not panels or any(len(names) != len(table.log_odds) for table, _ in panels.values()):
         raise NmjaxError(
-            f"{len(panels)} panels came with {len(names)} names, expected at least one panel, and "
-            "a name for each motif of its table."
+            f"Got {len(panels)} panels and {len(names)} names; give at least one panel, and a name "
+            "for each motif of its table."
         )
     drawn = [names[motif] for _, shown in panels.values() for motif in np.asarray(shown, int)]
     rows = max(len(np.asarray(shown)) for _, shown in panels.values())
@@ -49,6 +62,7 @@ def plot_motifs(
     for place, (axes, (name, (table, shown))) in enumerate(places):
         color = EMPHASIS if place % 2 else COLOURS[0]
         _draw(axes, table, np.asarray(shown, int), names, rate, rows, color)
+        axes.set_xlabel(f"Odds ratio\n(sorted by {order})", fontsize=11, color=INK)
         axes.set_title(name, fontsize=11, color=INK, loc="left")
     _explain(figure.axes[0], alone=len(next(iter(panels.values()))[0].task_rate) == 1)
     if title:
@@ -89,7 +103,6 @@ def _draw(
     axes.set_ylim(max(rows, 3) - 0.4, -0.6)
     ends = np.concatenate([low, high, own[np.isfinite(own)], [0.8, 1.25]])
     log_x_axis(axes, np.nanmin(ends) / 1.1, np.nanmax(ends) * 1.1)
-    axes.set_xlabel("Odds ratio", fontsize=11, color=INK)
     if not len(shown):
         axes.annotate(
             "none at this rate",

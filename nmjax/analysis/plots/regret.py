@@ -1,4 +1,4 @@
-"""Normalized regret against evaluations, one curve a method."""
+"""Normalized regret against evaluations, one curve per method."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,6 +18,7 @@ from nmjax.analysis.plots.style import (
     quiet_axes,
 )
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.types import Array
 
 _LABEL_GAP = 0.052
 
@@ -28,25 +29,35 @@ def plot_regret(
     emphasized: str | None = None,
     band: Band = "95%",
     floor: float | None = None,
+    key: Array | None = None,
     title: str = "",
 ) -> Figure:
-    """Mean normalized regret by evaluation, with a band over seeds and labels at the curves' ends.
+    """Plot the mean normalized regret by evaluation, with a band over seeds.
 
-    Where fewer than two seeds have a regret, there is no band.
+    There is no band where fewer than two seeds have a regret.
 
     Args:
       curves: {method: float[S, B]}; seeds and budgets may differ between methods.
-      emphasized: the method drawn in front and in color of its own; by default the first.
-      band: "95%" interval of the mean, by Student's t, or "interquartile" range of the seeds.
-      floor: regret at and below which a curve lies on the bottom of the log axis; by default the
-        decade under the smallest positive mean, but no lower than 1e-5.
-      title: drawn above the axes.
+      emphasized: method drawn in front in its own color; the first by default.
+      band: "95%" bootstrap interval of the mean, as in the tables, or "interquartile" range of the
+        seeds.
+      floor: regret at the bottom of the log axis, where lower values are drawn; by default the
+        decade below the smallest positive mean, at least 1e-5.
+      key: PRNG key of the bootstrap; `jax.random.key(0)` by default.
+      title: title above the axes.
 
     Raises:
-      NmjaxError: if there are no curves, one is not float[S, B], or `emphasized` is not among them.
+      NmjaxError: there are no curves, a curve is not float[S, B], or `emphasized` is unknown.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.analysis.plots import plot_regret
+      >>> figure = plot_regret({"random": np.array([[0.9, 0.5, 0.1], [0.8, 0.6, 0.2]])})
+      >>> figure.axes[0].get_ylabel()
+      'Normalized regret'
     """
     if not curves:
-        raise NmjaxError("No curves came; expected {method: float[S, B]} with at least one method.")
+        raise NmjaxError("Got no curves; give {method: float[S, B]} with at least one method.")
     emphasized = next(iter(curves)) if emphasized is None else emphasized
     if emphasized not in curves:
         raise unknown_name("method", emphasized, curves)
@@ -55,7 +66,7 @@ def plot_regret(
             raise NmjaxError(
                 f"The curve of {name!r} has shape {np.shape(curve)}; expected [seeds, evaluations]."
             )
-    drawn = {name: mean_and_band(curve, band) for name, curve in curves.items()}
+    drawn = {name: mean_and_band(curve, band, key) for name, curve in curves.items()}
     floor = _floor([mean for mean, _, _ in drawn.values()]) if floor is None else floor
 
     figure = Figure(figsize=(8, 4.8), dpi=150, layout="constrained")
@@ -105,7 +116,7 @@ def _floor(means: Sequence[np.ndarray]) -> float:
 
 
 def _label_floor(axes: Axes, floor: float) -> None:
-    """Whole decades as ticks, the lowest marked as holding everything below it too."""
+    """Put ticks at whole decades, and mark the lowest as including everything below it."""
     top = axes.get_ylim()[1]
     decades = 10.0 ** np.arange(np.ceil(np.log10(floor) - 1e-9), np.floor(np.log10(top)) + 1)
     ticks = np.union1d(floor, decades[decades > 1.01 * floor])
@@ -120,7 +131,7 @@ def _label_floor(axes: Axes, floor: float) -> None:
 
 
 def _label_ends(axes: Axes, ends: Sequence[tuple]) -> None:
-    """Names beside the curves' ends, moved apart where they would overlap."""
+    """Write names beside the ends of the curves, moved apart where they would overlap."""
     bottom, top = np.log10(axes.get_ylim())
     wanted = np.array([(np.log10(y) - bottom) / (top - bottom) for _, _, y, _, _ in ends])
     heights = _spread(np.nan_to_num(wanted), _LABEL_GAP)
@@ -140,7 +151,7 @@ def _label_ends(axes: Axes, ends: Sequence[tuple]) -> None:
 
 
 def _spread(wanted: np.ndarray, gap: float) -> np.ndarray:
-    """Heights in [0, 1] at least `gap` apart, in the order wanted, each near where it was."""
+    """Heights in [0, 1] at least `gap` apart, in the wanted order, near the wanted heights."""
     order = np.argsort(wanted, kind="stable")
     heights = wanted[order].clip(0, 1)
     for i in range(1, heights.size):

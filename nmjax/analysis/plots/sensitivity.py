@@ -1,4 +1,4 @@
-"""How much of the score's variance each choice explains, alone and with its interactions."""
+"""Sobol indices: the share of the variance that each choice explains."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,30 +18,40 @@ _LIGHT = "#A8CCE3"
 def plot_sensitivity(
     tasks: Mapping[str, Sensitivity], choices: Sequence[str], *, title: str = ""
 ) -> Figure:
-    """A panel for each task: first-order and total indices of its choices, with intervals.
+    """Plot each task's first-order and total Sobol indices of its choices, with intervals.
 
-    Choices come by their mean total index, the largest on top.
+    Choices are sorted by their mean total index over tasks, the largest on top.
 
     Args:
       tasks: {name: sensitivity}, whose leaves are `Interval`s of float[C].
-      choices: C names.
-      title: drawn above the panels.
+      choices: names of the C choices.
+      title: title above the panels.
 
     Raises:
-      NmjaxError: there is no task, or one with other than C choices.
+      NmjaxError: there is no task, or a task has another number of choices.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.analysis.plots import plot_sensitivity
+      >>> from nmjax.patterns import Sensitivity
+      >>> from nmjax.stats import Interval
+      >>> interval = Interval(np.array([0.3, 0.6]), np.zeros(2), np.ones(2))
+      >>> figure = plot_sensitivity({"task": Sensitivity(interval, interval, interval)}, ("a", "b"))
+      >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+      ['b', 'a']
     """
     shapes = {name: np.shape(task.total.estimate) for name, task in tasks.items()}
     if not tasks or set(shapes.values()) != {(len(choices),)}:
         raise NmjaxError(
-            f"Total indices {shapes} came with {len(choices)} names of choices, expected "
-            f"[{len(choices)}] for at least one task."
+            f"Got total indices {shapes} and {len(choices)} names of choices; give at least one "
+            f"task, with [{len(choices)}]."
         )
     mean = np.mean([np.asarray(task.total.estimate) for task in tasks.values()], axis=0)
     order = np.argsort(-mean, kind="stable")
     figure, panels = named_panels(
         list(tasks),
         size=(2.6, 0.9 + 0.38 * len(choices)),
-        margin=(0.075 * max(map(len, choices)), 0.7),
+        margin=(0.3 + 0.075 * max(map(len, choices)), 0.7),
         xlabel="Share of variance",
         title=title,
         shared=True,
@@ -50,6 +60,7 @@ def plot_sensitivity(
     for axes, task in zip(panels, tasks.values(), strict=True):
         _draw(axes, task, order)
     panels[0].set_yticks(np.arange(len(choices)), [choices[choice] for choice in order])
+    panels[0].set_ylabel("by mean total index", fontsize=9, color=INK)
     panels[0].set_ylim(len(choices) - 0.4, -0.6)
     panels[0].set_xlim(left=0)
     panels[0].xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

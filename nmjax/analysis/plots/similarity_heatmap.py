@@ -1,4 +1,4 @@
-"""How alike tasks are to one another, with the tree of their clusters."""
+"""Pairwise similarities of tasks, with the tree of their clusters."""
 
 from collections.abc import Sequence
 
@@ -16,28 +16,37 @@ from nmjax.stats import Interval
 _CELL, _LETTER, _TREE = 0.62, 0.085, 1.1
 _WRITTEN, _WITH_INTERVALS = 20, 10
 _LEAF = 10
-"""Between two leaves of SciPy's dendrograms."""
+"""Distance between two leaves in SciPy's dendrograms."""
 
 
 def plot_similarity(similarity: Interval, names: Sequence[str], *, title: str = "") -> Figure:
-    """A heat map of tasks in the order of their clusters, and the tree beside it.
+    """Plot a heat map of tasks in the order of their clusters, with the cluster tree beside it.
 
-    Up to 20 tasks have their similarities written in the cells, up to 10 their intervals too; in
-    brackets are those whose interval holds 0.
+    Up to 20 tasks have their similarities written in the cells, up to 10 their intervals too.
+    Similarities whose interval includes 0 are in parentheses.
 
     Args:
-      similarity: of each two of T tasks, float[T, T], from -1 or 0 to 1.
-      names: of the tasks.
-      title: drawn above.
+      similarity: similarity of each pair of T tasks, float[T, T], at most 1.
+      names: names of the tasks.
+      title: title above the map.
 
     Raises:
-      NmjaxError: the names do not fit, or as `cluster_tasks`.
+      NmjaxError: the names do not fit, or an error of `cluster_tasks`.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.analysis.plots import plot_similarity
+      >>> from nmjax.stats import Interval
+      >>> similarity = np.array([[1.0, 0.5], [0.5, 1.0]])
+      >>> figure = plot_similarity(Interval(*[similarity] * 3), ("one", "two"))
+      >>> sorted(label.get_text() for label in figure.axes[1].get_xticklabels())
+      ['one', 'two']
     """
     middle, low, high = (np.asarray(end, float) for end in similarity)
     if {middle.shape, low.shape, high.shape} != {(len(names),) * 2}:
         raise NmjaxError(
-            f"Similarities {[list(end.shape) for end in (middle, low, high)]} came with "
-            f"{len(names)} names, expected [{len(names)}, {len(names)}]."
+            f"Got similarities {[list(end.shape) for end in (middle, low, high)]} and "
+            f"{len(names)} names; give [{len(names)}, {len(names)}]."
         )
     tree = dendrogram(cluster_tasks(middle), no_plot=True)
     order = np.array(tree["leaves"])
@@ -77,7 +86,7 @@ def plot_similarity(similarity: Interval, names: Sequence[str], *, title: str = 
 def _write(
     axes: Axes, middle: np.ndarray, low: np.ndarray, high: np.ndarray, order: np.ndarray
 ) -> None:
-    """Similarities, and intervals where there is room, off the diagonal."""
+    """Write similarities off the diagonal, and intervals where there is room."""
     with_intervals = len(order) <= _WITH_INTERVALS
     for row, column in zip(*np.nonzero(~np.eye(len(order), dtype=bool)), strict=True):
         at = order[row], order[column]

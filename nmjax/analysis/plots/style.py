@@ -1,21 +1,25 @@
-"""One look for all pictures: colors, panels, axes and bands."""
+"""Colors, panels, axes and bands shared by all plots."""
 
 import warnings
 from collections.abc import Sequence
 from typing import Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+
+from nmjax.stats import bootstrap_interval
+from nmjax.types import Array
 
 Band = Literal["95%", "interquartile"]
 
 EMPHASIS = "#D55E00"
 INK = "#333333"
-# Okabe and Ito (2008), told apart with any color vision; vermilion is kept for the emphasized one.
+# Okabe and Ito (2008), safe for color blindness; vermilion is reserved for the emphasized curve.
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _COLUMNS = 4
@@ -31,16 +35,16 @@ def named_panels(
     title: str = "",
     shared: bool = False,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure with a panel for each of some names, up to four in a row.
+    """Create a figure with one named panel each, up to four in a row.
 
     Args:
-      names: one or more, each drawn above its panel.
-      size: width and height of a panel, inches.
-      margin: width and height beside all panels, inches.
-      xlabel: below the lowest panel of each column.
-      ylabel: beside the first panel of each row.
-      title: drawn above the panels.
-      shared: whether all panels have the same axes.
+      names: titles of the panels, at least one.
+      size: width and height of a panel, in inches.
+      margin: width and height around the panels, in inches.
+      xlabel: label below the lowest panel of each column.
+      ylabel: label beside the first panel of each row.
+      title: title above the panels.
+      shared: whether all panels share their axes.
 
     Returns:
       The figure, and its axes in the order of the names.
@@ -66,7 +70,7 @@ def named_panels(
 
 
 def quiet_axes(axes: Axes, *, lines: Literal["x", "y"] = "y") -> None:
-    """Leave only what is read: left and bottom spines, and faint lines at the ticks of one axis."""
+    """Keep the left and bottom spines, and draw faint lines at the ticks of one axis."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999999")
     axes.tick_params(colors=INK, labelsize=10)
@@ -89,12 +93,19 @@ def log_x_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def mean_and_band(values: ArrayLike, band: Band) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mean_and_band(
+    values: ArrayLike, band: Band, key: Array | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, low and high, float[B] each, over the seeds of values float[S, B].
 
-    "interquartile" is the middle half of the seeds; "95%" the interval of their mean by Student's
-    t. NaN (no success yet) is left out. Where fewer than two seeds have a value, low and high are
-    NaN; where none has, the mean is too.
+    NaN (no success yet) is ignored. The band is NaN where fewer than two seeds have a value, or
+    where a resample has none.
+
+    Args:
+      values: float[S, B].
+      band: "interquartile", the middle half of the seeds; or "95%", the percentile bootstrap
+        interval of their mean, the same as `nmjax.stats.mean_interval` for the same key.
+      key: PRNG key of the bootstrap; `jax.random.key(0)` by default.
     """
     values = np.asarray(values, np.float64)
     count = np.sum(~np.isnan(values), axis=0)
@@ -104,8 +115,12 @@ def mean_and_band(values: ArrayLike, band: Band) -> tuple[np.ndarray, np.ndarray
         if band == "interquartile":
             low, high = np.nanquantile(values, [0.25, 0.75], axis=0)
         else:
-            half = np.nanstd(values, axis=0, ddof=1) / np.sqrt(count)
-            half *= stdtrit(count - 1, 0.975)
-            low, high = mean - half, mean + half
+            key = jax.random.key(0) if key is None else jax.random.clone(key)
+            found = bootstrap_interval(key, jnp.asarray(values, jnp.float32)[None], _known_mean)
+            low, high = (np.asarray(end, np.float64) for end in (found.low, found.high))
     alone = count < 2
     return mean, np.where(alone, np.nan, low), np.where(alone, np.nan, high)
+
+
+def _known_mean(values: Array) -> Array:
+    return jnp.nanmean(values, axis=(0, 1))

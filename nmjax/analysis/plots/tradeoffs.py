@@ -1,4 +1,4 @@
-"""What is given up for what: score against cost, with the front that nothing dominates."""
+"""Score against cost, with the Pareto front."""
 
 from collections.abc import Mapping
 
@@ -12,30 +12,41 @@ from nmjax.patterns.past_patterns import Tradeoff
 from nmjax.types import Metric
 
 _TAIL = 0.02
-"""Share of the worst scores that may lie outside the axes: failures would flatten all else."""
+"""Share of the worst scores that may lie outside the axes; outliers would flatten the rest."""
 
 
 def plot_tradeoffs(
     tasks: Mapping[str, Tradeoff], cost: Metric, score: Metric, *, title: str = ""
 ) -> Figure:
-    """A panel for each task: evaluations, the front as steps, its hypervolume below.
+    """Plot each task's evaluations and its Pareto front, with the hypervolume, in a panel.
 
-    The worst scores, a fiftieth, may lie outside.
+    The axes fit the evaluations that succeeded; the worst 2% of the scores may lie outside.
 
     Args:
       tasks: {name: evaluations}.
-      cost: on the horizontal axis, which is logarithmic where its transform is.
-      score: on the vertical axis.
-      title: drawn above the panels.
+      cost: metric on the horizontal axis, which is logarithmic if its transform is "log".
+      score: metric on the vertical axis.
+      title: title above the panels.
 
     Raises:
-      NmjaxError: there is no task, or shapes differ within one.
+      NmjaxError: there is no task, or the shapes of a task differ.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.analysis.plots import plot_tradeoffs
+      >>> from nmjax.patterns import Tradeoff
+      >>> from nmjax.types import Metric
+      >>> task = Tradeoff(np.array([1.0, 2.0]), np.array([0.5, 0.6]), np.ones(2, bool), 0.5)
+      >>> metrics = Metric("latency", "ms", "min", "log"), Metric("accuracy", "1")
+      >>> figure = plot_tradeoffs({"task": task}, *metrics)
+      >>> figure.axes[0].get_xlabel()
+      'latency (ms)'
     """
     shapes = {name: [np.shape(x) for x in task[:3]] for name, task in tasks.items()}
     if not tasks or any(len(set(shape)) != 1 or len(shape[0]) != 1 for shape in shapes.values()):
         raise NmjaxError(
-            f"Shapes {shapes} came for cost, score and front, expected [evaluations] for all three "
-            "of at least one task."
+            f"Got shapes {shapes} for cost, score and front; give at least one task, with "
+            "[evaluations] for all three."
         )
     figure, panels = named_panels(
         list(tasks),
@@ -53,9 +64,15 @@ def plot_tradeoffs(
 def _draw(axes: Axes, task: Tradeoff, cost: Metric, score: Metric) -> None:
     costs, values, front, _ = task
     quiet_axes(axes)
-    if cost.transform == "log":
-        positive = costs[np.isfinite(costs) & (costs > 0)]
-        log_x_axis(axes, 0.9 * positive.min(initial=1), 1.1 * positive.max(initial=1))
+    known = costs[np.isfinite(costs) & np.isfinite(values)]
+    positive = known[known > 0]
+    if cost.transform == "log" and len(positive):
+        low, high = positive.min(), positive.max()
+        margin = max((high / low) ** 0.05, 1.02)
+        log_x_axis(axes, low / margin, high * margin)
+    elif len(known):
+        margin = 0.05 * float(np.ptp(known)) or 0.05 * abs(float(known[0])) or 1.0
+        axes.set_xlim(known.min() - margin, known.max() + margin)
     axes.scatter(costs, values, s=5, color="#8A8A8A", alpha=0.35, linewidth=0, rasterized=True)
     order = np.argsort(costs[front], kind="stable")
     along = costs[front][order], values[front][order]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from nmjax.types import Array
+
 
 def describe_split(prepared: Prepared) -> str:
     """Which task is new, which are past, and which of those early stopping looked at."""
@@ -74,15 +76,25 @@ def trace_table(prepared: Prepared, runs: Mapping[str, MethodRun]) -> "pyarrow.T
     return pyarrow.concat_tables(_trace_of(name, prepared, run) for name, run in runs.items())
 
 
-def write_pictures(folder: Path, prepared: Prepared, runs: Mapping[str, MethodRun]) -> None:
-    """Write regret.png and, of the first method with a model, information.png."""
+def write_pictures(
+    folder: Path, prepared: Prepared, runs: Mapping[str, MethodRun], *, key: "Array | None" = None
+) -> None:
+    """Write regret.png and, of the first method with a model, information.png.
+
+    Args:
+      folder: folder to write to.
+      prepared: the task that was searched.
+      runs: runs by method.
+      key: PRNG key of the bootstrap; with that of `summarize`, the bands are the table's intervals.
+    """
     from nmjax.analysis.plots import plot_information, plot_regret
 
     suite, target = prepared.suite, prepared.split.target
     seeds = len(next(iter(runs.values())).trace.row)
-    what = f"mean and 95% interval over {seeds} seeds" if seeds > 1 else "one seed"
+    what = f"mean and 95% bootstrap interval over {seeds} seeds" if seeds > 1 else "one seed"
     title = f"{target} of {suite.name}: {what}"
-    plot_regret(regret_curves(prepared, runs), title=title).savefig(folder / "regret.png")
+    curves = regret_curves(prepared, runs)
+    plot_regret(curves, key=key, title=title).savefig(folder / "regret.png")
     for name, run in runs.items():
         trace = run.trace
         if not np.isnan(trace.expected_gain).all():

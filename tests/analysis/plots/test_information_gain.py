@@ -27,7 +27,7 @@ def test_three_panels_with_means_and_units():
         assert axes.get_xlabel() == "Evaluations"
         assert len(axes.collections) == 1
     assert "(nats)" in summed.get_title(loc="left")
-    assert "Confidence" in trust.get_title(loc="left")
+    assert trust.get_title(loc="left") == "Weight of the transferred prior"
     assert "(nats)" in realized.get_title(loc="left")
     assert trust.get_ylim()[0] == 0
     assert trust.get_ylim()[1] >= 1

@@ -39,6 +39,8 @@ def test_motifs_have_their_odds_and_their_intervals():
     np.testing.assert_allclose(points.get_offsets()[:, 0], [8, 2])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["op1=gat", "count gat"]
     assert axes.get_xscale() == "log"
+    label = axes.get_xlabel()
+    assert label == "Odds ratio\n(sorted by lower end of the 95% interval)"
     low, high = axes.get_xlim()
     assert low < 0.8
     assert high > 16
@@ -70,6 +72,7 @@ def test_sensitivities_have_a_panel_a_task_and_intervals_that_do_not_leave_it():
     order = np.argsort(-np.mean([np.array(t.total.estimate) for t in tasks.values()], axis=0))
     labels = [label.get_text() for label in shown[0].get_yticklabels()]
     assert labels == [("width", "depth", "rate")[choice] for choice in order]
+    assert shown[0].get_ylabel() == "by mean total index"
     first, total = shown[3].containers
     np.testing.assert_allclose([bar.get_width() for bar in first], tasks["d"].first[0][order])
     np.testing.assert_allclose([bar.get_width() for bar in total], tasks["d"].total[0][order])
@@ -111,6 +114,15 @@ def test_fronts_are_drawn_over_all_evaluations():
         assert axes.lines[0].get_drawstyle() == "steps-post"
         np.testing.assert_array_equal(axes.collections[0].get_offsets()[:4, 0], cost[:4])
     assert figure.axes[0].get_ylabel() == "acc (accuracy)"
+
+
+@pytest.mark.parametrize("transform", ["log", "identity"])
+def test_the_cost_axis_fits_what_succeeded(transform):
+    cost, score = np.array([0.001, 0.01, 0.028, 7.0]), np.array([0.2, 0.5, 0.9, np.nan])
+    task = Tradeoff(cost, score, np.array([True, True, True, False]), 0.6)
+    figure = plot_tradeoffs({"cora": task}, Metric("latency", "s", "min", transform), SCORE)
+    low, high = as_png(figure).axes[0].get_xlim()
+    assert low < 0.001 < 0.028 < high < 0.035
 
 
 @pytest.mark.parametrize(

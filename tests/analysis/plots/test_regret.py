@@ -3,6 +3,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from nmjax.analysis.plots import plot_regret
 from nmjax.analysis.plots.style import EMPHASIS
@@ -49,23 +50,32 @@ def test_zero_regret_lies_on_the_floor_and_the_floor_says_so():
     figure = plot_regret({"ours": values})
     np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.004, 1e-3])
     assert figure.axes[0].get_yticklabels()[0].get_text().startswith(r"$\leq$")
-    figure = plot_regret({"ours": values}, fixed_share=0.05)
+    figure = plot_regret({"ours": values}, floor=0.05)
     np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.05, 0.05])
     assert figure.axes[0].get_yticklabels()[0].get_text() == r"$\leq$0.05"
 
 
+SEEDS = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+BOOTSTRAP = scipy.stats.bootstrap(
+    (SEEDS,), np.mean, n_resamples=20000, method="percentile", rng=np.random.default_rng(0)
+).confidence_interval
+
+
 @pytest.mark.parametrize(
-    ("band", "low", "high"),
-    [
-        ("interquartile", 0.2, 0.4),
-        ("95%", 0.3 - 2.776445 * np.sqrt(0.025 / 5), 0.3 + 2.776445 * np.sqrt(0.025 / 5)),
-    ],
+    ("band", "low", "high", "rtol"),
+    [("interquartile", 0.2, 0.4, 1e-6), ("95%", BOOTSTRAP.low, BOOTSTRAP.high, 0.05)],
 )
-def test_bands_over_seeds(band, low, high):
-    values = np.tile(np.array([[0.1], [0.2], [0.3], [0.4], [0.5]]), (1, 2))
+def test_bands_over_seeds(band, low, high, rtol):
+    values = np.tile(SEEDS[:, None], (1, 2))
     figure = plot_regret({"ours": values}, band=band)
     heights = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose([heights.min(), heights.max()], [low, high], rtol=1e-6)
+    np.testing.assert_allclose([heights.min(), heights.max()], [low, high], rtol=rtol)
+
+
+def test_a_band_of_two_seeds_stays_between_them():
+    two = {"ours": np.array([[0.2, 0.1], [0.4, 0.3]])}
+    heights = plot_regret(two).axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    np.testing.assert_allclose([heights.min(), heights.max()], [0.1, 0.4], rtol=1e-6)
 
 
 @pytest.mark.parametrize("band", ["interquartile", "95%"])

@@ -1,11 +1,15 @@
 import io
 import json
+from pathlib import Path
 
 import jax
+import matplotlib.figure
 import numpy as np
 import pytest
 from rich.console import Console
 
+import nmjax.analysis.plots
+from nmjax.analysis.plots import plot_regret
 from nmjax.cli.reports import search as search_report
 from nmjax.evaluation.leave_one_out import MethodRun
 from nmjax.evaluation.summary import summarize
@@ -81,6 +85,25 @@ def test_pictures_and_settings_are_written(tmp_path, prepared, runs):
     alone.mkdir()
     search_report.write_pictures(alone, prepared, {"random": runs["random"]})
     assert [path.name for path in alone.iterdir()] == ["regret.png"]
+
+
+def test_the_band_of_the_picture_is_the_interval_of_the_table(prepared, runs, rows, monkeypatch):
+    drawn, floors = {}, []
+
+    def plot(curves, *, key, title):
+        figure = plot_regret(curves, key=key, title=title)
+        for name, band in zip(curves, figure.axes[0].collections, strict=True):
+            at = band.get_paths()[0].vertices
+            drawn[name] = at[at[:, 0] == 10, 1]
+        floors.append(figure.axes[0].get_ylim()[0] / 0.9)
+        return figure
+
+    monkeypatch.setattr(nmjax.analysis.plots, "plot_regret", plot)
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda *_: None)
+    search_report.write_pictures(Path(), prepared, runs, key=jax.random.key(0))
+    for row in rows:
+        expected = np.maximum(row["regret"]["10"]["ci"], floors[0])
+        np.testing.assert_allclose(np.sort(drawn[row["method"]]), expected, 1e-5)
 
 
 def test_the_table_says_what_a_person_asks(prepared, rows):
