@@ -124,9 +124,9 @@ def require_metric(knowledge: MetaKnowledge, metric: Metric) -> None:
         )
 
 
-def _encoded(space: Space) -> Space:
-    """The space without what its encoding does not depend on."""
-    return replace(space, name="space", valid=None, canonical=None)
+def _encoded(space: Space) -> tuple[Any, ...]:
+    """What an architecture's encoding depends on."""
+    return space.choices, space.continuous, space.cell
 
 
 def _choices(space: Space) -> tuple[Any, ...]:

@@ -22,11 +22,13 @@ from tests.related import METRIC, SPACE, plain_knowledge, related_history, relat
 
 CHOICES = SPACE.choices
 OTHERS = {
-    "options reordered": Space("related", (Choice("c0", ("b", "a", "c")), *CHOICES[1:])),
-    "choices reordered": Space("related", CHOICES[::-1]),
-    "one more option": Space("related", (Choice("c0", ("a", "b", "c", "d")), *CHOICES[1:])),
-    "one choice fewer": Space("related", CHOICES[:-1]),
-    "other names": Space("related", tuple(Choice(f"d{i}", ("a", "b", "c")) for i in range(5))),
+    "options reordered": Space.build("related", (Choice("c0", ("b", "a", "c")), *CHOICES[1:])),
+    "choices reordered": Space.build("related", CHOICES[::-1]),
+    "one more option": Space.build("related", (Choice("c0", ("a", "b", "c", "d")), *CHOICES[1:])),
+    "one choice fewer": Space.build("related", CHOICES[:-1]),
+    "other names": Space.build(
+        "related", tuple(Choice(f"d{i}", ("a", "b", "c")) for i in range(5))
+    ),
 }
 
 
@@ -52,7 +54,7 @@ def test_the_error_names_what_differs():
 
 
 def test_only_what_is_encoded_counts():
-    require_space(plain_knowledge(3), replace(SPACE, name="other", valid=lambda a: a[..., 0] < 2))
+    require_space(plain_knowledge(3), SPACE.replace(name="other", valid=lambda a: a[..., 0] < 2))
 
 
 def test_knowledge_of_another_metric_is_refused():
