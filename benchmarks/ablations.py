@@ -28,13 +28,13 @@ from nmjax.meta import (
     squared_error,
     train,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.stats import mean_interval
 from nmjax.tasks import CurveRanges, Episode, sample_curves, sample_episode
 from nmjax.types import Array
 
 RESULTS = Path(__file__).parent / "results"
-NETWORK = make_network((40, 40), activation="relu")
+NETWORK = Network((40, 40), activation="relu")
 EVALUATIONS, QUERY, BATCH = 40, 10, 25
 TEST_TASKS, TEST_SHOTS = 1000, 10
 VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # training keys are the seeds

@@ -10,7 +10,6 @@ evaluations saved, beside those of the trivial forecast, the mean over all other
 """
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,11 +89,12 @@ def consult(
 
 def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
     """(helped, saved, best, best_without), float[L] each, of searches with the same keys."""
-    search = partial(run_batch, algorithm=get_algorithm("transfer", 2 * budget))
+    algorithm = get_algorithm("transfer", 2 * budget)
     hyper = default_hyper(2 * budget)
 
     def best_so_far(problem: Problem) -> Array:
-        _, trace = search(jax.random.clone(keys), problem, hyper, length=2 * budget)
+        again = jax.random.clone(keys)
+        _, trace = run_batch(again, problem, algorithm, hyper, steps=2 * budget)
         return jax.lax.cummax(jnp.where(jnp.isnan(trace.score), -jnp.inf, trace.score), axis=1)
 
     ours, theirs = best_so_far(problem), best_so_far(with_flat_prior(problem))[:, budget - 1]

@@ -28,9 +28,9 @@ from nmjax.evaluation.protocol import BUDGET, SUITES, prepare_search
 from nmjax.evaluation.trajectories import packaged_trajectories
 from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.search import (
+    BayesianSearch,
     Problem,
     SearchAlgorithm,
-    bayesian_search,
     default_hyper,
     run,
     with_flat_prior,
@@ -53,12 +53,12 @@ def search_after(key: Array, problem: Problem, *, algorithm: SearchAlgorithm, fr
         return algorithm.observe(state, problem, hyper, row, problem.score[row])[0], None
 
     state, _ = jax.lax.scan(tell, algorithm.init(search_key, problem, hyper), told)
-    return run(state, problem, hyper, algorithm=algorithm, length=BUDGET)[1].row
+    return run(state, problem, algorithm, hyper, steps=BUDGET)[1].row
 
 
 def measure(suite: nmjax.Suite, free: int, seeds: int) -> np.ndarray:
     """Rows int32[T, S, BUDGET] of searches that were told `free` evaluations."""
-    algorithm = bayesian_search(capacity=free + BUDGET)
+    algorithm = BayesianSearch(capacity=free + BUDGET)
     rows = np.zeros((len(suite.tasks), seeds, BUDGET), np.int32)
     for t, seed in np.ndindex(rows.shape[:2]):
         begun = time.perf_counter()

@@ -33,12 +33,12 @@ from nmjax.knowledge import (
     update_sampling_distribution,
 )
 from nmjax.search import (
+    EvolutionaryAscent,
     SpaceProblem,
+    SpaceSearch,
     default_hyper,
-    evolutionary_ascent,
     make_space_problem,
     run,
-    space_search,
     with_flat_prior,
 )
 from nmjax.search.maximizers import Objective, is_among
@@ -134,13 +134,13 @@ Search = Callable[[Array, SpaceProblem], Array]
 
 def modeled(space: Space, budget: int, transfer: bool, **settings: Any) -> Search:
     """(key, problem) -> scores float[B] of a search with a model."""
-    algorithm = space_search(space, evaluate, capacity=budget, **settings)
+    algorithm = SpaceSearch(space, evaluate=evaluate, capacity=budget, **settings)
     hyper = default_hyper(budget)
 
     def search(key: Array, problem: SpaceProblem) -> Array:
         problem = problem if transfer else with_flat_prior(problem)
         state = algorithm.init(key, problem, hyper)
-        return run(state, problem, hyper, algorithm=algorithm, length=budget)[1].score
+        return run(state, problem, algorithm, hyper, steps=budget)[1].score
 
     return search
 
@@ -194,7 +194,7 @@ def evolution(space: Space, budget: int, population: int, tournament: int) -> Se
 
 def past_best(space: Space, budget: int) -> Search:
     """The best of the past's mean prediction first, as far as evolution finds them."""
-    ascent = evolutionary_ascent(population=budget, generations=100)
+    ascent = EvolutionaryAscent(population=budget, generations=100)
 
     def search(key: Array, problem: SpaceProblem) -> Array:
         start_key, climb_key = jax.random.split(key)
@@ -219,7 +219,7 @@ def methods(space: Space, budget: int) -> dict[str, Search]:
     return {
         "transfer": of(True),
         "no transfer": of(False),
-        "transfer, by evolution": of(True, maximizer=evolutionary_ascent()),
+        "transfer, by evolution": of(True, maximizer=EvolutionaryAscent()),
         "past's best": past_best(space, budget),
         "evolution, 20 and 5": evolution(space, budget, min(20, budget), min(5, budget)),
         "evolution, 8 and 4": evolution(space, budget, 8, 4),

@@ -6,6 +6,7 @@ Writes benchmarks/results/search_throughput.json.
 """
 
 import argparse
+import dataclasses
 import resource
 import time
 from pathlib import Path
@@ -50,11 +51,11 @@ def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
 def counting(algorithm: SearchAlgorithm, traces: list[int]) -> SearchAlgorithm:
     """The algorithm, noting each time that its step is traced."""
 
-    def step(state, problem, hyper):
+    def evaluate(problem, index):
         traces.append(1)
-        return algorithm.step(state, problem, hyper)
+        return algorithm.evaluate(problem, index)
 
-    return algorithm._replace(step=step)
+    return dataclasses.replace(algorithm, evaluate=evaluate)
 
 
 def all_lanes(algorithm: SearchAlgorithm):
@@ -67,7 +68,7 @@ def all_lanes(algorithm: SearchAlgorithm):
     @jax.jit
     def search(keys: jax.Array, problem: Problem, hyper: SearchHyper):
         def of_task(task):
-            return nmjax.run_batch(*task, hyper, algorithm=algorithm, length=BUDGET)[1]
+            return nmjax.run_batch(*task, algorithm, hyper, steps=BUDGET)[1]
 
         return jax.lax.map(of_task, (keys, problem))
 
@@ -179,7 +180,7 @@ def main() -> None:
     hyper = nmjax.default_hyper(BUDGET)
     keys = jax.random.split(jax.random.key(1), (len(tasks), arguments.seeds))
     traces: list[int] = []
-    search = all_lanes(counting(nmjax.bayesian_search(), traces))
+    search = all_lanes(counting(nmjax.BayesianSearch(), traces))
 
     start = time.perf_counter()
     compiled = search.lower(keys, problem, hyper).compile()
@@ -194,7 +195,7 @@ def main() -> None:
 
     first = jax.tree.map(lambda leaf: leaf[:1], (keys[:, :1], problem))
     alone = timed(search.lower(*first, hyper).compile(), *first, hyper, repeats=arguments.repeats)
-    slowly = all_lanes(nmjax.bayesian_search(update=refit_pool))
+    slowly = all_lanes(nmjax.BayesianSearch(observe_model=refit_pool))
     slowly = slowly.lower(*first, hyper).compile()
     refit = timed(slowly, *first, hyper, repeats=arguments.repeats)
     limits = ceilings()

@@ -254,17 +254,4 @@ class Acquisition(Protocol):
         """Return float[N]; the architecture with the largest value is evaluated next."""
 
 
-class SearchPair(Protocol):
-    """A search as a state transition: an (init, step) pair, hashed as compiled programs need it."""
-
-    def init(self, key: Array, problem: PyTree, hyper: PyTree) -> PyTree:
-        """The state before the first evaluation."""
-
-    def step(self, state: PyTree, problem: PyTree, hyper: PyTree) -> tuple[PyTree, PyTree]:
-        """One evaluation: (state, info)."""
-
-    def __hash__(self) -> int:
-        """The same for the same search."""
-
-
 ApplyFn = Callable[[PyTree, Array], Array]

@@ -11,7 +11,7 @@ import nmjax.version
 
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
-    ("cached_factory", "compilation_cache", "errors", "version"),
+    ("compilation_cache", "errors", "version"),
     ("types",),
     ("optimize",),
     ("stats",),

@@ -45,7 +45,7 @@ def predicted_by_search(problem: Problem, rows: Array, *, shots: tuple[int, ...]
       rows: int32[B], evaluated one after the other.
       shots: after how many of them.
     """
-    algorithm = nmjax.bayesian_search(capacity=len(rows))
+    algorithm = nmjax.BayesianSearch(capacity=len(rows))
     hyper = nmjax.default_hyper(len(rows))
 
     def expected(state: SearchState) -> Array:

@@ -25,10 +25,10 @@ from nmjax.errors import NmjaxError
 from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.knowledge import MetaKnowledge
 from nmjax.search import (
+    GPSearch,
     Problem,
     SearchAlgorithm,
     SearchHyper,
-    gp_search,
     run,
     with_flat_prior,
 )
@@ -147,7 +147,7 @@ def searched_rows(
             state,
             initial,
         )
-        _, then = run(state, problem, hyper, algorithm=algorithm, length=trials)
+        _, then = run(state, problem, algorithm, hyper, steps=trials)
         return jnp.append(first.row, then.row)
 
     return jax.vmap(lane)(keys, initial)
@@ -197,8 +197,8 @@ def measure(folder: Path, trials: int) -> tuple[list[str], dict[str, np.ndarray]
         _by_space(read_hpob(folder, part=part)) for part in ("train", "validation", "test")
     )
     capacity = trials + 5
-    ours = nmjax.bayesian_search(capacity=capacity)
-    algorithms = {"transfer": ours, "kernel-transfer": ours, "gp": gp_search(capacity=capacity)}
+    ours = nmjax.BayesianSearch(capacity=capacity)
+    algorithms = {"transfer": ours, "kernel-transfer": ours, "gp": GPSearch(capacity=capacity)}
     spaces: list[str] = []
     curves: dict[str, list[np.ndarray]] = {}
     counts = {}

@@ -38,12 +38,12 @@ from nmjax.meta import (
     reptile,
     squared_error,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.types import Array, Gaussian, PyTree
 
-NETWORK = make_network((40, 40), activation="relu")
+NETWORK = Network((40, 40), activation="relu")
 LOSS = squared_error(NETWORK.apply)
-SMOOTH = make_network((40, 40), activation="tanh")
+SMOOTH = Network((40, 40), activation="tanh")
 HEAD = {"hidden_0": False, "hidden_1": False, "head": True}
 CONTEXT = 5
 MEMBERS = 3

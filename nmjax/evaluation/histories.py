@@ -10,8 +10,8 @@ import numpy as np
 
 from nmjax.search import (
     Problem,
+    RegularizedEvolution,
     default_hyper,
-    regularized_evolution,
     run_batch,
 )
 from nmjax.spaces import pool_neighbors
@@ -75,8 +75,8 @@ def _evolve(keys: Array, score: Array, neighbors: Array, budget: int) -> np.ndar
     nothing: Any = jnp.zeros((0,))
     problem = Problem(score, nothing, nothing, nothing, nothing, nothing, neighbors)
     hyper = default_hyper(budget)
-    _, trace = run_batch(keys, problem, hyper, algorithm=_EVOLUTION, length=budget)
+    _, trace = run_batch(keys, problem, _EVOLUTION, hyper, steps=budget)
     return np.asarray(trace.row)
 
 
-_EVOLUTION = regularized_evolution()
+_EVOLUTION = RegularizedEvolution()

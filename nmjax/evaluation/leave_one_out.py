@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -26,6 +26,7 @@ from nmjax.knowledge import (
 from nmjax.predictors import pool_information_gain
 from nmjax.search import (
     Problem,
+    SearchAlgorithm,
     SearchHyper,
     SearchInfo,
     SearchState,
@@ -34,7 +35,7 @@ from nmjax.search import (
     run,
 )
 from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
-from nmjax.types import Array, History, SearchPair
+from nmjax.types import Array, History, PyTree
 
 CHUNK = 25
 
@@ -239,7 +240,7 @@ def _run_method(
 
 
 def compile_search(
-    algorithm: SearchPair, keys: Array, problem: Problem, hyper: SearchHyper
+    algorithm: SearchAlgorithm[Any, Any], keys: Array, problem: Problem, hyper: SearchHyper
 ) -> tuple[Compiled, Compiled]:
     """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
 
@@ -252,14 +253,20 @@ def compile_search(
 
 @lru_cache
 def _compile_for(
-    algorithm: SearchPair, structure: PyTreeDef, types: tuple[Any, ...]
+    algorithm: SearchAlgorithm[Any, Any], structure: PyTreeDef, types: tuple[Any, ...]
 ) -> tuple[Compiled, Compiled]:
     leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
     keys, problem, hyper = jax.tree.unflatten(structure, leaves)
     start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))
     states = jax.eval_shape(start, keys, problem, hyper)
+
+    def advance_one(
+        state: PyTree, problem: Problem, hyper: SearchHyper
+    ) -> tuple[PyTree, SearchInfo]:
+        return run(state, problem, algorithm, hyper, steps=CHUNK)
+
     advance = jax.jit(
-        jax.vmap(partial(run, algorithm=algorithm, length=CHUNK), in_axes=(0, None, None)),
+        jax.vmap(advance_one, in_axes=(0, None, None)),
         donate_argnums=0,
     )
     return (

@@ -1,21 +1,21 @@
 """The searches that are compared, by name."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nmjax.errors import unknown_name
 from nmjax.search import (
+    BananasSearch,
+    BayesianSearch,
+    FSBOSearch,
+    GPSearch,
+    LocalSearch,
+    PastBestSearch,
     Problem,
+    RandomSearch,
+    RegularizedEvolution,
+    RGPESearch,
     SearchAlgorithm,
-    bananas_search,
-    bayesian_search,
-    fsbo_search,
-    gp_search,
-    local_search,
-    past_best_search,
-    random_search,
-    regularized_evolution,
-    rgpe_search,
     with_flat_prior,
 )
 
@@ -26,13 +26,13 @@ class Method(NamedTuple):
     """A search to compare.
 
     Attributes:
-      make: keyword `capacity` -> algorithm, the very same for the same capacity.
+      search: a search class, or a callable with the keyword `capacity` that returns a search.
       view: what of a problem it is given.
       transfer: whether it learns from past tasks.
       ours: whether it is nmjax's own, and no baseline that was rebuilt.
     """
 
-    make: Callable[..., SearchAlgorithm]
+    search: type[SearchAlgorithm[Any, Problem]] | Callable[..., SearchAlgorithm[Any, Problem]]
     view: Callable[[Problem], Problem]
     transfer: bool = False
     ours: bool = False
@@ -43,16 +43,16 @@ def _whole(problem: Problem) -> Problem:
 
 
 METHODS = {
-    "transfer": Method(bayesian_search, _whole, transfer=True, ours=True),
-    "kernel-transfer": Method(bayesian_search, with_flat_prior, transfer=True, ours=True),
-    "rgpe": Method(rgpe_search, _whole, transfer=True),
-    "fsbo": Method(fsbo_search, _whole, transfer=True),
-    "gp": Method(gp_search, _whole),
-    "bananas": Method(bananas_search, _whole),
-    "evolution": Method(regularized_evolution, _whole),
-    "local-search": Method(local_search, _whole),
-    "random": Method(random_search, _whole),
-    "past-best": Method(past_best_search, _whole, transfer=True),
+    "transfer": Method(BayesianSearch, _whole, transfer=True, ours=True),
+    "kernel-transfer": Method(BayesianSearch, with_flat_prior, transfer=True, ours=True),
+    "rgpe": Method(RGPESearch, _whole, transfer=True),
+    "fsbo": Method(FSBOSearch, _whole, transfer=True),
+    "gp": Method(GPSearch, _whole),
+    "bananas": Method(BananasSearch, _whole),
+    "evolution": Method(RegularizedEvolution, _whole),
+    "local-search": Method(LocalSearch, _whole),
+    "random": Method(RandomSearch, _whole),
+    "past-best": Method(PastBestSearch, _whole, transfer=True),
 }
 
 
@@ -67,10 +67,10 @@ def get_method(name: str) -> Method:
     return METHODS[name]
 
 
-def get_algorithm(name: str, budget: int) -> SearchAlgorithm:
-    """The algorithm of a method, the very same for all budgets of one capacity.
+def get_algorithm(name: str, budget: int) -> SearchAlgorithm[Any, Problem]:
+    """The algorithm of a method, equal for all budgets of one capacity.
 
     Raises:
       NmjaxError: no method has that name.
     """
-    return get_method(name).make(capacity=-(-budget // CAPACITY_STEP) * CAPACITY_STEP)
+    return get_method(name).search(capacity=-(-budget // CAPACITY_STEP) * CAPACITY_STEP)

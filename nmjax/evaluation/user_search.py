@@ -10,6 +10,7 @@ may read those of rows that it suggested; the first search is run again with the
 import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
@@ -25,9 +26,9 @@ from nmjax.evaluation.plugins import load_named, reraise_user_error
 from nmjax.evaluation.protocol import BUDGET, past_history, prepare_search
 from nmjax.evaluation.trajectories import Trajectories
 from nmjax.experiments.progress import Progress, SilentProgress
-from nmjax.search import Problem, SearchHyper, default_hyper
+from nmjax.search import Problem, SearchAlgorithm, SearchHyper, SearchInfo, default_hyper
+from nmjax.search.algorithm import check_capacity
 from nmjax.search.problem import with_unevaluated_changed
-from nmjax.search.sizes import check_capacity
 from nmjax.spaces import Space, pool_rows
 from nmjax.tasks import Suite, scores
 from nmjax.types import Array, History, Metric
@@ -58,11 +59,44 @@ class SearchTask(NamedTuple):
     metric: Metric
 
 
-class Pair(NamedTuple):
-    """An (init, step) pair, of which nothing else is asked."""
+@dataclass(frozen=True, kw_only=True)
+class StepSearch(SearchAlgorithm[Any, Problem]):
+    """A search made of a user's `init` and `step`, which need not come in halves.
 
-    init: Callable[..., Any]
-    step: Callable[..., Any]
+    Attributes:
+      capacity: not used.
+      evaluate: not used.
+      begin: (key, problem, hyper) -> state.
+      advance: (state, problem, hyper) -> (state, info).
+    """
+
+    begin: Callable[..., Any]
+    advance: Callable[..., Any]
+
+    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> Any:
+        """Return the state before the first evaluation."""
+        return self.begin(key, problem, hyper)
+
+    def step(self, state: Any, problem: Problem, hyper: SearchHyper) -> tuple[Any, SearchInfo]:
+        """Suggest, evaluate and observe once."""
+        advanced: tuple[Any, SearchInfo] = self.advance(state, problem, hyper)
+        return advanced
+
+    def suggest(self, state: Any, problem: Problem, hyper: SearchHyper) -> Array:
+        """Refuse: only whole steps are known."""
+        del state, problem, hyper
+        raise _no_halves()
+
+    def update(
+        self, state: Any, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[Any, SearchInfo]:
+        """Refuse: only whole steps are known."""
+        del state, problem, hyper, index, score
+        raise _no_halves()
+
+
+def _no_halves() -> NmjaxError:
+    return NmjaxError("Got a search of init and step; expected one with suggest and observe.")
 
 
 class BudgetedObjective:
@@ -114,7 +148,7 @@ def load_user_search(name: str) -> Callable[..., Any]:
       NmjaxError: there is no such module or function, or importing it failed.
     """
     return load_named(
-        name, "function", callable, "MODULE:FUNCTION, as in nmjax.search:random_search"
+        name, "function", callable, "MODULE:FUNCTION, as in nmjax.search:RandomSearch"
     )
 
 
@@ -165,19 +199,20 @@ def _player(name: str, function: Callable[..., Any], suite: Suite) -> Play:
         return partial(_play_object, function, suite, _row_of_options(suite))
     with reraise_user_error(name):
         made = function()
-    halves = [getattr(made, half, None) for half in Pair._fields]
+    halves: list[Any] = [getattr(made, half, None) for half in ("init", "step")]
     pair = halves if all(halves) or not isinstance(made, tuple) else made
     if len(pair) != 2 or not all(map(callable, pair)):
         raise NmjaxError(
             f"{name} takes nothing and returned a {type(made).__name__}, expected an (init, step) "
             "pair; let it take a SearchTask if it makes an object with ask and tell."
         )
-    return partial(_play_pair, name, Pair(*pair), suite)
+    algorithm = StepSearch(begin=pair[0], advance=pair[1])
+    return partial(_play_pair, name, algorithm, suite)
 
 
 def _play_pair(
     name: str,
-    pair: Pair,
+    algorithm: StepSearch,
     suite: Suite,
     search: BudgetedObjective,
     task: str,
@@ -187,8 +222,8 @@ def _play_pair(
     del number
     prepared, keys = prepare_search(suite, task, seed)
     problem, hyper = prepared.problem, default_hyper(BUDGET)
-    check_capacity(jax.eval_shape(pair.init, keys[0], problem, hyper), budget=BUDGET)
-    compiled = compile_search(pair, keys, problem, hyper)
+    check_capacity(jax.eval_shape(algorithm.init, keys[0], problem, hyper), budget=BUDGET)
+    compiled = compile_search(algorithm, keys, problem, hyper)
     suggested: list[int] = []
     begun = time.perf_counter()
     for row in _suggestions(compiled, keys, problem, hyper):

@@ -11,7 +11,6 @@ from nmjax.predictors import (
     Pool,
     kernel_noise,
     kernel_position,
-    make_network,
     unit_matern,
 )
 from nmjax.spaces import Space, encoding_groups
@@ -30,9 +29,12 @@ class PoolFeatures(NamedTuple):
     past_mean: Array
 
 
+_NETWORK = Network((64, 64), activation="tanh")
+
+
 def predictor_network() -> Network:
     """The network whose initialization is meta-trained: two hidden layers of 64."""
-    return make_network((64, 64), activation="tanh")
+    return _NETWORK
 
 
 def group_index(space: Space) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from nmjax.predictors.kernel import (
     unit_matern,
 )
 from nmjax.predictors.linear import BayesianLinear, LinearPrior, LinearState, bayesian_linear
-from nmjax.predictors.networks import Network, make_network
+from nmjax.predictors.networks import Network
 from nmjax.predictors.outcome_transforms import (
     get_outcome_transform,
     log_lower_tail,
@@ -71,7 +71,6 @@ __all__ = [
     "kernel_variance",
     "log_marginal_likelihood",
     "log_normal_density",
-    "make_network",
     "matern",
     "noisy_covariance",
     "noisy_factor",

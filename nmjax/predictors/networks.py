@@ -1,14 +1,14 @@
 """Neural networks over encodings: a smooth body whose last activations are features, and a head."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.types import Array, PyTree
 
@@ -48,59 +48,61 @@ class MLP(nn.Module):
         return nn.Dense(1, name="head")(x)[..., 0], x
 
 
-class _Init(Protocol):
-    def __call__(self, key: Array, encoding_size: int) -> PyTree: ...
-
-
-class _OfEncodings(Protocol):
-    def __call__(self, params: PyTree, x: Array) -> Array: ...
-
-
-class Network(NamedTuple):
-    """A network as pure functions.
+@dataclass(frozen=True)
+class Network:
+    """A multilayer perceptron over encodings as pure functions; equal fields, equal networks.
 
     Attributes:
-      init: (key, encoding_size) -> params, a dict of dicts of arrays.
-      apply: (params, x float[..., D]) -> float[...].
-      features: (params, x float[..., D]) -> float[..., F], the last hidden activations.
-    """
-
-    init: _Init
-    apply: _OfEncodings
-    features: _OfEncodings
-
-
-@cached_factory
-def make_network(
-    hidden: tuple[int, ...] = (64, 64), *, activation: str = "gelu", layer_norm: bool = False
-) -> Network:
-    """A multilayer perceptron over encodings, with F = hidden[-1] features.
-
-    Args:
-      hidden: width of each hidden layer, at least one.
+      hidden: width of each hidden layer, at least one; the last is F, the number of features.
       activation: "gelu", "silu", "softplus", "tanh", or the kinked "relu" of published networks.
       layer_norm: normalize each hidden layer before its activation.
 
     Raises:
       NmjaxError: a width is not positive, there is none, or the activation is unknown.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.predictors import Network
+      >>> network = Network((8,), activation="tanh")
+      >>> params = network.init(jax.random.key(0), 3)
+      >>> network.apply(params, jax.numpy.ones((5, 3))).shape
+      (5,)
     """
-    if not hidden or min(hidden) < 1:
-        raise NmjaxError(f"Got hidden={hidden}, expected positive widths: give for instance (64,).")
-    if activation not in _ACTIVATIONS:
-        raise unknown_name("activation", activation, _ACTIVATIONS)
-    module = MLP(tuple(hidden), _ACTIVATIONS[activation], layer_norm)
 
-    @partial(jax.jit, static_argnames="encoding_size")
-    def init(key: Array, encoding_size: int) -> PyTree:
-        return module.init(key, jnp.zeros((encoding_size,)))["params"]
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = field(default="gelu", kw_only=True)
+    layer_norm: bool = field(default=False, kw_only=True)
 
-    def both(params: PyTree, x: Array) -> Any:
-        return module.apply({"params": params}, x)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if not self.hidden or min(self.hidden) < 1:
+            raise NmjaxError(
+                f"Got hidden={self.hidden}, expected positive widths: give for instance (64,)."
+            )
+        if self.activation not in _ACTIVATIONS:
+            raise unknown_name("activation", self.activation, _ACTIVATIONS)
 
-    def apply(params: PyTree, x: Array) -> Array:
-        return both(params, x)[0]
+    def init(self, key: Array, encoding_size: int) -> PyTree:
+        """Return initial parameters, a dict of dicts of arrays."""
+        return _init(self, key, encoding_size)
 
-    def features(params: PyTree, x: Array) -> Array:
-        return both(params, x)[1]
+    def apply(self, params: PyTree, x: Array) -> Array:
+        """Return the output float[...] of encodings x float[..., D]."""
+        return self._both(params, x)[0]
 
-    return Network(init, apply, features)
+    def features(self, params: PyTree, x: Array) -> Array:
+        """Return the last hidden activations float[..., F] of encodings x float[..., D]."""
+        return self._both(params, x)[1]
+
+    def module(self) -> MLP:
+        """Return the network as a Flax module."""
+        return MLP(self.hidden, _ACTIVATIONS[self.activation], self.layer_norm)
+
+    def _both(self, params: PyTree, x: Array) -> tuple[Array, Array]:
+        both: Any = self.module().apply({"params": params}, x)
+        return both[0], both[1]
+
+
+@partial(jax.jit, static_argnames=("network", "encoding_size"))
+def _init(network: Network, key: Array, encoding_size: int) -> PyTree:
+    return network.module().init(key, jnp.zeros((encoding_size,)))["params"]

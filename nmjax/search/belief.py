@@ -1,8 +1,8 @@
-"""What a search believes of a pool, and how an evaluation changes that."""
+"""The predictive distribution of a search over a pool, and how an evaluation changes it."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Protocol, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,8 @@ from nmjax.knowledge import (
     realized_information_gain,
 )
 from nmjax.predictors import (
+    Pool,
+    PoolPrior,
     PoolState,
     observe_pool,
     pool_covariance,
@@ -22,22 +24,67 @@ from nmjax.predictors import (
 )
 from nmjax.search.acquisitions import AcquisitionContext
 from nmjax.search.problem import Problem
-from nmjax.search.record import SearchInfo, append, best_score
+from nmjax.search.record import Record, SearchInfo, append, best_score
 from nmjax.types import Array, Mixture
 
 OutcomeTransform = Callable[[Array], Array]
 
 
+class ModelState(Protocol):
+    """The state of a search whose model is a mixture of posteriors over a pool.
+
+    Attributes:
+      record: the evaluations so far.
+      model: the components' posteriors, leaves with a leading axis of K.
+      log_weights: float[K], log-probabilities of the components now.
+    """
+
+    @property
+    def record(self) -> Record:
+        """The evaluations so far."""
+
+    @property
+    def model(self) -> PoolState:
+        """The components' posteriors."""
+
+    @property
+    def log_weights(self) -> Array:
+        """The log-probabilities of the components."""
+
+    @property
+    def _replace(self) -> Callable[..., Self]:
+        """The method of a NamedTuple."""
+
+
+ModelStateT = TypeVar("ModelStateT", bound=ModelState)
+
+
+class ModelUpdate(Protocol):
+    """How a pool's model takes up an evaluation, as `predictors.observe_pool` does."""
+
+    def __call__(
+        self,
+        state: PoolState,
+        prior: PoolPrior,
+        pool: Pool,
+        rows: Array,
+        y: Array,
+        newest: Array,
+        /,
+    ) -> PoolState:
+        """Return the model with one more evaluation."""
+
+
 def predictive(
-    state: Any, problem: Problem, exploration: Array, *, outcome_transform: OutcomeTransform
+    state: ModelState, problem: Problem, exploration: Array, *, outcome_transform: OutcomeTransform
 ) -> tuple[Mixture, AcquisitionContext]:
-    """What evaluations would return, and what else an acquisition may use.
+    """Predict what evaluations would return, and collect what else an acquisition may use.
 
     Args:
-      state: of a search, with `record`, `model` and `log_weights`, as `SearchState` has them.
-      problem: whose pool the model is over.
-      exploration: float[], as of `AcquisitionContext`.
-      outcome_transform: what is done to the scores so far.
+      state: state of a search with a model over the pool.
+      problem: the problem that is searched.
+      exploration: float[], as in `AcquisitionContext`.
+      outcome_transform: transform of the scores so far.
     """
     record, model = state.record, state.model
     transformed = outcome_transform(record.score)
@@ -63,7 +110,7 @@ def predictive(
 
 
 def condition(
-    state: Any,
+    state: ModelStateT,
     problem: Problem,
     fixed_share: Array,
     index: Array,
@@ -71,19 +118,22 @@ def condition(
     active: Array,
     *,
     outcome_transform: OutcomeTransform,
-    update: Callable[..., PoolState] = observe_pool,
-) -> tuple[Any, SearchInfo]:
-    """The state after an evaluation, and what that taught; the very same where not `active`.
+    update: ModelUpdate = observe_pool,
+) -> tuple[ModelStateT, SearchInfo]:
+    """Condition the state on an evaluation; it stays the very same if not `active`.
 
     Args:
-      state: of a search, with `record`, `model` and `log_weights`, as `SearchState` has them.
-      problem: whose pool the model is over.
-      fixed_share: float[], the least share of its prior weight that a component keeps.
+      state: state of a search with a model over the pool.
+      problem: the problem that is searched.
+      fixed_share: float[], smallest share of its prior weight that a component keeps.
       index: int32[], the row that was evaluated.
-      score: float[], what it returned; NaN where it failed.
-      active: bool[], whether it counts.
-      outcome_transform: what is done to the scores so far.
-      update: how the model takes up an evaluation, with the arguments of `observe_pool`.
+      score: float[], its score; NaN if it failed.
+      active: bool[], whether the evaluation counts.
+      outcome_transform: transform of the scores so far.
+      update: how the model takes up an evaluation.
+
+    Returns:
+      The state, and the information gained.
     """
     record = append(state.record, index, score, active)
     transformed = outcome_transform(record.score)
@@ -95,14 +145,14 @@ def condition(
 
 
 def _information(
-    state: Any,
+    state: ModelState,
     problem: Problem,
     index: Array,
     score: Array,
     transformed: Array,
     active: Array,
 ) -> SearchInfo:
-    """What an observation teaches, averaged over the components by their weight before it."""
+    """Information gains averaged over the components by their weight before the evaluation."""
     weights = jnp.exp(state.log_weights)
     units = variance_scale(state.model)
     variance = state.model.variance[:, index] * units

@@ -1,18 +1,18 @@
-"""A search of a space that cannot be listed, as those of more than 10^12 architectures.
+"""Bayesian optimization of a space too large to enumerate, of 10^12 architectures or more.
 
-It is the search over a pool, `search.loop`, whose pool is what was evaluated: B slots, filled as
-evaluations come. Beliefs anywhere else are those of that pool with more architectures in it, and
-what is worth most of all is looked for by a maximizer.
+It is `BayesianSearch` over a pool of what was evaluated: B slots, filled as evaluations come.
+Predictions anywhere else are those of that pool extended by more architectures, and a maximizer
+looks for the largest acquisition value.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
     pool_features,
@@ -28,18 +28,18 @@ from nmjax.predictors import (
     init_pool,
     replace_in_pool,
 )
-from nmjax.search.acquisitions import log_expected_improvement
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
+from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.belief import condition, predictive
 from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
-from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
-from nmjax.search.maximizers import Maximizer, is_among, local_ascent, optimize_acquisition
+from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
 from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
-from nmjax.search.sizes import check_sizes
 from nmjax.spaces import Space, canonicalize, encode, encoding_size, mutate, sample
 from nmjax.types import Acquisition, Array
 
 ELITE = 8
+_LOCAL_ASCENT = LocalAscent()
 
 
 class SpaceState(NamedTuple):
@@ -70,63 +70,67 @@ class SpaceState(NamedTuple):
 
 
 def evaluated_elsewhere(problem: SpaceProblem, architecture: Array) -> Array:
-    """Refuses: a search whose evaluations happen elsewhere has halves, but no step."""
+    """Refuse to evaluate: without an evaluation there are `suggest` and `observe`, but no `step`.
+
+    Raises:
+      NmjaxError: always.
+    """
     del problem, architecture
     raise NmjaxError(
-        "Got a step of a search without an evaluation; give space_search one, or use suggest and "
+        "Got a step of a search without an evaluation; give SpaceSearch one, or use suggest and "
         "observe."
     )
 
 
-@cached_factory
-def space_search(
-    space: Space,
-    evaluate: Callable[[SpaceProblem, Array], Array] = evaluated_elsewhere,
-    *,
-    capacity: int = 128,
-    acquisition: Acquisition | None = None,
-    maximizer: Maximizer | None = None,
-    starts: int = 32,
-    outcome_transform: str = "log_lower_tail",
-) -> SearchAlgorithm:
+@dataclass(frozen=True, kw_only=True)
+class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
     """Bayesian optimization under a mixture of priors, of a space of any size.
 
-    What `bayesian_search` is for a pool: two fair evaluations, the transferred prior's choice
-    unless they speak against it, then what is worth most, under the same guard. Ascents start at
-    mutations of the best evaluations, uniform draws, and draws from where the past was best, which
-    become uniform as the transferred prior loses its weight. Isomorphic architectures are one, and
-    none is suggested twice. `suggest` and `observe` take architectures int32[C] for rows;
-    `SearchInfo.row` is the slot. A step costs O(K B^2), and as much again as the model's features,
-    for each architecture that the maximizer looks at.
+    The counterpart of `BayesianSearch`, which needs a pool: two uniform evaluations, the
+    transferred prior's choice unless they lower its posterior weight, then the largest acquisition
+    value, under the same guard. Ascents start at mutations of the best evaluations, at uniform
+    draws, and at draws from where the past was best, which become uniform as the transferred prior
+    loses its weight. Isomorphic architectures are one, and none is suggested twice. `suggest` and
+    `observe` use architectures int32[C] in place of rows; `SearchInfo.row` is the slot. A step
+    costs O(K B^2), and as much again as the model's features, for each architecture that the
+    maximizer evaluates.
 
-    A min_expected_improvement is compared with the improvement that is expected of the
-    architecture that comes next. `bayesian_search` compares it with the largest of the pool, which
-    is the same where both choose by improvement and the maximizer finds the best; under another
-    acquisition this search may be over while something else still promises its
-    min_expected_improvement.
+    `SearchHyper.min_expected_improvement` is compared with the expected improvement of the
+    architecture that comes next. `BayesianSearch` compares it with the largest of the pool. The two
+    agree if the acquisition is expected improvement and the maximizer finds the best; under another
+    acquisition this search may end while some other architecture still reaches it.
 
-    Args:
-      space: of discrete choices.
-      evaluate: (problem, architecture int32[C]) -> float[], traced; NaN is a failed evaluation.
+    Attributes:
+      space: space of discrete choices.
       capacity: B, the largest budget; another budget up to it compiles nothing anew.
-      acquisition: what an architecture is worth, log expected improvement by default. Its pool is
-        what was evaluated and what the maximizer looks at together, so one that asks for the best
-        or the size of a whole pool, as knowledge gradient or `gp_ucb`, is not what it is elsewhere.
-        Costs are 1, and there are no neighbors.
-      maximizer: of the acquisition; `local_ascent()` by default.
-      starts: of each of the three kinds.
-      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
+      evaluate: (problem, architecture int32[C]) -> float[], traced; NaN is a failed evaluation.
+        Without one there are `suggest` and `observe`, but no `step`.
+      acquisition: value of evaluating each architecture. Its pool is what was evaluated and what
+        the maximizer proposes, so one that depends on the whole pool (`KnowledgeGradient`, `GPUCB`)
+        differs from its counterpart in `BayesianSearch`. Costs are 1, and there are no neighbors.
+      maximizer: maximizer of the acquisition.
+      starts: number of starts of each of the three kinds.
+      outcome_transform: name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or starts are not positive, or no outcome_transform has that name.
+      NmjaxError: capacity or starts are not positive, or no outcome transform has that name.
     """
-    check_sizes(capacity=capacity, starts=starts)
-    apply_transform = get_outcome_transform(outcome_transform)
-    log_improvement = log_expected_improvement()
-    acquire = acquisition or log_improvement
-    maximize = maximizer or local_ascent()
 
-    def init(key: Array, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
+    space: Space = field(kw_only=False)
+    evaluate: Callable[[SpaceProblem, Array], Array] = evaluated_elsewhere
+    acquisition: Acquisition = LOG_IMPROVEMENT
+    maximizer: Maximizer = _LOCAL_ASCENT
+    starts: int = 32
+    outcome_transform: str = "log_lower_tail"
+
+    def __post_init__(self) -> None:
+        check_sizes(capacity=self.capacity, starts=self.starts)
+        get_outcome_transform(self.outcome_transform)
+
+    def init(self, key: Array, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
+        """Return the state before the first evaluation."""
+        space, capacity = self.space, self.capacity
         draw_key, uniform_key, start_key, climb_key = jax.random.split(
             jax.random.fold_in(key, capacity), 4
         )
@@ -152,36 +156,44 @@ def space_search(
             return sample_from_prior(jax.random.clone(draw_key), at, hyper.initial_spread)[0, 0]
 
         choice, _ = optimize_acquisition(
-            climb_key, drawn, _starts(start_key, state, problem), space=space, maximizer=maximize
+            climb_key,
+            drawn,
+            self._starts(start_key, state, problem),
+            space=space,
+            maximizer=self.maximizer,
         )
         prefers = jnp.any(problem.prior.mean[0] != 0)
         initial = state.initial.at[-1].set(jnp.where(prefers, choice, state.initial[-1]))
         return state._replace(initial=initial, proposal=initial[0])
 
-    def propose(state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
-        """The state with what to evaluate next."""
+    def _propose(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
+        """Return the state with the next proposal."""
+        space = self.space
         step_key = jax.random.fold_in(state.key, state.record.step)
         start_key, value_key, climb_key = jax.random.split(step_key, 3)
 
         def worth_by(acquire: Acquisition, encoding: Array) -> Array:
             more = pool_features(problem.knowledge, encoding).pool
             wider, pool = _with_more(state, problem, more)
-            foreseen = predictive(
-                wider, _as_pool(problem, pool), hyper.exploration, outcome_transform=apply_transform
+            predicted = predictive(
+                wider,
+                _as_pool(problem, pool),
+                hyper.exploration,
+                outcome_transform=get_outcome_transform(self.outcome_transform),
             )
-            return acquire(jax.random.clone(value_key), *foreseen)[capacity:]
+            return acquire(jax.random.clone(value_key), *predicted)[self.capacity :]
 
         found, worth = optimize_acquisition(
             climb_key,
-            partial(worth_by, acquire),
-            _starts(start_key, state, problem),
+            partial(worth_by, self.acquisition),
+            self._starts(start_key, state, problem),
             state.architecture,
             space=space,
-            maximizer=maximize,
+            maximizer=self.maximizer,
         )
         improvement = worth
-        if acquire is not log_improvement:
-            improvement = worth_by(log_improvement, encode(space, found[None]))[0]
+        if self.acquisition != LOG_IMPROVEMENT:
+            improvement = worth_by(LOG_IMPROVEMENT, encode(space, found[None]))[0]
         planned = next_initial(state, problem)
         follows_plan = (state.record.step < INITIAL) & ~is_among(planned, state.architecture)
         decides = ~follows_plan & ~jnp.all(jnp.isnan(state.record.score))
@@ -191,22 +203,27 @@ def space_search(
             log_ei=jnp.where(left, jnp.where(decides, improvement, jnp.inf), -jnp.inf),
         )
 
-    def suggest(state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Array:
+        """Return the architecture int32[C] to evaluate next."""
         del problem, hyper
         return state.proposal
 
-    def observe(
+    def update(
+        self,
         state: SpaceState,
         problem: SpaceProblem,
         hyper: SearchHyper,
         architecture: Array,
         score: Array,
     ) -> tuple[SpaceState, SearchInfo]:
-        pays = (state.log_ei > -jnp.inf) & (state.log_ei >= jnp.log(hyper.min_expected_improvement))
-        active = can_go_on(state.record, hyper.budget) & pays
-        slot = jnp.minimum(state.record.step, capacity - 1)
-        canonical = canonicalize(space, architecture)
-        newcomer = pool_features(problem.knowledge, encode(space, canonical[None])).pool
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
+        worthwhile = (state.log_ei > -jnp.inf) & (
+            state.log_ei >= jnp.log(hyper.min_expected_improvement)
+        )
+        active = can_go_on(state.record, hyper.budget) & worthwhile
+        slot = jnp.minimum(state.record.step, self.capacity - 1)
+        canonical = canonicalize(self.space, architecture)
+        newcomer = pool_features(problem.knowledge, encode(self.space, canonical[None])).pool
         model, pool = replace_in_pool(
             state.model, problem.prior, state.pool, state.record.row, slot, newcomer
         )
@@ -224,12 +241,13 @@ def space_search(
             slot,
             score,
             active,
-            outcome_transform=apply_transform,
+            outcome_transform=get_outcome_transform(self.outcome_transform),
         )
-        return propose(state, problem, hyper), info
+        return self._propose(state, problem, hyper), info
 
-    def _starts(key: Array, state: SpaceState, problem: SpaceProblem) -> Array:
-        """Where ascents may start, int32[3 starts, C]."""
+    def _starts(self, key: Array, state: SpaceState, problem: SpaceProblem) -> Array:
+        """Return where ascents start, int32[3 starts, C]."""
+        space, starts = self.space, self.starts
         mutate_key, uniform_key, informed_key = jax.random.split(key, 3)
         uniform = sample(uniform_key, space, (starts,))
         weights = jnp.exp(state.log_weights)
@@ -240,13 +258,11 @@ def space_search(
         )
         informed, _ = sample_architectures(informed_key, distribution, space=space, shape=(starts,))
         score = jnp.where(jnp.isnan(state.record.score), -jnp.inf, state.record.score)
-        best = jax.lax.top_k(score, min(ELITE, capacity))[1]
+        best = jax.lax.top_k(score, min(ELITE, self.capacity))[1]
         parents = state.architecture[best][jnp.arange(starts) % len(best)]
         # Before there are any, the parents are uniform.
         parents = jnp.where(parents >= 0, parents, uniform)
         return jnp.concatenate([mutate(mutate_key, space, parents), uniform, informed])
-
-    return make_algorithm(init, suggest, observe, evaluate)
 
 
 def _with_more(state: SpaceState, problem: SpaceProblem, more: Pool) -> tuple[SpaceState, Pool]:

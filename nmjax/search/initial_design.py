@@ -1,4 +1,6 @@
-"""Where a search begins: fair points first, then what the past would try; or all at once."""
+"""Initial designs: uniform points and the choice of the prior, or a set of points at once."""
+
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +9,8 @@ from jax.typing import ArrayLike
 from nmjax.errors import NmjaxError
 from nmjax.predictors import sample_pool_prior
 from nmjax.search.problem import Problem
-from nmjax.types import Array, PyTree
+from nmjax.search.record import Record
+from nmjax.types import Array
 
 INITIAL = 3
 
@@ -102,7 +105,21 @@ def initial_design(key: Array, problem: Problem, spread: Array) -> Array:
     return jax.lax.scan(pick, nothing, value)[1]
 
 
-def next_initial(state: PyTree, problem: PyTree) -> Array:
+class _Design(Protocol):
+    @property
+    def record(self) -> Record: ...
+    @property
+    def initial(self) -> Array: ...
+    @property
+    def log_weights(self) -> Array: ...
+
+
+class _Weighted(Protocol):
+    @property
+    def log_weights(self) -> Array: ...
+
+
+def next_initial(state: _Design, problem: _Weighted) -> Array:
     """Which of the `initial` points of a search is due, while fewer than `INITIAL` were evaluated.
 
     What the past would try is not worth an evaluation where evidence has turned against it.

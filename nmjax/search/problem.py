@@ -195,7 +195,7 @@ def known_neighbors(problem: Problem) -> Array:
     if problem.neighbors is None:
         raise NmjaxError(
             "Got a problem of real-valued choices, which have no neighbors, for a search by "
-            "neighbors; use bayesian_search, or make them ordinal choices."
+            "neighbors; use BayesianSearch, or make them ordinal choices."
         )
     return problem.neighbors
 

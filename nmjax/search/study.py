@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.search.loop import SearchAlgorithm, SearchHyper
+from nmjax.search.algorithm import AnySearch, SearchHyper, check_capacity
 from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import SearchInfo
-from nmjax.search.sizes import check_capacity
 from nmjax.types import Array, PyTree
 
 
@@ -29,7 +28,7 @@ class Study(NamedTuple):
 
 
 def start_study(
-    key: Array, problem: Problem | SpaceProblem, hyper: SearchHyper, *, algorithm: SearchAlgorithm
+    key: Array, problem: Problem | SpaceProblem, hyper: SearchHyper, *, algorithm: AnySearch
 ) -> Study:
     """A study before its first evaluation.
 
@@ -43,7 +42,7 @@ def start_study(
 
 
 @partial(jax.jit, static_argnames="algorithm")
-def suggest(study: Study, *, algorithm: SearchAlgorithm) -> Array:
+def suggest(study: Study, *, algorithm: AnySearch) -> Array:
     """What to evaluate next: a row int32[] of the pool, or of a search of a space int32[C] itself.
 
     While the study is not finished, it is never what was observed.
@@ -53,7 +52,7 @@ def suggest(study: Study, *, algorithm: SearchAlgorithm) -> Array:
 
 @partial(jax.jit, static_argnames="algorithm")
 def observe(
-    study: Study, index: Array, score: Array, *, algorithm: SearchAlgorithm
+    study: Study, index: Array, score: Array, *, algorithm: AnySearch
 ) -> tuple[Study, SearchInfo]:
     """The study with one more evaluation; once it is finished it stays as it is.
 
@@ -70,7 +69,7 @@ def observe(
 
 
 @partial(jax.jit, static_argnames="algorithm")
-def is_finished(study: Study, *, algorithm: SearchAlgorithm) -> Array:
+def is_finished(study: Study, *, algorithm: AnySearch) -> Array:
     """Whether bool[] no evaluation would count any more; ask before paying for the next one.
 
     The budget is spent, nothing is left to evaluate, or all that is left promises less than
@@ -89,7 +88,7 @@ def suggest_next_point(
     evaluated: Array,
     score: Array,
     *,
-    algorithm: SearchAlgorithm,
+    algorithm: AnySearch,
 ) -> Array:
     """What to evaluate after some evaluations, for who keeps those and no study.
 
@@ -101,7 +100,7 @@ def suggest_next_point(
       evaluated: int32[M] rows, or int32[M, C] architectures for a search of a space, in order;
         there may be none.
       score: float[M], higher is better; NaN or infinite where an evaluation failed.
-      algorithm: for instance `bayesian_search()` or `space_search(space)`.
+      algorithm: for instance `BayesianSearch()` or `SpaceSearch(space)`.
 
     Returns:
       A row int32[], or an architecture int32[C].

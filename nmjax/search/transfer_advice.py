@@ -19,7 +19,9 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, pool_features, source_features
 from nmjax.optimize import maximize
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_outcome_transform
-from nmjax.search.loop import bayesian_search, default_hyper, run_batch
+from nmjax.search.algorithm import default_hyper
+from nmjax.search.bayesian import BayesianSearch
+from nmjax.search.loop import run_batch
 from nmjax.search.problem import Problem, with_flat_prior
 from nmjax.stats import Interval, central_range, spearman
 from nmjax.types import Array
@@ -189,7 +191,7 @@ def replay_transfer(
       outcome_transform: of the scores, a name of `predictors.normalize`.
     """
     sources = score.shape[0]
-    algorithm = bayesian_search(capacity=2 * budget, outcome_transform=outcome_transform)
+    algorithm = BayesianSearch(capacity=2 * budget, outcome_transform=outcome_transform)
     hyper = default_hyper(2 * budget)
 
     def one(args: tuple[Array, Array, Array, Array]) -> tuple[Array, Array]:
@@ -221,7 +223,7 @@ def replay_transfer(
         def best_so_far(problem: Problem) -> Array:
             # Both searches with the same draws.
             keys = jax.random.clone(search_key)[None]
-            _, trace = run_batch(keys, problem, hyper, algorithm=algorithm, length=2 * budget)
+            _, trace = run_batch(keys, problem, algorithm, hyper, steps=2 * budget)
             return jax.lax.cummax(trace.score[0])
 
         goal = best_so_far(with_flat_prior(problem))[budget - 1]

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import headroom, search_tables
 from nmjax.evaluation.trajectories import Trajectories
 from nmjax.experiments import Result, collect_provenance, write_result
-from nmjax.search import bayesian_search, make_problem
+from nmjax.search import BayesianSearch, make_problem
 from nmjax.tasks import scores
 from tests.related import SPACE, learn_related
 
@@ -17,7 +17,7 @@ def test_what_was_told_is_not_paid_for(related, monkeypatch):
     monkeypatch.setattr(headroom, "BUDGET", 10)
     score = np.asarray(scores(related)[0])
     problem = make_problem(SPACE, related.pool, score, learn_related()[0])
-    algorithm = bayesian_search(capacity=50)
+    algorithm = BayesianSearch(capacity=50)
     rows = np.asarray(
         headroom.search_after(jax.random.key(0), problem, algorithm=algorithm, free=40)
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.search_throughput import refit_pool
-from nmjax.search import bayesian_search, default_hyper, make_problem, run
+from nmjax.search import BayesianSearch, default_hyper, make_problem, run
 from tests.related import SPACE, plain_knowledge, related_tasks
 
 BUDGET = 12
@@ -18,9 +18,9 @@ def test_the_slow_way_is_the_same_search():
     problem = make_problem(SPACE, tasks.pool, score, plain_knowledge(3))
     hyper, traces = default_hyper(BUDGET), []
     for update in ({}, {"update": refit_pool}):
-        algorithm = bayesian_search(capacity=16, **update)
+        algorithm = BayesianSearch(capacity=16, **update)
         start = jax.jit(algorithm.init)(jax.random.key(0), problem, hyper)
-        traces.append(run(start, problem, hyper, algorithm=algorithm, length=BUDGET)[1])
+        traces.append(run(start, problem, algorithm, hyper, steps=BUDGET)[1])
     assert jnp.isnan(traces[0].score).any()
     np.testing.assert_array_equal(traces[0].row, traces[1].row)
     for fast, slow in zip(*traces, strict=True):

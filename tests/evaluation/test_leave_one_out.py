@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import Matern
 
-from nmjax.cached_factory import cached_factory
 from nmjax.cli.search import SearchConfig
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.leave_one_out import prepare, run_methods, seed_keys
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm
 from nmjax.experiments.progress import SilentProgress, StageTimer
 from nmjax.knowledge import LearnConfig
-from nmjax.search import random_search
+from nmjax.search import RandomSearch
 from nmjax.tasks import leave_one_out, make_split
 
 TINY = LearnConfig(
@@ -118,17 +117,13 @@ def test_a_seed_does_not_depend_on_how_many_there_are(prepared, runs):
 def test_another_budget_or_target_compiles_nothing_anew(prepared, monkeypatch):
     traces = []
 
-    @cached_factory
-    def counted(*, capacity):
-        algorithm = random_search(capacity=capacity)
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Counted(RandomSearch):
+        def step(self, *arguments):
+            traces.append(self.capacity)
+            return super().step(*arguments)
 
-        def step(*arguments):
-            traces.append(capacity)
-            return algorithm.step(*arguments)
-
-        return algorithm._replace(step=step)
-
-    monkeypatch.setitem(METHODS, "counted", Method(counted, lambda problem: problem))
+    monkeypatch.setitem(METHODS, "counted", Method(Counted, lambda problem: problem))
     keys = seed_keys(jax.random.key(0), 2)
     run_methods(keys, prepared, methods=("counted",), budget=30)
     before = len(traces)
@@ -139,7 +134,7 @@ def test_another_budget_or_target_compiles_nothing_anew(prepared, monkeypatch):
         found = run_methods(keys, task, methods=("counted",), budget=budget)
         assert found["counted"].trace.counted.sum() == 2 * budget
     assert len(traces) == before > 0
-    assert get_algorithm("counted", 129) is not get_algorithm("counted", 128)
+    assert get_algorithm("counted", 129) != get_algorithm("counted", 128)
 
 
 def test_progress_is_told_in_evaluations(prepared):

@@ -16,7 +16,7 @@ from nmjax.evaluation import protocol, user_search
 from nmjax.evaluation.comparison import measures
 from nmjax.evaluation.leave_one_out import run_methods, seed_keys
 from nmjax.evaluation.user_search import BudgetedObjective, evaluate_user_search, load_user_search
-from nmjax.search import local_search, random_search
+from nmjax.search import LocalSearch, RandomSearch
 from nmjax.tasks import leave_one_out, sample_history, scores
 
 BUDGET = 12
@@ -72,8 +72,10 @@ def test_an_object_sees_the_protocols_past_and_is_told_scores(suite):
 
 
 def test_a_pair_gives_the_rows_of_the_method_itself(suite, prepared):
-    found = evaluate_user_search("pair", random_search, suite, seeds=2)
-    bare = evaluate_user_search("bare", lambda: tuple(random_search()[:2]), suite, seeds=1)
+    found = evaluate_user_search("pair", RandomSearch, suite, seeds=2)
+    bare = evaluate_user_search(
+        "bare", lambda: (RandomSearch().init, RandomSearch().step), suite, seeds=1
+    )
     keys = seed_keys(jax.random.key(1), 1)
     run = run_methods(keys, prepared, methods=["random"], budget=BUDGET)["random"]
     np.testing.assert_array_equal(found.rows[2, 1], run.trace.row[0])
@@ -91,7 +93,7 @@ def test_an_honest_pair_is_run_again_on_one_task_and_seed_alone(suite, monkeypat
             yield other
 
     monkeypatch.setattr(user_search, "with_unevaluated_changed", noted)
-    found = evaluate_user_search("local", local_search, suite, seeds=2)
+    found = evaluate_user_search("local", LocalSearch, suite, seeds=2)
     assert len(changed) == 2
     for score, evaluated, other in changed:
         np.testing.assert_array_equal(score, scores(suite)[0])
@@ -108,7 +110,7 @@ def test_other_scores_are_worse_or_better_than_all_that_was_paid_for(prepared):
 
 
 def reading_all_scores(sign=1):
-    base = random_search()
+    base = RandomSearch()
 
     def step(state, problem, hyper):
         hopeless = state.record.evaluated | jnp.isnan(problem.score)
@@ -120,7 +122,7 @@ def reading_all_scores(sign=1):
 
 
 def reading_all_scores_at_the_start():
-    base = random_search()
+    base = RandomSearch()
 
     def init(key, problem, hyper):
         order = jnp.argsort(-problem.score).astype(jnp.int32)
@@ -130,7 +132,7 @@ def reading_all_scores_at_the_start():
 
 
 def avoiding_failures():
-    base = random_search()
+    base = RandomSearch()
 
     def init(key, problem, hyper):
         state = base.init(key, problem, hyper)
@@ -235,7 +237,7 @@ def asking(what):
         (asking(None), "expected 3 option indices"),
         (lambda: 3, r"returned a int, expected an \(init, step\) pair"),
         (lambda: 1 / 0, "mine failed: ZeroDivisionError"),
-        (partial(random_search, capacity=BUDGET - 1), "make the search with capacity=12"),
+        (partial(RandomSearch, capacity=BUDGET - 1), "make the search with capacity=12"),
         (lambda task: 3, "no attribute 'ask'"),
     ],
 )

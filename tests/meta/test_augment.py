@@ -14,7 +14,7 @@ from nmjax.meta import (
     squared_error,
     transform_targets,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.tasks import Episode
 
 HYPER = MAMLHyper(jnp.asarray(0.1))
@@ -98,7 +98,7 @@ def test_augmentations_follow_in_order(tasks):
 def test_augmentation_keeps_maml_from_learning_tasks_by_heart(told_by_inputs):
     """With few tasks, which can be told from the inputs, MAML remembers each and adapts badly."""
     known, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
-    network = make_network((24, 24), activation="tanh")
+    network = Network((24, 24), activation="tanh")
     learner = maml(squared_error(network.apply), optax.adam(3e-3), inner_steps=2)
 
     def losses(sample_tasks):

@@ -18,7 +18,7 @@ from nmjax.meta import (
     learn_continually,
     squared_error,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.tasks import Episode
 
 LOSSES = jnp.array(
@@ -71,7 +71,7 @@ def test_a_reservoir_keeps_every_task_as_likely():
     np.testing.assert_array_equal(reservoir.seen, many)
 
 
-NETWORK = make_network((24, 24), activation="tanh")
+NETWORK = Network((24, 24), activation="tanh")
 LEARNER = fomaml(squared_error(NETWORK.apply), optax.adam(1e-2), inner_steps=2)
 
 

@@ -27,10 +27,10 @@ from nmjax.meta import (
     squared_error,
     support,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.testing import check_meta_learner
 
-NETWORK = make_network((24, 24), activation="tanh")
+NETWORK = Network((24, 24), activation="tanh")
 LOSS = squared_error(NETWORK.apply)
 HYPER = MAMLHyper(jnp.asarray(0.05))
 STEPS, META_STEPS = 3, 300

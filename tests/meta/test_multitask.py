@@ -22,7 +22,7 @@ from nmjax.meta import (
     update_meta_model,
     with_intercept,
 )
-from nmjax.predictors import LinearPrior, bayesian_linear, make_network
+from nmjax.predictors import LinearPrior, Network, bayesian_linear
 
 TASKS, ROWS, SIZE, RANK, NOISE = 12, 30, 10, 2, 0.1
 
@@ -151,7 +151,7 @@ def test_the_prior_of_a_head_is_what_the_known_heads_are_like():
 
 @pytest.mark.slow
 def test_updates_are_traced_once_and_a_network_learns():
-    network = make_network((16,), activation="tanh")
+    network = Network((16,), activation="tanh")
     features = with_intercept(network.features)
     options = {"features": features, "optimizer": optax.adam(0.02)}
     x = jax.random.uniform(jax.random.key(0), (4, 20, 1), minval=-2.0, maxval=2.0)

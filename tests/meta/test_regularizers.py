@@ -22,7 +22,7 @@ from nmjax.meta import (
     squared_error,
     support,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.testing import check_meta_learner
 
 RATE = MAMLHyper(jnp.asarray(0.1))
@@ -140,7 +140,7 @@ FIRST = {"hidden_0": True, "hidden_1": False, "head": False}
 def test_what_is_not_remembered_is_read_from_the_support(told_by_inputs):
     """Tasks that the inputs tell apart: MAML remembers those it saw and adapts badly to others."""
     seen, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
-    network = make_network((24, 24), activation="tanh")
+    network = Network((24, 24), activation="tanh")
     adam = optax.adam(3e-3)
     base = maml(squared_error(network.apply), adam, inner_steps=2)
     params = network.init(jax.random.key(0), 4)
@@ -167,7 +167,7 @@ def test_what_is_not_remembered_is_read_from_the_support(told_by_inputs):
 
 @pytest.mark.slow
 def test_conformance(sinusoids):
-    network = make_network((12,), activation="tanh")
+    network = Network((12,), activation="tanh")
     base = maml(squared_error(network.apply), optax.sgd(0.0), inner_steps=1)
     check_meta_learner(
         regularized(base, optax.adam(1e-2)),

@@ -21,7 +21,7 @@ from nmjax.meta import (
     train,
     weighted,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.tasks import Episode
 from nmjax.testing import check_meta_learner
 
@@ -93,7 +93,7 @@ def test_sizes_are_checked():
         learner.update(jax.random.key(0), state, tasks_at([1.0, 2.0]), FocusHyper(None, 1.0))
 
 
-NETWORK = make_network((24, 24), activation="tanh")
+NETWORK = Network((24, 24), activation="tanh")
 LEARNER = focused(maml(squared_error(NETWORK.apply), optax.adam(5e-3), inner_steps=2), tasks=4)
 
 
@@ -142,7 +142,7 @@ def test_a_hard_minority_is_learned_better_when_it_is_chosen():
 
 @pytest.mark.slow
 def test_conformance(sinusoids):
-    network = make_network((12,), activation="tanh")
+    network = Network((12,), activation="tanh")
     learner = maml(squared_error(network.apply), optax.adam(1e-2), inner_steps=2)
     check_meta_learner(
         focused(learner, tasks=4),

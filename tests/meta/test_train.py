@@ -16,12 +16,12 @@ from nmjax.meta import (
     train,
     train_chunk,
 )
-from nmjax.predictors.networks import make_network
+from nmjax.predictors.networks import Network
 
 
 @pytest.mark.slow
 def test_sinusoids_adapt_better_than_from_scratch(sinusoids):
-    network = make_network((32, 32), activation="tanh")
+    network = Network((32, 32), activation="tanh")
     learner = maml(squared_error(network.apply), optax.adam(1e-2), inner_steps=3)
     params, hyper, amplitudes = network.init(jax.random.key(0), 1), MAMLHyper(0.02), (0.1, 5.0)
     result = train(

@@ -5,7 +5,7 @@ import pytest
 from jax.test_util import check_grads
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors.networks import make_network
+from nmjax.predictors.networks import Network
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
 
@@ -23,7 +23,7 @@ def forward(params, x, layers, activation):
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_against_a_forward_pass_by_hand(wrap, activation):
-    network = make_network((5, 7), activation=activation)
+    network = Network((5, 7), activation=activation)
     params = network.init(jax.random.key(0), 3)
     x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
     output, features = forward(params, x, 2, activation)
@@ -33,7 +33,7 @@ def test_against_a_forward_pass_by_hand(wrap, activation):
 
 
 def test_one_encoding_is_a_row_of_a_pool():
-    network = make_network((6,), layer_norm=True)
+    network = Network((6,), layer_norm=True)
     params = network.init(jax.random.key(1), 4)
     pool = np.random.default_rng(2).normal(size=(5, 4)).astype(np.float32)
     rows = jax.jit(jax.vmap(network.apply, in_axes=(None, 0)))(params, pool)
@@ -42,7 +42,7 @@ def test_one_encoding_is_a_row_of_a_pool():
 
 
 def test_layer_norm_normalizes():
-    network = make_network((64,), activation="tanh", layer_norm=True)
+    network = Network((64,), activation="tanh", layer_norm=True)
     params = network.init(jax.random.key(3), 4)
     x = np.random.default_rng(4).normal(size=(3, 4)).astype(np.float32)
     before = np.arctanh(jax.jit(network.features)(params, x))
@@ -52,14 +52,14 @@ def test_layer_norm_normalizes():
 
 @pytest.mark.parametrize("activation", ["gelu", "silu", "softplus", "tanh"])
 def test_smooth_in_encodings_and_parameters(activation):
-    network = make_network((3,), activation=activation)
+    network = Network((3,), activation=activation)
     params = network.init(jax.random.key(5), 2)
     x = jax.random.normal(jax.random.key(6), (2,))
     check_grads(jax.jit(network.apply), (params, x), order=2, modes=["rev"], atol=0.02, rtol=0.02)
 
 
 def test_init_is_deterministic_and_many_at_once():
-    network = make_network((4,))
+    network = Network((4,))
     keys = jax.random.split(jax.random.key(7), 3)
     many = jax.jit(jax.vmap(lambda key: network.init(key, 2)))(keys)
     one = network.init(keys[1], 2)
@@ -68,7 +68,7 @@ def test_init_is_deterministic_and_many_at_once():
 
 
 def test_one_trace():
-    network, traces = make_network((4,)), []
+    network, traces = Network((4,)), []
 
     @jax.jit
     def apply(params, x):
@@ -90,12 +90,13 @@ def test_one_trace():
 )
 def test_errors_at_the_door(arguments, match):
     with pytest.raises(NmjaxError, match=match):
-        make_network(**arguments)
+        Network(**arguments)
 
 
-def test_equal_arguments_give_the_very_same_network():
-    assert make_network() is make_network((64, 64), activation="gelu")
-    assert make_network((8,)) is not make_network((8,), layer_norm=True)
-    listed = make_network([8, 8])
-    assert listed is not make_network([8, 8])
+def test_networks_compare_and_hash_by_value():
+    assert Network() == Network((64, 64), activation="gelu")
+    assert Network((8,)) != Network((8,), layer_norm=True)
+    listed = Network([8, 8])
+    assert listed == Network((8, 8))
+    assert hash(listed) == hash(Network((8, 8)))
     assert listed.init(jax.random.key(0), 3)["head"]["kernel"].shape == (8, 1)

@@ -5,18 +5,18 @@ from functools import lru_cache
 import jax.numpy as jnp
 
 from nmjax.search import (
-    bananas_search,
-    bayesian_search,
-    fsbo_search,
-    gp_search,
-    local_search,
+    BananasSearch,
+    BayesianSearch,
+    FSBOSearch,
+    GPSearch,
+    LocalSearch,
+    PastBestSearch,
+    RandomSearch,
+    RegularizedEvolution,
+    RGPESearch,
+    SpaceSearch,
     make_problem,
     make_space_problem,
-    past_best_search,
-    random_search,
-    regularized_evolution,
-    rgpe_search,
-    space_search,
 )
 from nmjax.spaces import to_index
 from tests.related import SPACE, plain_knowledge, related_tasks
@@ -29,16 +29,16 @@ def look_up(problem, architecture):
 
 
 SEARCHES = {
-    "bayesian": bayesian_search(capacity=CAPACITY),
-    "bananas": bananas_search(capacity=CAPACITY, batch=3, members=2, candidates=4, epochs=2),
-    "evolution": regularized_evolution(capacity=CAPACITY, population_size=3, tournament_size=2),
-    "fsbo": fsbo_search(capacity=CAPACITY, initial=2, updates=2, rows=6, steps=2),
-    "gp": gp_search(capacity=CAPACITY, initial=3, steps=2),
-    "local": local_search(capacity=CAPACITY),
-    "past best": past_best_search(capacity=CAPACITY),
-    "random": random_search(capacity=CAPACITY),
-    "rgpe": rgpe_search(capacity=CAPACITY, draws=8),
-    "space": space_search(SPACE, look_up, capacity=CAPACITY, starts=4),
+    "bayesian": BayesianSearch(capacity=CAPACITY),
+    "bananas": BananasSearch(capacity=CAPACITY, batch=3, members=2, candidates=4, epochs=2),
+    "evolution": RegularizedEvolution(capacity=CAPACITY, population_size=3, tournament_size=2),
+    "fsbo": FSBOSearch(capacity=CAPACITY, initial=2, updates=2, rows=6, steps=2),
+    "gp": GPSearch(capacity=CAPACITY, initial=3, steps=2),
+    "local": LocalSearch(capacity=CAPACITY),
+    "past best": PastBestSearch(capacity=CAPACITY),
+    "random": RandomSearch(capacity=CAPACITY),
+    "rgpe": RGPESearch(capacity=CAPACITY, draws=8),
+    "space": SpaceSearch(SPACE, evaluate=look_up, capacity=CAPACITY, starts=4),
 }
 QUICK = {"past best", "random"}
 

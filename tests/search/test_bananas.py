@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import bananas_search, default_hyper, run_batch
+from nmjax.search import BananasSearch, default_hyper, run_batch
 from nmjax.search.baselines.bananas import enough, mutations
 from nmjax.testing import check_search
 
@@ -19,15 +19,15 @@ def on_paths(problem):
 
 @pytest.mark.slow
 def test_conformance(on_paths):
-    algorithm = bananas_search(capacity=10, batch=3, members=2, candidates=4, epochs=2)
+    algorithm = BananasSearch(capacity=10, batch=3, members=2, candidates=4, epochs=2)
     check_search(algorithm, on_paths, default_hyper(8))
 
 
 @pytest.mark.slow
 def test_networks_learn_which_paths_are_good(on_paths):
-    algorithm = bananas_search(capacity=24, batch=8, members=3, candidates=30)
+    algorithm = BananasSearch(capacity=24, batch=8, members=3, candidates=30)
     keys = jax.random.split(jax.random.key(0), 4)
-    _, trace = run_batch(keys, on_paths, default_hyper(24), algorithm=algorithm, length=24)
+    _, trace = run_batch(keys, on_paths, algorithm, default_hyper(24), steps=24)
     by_batch = np.asarray(trace.score).reshape(4, 3, 8).mean(axis=(0, 2))
     assert by_batch[1] > by_batch[0] + 2
     assert (trace.score.max(axis=1) == on_paths.score.max()).all()
@@ -63,13 +63,13 @@ def test_candidates_come_from_the_best_parents_until_there_are_enough():
 
 def test_paths_have_to_be_known(problem):
     with pytest.raises(NmjaxError, match="make_problem"):
-        bananas_search().init(jax.random.key(0), problem, default_hyper(4))
+        BananasSearch().init(jax.random.key(0), problem, default_hyper(4))
 
 
 @pytest.mark.slow
 def test_nothing_is_trained_that_is_not_used(on_paths):
     """The queue is new after each batch, but for the last of the budget."""
-    algorithm = bananas_search(capacity=10, batch=3, members=2, candidates=4, epochs=2)
+    algorithm = BananasSearch(capacity=10, batch=3, members=2, candidates=4, epochs=2)
     step, hyper = jax.jit(algorithm.step), default_hyper(6)
     state, queues = algorithm.init(jax.random.key(0), on_paths, hyper), []
     for _ in range(8):

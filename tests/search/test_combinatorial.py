@@ -9,17 +9,17 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.search import (
+    BayesianSearch,
+    LocalAscent,
+    SpaceSearch,
     Study,
-    bayesian_search,
     default_hyper,
     get_acquisition,
     is_finished,
-    local_ascent,
     make_problem,
     make_space_problem,
     observe,
     run,
-    space_search,
     suggest,
     suggest_next_point,
     with_flat_prior,
@@ -39,8 +39,12 @@ def failing(problem, architecture):
     return jnp.where(architecture[0] == 0, jnp.nan, look_up(problem, architecture))
 
 
-ALGORITHM = space_search(
-    SPACE, look_up, capacity=LENGTH, maximizer=local_ascent(climbers=12, rounds=10), starts=8
+ALGORITHM = SpaceSearch(
+    SPACE,
+    evaluate=look_up,
+    capacity=LENGTH,
+    maximizer=LocalAscent(climbers=12, rounds=10),
+    starts=8,
 )
 HYPER = default_hyper(BUDGET)
 
@@ -51,7 +55,7 @@ def played():
     tasks, knowledge = related_tasks(), plain_knowledge(3)
     problem = make_space_problem(SPACE, knowledge, jnp.asarray(tasks.scores[-1]))
     start = jax.jit(ALGORITHM.init)(jax.random.key(0), problem, HYPER)
-    final, trace = run(start, problem, HYPER, algorithm=ALGORITHM, length=LENGTH)
+    final, trace = run(start, problem, ALGORITHM, HYPER, steps=LENGTH)
     return SimpleNamespace(
         problem=problem, knowledge=knowledge, start=start, final=final, trace=trace, tasks=tasks
     )
@@ -61,7 +65,7 @@ def played():
 def test_it_is_the_search_over_the_whole_pool(played):
     """The same evaluations teach the same, and are the ones that the other would choose."""
     listed = make_problem(SPACE, played.tasks.pool, played.tasks.scores[-1], played.knowledge)
-    pooled = bayesian_search(capacity=LENGTH)
+    pooled = BayesianSearch(capacity=LENGTH)
     rows = to_index(SPACE, played.final.architecture[:BUDGET])
 
     @jax.jit
@@ -121,16 +125,16 @@ def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
 @pytest.mark.slow
 def test_a_price_ends_it(played):
     costly = HYPER._replace(min_expected_improvement=jnp.asarray(1e3))
-    final, trace = run(played.start, played.problem, costly, algorithm=ALGORITHM, length=LENGTH)
+    final, trace = run(played.start, played.problem, ALGORITHM, costly, steps=LENGTH)
     assert final.record.step == 3
     np.testing.assert_array_equal(trace.counted, np.arange(LENGTH) < 3)
 
 
 @pytest.mark.slow
 def test_failures_are_counted_and_the_search_goes_on(played):
-    algorithm = space_search(SPACE, failing, capacity=LENGTH, starts=8)
+    algorithm = SpaceSearch(SPACE, evaluate=failing, capacity=LENGTH, starts=8)
     start = algorithm.init(jax.random.key(1), played.problem, HYPER)
-    final, trace = run(start, played.problem, HYPER, algorithm=algorithm, length=LENGTH)
+    final, trace = run(start, played.problem, algorithm, HYPER, steps=LENGTH)
     failed = np.asarray(final.architecture[:BUDGET, 0]) == 0
     assert failed.any()
     np.testing.assert_array_equal(np.isnan(trace.score[:BUDGET]), failed)
@@ -140,12 +144,12 @@ def test_failures_are_counted_and_the_search_goes_on(played):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["thompson_sampling", "noisy_expected_improvement"])
 def test_acquisitions_that_draw_functions(played, name):
-    algorithm = space_search(
-        SPACE, look_up, capacity=LENGTH, acquisition=get_acquisition(name), starts=8
+    algorithm = SpaceSearch(
+        SPACE, evaluate=look_up, capacity=LENGTH, acquisition=get_acquisition(name), starts=8
     )
     problem = with_flat_prior(played.problem)
     start = algorithm.init(jax.random.key(1), problem, HYPER)
-    final, trace = run(start, problem, HYPER, algorithm=algorithm, length=LENGTH)
+    final, trace = run(start, problem, algorithm, HYPER, steps=LENGTH)
     assert final.record.step == BUDGET
     assert np.max(trace.score[:BUDGET]) > np.quantile(played.tasks.scores[-1], 0.9)
 
@@ -158,8 +162,8 @@ def test_what_does_not_fit_is_refused(played):
     with pytest.raises(NmjaxError, match="real-valued"):
         make_space_problem(with_reals, played.knowledge)
     with pytest.raises(NmjaxError, match="without an evaluation"):
-        space_search(SPACE).step(played.start, played.problem, HYPER)
+        SpaceSearch(SPACE).step(played.start, played.problem, HYPER)
     with pytest.raises(NmjaxError, match="starts=0"):
-        space_search(SPACE, starts=0)
+        SpaceSearch(SPACE, starts=0)
     with pytest.raises(NmjaxError, match="outcome_transform"):
-        space_search(Space.build("s", (Choice("a", (1, 2)),)), outcome_transform="none")
+        SpaceSearch(Space.build("s", (Choice("a", (1, 2)),)), outcome_transform="none")

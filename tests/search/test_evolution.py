@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import default_hyper, regularized_evolution
+from nmjax.search import RegularizedEvolution, default_hyper
 
 SIZES = {"capacity": 24, "population_size": 4, "tournament_size": 2}
 
@@ -12,7 +12,7 @@ SIZES = {"capacity": 24, "population_size": 4, "tournament_size": 2}
 @pytest.fixture
 def played(problem):
     """Each row with the population that it was bred from and the one after it."""
-    algorithm = regularized_evolution(**SIZES)
+    algorithm = RegularizedEvolution(**SIZES)
     hyper = default_hyper(24)
     state, steps = algorithm.init(jax.random.key(0), problem, hyper), []
     step = jax.jit(algorithm.step)
@@ -46,7 +46,7 @@ def test_the_population_ages(played):
 
 
 def test_a_tournament_of_all_breeds_from_the_best(problem):
-    algorithm = regularized_evolution(capacity=24, population_size=4, tournament_size=4)
+    algorithm = RegularizedEvolution(capacity=24, population_size=4, tournament_size=4)
     hyper = default_hyper(5)
     neighbors, best_parents = np.asarray(problem.neighbors), 0
     step = jax.jit(algorithm.step)
@@ -65,7 +65,7 @@ def test_a_closed_family_falls_back_to_chance(problem):
     """Where every child was evaluated before, the search goes on with a random architecture."""
     row = jnp.arange(64, dtype=jnp.int32)
     pairs = problem._replace(neighbors=(row ^ 1)[:, None])
-    algorithm, hyper = regularized_evolution(**SIZES), default_hyper(24)
+    algorithm, hyper = RegularizedEvolution(**SIZES), default_hyper(24)
     state = algorithm.init(jax.random.key(0), pairs, hyper)
     step = jax.jit(algorithm.step)
     rows = []
@@ -78,7 +78,7 @@ def test_a_closed_family_falls_back_to_chance(problem):
 def test_an_architecture_without_neighbors_is_passed_over(problem):
     row = jnp.arange(64, dtype=jnp.int32)
     alone = problem._replace(neighbors=row[:, None])
-    algorithm, hyper = regularized_evolution(**SIZES), default_hyper(24)
+    algorithm, hyper = RegularizedEvolution(**SIZES), default_hyper(24)
     state = algorithm.init(jax.random.key(0), alone, hyper)
     step = jax.jit(algorithm.step)
     rows = []
@@ -91,4 +91,4 @@ def test_an_architecture_without_neighbors_is_passed_over(problem):
 @pytest.mark.parametrize("sizes", [(0, 4), (5, 4)])
 def test_sizes_are_checked(sizes):
     with pytest.raises(NmjaxError, match="tournament_size"):
-        regularized_evolution(tournament_size=sizes[0], population_size=sizes[1])
+        RegularizedEvolution(tournament_size=sizes[0], population_size=sizes[1])

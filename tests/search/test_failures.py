@@ -26,7 +26,7 @@ def test_an_infinite_score_is_a_failure(unoptimized, name):
 
     def played(value):
         problem = with_scores(problem_for(name), where_every_third(jnp.float32(value)))
-        return run(start, problem, hyper, algorithm=algorithm, length=CAPACITY)
+        return run(start, problem, algorithm, hyper, steps=CAPACITY)
 
     failed = played(np.nan)
     assert 0 < np.isnan(failed[1].score).sum() < CAPACITY

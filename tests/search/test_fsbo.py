@@ -7,7 +7,7 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.meta import deep_kernel
 from nmjax.predictors import normal_scores
-from nmjax.search import default_hyper, fsbo_search, make_problem
+from nmjax.search import FSBOSearch, default_hyper, make_problem
 from nmjax.search.baselines.fsbo import NETWORK, learn_deep_kernel, warm_start
 from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.tasks import sample_episode
@@ -23,7 +23,7 @@ def problem():
 
 @pytest.mark.slow
 def test_conformance(problem):
-    algorithm = fsbo_search(capacity=8, initial=2, updates=2, rows=6, steps=2)
+    algorithm = FSBOSearch(capacity=8, initial=2, updates=2, rows=6, steps=2)
     check_search(algorithm, problem, default_hyper(6))
 
 

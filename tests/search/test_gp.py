@@ -7,15 +7,15 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from nmjax.predictors import kernel_noise
-from nmjax.search import gp_search, run
+from nmjax.search import GPSearch, run
 from nmjax.testing import check_search
 
-ALGORITHM = gp_search(capacity=12, initial=3, steps=5, outcome_transform="identity")
+ALGORITHM = GPSearch(capacity=12, initial=3, steps=5, outcome_transform="identity")
 
 
 def played(problem, hyper):
     start = jax.jit(ALGORITHM.init)(jax.random.key(0), problem, hyper)
-    return run(start, problem, hyper, algorithm=ALGORITHM, length=10)
+    return run(start, problem, ALGORITHM, hyper, steps=10)
 
 
 @pytest.mark.slow

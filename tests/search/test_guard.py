@@ -11,7 +11,7 @@ import pytest
 from nmjax.analysis import incumbent, normalized_regret, pool_summary
 from nmjax.knowledge import learn_from_history
 from nmjax.search import (
-    bayesian_search,
+    BayesianSearch,
     default_hyper,
     make_problem,
     run_batch,
@@ -22,7 +22,7 @@ from tests.related import METRIC, corrupt
 
 BUDGET, SEEDS, MARK = 50, 64, 1.05
 POOL, ROWS = 1000, 200
-ALGORITHM = bayesian_search(capacity=BUDGET)
+ALGORITHM = BayesianSearch(capacity=BUDGET)
 INSTALLED = {info.name for info in list_suites() if info.installed}
 TARGETS = {
     "hpobench": ("australian", "blood_transfusion", "phoneme", "segment"),
@@ -36,7 +36,7 @@ CASES = tuple(itertools.product(TARGETS, ("negated", "permuted", "half negated",
 def area(problem, accuracy):
     """Mean normalized regret, in the raw metric, over evaluations and seeds."""
     keys, hyper = jax.random.split(jax.random.key(1), SEEDS), default_hyper(BUDGET)
-    _, trace = run_batch(keys, problem, hyper, algorithm=ALGORITHM, length=BUDGET)
+    _, trace = run_batch(keys, problem, ALGORITHM, hyper, steps=BUDGET)
     regret = normalized_regret(incumbent(accuracy[trace.row]), *pool_summary(accuracy))
     return float(jnp.mean(regret))
 

@@ -7,16 +7,16 @@ import pytest
 from sklearn.gaussian_process.kernels import Matern
 
 from nmjax.predictors import pool_information_gain
-from nmjax.search import bayesian_search, default_hyper, run, with_flat_prior
+from nmjax.search import BayesianSearch, default_hyper, run, with_flat_prior
 from nmjax.stats import import_tfp
 
-ALGORITHM = bayesian_search(capacity=12, outcome_transform="identity")
+ALGORITHM = BayesianSearch(capacity=12, outcome_transform="identity")
 
 
 def search(problem, budget=12):
     hyper = default_hyper(budget)
     start = ALGORITHM.init(jax.random.key(0), problem, hyper)
-    return start, *run(start, problem, hyper, algorithm=ALGORITHM, length=12)
+    return start, *run(start, problem, ALGORITHM, hyper, steps=12)
 
 
 def covariance(problem, prior, final):

@@ -6,7 +6,7 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.search import (
-    bayesian_search,
+    BayesianSearch,
     run_batch,
     sample_from_prior,
     select_initial_points,
@@ -54,10 +54,10 @@ def test_what_the_past_would_try_waits_for_two_fair_evaluations(problem, hyper, 
     """Where they speak against it, the third is a fair one too."""
     if misled:
         problem = problem._replace(score=-problem.score)
-    algorithm = bayesian_search(capacity=10)
+    algorithm = BayesianSearch(capacity=10)
     keys = jax.random.split(jax.random.key(0), 64)
     start = jax.jit(jax.vmap(lambda key: algorithm.init(key, problem, hyper).initial))(keys)
-    _, trace = run_batch(keys, problem, hyper, algorithm=algorithm, length=3)
+    _, trace = run_batch(keys, problem, algorithm, hyper, steps=3)
     np.testing.assert_array_equal(trace.row[:, :2], start[:, :2])
     trusted = trace.transfer_weight[:, 2] > 0.5 * np.exp(problem.log_weights[0])
     third = jnp.where(trusted, start[:, 3], start[:, 2])

@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nmjax.search import default_hyper, local_search, run_batch
+from nmjax.search import LocalSearch, default_hyper, run_batch
 
-ALGORITHM = local_search(capacity=64)
+ALGORITHM = LocalSearch(capacity=64)
 TABLES = {
     "rugged": np.random.default_rng(3).normal(size=64),
     "flat": np.zeros(64),
@@ -27,7 +27,7 @@ def played(problem, score):
     """The whole pool evaluated by each of 100 searches."""
     keys, hyper = jax.random.split(jax.random.key(0), 100), default_hyper(64)
     scored = problem._replace(score=jnp.asarray(score, jnp.float32))
-    return run_batch(keys, scored, hyper, algorithm=ALGORITHM, length=64)
+    return run_batch(keys, scored, ALGORITHM, hyper, steps=64)
 
 
 @pytest.mark.parametrize("name", TABLES)

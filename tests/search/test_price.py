@@ -8,7 +8,7 @@ from scipy import stats
 
 from nmjax.predictors import get_outcome_transform, predict_evaluation
 from nmjax.search import (
-    bayesian_search,
+    BayesianSearch,
     default_hyper,
     is_finished,
     observe,
@@ -17,7 +17,7 @@ from nmjax.search import (
 )
 
 SIZE = 64
-ALGORITHM = bayesian_search(capacity=SIZE)
+ALGORITHM = BayesianSearch(capacity=SIZE)
 PRICES = (0.0, 0.03, 0.1, 0.3, 1e3)
 
 

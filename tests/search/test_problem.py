@@ -4,7 +4,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
-from nmjax.search import default_hyper, make_problem, random_search, with_flat_prior
+from nmjax.search import RandomSearch, default_hyper, make_problem, with_flat_prior
 from nmjax.spaces import Choice, Space, encode
 from tests.related import SOURCES, learn_related, plain_knowledge, related_tasks
 from tests.related import SPACE as RELATED
@@ -43,7 +43,7 @@ def test_scores_and_costs_are_of_the_dtype_of_the_features():
     assert problem.score.dtype == problem.cost.dtype == problem.pool.features.dtype
     np.testing.assert_array_equal(problem.score, whole)
     np.testing.assert_array_equal(problem.cost, 1 + whole)
-    start = random_search(capacity=4).init(jax.random.key(0), problem, default_hyper(4))
+    start = RandomSearch(capacity=4).init(jax.random.key(0), problem, default_hyper(4))
     assert np.isnan(start.record.score).all()
 
 

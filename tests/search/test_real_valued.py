@@ -21,18 +21,18 @@ from nmjax.knowledge import (
     with_capacity,
 )
 from nmjax.search import (
+    BayesianSearch,
+    GPSearch,
+    LocalSearch,
     Problem,
-    bayesian_search,
+    RegularizedEvolution,
+    Robust,
     default_hyper,
-    gp_search,
-    local_search,
     make_problem,
-    regularized_evolution,
-    robust,
     run_batch,
     with_flat_prior,
 )
-from nmjax.search.acquisitions import log_expected_improvement
+from nmjax.search.acquisitions import LogExpectedImprovement
 from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.tasks import check_quality, encode_history, make_history, select_tasks
 from nmjax.types import History, Metric
@@ -124,15 +124,15 @@ def test_a_task_is_added(played):
 @pytest.mark.parametrize(
     ("make", "of"),
     [
-        (bayesian_search, lambda problem: problem),
-        (bayesian_search, with_flat_prior),
-        (gp_search, with_flat_prior),
+        (BayesianSearch, lambda problem: problem),
+        (BayesianSearch, with_flat_prior),
+        (GPSearch, with_flat_prior),
     ],
 )
 def test_searches_find_the_best(played, make, of):
     algorithm, hyper = make(capacity=BUDGET), default_hyper(BUDGET)
     keys, problem = jax.random.split(jax.random.key(2), 4), of(played.problem)
-    _, trace = run_batch(keys, problem, hyper, algorithm=algorithm, length=BUDGET)
+    _, trace = run_batch(keys, problem, algorithm, hyper, steps=BUDGET)
     rows = np.asarray(trace.row)
     assert all(len(set(lane)) == BUDGET for lane in rows.tolist())
     np.testing.assert_allclose(trace.score, played.score[rows], rtol=1e-6)
@@ -144,15 +144,15 @@ def test_searches_find_the_best(played, make, of):
 @pytest.mark.parametrize(
     "algorithm",
     [
-        local_search(capacity=BUDGET),
-        regularized_evolution(capacity=BUDGET, population_size=2, tournament_size=1),
-        bayesian_search(capacity=BUDGET, acquisition=robust(log_expected_improvement())),
+        LocalSearch(capacity=BUDGET),
+        RegularizedEvolution(capacity=BUDGET, population_size=2, tournament_size=1),
+        BayesianSearch(capacity=BUDGET, acquisition=Robust(LogExpectedImprovement())),
     ],
 )
 def test_searches_by_neighbors_refuse(played, algorithm):
     keys = jax.random.split(jax.random.key(0), 2)
     with pytest.raises(NmjaxError, match="no neighbors"):
-        run_batch(keys, played.problem, default_hyper(4), algorithm=algorithm, length=4)
+        run_batch(keys, played.problem, algorithm, default_hyper(4), steps=4)
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)

@@ -5,12 +5,12 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import with_capacity
-from nmjax.search import default_hyper, make_problem, rgpe_search, run_batch
+from nmjax.search import RGPESearch, default_hyper, make_problem, run_batch
 from nmjax.testing import check_search
 from tests.related import SPACE, plain_knowledge, related_tasks
 
 SOURCES, LANES, BUDGET = 3, 4, 32
-ALGORITHM = rgpe_search(capacity=BUDGET, draws=16)
+ALGORITHM = RGPESearch(capacity=BUDGET, draws=16)
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +23,14 @@ def played(problem, score):
     """float[L, B] of what each of some searches pays for."""
     scored = problem._replace(score=jnp.asarray(score, jnp.float32))
     keys = jax.random.split(jax.random.key(0), LANES)
-    final, trace = run_batch(
-        keys, scored, default_hyper(BUDGET), algorithm=ALGORITHM, length=BUDGET
-    )
+    final, trace = run_batch(keys, scored, ALGORITHM, default_hyper(BUDGET), steps=BUDGET)
     assert trace.counted.all()
     return np.asarray(final.record.row), np.asarray(trace.score)
 
 
 @pytest.mark.slow
 def test_conformance(problem):
-    check_search(rgpe_search(capacity=8, draws=8), problem, default_hyper(6))
+    check_search(RGPESearch(capacity=8, draws=8), problem, default_hyper(6))
 
 
 @pytest.mark.slow

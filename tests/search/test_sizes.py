@@ -7,35 +7,35 @@ import pytest
 from nmjax import search
 from nmjax.errors import NmjaxError
 from nmjax.search import (
+    RandomSearch,
+    SpaceSearch,
     default_hyper,
-    random_search,
     run,
     run_batch,
-    space_search,
     start_study,
     suggest_next_point,
 )
 from tests.related import SPACE
 
-ALGORITHM = random_search(capacity=12)
+ALGORITHM = RandomSearch(capacity=12)
 
 
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
-        ("bananas_search", {"capacity": 0}),
-        ("bananas_search", {"batch": 0}),
-        ("bayesian_search", {"capacity": 0}),
-        ("fsbo_search", {"capacity": -1}),
-        ("fsbo_search", {"initial": 0}),
-        ("gp_search", {"capacity": 0}),
-        ("gp_search", {"initial": 0}),
-        ("local_search", {"capacity": 0}),
-        ("past_best_search", {"capacity": 0}),
-        ("random_search", {"capacity": 0}),
-        ("regularized_evolution", {"capacity": 0}),
-        ("rgpe_search", {"capacity": 0}),
-        ("rgpe_search", {"draws": 0}),
+        ("BananasSearch", {"capacity": 0}),
+        ("BananasSearch", {"batch": 0}),
+        ("BayesianSearch", {"capacity": 0}),
+        ("FSBOSearch", {"capacity": -1}),
+        ("FSBOSearch", {"initial": 0}),
+        ("GPSearch", {"capacity": 0}),
+        ("GPSearch", {"initial": 0}),
+        ("LocalSearch", {"capacity": 0}),
+        ("PastBestSearch", {"capacity": 0}),
+        ("RandomSearch", {"capacity": 0}),
+        ("RegularizedEvolution", {"capacity": 0}),
+        ("RGPESearch", {"capacity": 0}),
+        ("RGPESearch", {"draws": 0}),
     ],
 )
 def test_sizes_are_positive(name, sizes):
@@ -46,17 +46,17 @@ def test_sizes_are_positive(name, sizes):
 
 def test_sizes_of_a_search_of_a_space_are_positive():
     with pytest.raises(NmjaxError, match="Got capacity=0, starts=0"):
-        space_search(SPACE, capacity=0, starts=0)
+        SpaceSearch(SPACE, capacity=0, starts=0)
 
 
 def test_no_more_is_asked_for_than_there_is_room_for(problem):
     keys, hyper, more = jax.random.split(jax.random.key(0), 4), default_hyper(12), default_hyper(13)
     start, evaluated = ALGORITHM.init(keys[0], problem, hyper), (jnp.arange(13), problem.score[:13])
     says = "=13 for a search of capacity=12; make the search with capacity=13"
-    with pytest.raises(NmjaxError, match="Got length" + says):
-        run(start, problem, hyper, algorithm=ALGORITHM, length=13)
-    with pytest.raises(NmjaxError, match="Got length" + says):
-        run_batch(keys[1:2], problem, hyper, algorithm=ALGORITHM, length=13)
+    with pytest.raises(NmjaxError, match="Got steps" + says):
+        run(start, problem, ALGORITHM, hyper, steps=13)
+    with pytest.raises(NmjaxError, match="Got steps" + says):
+        run_batch(keys[1:2], problem, ALGORITHM, hyper, steps=13)
     with pytest.raises(NmjaxError, match="Got budget" + says):
         start_study(keys[2], problem, more, algorithm=ALGORITHM)
     with pytest.raises(NmjaxError, match="Got evaluations" + says):
@@ -72,10 +72,15 @@ def test_what_is_not_known_is_not_checked(problem):
         return start_study(key, problem, hyper, algorithm=ALGORITHM).state.record.step
 
     assert begun(jax.random.key(0), 13) == 0
-    counting = ALGORITHM._replace(
-        init=lambda key, problem, hyper: jnp.zeros((), jnp.int32),
-        step=lambda state, problem, hyper: (state + 1, state),
-    )
+
+    class Counting(RandomSearch):
+        def init(self, key, problem, hyper):
+            return jnp.zeros((), jnp.int32)
+
+        def step(self, state, problem, hyper):
+            return state + 1, state
+
+    counting = Counting(capacity=12)
     keys = jax.random.key(0)[None]
-    final, _ = run_batch(keys, problem, default_hyper(), algorithm=counting, length=200)
+    final, _ = run_batch(keys, problem, counting, default_hyper(), steps=200)
     assert final == 200

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from nmjax.search import (
-    bayesian_search,
+    BayesianSearch,
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
     default_hyper,
-    local_search,
     observe,
-    random_search,
-    regularized_evolution,
     run,
     start_study,
     suggest,
@@ -18,10 +18,10 @@ from tests.search import every
 from tests.search.every import QUICK, problem_for
 
 SEARCHES = [
-    bayesian_search(capacity=10),
-    random_search(capacity=10),
-    regularized_evolution(capacity=10, population_size=3, tournament_size=2),
-    local_search(capacity=10),
+    BayesianSearch(capacity=10),
+    RandomSearch(capacity=10),
+    RegularizedEvolution(capacity=10, population_size=3, tournament_size=2),
+    LocalSearch(capacity=10),
 ]
 
 
@@ -37,7 +37,7 @@ def double(tree):
 def test_a_study_is_the_scan(float64, algorithm, problem):
     problem, hyper = double(problem), double(default_hyper(8))
     state = algorithm.init(jax.random.key(0), problem, hyper)
-    _, trace = run(state, problem, hyper, algorithm=algorithm, length=10)
+    _, trace = run(state, problem, algorithm, hyper, steps=10)
     blind = problem._replace(score=jnp.full_like(problem.score, jnp.nan))
     study = start_study(jax.random.key(0), blind, hyper, algorithm=algorithm)
     rows = []

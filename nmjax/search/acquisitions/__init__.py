@@ -7,50 +7,50 @@ next.
 
 from nmjax.search.acquisitions.build import (
     ACQUISITIONS,
+    LogCheapness,
     build_acquisition,
     get_acquisition,
-    log_cheapness,
 )
 from nmjax.search.acquisitions.choice import argmax_unevaluated
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
-    expected_improvement,
-    log_expected_improvement,
-    log_probability_of_improvement,
+    ExpectedImprovement,
+    LogExpectedImprovement,
+    LogProbabilityOfImprovement,
+    NoisyExpectedImprovement,
+    ProbabilityOfImprovement,
     log_standard_improvement,
     most_improving,
-    noisy_expected_improvement,
-    probability_of_improvement,
 )
 from nmjax.search.acquisitions.information import (
-    information_about_affinity,
-    information_about_function,
-    max_value_entropy_search,
+    InformationAboutAffinity,
+    InformationAboutFunction,
+    MaxValueEntropySearch,
 )
-from nmjax.search.acquisitions.lookahead import knowledge_gradient
-from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_confidence_bound
-from nmjax.search.acquisitions.robust import robust
+from nmjax.search.acquisitions.lookahead import KnowledgeGradient
+from nmjax.search.acquisitions.optimism import GPUCB, ThompsonSampling, UpperConfidenceBound
+from nmjax.search.acquisitions.robust import Robust
 
 __all__ = [
     "ACQUISITIONS",
     "AcquisitionContext",
     "argmax_unevaluated",
     "build_acquisition",
-    "expected_improvement",
+    "ExpectedImprovement",
     "get_acquisition",
-    "gp_ucb",
-    "information_about_function",
-    "information_about_affinity",
-    "knowledge_gradient",
-    "log_cheapness",
-    "log_expected_improvement",
-    "log_probability_of_improvement",
+    "GPUCB",
+    "InformationAboutFunction",
+    "InformationAboutAffinity",
+    "KnowledgeGradient",
+    "LogCheapness",
+    "LogExpectedImprovement",
+    "LogProbabilityOfImprovement",
     "log_standard_improvement",
-    "max_value_entropy_search",
+    "MaxValueEntropySearch",
     "most_improving",
-    "noisy_expected_improvement",
-    "probability_of_improvement",
-    "robust",
-    "thompson_sampling",
-    "upper_confidence_bound",
+    "NoisyExpectedImprovement",
+    "ProbabilityOfImprovement",
+    "Robust",
+    "ThompsonSampling",
+    "UpperConfidenceBound",
 ]

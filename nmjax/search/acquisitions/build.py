@@ -2,54 +2,53 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
-    expected_improvement,
-    log_expected_improvement,
-    log_probability_of_improvement,
-    noisy_expected_improvement,
-    probability_of_improvement,
+    ExpectedImprovement,
+    LogExpectedImprovement,
+    LogProbabilityOfImprovement,
+    NoisyExpectedImprovement,
+    ProbabilityOfImprovement,
 )
 from nmjax.search.acquisitions.information import (
-    information_about_affinity,
-    information_about_function,
-    max_value_entropy_search,
+    InformationAboutAffinity,
+    InformationAboutFunction,
+    MaxValueEntropySearch,
 )
-from nmjax.search.acquisitions.lookahead import knowledge_gradient
-from nmjax.search.acquisitions.optimism import gp_ucb, thompson_sampling, upper_confidence_bound
+from nmjax.search.acquisitions.lookahead import KnowledgeGradient
+from nmjax.search.acquisitions.optimism import GPUCB, ThompsonSampling, UpperConfidenceBound
 from nmjax.types import Acquisition, Array, Mixture
 
 
-@cached_factory
-def log_cheapness() -> Acquisition:
+@dataclass(frozen=True)
+class LogCheapness:
     """-log cost: added to the logarithm of a gain, it makes that the gain per cost."""
 
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
         del key, posterior
         return -jnp.log(context.cost)
 
-    return acquire
-
 
 ACQUISITIONS: dict[str, Callable[[], Acquisition]] = {
-    "expected_improvement": expected_improvement,
-    "log_expected_improvement": log_expected_improvement,
-    "noisy_expected_improvement": noisy_expected_improvement,
-    "probability_of_improvement": probability_of_improvement,
-    "log_probability_of_improvement": log_probability_of_improvement,
-    "upper_confidence_bound": upper_confidence_bound,
-    "gp_ucb": gp_ucb,
-    "thompson_sampling": thompson_sampling,
-    "max_value_entropy_search": max_value_entropy_search,
-    "knowledge_gradient": knowledge_gradient,
-    "information_about_function": information_about_function,
-    "information_about_affinity": information_about_affinity,
-    "log_cheapness": log_cheapness,
+    "expected_improvement": ExpectedImprovement,
+    "log_expected_improvement": LogExpectedImprovement,
+    "noisy_expected_improvement": NoisyExpectedImprovement,
+    "probability_of_improvement": ProbabilityOfImprovement,
+    "log_probability_of_improvement": LogProbabilityOfImprovement,
+    "upper_confidence_bound": UpperConfidenceBound,
+    "gp_ucb": GPUCB,
+    "thompson_sampling": ThompsonSampling,
+    "max_value_entropy_search": MaxValueEntropySearch,
+    "knowledge_gradient": KnowledgeGradient,
+    "information_about_function": InformationAboutFunction,
+    "information_about_affinity": InformationAboutAffinity,
+    "log_cheapness": LogCheapness,
 }
 
 
@@ -82,7 +81,7 @@ def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition
             f"Got the weights {list(weights.values())}; give a finite number for each of one or "
             "more acquisitions."
         )
-    return _weighted_sum(
+    return WeightedSum(
         tuple(
             (get_acquisition(term) if isinstance(term, str) else term, float(weight))
             for term, weight in weights.items()
@@ -90,12 +89,17 @@ def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition
     )
 
 
-@cached_factory
-def _weighted_sum(terms: tuple[tuple[Acquisition, float], ...]) -> Acquisition:
-    """The sum of acquisitions times their weights."""
+@dataclass(frozen=True)
+class WeightedSum:
+    """The sum of acquisitions times their weights; `build_acquisition` makes one.
 
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
-        values = [weight * term(key, posterior, context) for term, weight in terms]
+    Attributes:
+      terms: pairs of an acquisition and its weight.
+    """
+
+    terms: tuple[tuple[Acquisition, float], ...]
+
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
+        values = [weight * term(key, posterior, context) for term, weight in self.terms]
         return jnp.sum(jnp.stack(values), axis=0)
-
-    return acquire

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nmjax.errors import NmjaxError
 from nmjax.types import Array, Mixture
 
 
@@ -44,6 +45,16 @@ def noise_free(posterior: Mixture, noise: Array) -> Mixture:
     total = jnp.square(posterior.components.std)
     variance = jnp.maximum(total - noise[:, None], jnp.finfo(total.dtype).eps * total)
     return posterior._replace(components=posterior.components._replace(std=jnp.sqrt(variance)))
+
+
+def check_draws(draws: int) -> None:
+    """Refuse a number of draws that is not positive.
+
+    Raises:
+      NmjaxError: it is not.
+    """
+    if draws < 1:
+        raise NmjaxError(f"Got draws={draws}; give 1 or more.")
 
 
 def sample_many(key: Array, context: AcquisitionContext, draws: int) -> Array:

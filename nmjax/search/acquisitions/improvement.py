@@ -4,78 +4,91 @@ Before any evaluation nothing can be improved on, and the mean of the score take
 """
 
 import math
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import erfc, log_ndtr
 from jax.scipy.stats import norm
 
-from nmjax.cached_factory import cached_factory
 from nmjax.search.acquisitions.choice import argmax_unevaluated
-from nmjax.search.acquisitions.context import AcquisitionContext, sample_many
+from nmjax.search.acquisitions.context import AcquisitionContext, check_draws, sample_many
 from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
-from nmjax.types import Acquisition, Array, Gaussian, Mixture
+from nmjax.types import Array, Gaussian, Mixture
 
 # Of a continued fraction whose relative error is 1e-8 at -5, where it begins.
 _LEVELS = 10
 
 
-@cached_factory
-def expected_improvement() -> Acquisition:
+@dataclass(frozen=True)
+class ExpectedImprovement:
     """E[max(score - best, 0)] (Mockus, 1975)."""
-    return _without_logarithm(log_expected_improvement())
+
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
+        del key
+        return _without_logarithm(_log_improvement(posterior, context.best), context.best)
 
 
-@cached_factory
-def log_expected_improvement() -> Acquisition:
+@dataclass(frozen=True)
+class LogExpectedImprovement:
     """The logarithm of expected improvement, exact far below the best (Ament et al., 2023)."""
 
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
         del key
         return _log_improvement(posterior, context.best)
 
-    return acquire
 
-
-@cached_factory
-def probability_of_improvement() -> Acquisition:
+@dataclass(frozen=True)
+class ProbabilityOfImprovement:
     """P(score > best) (Kushner, 1964)."""
-    return _without_logarithm(log_probability_of_improvement())
+
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
+        value = LogProbabilityOfImprovement()(key, posterior, context)
+        return _without_logarithm(value, context.best)
 
 
-@cached_factory
-def log_probability_of_improvement() -> Acquisition:
+@dataclass(frozen=True)
+class LogProbabilityOfImprovement:
     """The logarithm of the probability of improvement, exact far below the best."""
 
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
         del key
         log_values = log_ndtr(_standardized(posterior, context.best))
         value = jax.nn.logsumexp(posterior.log_weights[:, None] + log_values, axis=0)
         return _once_begun(value, posterior, context.best)
 
-    return acquire
 
-
-@cached_factory
-def noisy_expected_improvement(*, draws: int = 64) -> Acquisition:
+@dataclass(frozen=True, kw_only=True)
+class NoisyExpectedImprovement:
     """E[max(f - best f of what was evaluated, 0)] of the noise-free score f.
 
-    Which evaluation is the best is unsure where they are noisy (Letham et al., 2019, "Constrained
-    Bayesian optimization with noisy experiments"); here the mean over joint draws, as in BoTorch.
-    What failed is no best one, whatever is predicted of it.
+    Under noise it is uncertain which evaluation is the best (Letham et al., 2019, "Constrained
+    Bayesian optimization with noisy experiments"). The value is the mean over joint draws, as in
+    BoTorch. A failed evaluation is never the best one, whatever the model predicts for it.
 
-    Args:
-      draws: R. Rows that improve in none have the value 0.
+    Attributes:
+      draws: R, number of joint draws. A row that improves in none of them has the value 0.
+
+    Raises:
+      NmjaxError: there are no draws.
     """
 
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
-        draw = sample_many(key, context, draws)
+    draws: int = 64
+
+    def __post_init__(self) -> None:
+        check_draws(self.draws)
+
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
+        draw = sample_many(key, context, self.draws)
         best = jnp.max(jnp.where(context.succeeded[None, :], draw, -jnp.inf), axis=1)
         gain = draw - jnp.where(jnp.isfinite(best), best, 0)[:, None]
         return _once_begun(jnp.mean(jnp.maximum(gain, 0), axis=0), posterior, context.best)
-
-    return acquire
 
 
 def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array:
@@ -140,11 +153,6 @@ def _once_begun(value: Array, posterior: Mixture, best: Array) -> Array:
     return jnp.where(jnp.isfinite(best), value, mixture_moments(posterior).mean)
 
 
-def _without_logarithm(acquire: Acquisition) -> Acquisition:
-    """What an acquisition is the logarithm of; the same as it before any evaluation."""
-
-    def exponential(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
-        value = acquire(key, posterior, context)
-        return jnp.where(jnp.isfinite(context.best), jnp.exp(value), value)
-
-    return exponential
+def _without_logarithm(value: Array, best: Array) -> Array:
+    """The exponential of values float[N]; the values themselves before any evaluation."""
+    return jnp.where(jnp.isfinite(best), jnp.exp(value), value)

@@ -1,34 +1,46 @@
 """What is expected of the choice that an evaluation would lead to."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
 
-from nmjax.cached_factory import cached_factory
+from nmjax.errors import NmjaxError
 from nmjax.search.acquisitions.context import AcquisitionContext, noise_free
 from nmjax.stats import mixture_moments
-from nmjax.types import Acquisition, Array, Mixture
+from nmjax.types import Array, Mixture
 
 _QUANTILES = 128
 
 
-@cached_factory
-def knowledge_gradient(*, alternatives: int = 32) -> Acquisition:
+@dataclass(frozen=True, kw_only=True)
+class KnowledgeGradient:
     """How much the best mean of the pool is expected to rise by an evaluation.
 
     Frazier, Powell and Dayanik, 2009, "The knowledge-gradient policy for correlated normal
     beliefs": E[max_j (mean_j + z cov(j, x) / std(x))] - max_j mean_j over a standard normal z, here
     over the middles of 128 equal quantiles of it, averaged over components.
 
-    Args:
-      alternatives: how many rows, those of the best means, may turn out the best besides the
-        evaluated one.
+    Attributes:
+      alternatives: number of rows, those of the best means, that may turn out to be the best
+        besides the evaluated one.
+
+    Raises:
+      NmjaxError: there are no alternatives.
     """
 
-    def acquire(key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+    alternatives: int = 32
+
+    def __post_init__(self) -> None:
+        if self.alternatives < 1:
+            raise NmjaxError(f"Got alternatives={self.alternatives}; give 1 or more.")
+
+    def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
+        """Return the value float[N] of evaluating each row."""
         del key
         mean, std = posterior.components
-        count = min(alternatives, mean.shape[-1])
+        count = min(self.alternatives, mean.shape[-1])
         average = jax.lax.stop_gradient(mixture_moments(posterior).mean)
         rows = jax.lax.top_k(average, count)[1]
         variance = jnp.square(noise_free(posterior, context.noise).components.std)
@@ -49,5 +61,3 @@ def knowledge_gradient(*, alternatives: int = 32) -> Acquisition:
 
         gain = jax.vmap(rise)(mean, std, variance, context.covariance(rows))
         return jnp.exp(posterior.log_weights) @ gain
-
-    return acquire

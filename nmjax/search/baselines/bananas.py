@@ -1,16 +1,16 @@
 """Bayesian optimization by an ensemble of networks on the path encoding: BANANAS."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
 from nmjax.optimize import descend
 from nmjax.predictors import get_outcome_transform
-from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
 from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
@@ -20,7 +20,6 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
-from nmjax.search.sizes import check_sizes
 from nmjax.types import Array, PyTree
 
 LAYERS, WIDTH, MINIBATCH = 10, 20, 32
@@ -41,18 +40,22 @@ class BananasState(NamedTuple):
     queue: Array
 
 
-@cached_factory
-def bananas_search(
-    *,
-    capacity: int = 128,
-    batch: int = 10,
-    members: int = 5,
-    parents: int = 5,
-    candidates: int = 100,
-    epochs: int = 150,
-    rate: float = 0.01,
-    outcome_transform: str = "standardize",
-) -> SearchAlgorithm:
+class DeepParams(NamedTuple):
+    """A network of L layers of W that are alike but for the first.
+
+    Attributes:
+      first: float[Q + 1, W], weights of the inputs and, last, biases.
+      hidden: float[L - 1, W + 1, W], likewise.
+      head: float[W + 1, 1], likewise.
+    """
+
+    first: Array
+    hidden: Array
+    head: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class BananasSearch(SearchAlgorithm[BananasState, Problem]):
     """Independent Thompson sampling among mutations of the best, under an ensemble of networks.
 
     White, Neiswanger and Savani, 2021, "BANANAS: Bayesian optimization with neural architectures
@@ -75,34 +78,54 @@ def bananas_search(
     all of the k were evaluated already; and nothing is trained after the last evaluation of the
     budget.
 
-    Args:
+    Attributes:
       capacity: B, the largest budget.
-      batch: k, evaluations between two trainings, and random ones at the start.
-      members: networks.
-      parents: evaluations at the most that candidates are mutations of.
-      candidates: that are enough.
-      epochs: of each training.
-      rate: of Adam.
-      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
+      evaluate: as in `SearchAlgorithm`.
+      batch: k, number of evaluations between two trainings, and of random ones at the start.
+      members: number of networks.
+      parents: largest number of evaluations that candidates are mutations of.
+      candidates: number of candidates that is enough.
+      epochs: number of epochs of each training.
+      rate: learning rate of Adam.
+      outcome_transform: name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: a size is not positive, or no outcome_transform has that name; of its functions,
-        a problem without paths.
+      NmjaxError: a size is not positive, or no outcome transform has that name; when searching, the
+        problem has no paths.
     """
-    check_sizes(
-        capacity=capacity, batch=batch, members=members, parents=parents, candidates=candidates
-    )
-    apply_transform, optimizer = get_outcome_transform(outcome_transform), optax.adam(rate, b2=0.99)
 
-    def init(key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
+    batch: int = 10
+    members: int = 5
+    parents: int = 5
+    candidates: int = 100
+    epochs: int = 150
+    rate: float = 0.01
+    outcome_transform: str = "standardize"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(
+            batch=self.batch,
+            members=self.members,
+            parents=self.parents,
+            candidates=self.candidates,
+        )
+        get_outcome_transform(self.outcome_transform)
+
+    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
+        """Return the state before the first evaluation."""
         del hyper
         _paths(problem)
-        rows = jax.random.permutation(jax.random.fold_in(key, capacity), problem.score.shape[0])
-        record = empty_record(problem.score, capacity=capacity)
-        return BananasState(key, record, rows[:batch].astype(jnp.int32))
+        rows = jax.random.permutation(
+            jax.random.fold_in(key, self.capacity), problem.score.shape[0]
+        )
+        record = empty_record(problem.score, capacity=self.capacity)
+        return BananasState(key, record, rows[: self.batch].astype(jnp.int32))
 
-    def train(key: Array, x: Array, y: Array, number: Array) -> DeepParams:
+    def _train(self, key: Array, x: Array, y: Array, number: Array) -> DeepParams:
         """One network after training on the first `number` of x float[B, Q], y float[B]."""
+        optimizer = optax.adam(self.rate, b2=0.99)
         start_key, batch_key = jax.random.split(key)
 
         def loss(params: DeepParams, rows: Array) -> Array:
@@ -116,75 +139,64 @@ def bananas_search(
             return descend(optimizer, jax.grad(loss)(params, rows), opt_state, params)[:2]
 
         start = init_deep(start_key, x.shape[-1])
-        updates = epochs * (-(-number // MINIBATCH))
+        updates = self.epochs * (-(-number // MINIBATCH))
         return jax.lax.fori_loop(0, updates, update, (start, optimizer.init(start)))[0]
 
-    def fill(key: Array, record: Record, problem: Problem) -> Array:
+    def _fill(self, key: Array, record: Record, problem: Problem) -> Array:
         """The next rows int32[k]: the best of a draw among candidates, then random ones."""
         train_key, change_key, draw_key, rest_key = jax.random.split(key, 4)
         score = jnp.nan_to_num(record.score, nan=-jnp.inf)
-        best, position = jax.lax.top_k(score, min(parents, len(score)))
+        best, position = jax.lax.top_k(score, min(self.parents, len(score)))
         family = known_neighbors(problem)
-        changed = mutations(change_key, record.row[position], family, number=candidates)
-        wanted = enough(changed, jnp.isfinite(best), record.evaluated, number=candidates)
+        changed = mutations(change_key, record.row[position], family, number=self.candidates)
+        wanted = enough(changed, jnp.isfinite(best), record.evaluated, number=self.candidates)
 
-        x, y = _paths(problem), apply_transform(record.score)
+        transform = get_outcome_transform(self.outcome_transform)
+        x, y = _paths(problem), transform(record.score)
         rows = changed.reshape(-1)
 
         def member(number: Array) -> Array:
-            network = train(jax.random.fold_in(train_key, number), x[record.row], y, record.step)
+            network = self._train(
+                jax.random.fold_in(train_key, number), x[record.row], y, record.step
+            )
             return apply_deep(network, x[rows])
 
         # One after the other: on the CPU that is faster than products of batches of small matrices.
-        predicted = jax.lax.map(member, jnp.arange(members, dtype=jnp.int32))
+        predicted = jax.lax.map(member, jnp.arange(self.members, dtype=jnp.int32))
         draw = jax.random.normal(draw_key, record.evaluated.shape)[rows]
         draw = jnp.mean(predicted, axis=0) + jnp.std(predicted, axis=0) * draw
         value = jnp.zeros_like(problem.score).at[rows].set(draw)
         rest = -1e30 * (1 + jax.random.uniform(rest_key, value.shape))
         value = jnp.where(record.evaluated, -jnp.inf, jnp.where(wanted, value, rest))
-        return jax.lax.top_k(value, min(batch, len(value)))[1].astype(jnp.int32)
+        return jax.lax.top_k(value, min(self.batch, len(value)))[1].astype(jnp.int32)
 
-    def suggest(state: BananasState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: BananasState, problem: Problem, hyper: SearchHyper) -> Array:
+        """Return the row int32[] to evaluate next."""
         del problem, hyper
         step, evaluated = state.record.step, state.record.evaluated
         size = state.queue.shape[0]
         due = (jnp.arange(size) >= step % size) & ~evaluated[state.queue]
-        # The key's other role is that of the turn in `observe`.
+        # The key's other role is that of the turn in `update`.
         otherwise = sample_unevaluated(
             jax.random.fold_in(jax.random.fold_in(state.key, step), 1), evaluated
         )
         return jnp.where(jnp.any(due), state.queue[jnp.argmax(due)], otherwise)
 
-    def observe(
-        state: BananasState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    def update(
+        self, state: BananasState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[BananasState, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
         record, info = record_evaluation(state.record, hyper.budget, index, score)
         key = jax.random.fold_in(state.key, record.step)
         due = can_go_on(record, hyper.budget) & (record.step % state.queue.shape[0] == 0)
 
         def turn(number: Array, _: Array) -> Array:
             # The key depends on the turn, or XLA would train before it asks whether to.
-            return fill(jax.random.fold_in(key, number), record, problem)
+            return self._fill(jax.random.fold_in(key, number), record, problem)
 
         # A loop of one turn at the most: in lanes a `cond` would train at every step.
         queue = jax.lax.fori_loop(0, due.astype(jnp.int32), turn, state.queue)
         return BananasState(state.key, record, queue), info
-
-    return make_algorithm(init, suggest, observe)
-
-
-class DeepParams(NamedTuple):
-    """A network of L layers of W that are alike but for the first.
-
-    Attributes:
-      first: float[Q + 1, W], weights of the inputs and, last, biases.
-      hidden: float[L - 1, W + 1, W], likewise.
-      head: float[W + 1, 1], likewise.
-    """
-
-    first: Array
-    hidden: Array
-    head: Array
 
 
 def init_deep(key: Array, inputs: int) -> DeepParams:

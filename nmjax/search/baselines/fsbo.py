@@ -1,36 +1,26 @@
 """Bayesian optimization by a deep kernel that is meta-learned, and fine-tuned as one goes: FSBO."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from nmjax.cached_factory import cached_factory
 from nmjax.knowledge import source_features, source_scores
 from nmjax.meta import DeepKernelParams, deep_kernel, init_deep_kernel, transform_targets
 from nmjax.meta.learners.gradient import MetaState
-from nmjax.predictors import KernelParams, make_network
-from nmjax.search.baselines.refitted_process import process_search, unit_inputs
-from nmjax.search.loop import SearchAlgorithm
+from nmjax.predictors import KernelParams, Network
+from nmjax.search.baselines.refitted_process import RefittedProcessSearch, unit_inputs
 from nmjax.search.problem import Problem, known_past
-from nmjax.search.sizes import check_sizes
 from nmjax.tasks import Episode, sample_episode
-from nmjax.types import Array
+from nmjax.types import Array, PyTree
 
-NETWORK = make_network((32,) * 4, activation="relu")
+NETWORK = Network((32,) * 4, activation="relu")
 
 
-@cached_factory
-def fsbo_search(
-    *,
-    capacity: int = 128,
-    initial: int = 5,
-    updates: int = 1000,
-    rows: int = 64,
-    meta_rate: float = 1e-3,
-    steps: int = 30,
-    rate: float = 1e-3,
-    outcome_transform: str = "log_lower_tail",
-) -> SearchAlgorithm:
+@dataclass(frozen=True, kw_only=True)
+class FSBOSearch(RefittedProcessSearch):
     """Expected improvement under a deep kernel, learned on the past and fine-tuned on the target.
 
     Wistuba and Grabocka, 2021, "Few-shot Bayesian optimization with deep kernel surrogates".
@@ -52,42 +42,48 @@ def fsbo_search(
     takes up to 100 and keeps the best; improvement of the noise-free score, where its own is of a
     noisy one; and first rows that are chosen greedily, where the paper evolves them, by what the
     sources' models predict, as sources are not evaluated at the same architectures. The kernel is
-    learned in `init`, the same for all keys, so that lanes of seeds share it.
+    learned in `init`, the same for all keys, so that a batch of seeds shares it.
 
-    Args:
+    Attributes:
       capacity: B, the largest budget.
-      initial: rows to begin with.
-      updates: of meta-learning.
-      rows: of each source in an update; all where there are fewer.
-      meta_rate: of Adam, while meta-learning.
-      steps: of Adam, after each evaluation.
-      rate: of Adam, while fine-tuning.
-      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
+      evaluate: as in `SearchAlgorithm`.
+      initial: number of rows evaluated first.
+      updates: number of updates of meta-learning.
+      rows: number of rows of each source in an update; all of them if there are fewer.
+      meta_rate: learning rate of Adam while meta-learning.
+      steps: number of Adam steps after each evaluation.
+      rate: learning rate of Adam while fine-tuning.
+      outcome_transform: name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or initial are not positive, or no outcome_transform has that name; of
-        its functions, a problem without knowledge.
+      NmjaxError: capacity or initial are not positive, or no outcome transform has that name; when
+        searching, the problem has no knowledge.
     """
-    check_sizes(capacity=capacity, initial=initial)
 
-    def begin(key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
+    warm: ClassVar[bool] = False
+
+    updates: int = 1000
+    rows: int = 64
+    meta_rate: float = 1e-3
+    steps: int = 30
+    rate: float = 1e-3
+
+    def begin(self, key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
+        """Return the kernel learned on the past, and rows that leave little regret there."""
         del key
-        learned = learn_deep_kernel(problem, updates=updates, rows=rows, rate=meta_rate)
-        return learned, warm_start(problem, number=initial)
+        learned = learn_deep_kernel(
+            problem, updates=self.updates, rows=self.rows, rate=self.meta_rate
+        )
+        return learned, warm_start(problem, number=self.initial)
 
-    def log_prior(kernel: KernelParams) -> Array:
+    def features(self, network: PyTree, x: Array) -> Array:
+        """Return the last hidden activations of the network."""
+        return NETWORK.features(network, x)
+
+    def log_prior(self, kernel: KernelParams) -> Array:
+        """Return 0: the kernel has no prior but its start."""
         return jnp.zeros_like(kernel.log_noise)
-
-    return process_search(
-        begin,
-        NETWORK.features,
-        log_prior,
-        capacity=capacity,
-        steps=steps,
-        rate=rate,
-        warm=False,
-        outcome_transform=outcome_transform,
-    )
 
 
 def learn_deep_kernel(

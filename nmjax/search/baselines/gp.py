@@ -1,78 +1,68 @@
 """Bayesian optimization by a plain Gaussian process, without any past."""
 
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.meta import DeepKernelParams
 from nmjax.predictors import KernelParams
-from nmjax.search.baselines.refitted_process import process_search
-from nmjax.search.loop import SearchAlgorithm
+from nmjax.search.baselines.refitted_process import RefittedProcessSearch
 from nmjax.search.problem import Problem
-from nmjax.search.sizes import check_sizes
-from nmjax.types import Array
+from nmjax.types import Array, PyTree
 
 _LENGTH_SPREAD, _NOISE_CENTER = math.sqrt(3), -4.0
 
 
-@cached_factory
-def gp_search(
-    *,
-    capacity: int = 128,
-    initial: int = 5,
-    steps: int = 10,
-    rate: float = 0.1,
-    outcome_transform: str = "log_lower_tail",
-) -> SearchAlgorithm:
-    """What one writes without a past: expected improvement under a process fitted as one goes.
+@dataclass(frozen=True, kw_only=True)
+class GPSearch(RefittedProcessSearch):
+    """Expected improvement under a Gaussian process refitted at every step, without any past.
 
-    Matern-5/2 with a length for each dimension of the encoding, scaled to [0, 1] over the pool, and
-    scores transformed as in `bayesian_search`. Lengths and noise are the likeliest a posteriori
-    under BoTorch's priors since 0.12: lengths log-normal(sqrt 2 + log(D) / 2, sqrt 3) (Hvarfner,
-    Hellsten and Nardi, 2024, "Vanilla Bayesian optimization performs great in high dimensions"),
-    noise log-normal(-4, 1). Where BoTorch has a Gaussian kernel of amplitude 1 and a constant
-    mean, the logs of the amplitude and of the variance of a constant are standard normal here; and
-    a fit takes a few steps from the last one, where BoTorch runs L-BFGS from the priors' modes.
+    Matern-5/2 with a length scale for each dimension of the encoding, scaled to [0, 1] over the
+    pool, and scores transformed as in `BayesianSearch`. Length scales and noise are the maximum a
+    posteriori under BoTorch's priors since 0.12: length scales log-normal(sqrt 2 + log(D) / 2,
+    sqrt 3) (Hvarfner, Hellsten and Nardi, 2024, "Vanilla Bayesian optimization performs great in
+    high dimensions"), noise log-normal(-4, 1). Where BoTorch has a Gaussian kernel of amplitude 1
+    and a constant mean, the logs of the amplitude and of the variance of a constant are standard
+    normal here. A fit takes a few Adam steps from the last one, where BoTorch runs L-BFGS from the
+    priors' modes.
 
-    Args:
+    Attributes:
       capacity: B, the largest budget.
-      initial: random rows to begin with.
-      steps: of Adam, after each evaluation.
-      rate: of Adam.
-      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
+      evaluate: as in `SearchAlgorithm`.
+      initial: number of random rows evaluated first.
+      steps: number of Adam steps after each evaluation.
+      rate: learning rate of Adam.
+      outcome_transform: name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or initial are not positive, or no outcome_transform has that name.
+      NmjaxError: capacity or initial are not positive, or no outcome transform has that name.
     """
-    check_sizes(capacity=capacity, initial=initial)
 
-    def begin(key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
+    warm: ClassVar[bool] = True
+
+    def begin(self, key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
+        """Return the mode of the priors, and random rows."""
         size, dimensions = problem.pool.position.shape
-        rows = jax.random.permutation(key, size)[:initial].astype(jnp.int32)
+        rows = jax.random.permutation(key, size)[: self.initial].astype(jnp.int32)
         return DeepKernelParams(None, jnp.zeros(()), _likeliest_kernel(dimensions)), rows
 
-    return process_search(
-        begin,
-        lambda _, x: x,
-        log_prior,
-        capacity=capacity,
-        steps=steps,
-        rate=rate,
-        warm=True,
-        outcome_transform=outcome_transform,
-    )
+    def features(self, network: PyTree, x: Array) -> Array:
+        """Return the inputs themselves."""
+        del network
+        return x
 
-
-def log_prior(kernel: KernelParams) -> Array:
-    """The log density float[] of lengths and noise, and of the other variances' logs."""
-    length = -0.5 * kernel.log_relevance
-    center = _length_center(length.shape[0])
-    lengths = jnp.sum(0.5 * jnp.square((length - center) / _LENGTH_SPREAD) + length)
-    noise = 0.5 * jnp.square(kernel.log_noise - _NOISE_CENTER) + kernel.log_noise
-    others = 0.5 * (jnp.square(kernel.log_amplitude) + jnp.square(kernel.log_intercept))
-    return -lengths - noise - others
+    def log_prior(self, kernel: KernelParams) -> Array:
+        """Return the log density float[] of lengths and noise, and of the other variances' logs."""
+        length = -0.5 * kernel.log_relevance
+        center = _length_center(length.shape[0])
+        lengths = jnp.sum(0.5 * jnp.square((length - center) / _LENGTH_SPREAD) + length)
+        noise = 0.5 * jnp.square(kernel.log_noise - _NOISE_CENTER) + kernel.log_noise
+        others = 0.5 * (jnp.square(kernel.log_amplitude) + jnp.square(kernel.log_intercept))
+        return -lengths - noise - others
 
 
 def _likeliest_kernel(dimensions: int) -> KernelParams:

@@ -1,12 +1,12 @@
 """Local search (White, Nolen and Savani, 2021)."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
-from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
 from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
@@ -15,7 +15,6 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
-from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 
@@ -34,8 +33,8 @@ class LocalState(NamedTuple):
     position: Array
 
 
-@cached_factory
-def local_search(*, capacity: int = 128) -> SearchAlgorithm:
+@dataclass(frozen=True, kw_only=True)
+class LocalSearch(SearchAlgorithm[LocalState, Problem]):
     """Steepest ascent by one choice, from a new random architecture after each local optimum.
 
     White, Nolen and Savani, 2021, "Exploring the loss landscape in neural architecture search",
@@ -44,20 +43,22 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
     so a step to an architecture whose neighbors are all known leads on at once. A failed
     evaluation is worse than any other; ties stay.
 
-    Args:
+    Attributes:
       capacity: the largest budget.
+      evaluate: as in `SearchAlgorithm`.
 
     Raises:
       NmjaxError: the capacity is not positive.
     """
-    check_sizes(capacity=capacity)
 
-    def init(key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
+    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
+        """Return the state before the first evaluation."""
         del hyper
-        record = empty_record(problem.score, capacity=capacity)
+        record = empty_record(problem.score, capacity=self.capacity)
         return LocalState(key, record, jnp.zeros((), jnp.int32))
 
-    def suggest(state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:
+        """Return the row int32[] to evaluate next."""
         del hyper
         evaluated, family = state.record.evaluated, known_neighbors(problem)[state.position]
         step_key = jax.random.fold_in(state.key, state.record.step)
@@ -67,16 +68,15 @@ def local_search(*, capacity: int = 128) -> SearchAlgorithm:
             _looking(state, problem), neighbor, sample_unevaluated(restart_key, evaluated)
         )
 
-    def observe(
-        state: LocalState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    def update(
+        self, state: LocalState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[LocalState, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
         start = jnp.where(_looking(state, problem), state.position, index).astype(jnp.int32)
         record, info = record_evaluation(state.record, hyper.budget, index, score)
         found = climb(start, record, known_neighbors(problem))
         position = jnp.where(info.counted, found, state.position)
         return LocalState(state.key, record, position), info
-
-    return make_algorithm(init, suggest, observe)
 
 
 def climb(position: Array, record: Record, neighbors: Array) -> Array:

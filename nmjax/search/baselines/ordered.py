@@ -1,21 +1,20 @@
 """Searches in an order that no score changes: random, and the best of the past first."""
 
-from collections.abc import Callable
+from abc import abstractmethod
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
-from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
 from nmjax.search.problem import Problem
 from nmjax.search.record import Record, SearchInfo, empty_record, record_evaluation
-from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 
 class OrderedState(NamedTuple):
-    """What a search in an order of its own carries.
+    """What a search in a fixed order carries.
 
     Attributes:
       record: the evaluations so far.
@@ -26,62 +25,72 @@ class OrderedState(NamedTuple):
     order: Array
 
 
-@cached_factory
-def random_search(*, capacity: int = 128) -> SearchAlgorithm:
-    """Evaluates the pool in a random order, up to `capacity` of it.
+@dataclass(frozen=True, kw_only=True)
+class OrderedSearch(SearchAlgorithm[OrderedState, Problem]):
+    """Evaluate in an order fixed beforehand, skipping rows that were evaluated already.
 
-    Raises:
-      NmjaxError: the capacity is not positive.
-    """
-
-    def order(key: Array, problem: Problem) -> Array:
-        return jax.random.permutation(key, problem.score.shape[0])
-
-    return ordered_search(order, capacity=capacity)
-
-
-def ordered_search(order: Callable[[Array, Problem], Array], *, capacity: int) -> SearchAlgorithm:
-    """Evaluates in an order fixed beforehand, and passes over what was evaluated already.
-
-    Args:
-      order: (key, problem) -> int[N], the rows of the pool in that order; those after the first
-        `capacity` are not read.
+    Attributes:
       capacity: the largest budget.
+      evaluate: as in `SearchAlgorithm`.
 
     Raises:
       NmjaxError: the capacity is not positive.
     """
-    check_sizes(capacity=capacity)
 
-    def init(key: Array, problem: Problem, hyper: SearchHyper) -> OrderedState:
+    @abstractmethod
+    def order(self, key: Array, problem: Problem) -> Array:
+        """Return the rows int[N] in order; those after the first `capacity` are not read."""
+
+    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> OrderedState:
+        """Return the state before the first evaluation."""
         del hyper
-        rows = order(key, problem)[:capacity].astype(jnp.int32)
-        return OrderedState(empty_record(problem.score, capacity=capacity), rows)
+        rows = self.order(key, problem)[: self.capacity].astype(jnp.int32)
+        return OrderedState(empty_record(problem.score, capacity=self.capacity), rows)
 
-    def suggest(state: OrderedState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: OrderedState, problem: Problem, hyper: SearchHyper) -> Array:
+        """Return the row int32[] to evaluate next."""
         del problem, hyper
         return state.order[jnp.argmin(state.record.evaluated[state.order])]
 
-    def observe(
-        state: OrderedState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    def update(
+        self, state: OrderedState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[OrderedState, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
         del problem
         record, info = record_evaluation(state.record, hyper.budget, index, score)
         return state._replace(record=record), info
 
-    return make_algorithm(init, suggest, observe)
 
+@dataclass(frozen=True, kw_only=True)
+class RandomSearch(OrderedSearch):
+    """Evaluate the pool in a random order.
 
-@cached_factory
-def past_best_search(*, capacity: int = 128) -> SearchAlgorithm:
-    """The trivial transfer: the past's best first, by mean predicted score over sources.
+    Attributes:
+      capacity: the largest budget.
+      evaluate: as in `SearchAlgorithm`.
 
     Raises:
       NmjaxError: the capacity is not positive.
     """
 
-    def order(key: Array, problem: Problem) -> Array:
+    def order(self, key: Array, problem: Problem) -> Array:
+        """Return the rows int[N] in a random order."""
+        return jax.random.permutation(key, problem.score.shape[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastBestSearch(OrderedSearch):
+    """Evaluate in the order of the mean predicted score over past tasks: the trivial transfer.
+
+    Attributes:
+      capacity: the largest budget.
+      evaluate: as in `SearchAlgorithm`.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
+    """
+
+    def order(self, key: Array, problem: Problem) -> Array:
+        """Return the rows int[N], the past's best first."""
         del key
         return jnp.argsort(-problem.past_mean)
-
-    return ordered_search(order, capacity=capacity)

@@ -1,13 +1,13 @@
 """Regularized evolution (Real et al., 2019, algorithm 1)."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
-from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
 from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
@@ -16,7 +16,6 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
-from nmjax.search.sizes import check_sizes
 from nmjax.types import Array
 
 
@@ -48,96 +47,109 @@ class EvolutionState(NamedTuple):
     population: Population
 
 
-@cached_factory
-def regularized_evolution(
-    *,
-    capacity: int = 128,
-    population_size: int = 20,
-    tournament_size: int = 5,
-    max_repeats: int = 32,
-) -> SearchAlgorithm:
-    """The best of a tournament is mutated by one choice; the oldest member dies.
+@dataclass(frozen=True, kw_only=True)
+class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
+    """Mutate the best of a tournament by one choice; the oldest member dies.
 
     A child that was evaluated before joins the population at no cost, as a budget counts distinct
     evaluations; after `max_repeats` such children in a row a random architecture is evaluated. The
     sizes are ours, for budgets of a hundred; the paper's are 100 and 25, for 20,000.
 
-    Args:
+    Attributes:
       capacity: the largest budget.
+      evaluate: as in `SearchAlgorithm`.
       population_size: P, also the number of random architectures at the start.
-      tournament_size: members drawn without replacement for each tournament.
-      max_repeats: children tried for a new one.
+      tournament_size: number of members drawn without replacement for each tournament.
+      max_repeats: number of children tried for a new one.
 
     Raises:
       NmjaxError: the tournament is larger than the population, or a size is not positive.
     """
-    check_sizes(capacity=capacity)
-    if not 1 <= tournament_size <= population_size:
-        raise NmjaxError(
-            f"Got tournament_size={tournament_size}, population_size={population_size}; "
-            "give 1 <= tournament_size <= population_size."
-        )
 
-    def init(key: Array, problem: Problem, hyper: SearchHyper) -> EvolutionState:
+    population_size: int = 20
+    tournament_size: int = 5
+    max_repeats: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(max_repeats=self.max_repeats)
+        if not 1 <= self.tournament_size <= self.population_size:
+            raise NmjaxError(
+                f"Got tournament_size={self.tournament_size}, "
+                f"population_size={self.population_size}; "
+                "give 1 <= tournament_size <= population_size."
+            )
+
+    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> EvolutionState:
+        """Return the state before the first evaluation."""
         del hyper
         return EvolutionState(
             key,
-            empty_record(problem.score, capacity=capacity),
+            empty_record(problem.score, capacity=self.capacity),
             jnp.full_like(problem.score, -jnp.inf),
-            Population(jnp.zeros((population_size,), jnp.int32), jnp.zeros((), jnp.int32)),
+            Population(jnp.zeros((self.population_size,), jnp.int32), jnp.zeros((), jnp.int32)),
         )
 
-    def breed(key: Array, members: Array, state: EvolutionState, problem: Problem) -> Array:
+    def _breed(self, key: Array, members: Array, state: EvolutionState, problem: Problem) -> Array:
         tournament_key, mutation_key = jax.random.split(key)
-        entrants = jax.random.choice(tournament_key, members, (tournament_size,), replace=False)
+        entrants = jax.random.choice(
+            tournament_key, members, (self.tournament_size,), replace=False
+        )
         parent = entrants[jnp.argmax(state.fitness[entrants])]
         family = known_neighbors(problem)[parent]
         weights = (family != parent).astype(state.fitness.dtype)
         return jax.random.choice(mutation_key, family, p=weights / jnp.sum(weights))
 
-    def evolve(
-        key: Array, state: EvolutionState, problem: Problem, evaluated: Array
+    def _evolve(
+        self, key: Array, state: EvolutionState, problem: Problem, evaluated: Array
     ) -> tuple[Population, Array]:
         """Breed until a child is new; repeated children join the population on the way."""
 
         def unfinished(carried: tuple[Population, Array, Array]) -> Array:
             _, child, tries = carried
-            return evaluated[child] & (tries < max_repeats)
+            return evaluated[child] & (tries < self.max_repeats)
 
         def again(carried: tuple[Population, Array, Array]) -> tuple[Population, Array, Array]:
             population, child, tries = carried
             population = add(population, child)
             again_key = jax.random.fold_in(key, tries)
-            return population, breed(again_key, population.members, state, problem), tries + 1
+            return population, self._breed(again_key, population.members, state, problem), tries + 1
 
-        first = breed(
-            jax.random.fold_in(key, max_repeats), state.population.members, state, problem
+        first = self._breed(
+            jax.random.fold_in(key, self.max_repeats), state.population.members, state, problem
         )
         population, child, _ = jax.lax.while_loop(
             unfinished, again, (state.population, first, jnp.zeros((), jnp.int32))
         )
-        fallback = sample_unevaluated(jax.random.fold_in(key, max_repeats + 1), evaluated)
+        fallback = sample_unevaluated(jax.random.fold_in(key, self.max_repeats + 1), evaluated)
         return population, jnp.where(evaluated[child], fallback, child)
 
-    def propose(state: EvolutionState, problem: Problem) -> tuple[Population, Array]:
+    def _propose(self, state: EvolutionState, problem: Problem) -> tuple[Population, Array]:
         random_key, evolve_key = jax.random.split(jax.random.fold_in(state.key, state.record.step))
         evaluated = state.record.evaluated
-        evolved, child = evolve(evolve_key, state, problem, evaluated)
-        begun = state.population.births >= population_size
+        evolved, child = self._evolve(evolve_key, state, problem, evaluated)
+        begun = state.population.births >= self.population_size
         population = jax.tree.map(
             lambda new, old: jnp.where(begun, new, old), evolved, state.population
         )
         return population, jnp.where(begun, child, sample_unevaluated(random_key, evaluated))
 
-    def suggest(state: EvolutionState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: EvolutionState, problem: Problem, hyper: SearchHyper) -> Array:
+        """Return the row int32[] to evaluate next."""
         del hyper
-        return propose(state, problem)[1]
+        return self._propose(state, problem)[1]
 
-    def observe(
-        state: EvolutionState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    def update(
+        self,
+        state: EvolutionState,
+        problem: Problem,
+        hyper: SearchHyper,
+        index: Array,
+        score: Array,
     ) -> tuple[EvolutionState, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
         record, info = record_evaluation(state.record, hyper.budget, index, score)
-        population = add(propose(state, problem)[0], index)
+        population = add(self._propose(state, problem)[0], index)
         fitness = jnp.where(info.counted & ~jnp.isnan(score), score, state.fitness[index])
         state = EvolutionState(
             state.key,
@@ -148,8 +160,6 @@ def regularized_evolution(
             ),
         )
         return state, info
-
-    return make_algorithm(init, suggest, observe)
 
 
 def add(population: Population, index: Array) -> Population:

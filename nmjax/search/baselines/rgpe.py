@@ -1,11 +1,11 @@
 """Bayesian optimization by the ranking-weighted ensemble of past tasks' models and its own."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.knowledge import source_features
 from nmjax.knowledge.similarity.rgpe import (
     misranked_by_all,
@@ -24,10 +24,9 @@ from nmjax.predictors import (
     variance_scale,
 )
 from nmjax.search.acquisitions import most_improving
-from nmjax.search.loop import SearchAlgorithm, SearchHyper, make_algorithm
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
 from nmjax.search.problem import Problem, known_past, with_flat_prior
 from nmjax.search.record import Record, SearchInfo, empty_record, record_evaluation
-from nmjax.search.sizes import check_sizes
 from nmjax.types import Array, Gaussian
 
 
@@ -47,10 +46,8 @@ class RGPEState(NamedTuple):
     source_variance: Array
 
 
-@cached_factory
-def rgpe_search(
-    *, capacity: int = 128, draws: int = 64, outcome_transform: str = "log_lower_tail"
-) -> SearchAlgorithm:
+@dataclass(frozen=True, kw_only=True)
+class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
     """Expected improvement under RGPE (Feurer, Letham and Bakshy, 2018, algorithm 1).
 
     The ensemble is normal: means are averaged by the models' weights, variances by their squares.
@@ -58,63 +55,78 @@ def rgpe_search(
     search without transfer. A step draws from all of them anew: O(S M^3 + R S B^2) for S sources of
     M evaluations.
 
-    Args:
+    Attributes:
       capacity: B, the largest budget.
-      draws: R, by which models are weighted.
-      outcome_transform: what is done to the scores so far, a name of `predictors.normalize`.
+      evaluate: as in `SearchAlgorithm`.
+      draws: R, number of draws by which models are weighted.
+      outcome_transform: name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or draws are not positive, or no outcome_transform has that name; of its
-        functions, a problem without knowledge.
+      NmjaxError: capacity or draws are not positive, or no outcome transform has that name; when
+        searching, the problem has no knowledge.
     """
-    check_sizes(capacity=capacity, draws=draws)
-    apply_transform = get_outcome_transform(outcome_transform)
 
-    def init(key: Array, problem: Problem, hyper: SearchHyper) -> RGPEState:
+    draws: int = 64
+    outcome_transform: str = "log_lower_tail"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(draws=self.draws)
+        get_outcome_transform(self.outcome_transform)
+
+    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> RGPEState:
+        """Return the state before the first evaluation."""
         del hyper
         return RGPEState(
             key,
-            empty_record(problem.score, capacity=capacity),
-            init_pool(with_flat_prior(problem).prior, problem.pool, capacity=capacity),
+            empty_record(problem.score, capacity=self.capacity),
+            init_pool(with_flat_prior(problem).prior, problem.pool, capacity=self.capacity),
             source_variance(known_past(problem), problem.pool.position),
         )
 
-    def weigh(state: RGPEState, problem: Problem) -> Array:
+    def _weigh(self, state: RGPEState, problem: Problem) -> Array:
         """Weights float[S + 1] of the sources and, last, the target's own model."""
-        seen, transformed = state.record.row, apply_transform(state.record.score)
+        seen, transformed = (
+            state.record.row,
+            get_outcome_transform(self.outcome_transform)(state.record.score),
+        )
         at_seen = Pool(problem.pool.features[seen], problem.pool.position[seen])
         source_key, target_key = jax.random.split(jax.random.fold_in(state.key, state.record.step))
         wrong = misranked_by_all(
-            sample_sources(source_key, known_past(problem), at_seen.position, draws=draws),
+            sample_sources(source_key, known_past(problem), at_seen.position, draws=self.draws),
             sample_left_out(
-                target_key, with_flat_prior(problem).prior, at_seen, transformed, draws=draws
+                target_key, with_flat_prior(problem).prior, at_seen, transformed, draws=self.draws
             ),
             transformed,
         )
         known = is_source(known_past(problem).sources)
         return rgpe_weights(jnp.sum(wrong, axis=(-2, -1)), known)
 
-    def ensemble(state: RGPEState, problem: Problem) -> Gaussian:
+    def _ensemble(self, state: RGPEState, problem: Problem) -> Gaussian:
         """Marginals float[N] of the score, without noise."""
-        weights = weigh(state, problem)
+        weights = self._weigh(state, problem)
         at_sources = source_features(len(state.source_variance))
         own = state.model.variance * variance_scale(state.model)[:, None]
         mean = jnp.append(problem.pool.features[:, at_sources].T, state.model.mean, axis=0)
         variance = jnp.append(state.source_variance, own, axis=0)
         return Gaussian(weights @ mean, jnp.sqrt(jnp.square(weights) @ variance))
 
-    def suggest(state: RGPEState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: RGPEState, problem: Problem, hyper: SearchHyper) -> Array:
+        """Return the row int32[] to evaluate next."""
         del hyper
-        transformed = apply_transform(state.record.score)
-        return most_improving(ensemble(state, problem), transformed, state.record.evaluated)
+        transformed = get_outcome_transform(self.outcome_transform)(state.record.score)
+        return most_improving(self._ensemble(state, problem), transformed, state.record.evaluated)
 
-    def observe(
-        state: RGPEState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+    def update(
+        self, state: RGPEState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[RGPEState, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
         record, info = record_evaluation(state.record, hyper.budget, index, score)
         newest = jnp.where(info.counted, record.step - 1, -1)
-        prior, transformed = with_flat_prior(problem).prior, apply_transform(record.score)
+        prior, transformed = (
+            with_flat_prior(problem).prior,
+            get_outcome_transform(self.outcome_transform)(record.score),
+        )
         model = observe_pool(state.model, prior, problem.pool, record.row, transformed, newest)
         return state._replace(record=record, model=model), info
-
-    return make_algorithm(init, suggest, observe)

@@ -1,37 +1,44 @@
 """A population that evolves by changes of one choice."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
-from nmjax.search.maximizers.objective import Maximizer, Objective, fittest
+from nmjax.search.maximizers.objective import Objective, fittest
 from nmjax.spaces import canonicalize, mutate
 from nmjax.types import Array
 
 
-@cached_factory
-def evolutionary_ascent(*, population: int = 32, generations: int = 24) -> Maximizer:
-    """Every member has a child by one change, and the best of both live on, no two the same.
+@dataclass(frozen=True, kw_only=True)
+class EvolutionaryAscent:
+    """Evolve a population: each member has a child by one change, and the best distinct ones live.
 
     A (mu + lambda) evolution strategy (Beyer and Schwefel, 2002) whose mu and lambda are the
-    population, which begins with the best of the starts.
+    population size. The first population is the best of the starts.
 
-    Args:
-      population: members, and children of a generation.
-      generations: of children.
+    Attributes:
+      population: number of members, and of children of a generation.
+      generations: number of generations.
 
     Raises:
-      NmjaxError: the population is empty, or a negative number of generations.
+      NmjaxError: the population is empty, or the number of generations is negative.
     """
-    if population < 1 or generations < 0:
-        raise NmjaxError(
-            f"Got population={population}, generations={generations}; give one or more, and 0 or "
-            "more."
-        )
 
-    def maximize(key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
-        space = objective.space
+    population: int = 32
+    generations: int = 24
+
+    def __post_init__(self) -> None:
+        if self.population < 1 or self.generations < 0:
+            raise NmjaxError(
+                f"Got population={self.population}, generations={self.generations}; give one or "
+                "more, and 0 or more."
+            )
+
+    def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
+        """Return the architectures that were reached and their values."""
+        space, population = objective.space, self.population
 
         def breed(generation: Array, members: tuple[Array, Array]) -> tuple[Array, Array]:
             parents, worth = members
@@ -44,9 +51,7 @@ def evolutionary_ascent(*, population: int = 32, generations: int = 24) -> Maxim
         first = starts[jnp.arange(max(population, len(starts))) % len(starts)]
         first = canonicalize(space, first)
         members = fittest(first, _once(first, objective.of_architectures(first)), population)
-        return jax.lax.fori_loop(0, generations, breed, members)
-
-    return maximize
+        return jax.lax.fori_loop(0, self.generations, breed, members)
 
 
 def _once(architecture: Array, worth: Array) -> Array:

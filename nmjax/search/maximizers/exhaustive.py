@@ -1,16 +1,16 @@
 """Every architecture of a list."""
 
-from nmjax.cached_factory import cached_factory
-from nmjax.search.maximizers.objective import Maximizer, Objective
+from dataclasses import dataclass
+
+from nmjax.search.maximizers.objective import Objective
 from nmjax.types import Array
 
 
-@cached_factory
-def exhaustive() -> Maximizer:
-    """Looks at all starts and nowhere else: exact where they are the whole pool."""
+@dataclass(frozen=True)
+class Exhaustive:
+    """Evaluate the acquisition at the starts only: exact if they are the whole pool."""
 
-    def maximize(key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
+    def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
+        """Return the architectures that were reached and their values."""
         del key
         return starts, objective.of_architectures(starts)
-
-    return maximize

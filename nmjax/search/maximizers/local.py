@@ -1,19 +1,20 @@
 """Many local searches side by side."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 
-from nmjax.cached_factory import cached_factory
 from nmjax.errors import NmjaxError
-from nmjax.search.maximizers.objective import Maximizer, Objective, fittest
+from nmjax.search.maximizers.objective import Objective, fittest
 from nmjax.spaces import neighbors
 from nmjax.types import Array
 
 Climbers = tuple[Array, Array, Array, Array]
 
 
-@cached_factory
-def local_ascent(*, climbers: int = 4, rounds: int = 16) -> Maximizer:
+@dataclass(frozen=True, kw_only=True)
+class LocalAscent:
     """Steepest ascent by one choice from the best of the starts.
 
     As in BoTorch's `optimize_acqf_discrete_local_search` (Balandat et al., 2020). A round values
@@ -21,24 +22,29 @@ def local_ascent(*, climbers: int = 4, rounds: int = 16) -> Maximizer:
     options; rounds end when all climbers are at local optima. One whose start is not allowed goes
     to its best neighbor.
 
-    Args:
-      climbers: how many of the starts climb.
-      rounds: at the most, of one change each.
+    Attributes:
+      climbers: number of starts that climb, the best ones.
+      rounds: largest number of rounds, of one change each.
 
     Raises:
-      NmjaxError: there are no climbers, or a negative number of rounds.
+      NmjaxError: there are no climbers, or the number of rounds is negative.
     """
-    if climbers < 1 or rounds < 0:
-        raise NmjaxError(
-            f"Got climbers={climbers}, rounds={rounds}; give one or more, and 0 or more."
-        )
 
-    def maximize(key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
+    climbers: int = 4
+    rounds: int = 16
+
+    def __post_init__(self) -> None:
+        if self.climbers < 1 or self.rounds < 0:
+            raise NmjaxError(
+                f"Got climbers={self.climbers}, rounds={self.rounds}; give one or more, and 0 or "
+                "more."
+            )
+
+    def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
+        """Return the architectures that were reached and their values."""
         del key
-        best = fittest(starts, objective.of_architectures(starts), climbers)
-        return climb(objective, *best, rounds=rounds)
-
-    return maximize
+        best = fittest(starts, objective.of_architectures(starts), self.climbers)
+        return climb(objective, *best, rounds=self.rounds)
 
 
 def climb(

@@ -51,13 +51,13 @@ def optimize_acquisition(
 
     Args:
       key: of the maximizer.
-      value: float[n, D] -> float[n], of encodings, each by itself; for `gradient_ascent`
+      value: float[n, D] -> float[n], of encodings, each by itself; for `GradientAscent`
         differentiable.
-      starts: int32[n, C], where to look first; the whole pool for `exhaustive`.
+      starts: int32[n, C], where to look first; the whole pool for `Exhaustive`.
       excluded: int32[E, C], canonical architectures that are not allowed, as those evaluated
         before; rows of -1 bar nothing.
       space: of the architectures.
-      maximizer: for instance `local_ascent()`.
+      maximizer: for instance `LocalAscent()`.
 
     Raises:
       NmjaxError: the starts do not fit the space, there are none, or it has real-valued choices.

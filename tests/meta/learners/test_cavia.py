@@ -12,11 +12,11 @@ from nmjax.meta import (
     squared_error,
     support,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 
 
 def test_cavia_moves_the_context_alone_and_from_zero(sinusoids):
-    network = make_network((8,), activation="tanh")
+    network = Network((8,), activation="tanh")
     params = init_context(network.init(jax.random.key(0), 1 + 4), 4)
     learner = cavia(squared_error(contextual(network.apply)), optax.sgd(1.0), inner_steps=3)
     tasks = sinusoids(jax.random.key(1), (0.5, 2.0), tasks=1)

@@ -16,7 +16,7 @@ from nmjax.meta import (
     init_deep_kernel,
     init_last_layer,
 )
-from nmjax.predictors import KernelParams, kernel_noise, make_network
+from nmjax.predictors import KernelParams, Network, kernel_noise
 from nmjax.tasks import Episode
 
 RNG = np.random.default_rng(0)
@@ -142,7 +142,7 @@ def test_gradients_through_conditioning(float64, make, begin):
 )
 def test_gradients_stay_finite_where_nothing_is_unsure(make, begin):
     """A prior of no variance: the square root's derivative there is infinite."""
-    network = make_network((8,), activation="tanh")
+    network = Network((8,), activation="tanh")
     params = begin(network.init(jax.random.key(0), 2), 8)
     if make is alpaca:
         params = params._replace(factor=jnp.zeros_like(params.factor))

@@ -20,7 +20,7 @@ from nmjax.meta import (
     squared_error,
     support,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.tasks import Episode
 from nmjax.testing import check_meta_learner
 
@@ -146,7 +146,7 @@ def test_nothing_to_average_or_to_adapt_is_refused(sizes):
         es_maml(stairs, optax.sgd(1.0), **sizes)
 
 
-NETWORK = make_network((8,), activation="tanh")
+NETWORK = Network((8,), activation="tanh")
 LOSS = squared_error(NETWORK.apply)
 
 

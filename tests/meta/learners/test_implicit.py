@@ -9,12 +9,12 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.meta import ImplicitHyper, implicit_maml, squared_error, support
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.tasks import Episode
 from nmjax.testing import check_meta_learner
 
 CURVATURE, PROXIMITY = np.array([0.5, 2.0]), 0.7
-NETWORK = make_network((32,), activation="tanh")
+NETWORK = Network((32,), activation="tanh")
 LOSS = squared_error(NETWORK.apply)
 SINUSOIDS = ImplicitHyper(jnp.asarray(0.02), jnp.asarray(0.5), jnp.asarray(10.0))
 

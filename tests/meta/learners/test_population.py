@@ -11,7 +11,7 @@ from evosax.algorithms import CMA_ES, Open_ES
 
 from nmjax.errors import NmjaxError
 from nmjax.meta import MAMLHyper, evolved, maml, squared_error
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.tasks import Episode
 from nmjax.testing import check_meta_learner
 
@@ -75,7 +75,7 @@ def test_what_is_no_strategy_is_refused():
 
 @pytest.mark.slow
 def test_conformance(sinusoids):
-    network = make_network((8,), activation="tanh")
+    network = Network((8,), activation="tanh")
     params = network.init(jax.random.key(0), 1)
     strategy = Open_ES(
         16, params, optimizer=optax.adam(2e-2), std_schedule=lambda _: jnp.asarray(0.1)

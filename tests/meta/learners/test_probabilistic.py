@@ -27,11 +27,11 @@ from nmjax.meta import (
     query,
     support,
 )
-from nmjax.predictors import make_network
+from nmjax.predictors import Network
 from nmjax.stats import interval_coverage
 from nmjax.testing import check_meta_learner
 
-NETWORK = make_network((16, 16), activation="tanh")
+NETWORK = Network((16, 16), activation="tanh")
 ADAM = optax.adam(3e-3)
 AMPLITUDES, NOISE = (0.5, 2.0), 0.2
 HYPER = MAMLHyper(jnp.asarray(0.02))  # Read by the ensemble's members alone.

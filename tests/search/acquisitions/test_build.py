@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import build_acquisition, get_acquisition, robust, upper_confidence_bound
+from nmjax.search import Robust, UpperConfidenceBound, build_acquisition, get_acquisition
 from nmjax.search.acquisitions import ACQUISITIONS
 from nmjax.testing import check_acquisition
 
@@ -74,7 +74,7 @@ def test_improvement_for_its_cost(world):
 
 
 def test_ones_own_acquisition_can_be_weighed(world):
-    own = upper_confidence_bound()
+    own = UpperConfidenceBound()
     acquire = build_acquisition({own: 2.0, "information_about_affinity": 0.1})
     inputs = key(), world.posterior(), world.context()
     theirs = 2 * own(*inputs) + 0.1 * get_acquisition("information_about_affinity")(*inputs)
@@ -90,11 +90,14 @@ def test_a_probability_is_weighed_as_such(world):
 
 
 @pytest.mark.parametrize("name", ACQUISITIONS)
-def test_of_equal_arguments_it_is_the_very_same(name):
-    assert get_acquisition(name) is get_acquisition(name)
-    assert robust(get_acquisition(name), weight=0.3) is robust(get_acquisition(name), weight=0.3)
+def test_compound_acquisitions_with_equal_fields_are_equal(name):
+    acquisition = get_acquisition(name)
+    assert Robust(acquisition, weight=0.3) == Robust(get_acquisition(name), weight=0.3)
+    assert Robust(acquisition, weight=0.3) != Robust(acquisition, weight=0.4)
     weights = {name: 2, "log_cheapness": 0.5}
-    assert build_acquisition(weights) is build_acquisition(dict(weights))
+    assert build_acquisition(weights) == build_acquisition(dict(weights))
+    assert hash(build_acquisition(weights)) == hash(build_acquisition(dict(weights)))
+    assert build_acquisition(weights) != build_acquisition({**weights, name: 3})
 
 
 def test_unknown_names_are_refused():

@@ -6,11 +6,11 @@ from jax.test_util import check_grads
 from scipy import integrate, stats
 
 from nmjax.search import (
-    expected_improvement,
-    log_expected_improvement,
-    log_probability_of_improvement,
-    noisy_expected_improvement,
-    probability_of_improvement,
+    ExpectedImprovement,
+    LogExpectedImprovement,
+    LogProbabilityOfImprovement,
+    NoisyExpectedImprovement,
+    ProbabilityOfImprovement,
 )
 from nmjax.search.acquisitions import log_standard_improvement, most_improving
 from nmjax.types import Gaussian
@@ -26,9 +26,9 @@ def test_expected_improvement_is_the_closed_form(float64, world):
     u = (MEAN - BEST) / STD
     closed = WEIGHT @ (STD * (stats.norm.pdf(u) + u * stats.norm.cdf(u)))
     posterior, context = world.posterior(jnp.float64), world.context(dtype=jnp.float64)
-    ours = expected_improvement()(key(), posterior, context)
+    ours = ExpectedImprovement()(key(), posterior, context)
     np.testing.assert_allclose(ours, closed, rtol=1e-6)
-    logs = log_expected_improvement()(key(), posterior, context)
+    logs = LogExpectedImprovement()(key(), posterior, context)
     np.testing.assert_allclose(logs, np.log(closed), atol=1e-5)
 
 
@@ -36,7 +36,7 @@ def test_expected_improvement_is_an_expectation(world):
     draws, which = world.draw(200_000)
     noise = np.random.default_rng(1).normal(size=draws.shape) * np.sqrt(NOISE)[which, None]
     gains = np.maximum(draws + noise - BEST, 0)
-    ours = expected_improvement()(key(), world.posterior(), world.context())
+    ours = ExpectedImprovement()(key(), world.posterior(), world.context())
     error = 5 * gains.std(0) / len(gains) ** 0.5 + 1e-6
     assert np.all(np.abs(ours - gains.mean(0)) < error)
 
@@ -45,12 +45,12 @@ def test_probability_of_improvement_is_a_probability(world):
     draws, which = world.draw(200_000)
     noise = np.random.default_rng(1).normal(size=draws.shape) * np.sqrt(NOISE)[which, None]
     share = np.mean(draws + noise > BEST, axis=0)
-    ours = probability_of_improvement()(key(), world.posterior(), world.context())
+    ours = ProbabilityOfImprovement()(key(), world.posterior(), world.context())
     assert np.all(np.abs(ours - share) < 5 * np.sqrt(share * (1 - share) / len(draws)) + 1e-6)
 
 
 def test_improbable_improvements_are_told_apart(world):
-    value = log_probability_of_improvement()(key(), world.posterior(), world.context(best=60.0))
+    value = LogProbabilityOfImprovement()(key(), world.posterior(), world.context(best=60.0))
     u = (MEAN - 60) / STD
     theirs = np.logaddexp(*(np.log(WEIGHT)[:, None] + stats.norm.logcdf(u)))
     np.testing.assert_allclose(value, theirs, rtol=1e-4)
@@ -60,7 +60,7 @@ def test_noisy_improvement_is_on_the_best_that_succeeded(world):
     """Not on a score that noise may have made, of which it is independent."""
     draws, _ = world.draw(200_000)
     gains = np.maximum(draws - draws[:, :2].max(1, keepdims=True), 0)
-    acquire = noisy_expected_improvement(draws=20_000)
+    acquire = NoisyExpectedImprovement(draws=20_000)
     ours = acquire(key(), world.posterior(), world.context())
     assert np.all(np.abs(ours - gains.mean(0)) < 6 * gains.std(0) / 20_000**0.5 + 1e-6)
     lucky = acquire(key(), world.posterior(), world.context(best=5.0))
@@ -114,7 +114,7 @@ def test_no_spread_is_finite(world):
     certain = world.posterior()
     certain = certain._replace(components=certain.components._replace(std=jnp.zeros_like(MEAN)))
     certain = jax.tree.map(jnp.float32, certain)
-    value = expected_improvement()(key(), certain, world.context())
+    value = ExpectedImprovement()(key(), certain, world.context())
     np.testing.assert_allclose(value, WEIGHT @ np.maximum(MEAN - BEST, 0), atol=1e-6)
 
 
@@ -139,11 +139,11 @@ def test_the_most_improving_row_where_some_are_certain():
 @pytest.mark.parametrize(
     "make",
     [
-        expected_improvement,
-        log_expected_improvement,
-        log_probability_of_improvement,
-        noisy_expected_improvement,
-        probability_of_improvement,
+        ExpectedImprovement,
+        LogExpectedImprovement,
+        LogProbabilityOfImprovement,
+        NoisyExpectedImprovement,
+        ProbabilityOfImprovement,
     ],
 )
 def test_before_any_score_the_mean_decides(make, world):

@@ -7,10 +7,10 @@ import pytest
 
 from nmjax.predictors import get_outcome_transform
 from nmjax.search import (
-    bayesian_search,
-    expected_improvement,
-    noisy_expected_improvement,
-    robust,
+    BayesianSearch,
+    ExpectedImprovement,
+    NoisyExpectedImprovement,
+    Robust,
 )
 from nmjax.search.belief import predictive
 
@@ -26,7 +26,7 @@ def foreseen(problem, hyper):
     problem = problem._replace(
         pool=problem.pool._replace(features=features), prior=prior, log_weights=jnp.zeros(1)
     )
-    search = bayesian_search(capacity=4)
+    search = BayesianSearch(capacity=4)
 
     @jax.jit
     def after(key):
@@ -49,7 +49,7 @@ def test_a_failure_was_evaluated_and_did_not_succeed(foreseen):
     np.testing.assert_array_equal(np.flatnonzero(context.succeeded), [PAID])
 
 
-@pytest.mark.parametrize("acquire", [noisy_expected_improvement(), robust(expected_improvement())])
+@pytest.mark.parametrize("acquire", [NoisyExpectedImprovement(), Robust(ExpectedImprovement())])
 def test_a_failure_is_not_to_be_improved_on(foreseen, acquire):
     posterior, context = foreseen
     value = jax.jit(lambda key: acquire(key, posterior, context))(jax.random.key(0))

@@ -4,9 +4,9 @@ import numpy as np
 from scipy import integrate, stats
 
 from nmjax.search import (
-    information_about_affinity,
-    information_about_function,
-    max_value_entropy_search,
+    InformationAboutAffinity,
+    InformationAboutFunction,
+    MaxValueEntropySearch,
 )
 from nmjax.types import Gaussian, Mixture
 from tests.search.acquisitions.conftest import COVARIANCE, MEAN, NOISE, SIZE, STD, WEIGHT
@@ -27,7 +27,7 @@ def entropy(density):
 def test_what_is_learned_of_the_function(float64, world):
     """The entropy of a noisy evaluation less that of its noise, in each component."""
     posterior, context = world.posterior(jnp.float64), world.context(dtype=jnp.float64)
-    ours = information_about_function()(key(), posterior, context)
+    ours = InformationAboutFunction()(key(), posterior, context)
     theirs = WEIGHT @ np.stack(
         [
             [stats.norm(scale=s).entropy() - stats.norm(scale=n).entropy() for s in row]
@@ -40,7 +40,7 @@ def test_what_is_learned_of_the_function(float64, world):
 def test_what_is_learned_of_the_kinship(float64, world):
     """The entropy of the mixture less those of its components, by quadrature."""
     posterior, context = world.posterior(jnp.float64), world.context(dtype=jnp.float64)
-    ours = information_about_affinity()(key(), posterior, context)
+    ours = InformationAboutAffinity()(key(), posterior, context)
     theirs = []
     for m, s in zip(MEAN.T, STD.T, strict=True):
         mixed = entropy(lambda y, m=m, s=s: WEIGHT @ stats.norm.pdf(y, m, s))
@@ -60,7 +60,7 @@ def test_what_is_learned_of_the_best_value(float64, world):
 
     context = world.context(dtype=jnp.float64)
     context = context._replace(noise=jnp.asarray(NOISE[:1]), sample=sample)
-    ours = max_value_entropy_search(draws=20)(key(), one, context)
+    ours = MaxValueEntropySearch(draws=20)(key(), one, context)
     std = np.sqrt(np.diag(COVARIANCE[0]))
     best = np.max([sample(key) for key in jax.random.split(key(), 20)], axis=1)
     theirs = [

@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 
-from nmjax.search import knowledge_gradient
+from nmjax.search import KnowledgeGradient
 from tests.search.acquisitions.conftest import COVARIANCE, MEAN, NOISE, SIZE, STD, WEIGHT
 
 
@@ -25,12 +25,12 @@ def brute_force(alternatives):
 
 
 def test_knowledge_gradient_is_the_rise_of_the_best_mean(world):
-    ours = knowledge_gradient()(key(), world.posterior(), world.context())
+    ours = KnowledgeGradient()(key(), world.posterior(), world.context())
     np.testing.assert_allclose(ours, brute_force(SIZE), rtol=0.02, atol=2e-3)
 
 
 def test_few_alternatives(world):
-    ours = knowledge_gradient(alternatives=2)(key(), world.posterior(), world.context())
+    ours = KnowledgeGradient(alternatives=2)(key(), world.posterior(), world.context())
     np.testing.assert_allclose(ours, brute_force(2), rtol=0.02, atol=2e-3)
     assert np.any(np.abs(brute_force(SIZE) - brute_force(2)) > 0.01)
 
@@ -44,5 +44,5 @@ def test_what_is_known_already_teaches_nothing(world):
     )
     posterior = world.posterior()
     flat = posterior.components._replace(std=np.float32(np.tile(STD[:, :1], (1, SIZE))))
-    value = knowledge_gradient()(key(), posterior._replace(components=flat), certain)
+    value = KnowledgeGradient()(key(), posterior._replace(components=flat), certain)
     np.testing.assert_allclose(value, 0, atol=1e-6)

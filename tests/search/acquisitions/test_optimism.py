@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import gp_ucb, thompson_sampling, upper_confidence_bound
+from nmjax.search import GPUCB, ThompsonSampling, UpperConfidenceBound
 from tests.search.acquisitions.conftest import COVARIANCE, MEAN, SIZE, STD, WEIGHT
 
 
@@ -19,7 +19,7 @@ def mixture_std(std):
 
 def test_upper_confidence_bound(float64, world):
     context = world.context(dtype=jnp.float64)
-    ours = upper_confidence_bound()(key(), world.posterior(jnp.float64), context)
+    ours = UpperConfidenceBound()(key(), world.posterior(jnp.float64), context)
     np.testing.assert_allclose(ours, WEIGHT @ MEAN + 1.5 * mixture_std(STD), rtol=1e-12)
 
 
@@ -27,16 +27,16 @@ def test_the_bound_of_srinivas(float64, world):
     """Of the fourth evaluation, on the noise-free score."""
     std = mixture_std(np.sqrt(np.diagonal(COVARIANCE, axis1=1, axis2=2)))
     beta = 2 * np.log(SIZE * 4**2 * np.pi**2 / (6 * 0.05))
-    acquire, context = gp_ucb(failure=0.05), world.context(step=3, dtype=jnp.float64)
+    acquire, context = GPUCB(failure=0.05), world.context(step=3, dtype=jnp.float64)
     ours = acquire(key(), world.posterior(jnp.float64), context)
     np.testing.assert_allclose(ours, WEIGHT @ MEAN + np.sqrt(beta) * std, rtol=1e-9)
 
 
 def test_thompson_is_one_draw(world):
-    value = thompson_sampling()(key(), world.posterior(), world.context())
+    value = ThompsonSampling()(key(), world.posterior(), world.context())
     np.testing.assert_array_equal(value, world.context().sample(key()))
 
 
 def test_a_probability_is_needed():
     with pytest.raises(NmjaxError, match=r"failure=1\.5"):
-        gp_ucb(failure=1.5)
+        GPUCB(failure=1.5)

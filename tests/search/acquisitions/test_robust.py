@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.search import get_acquisition, robust
+from nmjax.search import Robust, get_acquisition
 from nmjax.testing import check_acquisition
 from nmjax.types import Gaussian, Mixture
 from tests.search.acquisitions.conftest import COVARIANCE, MEAN, NEIGHBORS, NOISE, SIZE
@@ -19,7 +19,7 @@ def key():
 
 @pytest.mark.slow
 def test_conformance(world):
-    acquire = robust(get_acquisition("knowledge_gradient"))
+    acquire = Robust(get_acquisition("knowledge_gradient"))
     check_acquisition(acquire, world.posterior(), world.context())
 
 
@@ -35,7 +35,7 @@ def test_robust_scores_are_sums_of_scores(world):
         return seen["draw"]
 
     context = world.context()
-    robust(spy, weight=WEIGHT)(key(), world.posterior(), context)
+    Robust(spy, weight=WEIGHT)(key(), world.posterior(), context)
     np.testing.assert_allclose(seen["mean"], MEAN @ SMOOTH.T, atol=1e-5)
     np.testing.assert_allclose(seen["draw"], SMOOTH @ context.sample(key()), atol=1e-5)
     exact = SMOOTH @ COVARIANCE @ SMOOTH.T
@@ -54,7 +54,7 @@ def test_a_plateau_is_preferred_to_a_spike(world):
     context = world.context(0.0)._replace(neighbors=neighbors)
     improvement = get_acquisition("log_expected_improvement")
     assert jnp.argmax(improvement(key(), posterior, context)) == 2
-    assert jnp.argmax(robust(improvement)(key(), posterior, context)) in (3, 4)
+    assert jnp.argmax(Robust(improvement)(key(), posterior, context)) in (3, 4)
 
 
 def test_the_incumbent_is_the_best_expected_robust_score_of_what_succeeded(world):
@@ -63,12 +63,12 @@ def test_the_incumbent_is_the_best_expected_robust_score_of_what_succeeded(world
 
     context, weight = world.context(), np.exp(world.posterior().log_weights)
     expected = (weight @ MEAN @ SMOOTH.T)[np.asarray(context.succeeded)].max()
-    found = robust(best, weight=WEIGHT)(key(), world.posterior(), context)
+    found = Robust(best, weight=WEIGHT)(key(), world.posterior(), context)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     before = world.context(-np.inf)
-    assert jnp.all(robust(best)(key(), world.posterior(), before) == -jnp.inf)
+    assert jnp.all(Robust(best)(key(), world.posterior(), before) == -jnp.inf)
 
 
 def test_the_weight_is_a_share():
     with pytest.raises(NmjaxError, match=r"\[0, 1\]"):
-        robust(get_acquisition("thompson_sampling"), weight=1.5)
+        Robust(get_acquisition("thompson_sampling"), weight=1.5)

@@ -9,10 +9,10 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.search import (
-    evolutionary_ascent,
-    exhaustive,
-    gradient_ascent,
-    local_ascent,
+    EvolutionaryAscent,
+    Exhaustive,
+    GradientAscent,
+    LocalAscent,
     optimize_acquisition,
 )
 from nmjax.search.maximizers import is_among
@@ -45,10 +45,10 @@ WEIGHTS = tuple(
 )
 STARTS = LIST[RNG.permutation(len(LIST))[:24]]
 MAXIMIZERS = {
-    "exhaustive": exhaustive(),
-    "local": local_ascent(climbers=24),
-    "evolution": evolutionary_ascent(population=32),
-    "gradient": gradient_ascent(climbers=24),
+    "exhaustive": Exhaustive(),
+    "local": LocalAscent(climbers=24),
+    "evolution": EvolutionaryAscent(population=32),
+    "gradient": GradientAscent(climbers=24),
 }
 
 
@@ -129,16 +129,16 @@ def test_conformance(name):
 def test_starts_are_checked(starts, space):
     with pytest.raises(NmjaxError, match="give"):
         optimize_acquisition(
-            jax.random.key(0), jnp.sum, starts, space=space, maximizer=exhaustive()
+            jax.random.key(0), jnp.sum, starts, space=space, maximizer=Exhaustive()
         )
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        partial(local_ascent, climbers=0),
-        partial(evolutionary_ascent, population=0),
-        partial(gradient_ascent, temperature=0),
+        partial(LocalAscent, climbers=0),
+        partial(EvolutionaryAscent, population=0),
+        partial(GradientAscent, temperature=0),
     ],
 )
 def test_settings_are_checked(make):

@@ -1,0 +1,149 @@
+"""The one type of a search, the numbers that it is given, and the sizes that it accepts."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError
+from nmjax.search.record import Record, SearchInfo, failed_unless_finite
+from nmjax.types import Array, PyTree
+
+StateT = TypeVar("StateT")
+ProblemT = TypeVar("ProblemT")
+
+
+class SearchHyper(NamedTuple):
+    """The traced numbers of a search.
+
+    Attributes:
+      budget: int32[], number of distinct evaluations.
+      fixed_share: float[], smallest share of its prior weight that a component keeps, in [0, 1).
+      exploration: float[], number of standard deviations of optimism, for acquisitions that use it.
+      initial_spread: float[], standard deviations of the draws behind the initial design, as a
+        multiple of the prior's.
+      min_expected_improvement: float[], expected improvement below which the search ends, in units
+        of the transformed score: by default, standard deviations of the scores so far, those below
+        their median on a logarithmic scale. A search of a pool compares it with the largest
+        expected improvement of any row, a search of a space with that of its next proposal. It is
+        ignored until the initial design is evaluated and one evaluation has succeeded. 0 never
+        ends a search.
+    """
+
+    budget: Array
+    fixed_share: Array
+    exploration: Array
+    initial_spread: Array
+    min_expected_improvement: Array
+
+
+def default_hyper(budget: int = 100) -> SearchHyper:
+    """Default numbers, chosen on HPOBench and TransNAS-Bench-101.
+
+    Args:
+      budget: number of distinct evaluations.
+
+    Example:
+      >>> from nmjax.search import default_hyper
+      >>> int(default_hyper(20).budget)
+      20
+    """
+    return SearchHyper(
+        budget=jnp.asarray(budget, jnp.int32),
+        fixed_share=jnp.asarray(0.02),
+        exploration=jnp.asarray(2.0),
+        initial_spread=jnp.asarray(0.3),
+        min_expected_improvement=jnp.asarray(0.0),
+    )
+
+
+def table_lookup(problem: Any, index: Array) -> Array:
+    """Evaluate a row int32[] of a tabular benchmark: its score float[] in `problem.score`."""
+    score: Array = problem.score[index]
+    return score
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
+    """A search as a state transition; the base class of all searches.
+
+    A search is a frozen dataclass: its fields are what is static, two searches with equal fields
+    are equal, and compiled programs are shared between them. A subclass implements `init`,
+    `suggest` and `update`; `observe` and `step` are made from these. All are pure and work under
+    `jit` and `vmap`.
+
+    Attributes:
+      capacity: B, the largest budget; another budget up to it compiles nothing anew.
+      evaluate: (problem, index) -> float[], the traced evaluation that `step` makes; NaN or
+        infinite for a failed one. By default it reads `problem.score`.
+
+    Raises:
+      NmjaxError: the capacity is not positive.
+    """
+
+    capacity: int = 128
+    evaluate: Callable[[ProblemT, Array], Array] = table_lookup
+
+    def __post_init__(self) -> None:
+        check_sizes(capacity=self.capacity)
+
+    @abstractmethod
+    def init(self, key: Array, problem: ProblemT, hyper: SearchHyper) -> StateT:
+        """Return the state before the first evaluation."""
+
+    @abstractmethod
+    def suggest(self, state: StateT, problem: ProblemT, hyper: SearchHyper) -> Array:
+        """Return what to evaluate next: a row int32[] of the pool, or an architecture int32[C]."""
+
+    @abstractmethod
+    def update(
+        self, state: StateT, problem: ProblemT, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[StateT, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
+
+    def observe(
+        self, state: StateT, problem: ProblemT, hyper: SearchHyper, index: Array, score: Array
+    ) -> tuple[StateT, SearchInfo]:
+        """Return the state after an evaluation, which failed if its score is not finite."""
+        return self.update(state, problem, hyper, index, failed_unless_finite(score))
+
+    def step(
+        self, state: StateT, problem: ProblemT, hyper: SearchHyper
+    ) -> tuple[StateT, SearchInfo]:
+        """Suggest, evaluate and observe once."""
+        index = self.suggest(state, problem, hyper)
+        return self.observe(state, problem, hyper, index, self.evaluate(problem, index))
+
+
+AnySearch = SearchAlgorithm[Any, Any]
+
+
+def check_sizes(**sizes: int) -> None:
+    """Refuse sizes that are not positive.
+
+    Raises:
+      NmjaxError: one of them is not.
+    """
+    wrong = ", ".join(f"{name}={size}" for name, size in sizes.items() if size < 1)
+    if wrong:
+        raise NmjaxError(f"Got {wrong}; give 1 or more.")
+
+
+def check_capacity(state: PyTree, **requested: int) -> None:
+    """Refuse more evaluations than the `record` of a search's state has room for.
+
+    Raises:
+      NmjaxError: a requested number is larger than the capacity.
+    """
+    record = getattr(state, "record", None)
+    if not isinstance(record, Record):
+        return
+    capacity = record.row.shape[-1]
+    for name, number in requested.items():
+        if number > capacity:
+            raise NmjaxError(
+                f"Got {name}={number} for a search of capacity={capacity}; make the search with "
+                f"capacity={number}, or ask for {capacity} at most."
+            )
