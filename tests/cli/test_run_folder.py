@@ -77,7 +77,7 @@ def never(monkeypatch):
     "arguments",
     [
         ("search",),
-        ("evaluate", "nmjax.search:random_search"),
+        ("evaluate", "nmjax.search:RandomSearch"),
         ("patterns", "nas-bench-graph", "--evaluations", "20"),
         ("similarity", "nas-bench-graph", "--evaluations", "20"),
     ],
