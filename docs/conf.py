@@ -29,7 +29,14 @@ suppress_warnings = ["config.cache", "autosummary.import_cycle"]
 
 html_theme = "sphinx_book_theme"
 html_title = "nmjax"
-html_theme_options = {"show_toc_level": 2, "use_download_button": False, "home_page_in_toc": True}
+html_theme_options = {
+    "home_page_in_toc": True,
+    "navbar_persistent": [],
+    "show_toc_level": 2,
+    "use_download_button": False,
+}
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_copy_source = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -120,20 +127,31 @@ def write_reference() -> dict[str, str]:
 
 
 PLACES = write_reference()
-_CODE = re.compile(r"(?<![`:\w])`([^`\n]+)`(?!`|_)")
+_CODE = re.compile(r"(?<![`:\w])`([^`]+)`(?!`|_)")
 
 
-def link_names(_app, _what, _name, _object, _options, lines: list[str]) -> None:
-    """Read single backticks in docstrings as code, and link those that are public names."""
+def link_names(_app, what, _name, thing, _options, lines: list[str]) -> None:
+    """Read docstrings as prose with code in single backticks; link code that is a public name."""
+    if what == "data" and thing.__doc__ == type(thing).__doc__:
+        lines.clear()
+    paragraphs = re.split(r"(\n\s*\n)", "\n".join(lines))
+    lines[:] = "".join(map(_to_rst, paragraphs)).split("\n")
 
-    def linked(match: re.Match) -> str:
-        text = match[1]
-        place = PLACES.get(text.removeprefix("nmjax.").removesuffix("()"))
-        return f":py:obj:`{text} <{place}>`" if place else f"``{text}``"
 
-    for number, line in enumerate(lines):
-        if not line.lstrip().startswith((">>>", "...")):
-            lines[number] = _CODE.sub(linked, line)
+def _to_rst(paragraph: str) -> str:
+    if paragraph.lstrip().startswith(">>>") or "``" in paragraph:
+        return paragraph
+    first, example, rest = paragraph.partition(">>>")
+    pieces = _CODE.split(first)  # Prose and code by turns.
+    for number, piece in enumerate(pieces):
+        if number % 2 == 0:
+            piece = re.sub(r"([*|]|(?<=\w)_(?=\W|$))", r"\\\1", piece)
+            # Text that touches a role must be separated from it.
+            pieces[number] = f"\\ {piece}" if number and piece[:1].isalnum() else piece
+            continue
+        place = PLACES.get(piece.removeprefix("nmjax.").removesuffix("()"))
+        pieces[number] = f":py:obj:`{piece} <{place}>`" if place else f"``{piece}``"
+    return "".join(pieces) + example + rest
 
 
 def skip_fields(_app, _what, _name, thing, skip: bool, _options) -> bool | None:
