@@ -1,7 +1,6 @@
-"""What an architecture is: spaces, encodings, moves, text and relaxations.
+"""Search spaces: descriptions, encodings, moves, pools, text and relaxations.
 
-Functions of a space are compiled once for a space and a shape; called from compiled code they are
-part of it.
+Functions of a space are compiled once for each space and shape.
 """
 
 from nmjax.spaces import catalog
@@ -9,8 +8,10 @@ from nmjax.spaces.activity import active_choices, active_continuous, reset_conti
 from nmjax.spaces.catalog import get_space
 from nmjax.spaces.cells.cell import Cell, line_graph, rooted_tree
 from nmjax.spaces.cells.paths import encode_paths
-from nmjax.spaces.choices import Choice, Condition, RealChoice
 from nmjax.spaces.continuous import check_discrete, from_scale, to_scale, within_bounds
+from nmjax.spaces.description.choices import Choice, Condition, RealChoice
+from nmjax.spaces.description.space import Space
+from nmjax.spaces.description.specs import Integer, Ordinal, Real, when
 from nmjax.spaces.encoding import (
     decode,
     encode,
@@ -42,8 +43,6 @@ from nmjax.spaces.relaxation import (
     softmax_relaxation,
     straight_through,
 )
-from nmjax.spaces.space import Space
-from nmjax.spaces.specs import Integer, Ordinal, Real, when
 from nmjax.spaces.text import parse, to_text
 
 __all__ = [

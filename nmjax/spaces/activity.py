@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces.requirements import Requirement
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.requirements import Requirement
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 

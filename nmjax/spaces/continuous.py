@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 

@@ -1,8 +1,9 @@
-"""Architectures as vectors that say what the structure says, multilinear in soft choices.
+"""Encodings: architectures as vectors, multilinear in soft choices.
 
-An encoding is, in this order: the one-hot of each choice; each ordinal choice's value and each
-real-valued choice on its scale in [-1, 1]; and for cells the counts of `nmjax.spaces.structure`.
-For independent soft choices it is the exact expectation over hard ones.
+An encoding consists of, in this order: the one-hot of each choice; the value of each ordinal choice
+and each real-valued choice on its scale in [-1, 1]; and, for cells, the counts of
+`nmjax.spaces.cells.structure`. All features of an inactive choice are zero. For independent soft
+choices the encoding is the exact expectation over hard ones.
 """
 
 from functools import lru_cache, partial
@@ -15,7 +16,7 @@ from nmjax.errors import NmjaxError
 from nmjax.spaces.activity import soft_activity
 from nmjax.spaces.cells.structure import count_kinds, count_names, counts
 from nmjax.spaces.continuous import to_scale
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 
@@ -24,10 +25,18 @@ def encode(space: Space, architecture: Array, continuous: Array | None = None) -
     """The encoding float32[..., D] of architecture int32[..., C] and continuous float32[..., R].
 
     Raises:
-      NmjaxError: if the space has real-valued choices and `continuous` does not fit.
+      NmjaxError: `continuous` does not have one value for each real-valued choice.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Ordinal, Space, encode
+      >>> space = Space(op=["conv", "skip"], width=Ordinal(64, 128, 256, log=True))
+      >>> encode(space, np.array([1, 2])).tolist()
+      [0.0, 1.0, 0.0, 0.0, 1.0, 1.0]
     """
     probabilities = jax.nn.one_hot(jnp.asarray(architecture), space.max_options, dtype=jnp.float32)
-    return encode_soft(space, probabilities, continuous)
+    encoding: Array = encode_soft(space, probabilities, continuous)
+    return encoding
 
 
 @partial(jax.jit, static_argnames="space")
@@ -35,13 +44,20 @@ def encode_soft(space: Space, probabilities: Array, continuous: Array | None = N
     """The expected encoding float32[..., D] of independent choices, float[..., C, O].
 
     Raises:
-      NmjaxError: if the probabilities, or the continuous float32[..., R], do not fit the space.
+      NmjaxError: The probabilities, or the continuous float32[..., R], do not fit the space.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, encode_soft
+      >>> encode_soft(Space(op=["conv", "skip"]), np.array([[0.25, 0.75]])).tolist()
+      [0.25, 0.75]
     """
     expected = (space.num_choices, space.max_options)
     if jnp.shape(probabilities)[-2:] != expected:
         raise NmjaxError(
-            f"Got probabilities {list(jnp.shape(probabilities))} for space {space.name!r}; "
-            f"give them as [..., {expected[0]}, {expected[1]}], zero for options that do not exist."
+            f"Got probabilities of shape {list(jnp.shape(probabilities))} for space "
+            f"{space.name!r}; expected [..., {expected[0]}, {expected[1]}], with zeros for options "
+            "that do not exist."
         )
     probabilities = jnp.asarray(probabilities, jnp.float32)
     choice_of, option_of = _option_positions(space.num_options)
@@ -50,7 +66,7 @@ def encode_soft(space: Space, probabilities: Array, continuous: Array | None = N
     if space.is_conditional:
         active, active_real = soft_activity(space, probabilities)
         weights = probabilities * active[..., None]
-        continuous = continuous * active_real
+        continuous = continuous * active_real if space.continuous else continuous
     ordinal = jnp.einsum(
         "...co,cov->...v",
         weights,
@@ -64,7 +80,13 @@ def encode_soft(space: Space, probabilities: Array, continuous: Array | None = N
 
 
 def encoding_names(space: Space) -> tuple[str, ...]:
-    """What each of the D features is, such as "op1=gat", "count gat" or "gat>output"."""
+    """Names of the D features, such as "op1=gat", "count gat" or "gat>output".
+
+    Example:
+      >>> from nmjax.spaces import Ordinal, Space, encoding_names
+      >>> encoding_names(Space(op=["conv", "skip"], width=Ordinal(64, 128)))
+      ('op=conv', 'op=skip', 'width=64', 'width=128', 'width')
+    """
     return (
         *(f"{choice.name}={option}" for choice in space.choices for option in choice.options),
         *(choice.name for choice in space.choices if choice.kind == "ordinal"),
@@ -74,10 +96,16 @@ def encoding_names(space: Space) -> tuple[str, ...]:
 
 
 def encoding_groups(space: Space) -> tuple[str, ...]:
-    """The group of each of the D features, for models that weigh groups and not single features.
+    """Group of each of the D features, for models with one weight for each group.
 
-    "options" are the one-hots of all choices; an ordinal or real-valued choice is a group of its
-    own name; the counts of a cell are "operations", "depths", "pairs" and "paths".
+    "options" are the one-hots of all choices; the value of an ordinal or real-valued choice is a
+    group with the choice's name; the counts of a cell are "operations", "depths", "pairs" and
+    "paths".
+
+    Example:
+      >>> from nmjax.spaces import Ordinal, Space, encoding_groups
+      >>> encoding_groups(Space(op=["conv", "skip"], width=Ordinal(64, 128)))
+      ('options', 'options', 'options', 'options', 'width')
     """
     return (
         *("options" for choice in space.choices for _ in choice.options),
@@ -88,13 +116,28 @@ def encoding_groups(space: Space) -> tuple[str, ...]:
 
 
 def encoding_size(space: Space) -> int:
-    """D, the length of an encoding."""
+    """Length D of an encoding.
+
+    Example:
+      >>> from nmjax.spaces import Ordinal, Space, encoding_size
+      >>> encoding_size(Space(op=["conv", "skip"], width=Ordinal(64, 128)))
+      5
+    """
     return len(encoding_names(space))
 
 
 @partial(jax.jit, static_argnames="space")
 def decode(space: Space, encoding: Array) -> Array:
-    """The architecture int32[..., C] whose encoding float32[..., D] is; a soft one's likeliest."""
+    """The architecture int32[..., C] of an encoding float32[..., D].
+
+    Of a soft encoding, each choice has its most probable option; inactive choices have their first.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, decode
+      >>> decode(Space(op=["conv", "skip"], width=[64, 128]), np.array([0.0, 1, 1, 0])).tolist()
+      [1, 0]
+    """
     num_options = np.array(space.num_options, np.int32)[:, None]
     option = np.arange(space.max_options)[None, :]
     first = np.cumsum(num_options, axis=0) - num_options
@@ -104,11 +147,13 @@ def decode(space: Space, encoding: Array) -> Array:
 
 
 def _on_scales(space: Space, continuous: Array | None) -> Array:
-    return to_scale(space, jnp.zeros((0,), jnp.float32) if continuous is None else continuous)
+    given = jnp.zeros((0,), jnp.float32) if continuous is None else continuous
+    scaled: Array = to_scale(space, given)
+    return scaled
 
 
 def _option_positions(num_options: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The choice and the option of every one-hot feature: int[sum(O_i)] each."""
+    """The choice and the option of each one-hot feature: int[sum(O_i)] each."""
     choice_of = np.repeat(np.arange(len(num_options)), num_options)
     first = np.cumsum(num_options) - num_options
     return choice_of, np.arange(len(choice_of)) - first.astype(int)[choice_of]
@@ -116,7 +161,7 @@ def _option_positions(num_options: tuple[int, ...]) -> tuple[np.ndarray, np.ndar
 
 @lru_cache
 def _ordinal_values(space: Space) -> np.ndarray:
-    """float32[C, O, V]: the scaled value of each option for each of V ordinal choices."""
+    """Scaled value of each option, for each of V ordinal choices: float32[C, O, V]."""
     ordinal = [index for index, choice in enumerate(space.choices) if choice.kind == "ordinal"]
     values = np.zeros((space.num_choices, space.max_options, len(ordinal)), np.float32)
     for column, index in enumerate(ordinal):

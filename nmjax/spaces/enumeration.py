@@ -11,7 +11,7 @@ from nmjax.errors import NmjaxError
 from nmjax.spaces import indexing
 from nmjax.spaces.activity import reset_inactive
 from nmjax.spaces.continuous import check_discrete
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 ENUMERABLE = 10_000_000
@@ -66,12 +66,14 @@ def to_index(space: Space, architecture: ArrayLike) -> Array:
       [2, 3]
     """
     _check_index(space)
-    return _to_index(space, architecture)
+    index: Array = _to_index(space, architecture)
+    return index
 
 
 @partial(jax.jit, static_argnames="space")
 def _to_index(space: Space, architecture: Array) -> Array:
-    return indexing.to_flat(jnp.asarray(architecture, jnp.int32), space.num_options)
+    index: Array = indexing.to_flat(jnp.asarray(architecture, jnp.int32), space.num_options)
+    return index
 
 
 def from_index(space: Space, index: ArrayLike) -> Array:
@@ -87,12 +89,14 @@ def from_index(space: Space, index: ArrayLike) -> Array:
       [[0, 2], [1, 0]]
     """
     _check_index(space)
-    return _from_index(space, index)
+    architecture: Array = _from_index(space, index)
+    return architecture
 
 
 @partial(jax.jit, static_argnames="space")
 def _from_index(space: Space, index: Array) -> Array:
-    return indexing.from_flat(jnp.asarray(index, jnp.int32), space.num_options)
+    architecture: Array = indexing.from_flat(jnp.asarray(index, jnp.int32), space.num_options)
+    return architecture
 
 
 def pool_rows(space: Space, pool: ArrayLike, architecture: ArrayLike) -> Array:
@@ -117,7 +121,8 @@ def pool_rows(space: Space, pool: ArrayLike, architecture: ArrayLike) -> Array:
     """
     check_discrete(space, "finding architectures in a pool")
     _check_index(space)
-    return _pool_rows(space, pool, architecture)
+    rows: Array = _pool_rows(space, pool, architecture)
+    return rows
 
 
 @partial(jax.jit, static_argnames="space")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.spaces.activity import active_continuous, reset_continuous, reset_inactive
 from nmjax.spaces.continuous import check_continuous, from_scale, to_scale
+from nmjax.spaces.description.space import Space
 from nmjax.spaces.enumeration import ENUMERABLE, canonicalize, enumerate_architectures
 from nmjax.spaces.moves import mutate_discrete, sample
-from nmjax.spaces.space import Space
 from nmjax.types import Array
 
 # Standard deviation of a perturbation, as a share of the range on the choice's scale (Hutter,
@@ -32,7 +32,8 @@ def sample_continuous(key: Array, space: Space, shape: tuple[int, ...] = ()) -> 
       (3, 1)
     """
     uniform = jax.random.uniform(key, (*shape, space.num_continuous), jnp.float32)
-    return from_scale(space, 2 * uniform - 1)
+    continuous: Array = from_scale(space, 2 * uniform - 1)
+    return continuous
 
 
 @partial(jax.jit, static_argnames=("space", "shape"))
@@ -170,4 +171,6 @@ def _perturb(key: Array, space: Space, continuous: Array) -> Array:
     """Real-valued choices after a normal step on their scales, reflected at the bounds."""
     step = 2 * PERTURBATION * jax.random.normal(key, continuous.shape, jnp.float32)
     unfolded = jnp.mod(to_scale(space, continuous) + step + 1, 4)
-    return from_scale(space, jnp.where(unfolded > 2, 4 - unfolded, unfolded) - 1)
+    position = jnp.where(unfolded > 2, 4 - unfolded, unfolded) - 1
+    perturbed: Array = from_scale(space, position)
+    return perturbed

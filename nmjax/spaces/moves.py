@@ -11,8 +11,8 @@ from jax.typing import ArrayLike
 from nmjax.errors import NmjaxError
 from nmjax.spaces.activity import active_choices, reset_inactive
 from nmjax.spaces.continuous import check_discrete
+from nmjax.spaces.description.space import Space
 from nmjax.spaces.enumeration import is_valid, pool_rows
-from nmjax.spaces.space import Space
 from nmjax.types import Array
 
 
@@ -84,7 +84,8 @@ def neighbors(space: Space, architecture: ArrayLike) -> tuple[Array, Array]:
       [[1, 0], [2, 0], [0, 1]]
     """
     check_discrete(space, "listing neighbors", instead="mutate_mixed")
-    return _neighbors(space, architecture)
+    changed, valid = _neighbors(space, architecture)
+    return changed, valid
 
 
 @partial(jax.jit, static_argnames="space")
@@ -153,7 +154,8 @@ def mutate(key: Array, space: Space, architecture: ArrayLike) -> Array:
       1
     """
     check_discrete(space, "mutate", instead="mutate_mixed")
-    return mutate_discrete(key, space, architecture)[0]
+    mutated: Array = mutate_discrete(key, space, architecture)[0]
+    return mutated
 
 
 @partial(jax.jit, static_argnames="space")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces.space import Space, discrete_config
+from nmjax.spaces.description.space import Space, discrete_config
 
 
 def to_text(space: Space, architecture: Any, continuous: Any = None) -> str:

@@ -1,4 +1,4 @@
-"""Ready spaces of public benchmarks, by name."""
+"""Spaces of public benchmarks, by name."""
 
 from nmjax.errors import unknown_name
 from nmjax.spaces.catalog.fbnet import FBNET
@@ -7,7 +7,7 @@ from nmjax.spaces.catalog.hpolib import HPOLIB
 from nmjax.spaces.catalog.nas_bench_201 import NAS_BENCH_201
 from nmjax.spaces.catalog.nas_bench_graph import NAS_BENCH_GRAPH, NAS_BENCH_GRAPH_PROTEINS
 from nmjax.spaces.catalog.transnas101_micro import TRANSNAS101_MICRO
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 
 _SPACES = {
     space.name: space
@@ -24,15 +24,29 @@ _SPACES = {
 
 
 def names() -> tuple[str, ...]:
-    """The names that `get_space` knows."""
+    """Names of the spaces that `get_space` returns.
+
+    Example:
+      >>> from nmjax.spaces import catalog
+      >>> "nas-bench-201" in catalog.names()
+      True
+    """
     return tuple(_SPACES)
 
 
 def get_space(name: str) -> Space:
-    """The space of that name.
+    """The space of a public benchmark.
+
+    Args:
+      name: One of `nmjax.spaces.catalog.names()`.
 
     Raises:
-      NmjaxError: for an unknown name, with the nearest known ones.
+      NmjaxError: The name is unknown; the message suggests the nearest ones.
+
+    Example:
+      >>> from nmjax.spaces import get_space
+      >>> get_space("nas-bench-201").size
+      15625
     """
     if name not in _SPACES:
         raise unknown_name("space", name, _SPACES)

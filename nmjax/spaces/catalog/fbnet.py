@@ -1,9 +1,9 @@
 """FBNet: 22 layers in seven stages, nine blocks for each, 9^22 in all (Wu et al. 2019, CVPR)."""
 
-from nmjax.spaces.choices import Choice
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.choices import Choice
+from nmjax.spaces.description.space import Space
 
-# Kernel size, expansion, and groups of the pointwise convolutions where they are two.
+# Kernel size, expansion, and the groups of the pointwise convolutions if there are two.
 BLOCKS = (
     "k3_e1",
     "k3_e1_g2",

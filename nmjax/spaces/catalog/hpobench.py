@@ -1,7 +1,7 @@
 """HPOBench's tabular MLPs: five hyperparameters on grids (Eggensperger et al. 2021, NeurIPS)."""
 
-from nmjax.spaces.choices import Choice
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.choices import Choice
+from nmjax.spaces.description.space import Space
 
 _ALPHA = (
     1e-8,

@@ -1,7 +1,7 @@
 """HPOLib's fully connected nets: nine hyperparameters on grids (Klein and Hutter 2019)."""
 
-from nmjax.spaces.choices import Choice
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.choices import Choice
+from nmjax.spaces.description.space import Space
 
 _ACTIVATIONS = ("relu", "tanh")
 _DROPOUTS = (0.0, 0.3, 0.6)

@@ -6,8 +6,8 @@ import numpy as np
 
 from nmjax.spaces.cells.cell import Cell, line_graph
 from nmjax.spaces.cells.isomorphism import expression_codes, look_up, representatives
-from nmjax.spaces.choices import Choice
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.choices import Choice
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))

@@ -7,8 +7,8 @@ import numpy as np
 
 from nmjax.spaces.cells.cell import Cell, rooted_tree
 from nmjax.spaces.cells.isomorphism import look_up, representatives, tree_codes
-from nmjax.spaces.choices import Choice
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.choices import Choice
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 LINKS = ("0000", "0001", "0011", "0012", "0013", "0111", "0112", "0122", "0123")

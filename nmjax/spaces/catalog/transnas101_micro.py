@@ -7,8 +7,8 @@ import numpy as np
 from nmjax.spaces.catalog.nas_bench_201 import EDGES
 from nmjax.spaces.cells.cell import Cell, line_graph
 from nmjax.spaces.cells.isomorphism import expression_codes, look_up, representatives
-from nmjax.spaces.choices import Choice
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.choices import Choice
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 OPERATIONS = ("none", "skip", "conv1x1", "conv3x3")

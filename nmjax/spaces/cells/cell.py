@@ -1,4 +1,4 @@
-"""Cells: families of labeled directed acyclic graphs, and how to write common ones down."""
+"""Cells: families of labeled directed acyclic graphs, and constructors for common ones."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,31 @@ Edges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """A labeled DAG: node 0 is the input, 1..n compute, n + 1 is the output.
+    """A labeled directed acyclic graph: node 0 is the input, 1..n compute, n + 1 is the output.
 
     Attributes:
-      labels: for each computing node, the index of the choice that is its operation.
+      labels: For each computing node, the index of the choice that is its operation.
       topologies: L edge lists of pairs (tail, head) with tail < head, one for each option of the
         topology choice.
-      topology: index of the choice that picks the topology; None where there is only one.
+      topology: Index of the choice that selects the topology; None if there is only one.
 
     Raises:
-      NmjaxError: for edges that do not fit, a computing node that nothing feeds, a choice used
-        twice, or several topologies without a choice among them.
+      NmjaxError: Edges do not fit, a node has no incoming edge, a choice is used twice, or there
+        are several topologies without a choice among them.
+
+    Example:
+      >>> from nmjax.spaces import Cell, Choice, Space
+      >>> chain = Cell(labels=(0, 1), topologies=(((0, 1), (1, 2), (2, 3)),))
+      >>> operations = ("conv", "skip")
+      >>> Space.build("chain", [Choice("a", operations), Choice("b", operations)], cell=chain).size
+      4
     """
 
     labels: tuple[int, ...]
     topologies: tuple[Edges, ...]
     topology: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))
         topologies = tuple(tuple((int(a), int(b)) for a, b in edges) for edges in self.topologies)
         object.__setattr__(self, "topologies", topologies)
@@ -57,16 +64,16 @@ class Cell:
             )
         lonely = sorted(set(range(1, output + 1)) - {head for _, head in edges})
         if lonely:
-            raise NmjaxError(f"Nothing feeds the nodes {lonely} of a cell; give each an edge.")
+            raise NmjaxError(f"Nothing feeds the nodes {lonely} of a cell; add an edge to each.")
 
     @property
     def num_nodes(self) -> int:
-        """n, the number of computing nodes."""
+        """Number n of computing nodes."""
         return len(self.labels)
 
     @property
     def adjacency(self) -> np.ndarray:
-        """bool[L, n + 2, n + 2]: True where the row's node feeds the column's."""
+        """Whether the row's node feeds the column's, in each topology: bool[L, n + 2, n + 2]."""
         size = self.num_nodes + 2
         adjacency = np.zeros((len(self.topologies), size, size), bool)
         for matrix, edges in zip(adjacency, self.topologies, strict=True):
@@ -75,7 +82,7 @@ class Cell:
 
     @property
     def depths(self) -> np.ndarray:
-        """int[L, n]: the distance of each computing node from the input."""
+        """Distance of each computing node from the input, in each topology: int[L, n]."""
         depths = np.zeros((len(self.topologies), self.num_nodes + 2), int)
         for row, matrix in zip(depths, self.adjacency, strict=True):
             for node in range(1, self.num_nodes + 2):
@@ -84,7 +91,13 @@ class Cell:
 
 
 def rooted_tree(parents: Sequence[int]) -> Edges:
-    """The edges of a tree in which node i + 1 is fed by `parents[i]`; leaves feed the output."""
+    """The edges of a tree in which node i + 1 is fed by `parents[i]`; leaves feed the output.
+
+    Example:
+      >>> from nmjax.spaces import rooted_tree
+      >>> rooted_tree((0, 1, 1))
+      ((0, 1), (1, 2), (1, 3), (2, 4), (3, 4))
+    """
     output = len(parents) + 1
     leaves = sorted(set(range(output)) - set(parents))
     return (
@@ -96,9 +109,13 @@ def rooted_tree(parents: Sequence[int]) -> Edges:
 def line_graph(edges: Iterable[tuple[int, int]]) -> Edges:
     """The node-labeled form of a DAG whose operations sit on its edges.
 
-    Edge e becomes computing node e + 1; it feeds the edges that start where it ends. Edges that
-    leave the first node of the DAG are fed by the input, those that end in the last feed the
-    output.
+    Edge e becomes computing node e + 1; it feeds the edges that start where it ends. Edges from the
+    first node of the DAG are fed by the input, edges to the last feed the output.
+
+    Example:
+      >>> from nmjax.spaces import line_graph
+      >>> line_graph([(0, 1), (1, 2)])
+      ((0, 1), (1, 2), (2, 3))
     """
     edges = list(edges)
     first, last = min(tail for tail, _ in edges), max(head for _, head in edges)

@@ -1,7 +1,7 @@
-"""Which architectures are the same computation, and one of them to stand for all.
+"""Isomorphic architectures, which are the same computation, and a representative of each class.
 
-A *code* is an array over the flat index of a whole space; equal codes mean isomorphic. A table of
-representatives made from it turns canonical forms into one gather.
+A *code* is an array over the flat indices of a whole space; equal codes mean isomorphic. From it a
+table of representatives is made, with which a canonical form is one gather.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from nmjax.types import Array
 
 
 def representatives(codes: np.ndarray) -> np.ndarray:
-    """int32[size]: for each flat index, the lowest one with the same code, of codes [size]."""
+    """The lowest flat index with the same code as each: int32[size] of codes [size]."""
     _, first, label = np.unique(codes, return_index=True, return_inverse=True)
     return first[label].astype(np.int32)
 
@@ -23,7 +23,8 @@ def representatives(codes: np.ndarray) -> np.ndarray:
 def look_up(table: np.ndarray, num_options: Sequence[int], architecture: Array) -> Array:
     """The representative int32[..., C] of architecture int32[..., C]; table int32[size]."""
     index = jnp.asarray(table)[indexing.to_flat(architecture, num_options)]
-    return indexing.from_flat(index, num_options)
+    found: Array = indexing.from_flat(index, num_options)
+    return found
 
 
 def tree_codes(trees: Sequence[Sequence[int]], num_operations: int, identity: int) -> np.ndarray:
@@ -31,9 +32,9 @@ def tree_codes(trees: Sequence[Sequence[int]], num_operations: int, identity: in
 
     The choices are the tree, then the operation of each node; `trees[l][i]` is the parent of node
     i + 1, and 0 is the input. An identity with children is contracted. A childless one adds its
-    parent's value to the output: it stays where the parent has other children, and goes where it
-    is the only child (the parent takes its place) or where the parent is the raw input. Sibling
-    order does not matter. With nothing left the code is 0 (Qin et al. 2022, NAS-Bench-Graph).
+    parent's value to the output: it is kept if the parent has other children, and removed if it is
+    the only child (the parent takes its place) or if the parent is the raw input. Sibling order
+    does not matter. The code is 0 if no node is left (Qin et al. 2022, NAS-Bench-Graph).
     """
     operations = np.indices((num_operations,) * len(trees[0])).reshape(len(trees[0]), -1)
     codes = np.empty((len(trees), operations.shape[1]), np.int64)
@@ -80,8 +81,8 @@ def expression_codes(
 
     Nodes are sums over their incoming edges, written as sorted expressions in which the identity
     copies its input and the zero, or any edge from a zero node, is `#`. This is the published rule
-    of NAS-Bench-201 (Dong and Yang 2020, 6,466 of 15,625 cells); it never merges two different
-    computations, though it keeps apart some equal ones, as it counts a sum's zeros.
+    of NAS-Bench-201 (Dong and Yang 2020, 6,466 of 15,625 cells). It never merges two different
+    computations, but separates some equal ones, because the zeros of a sum are counted.
     """
     last = max(head for _, head in edges)
 

@@ -1,4 +1,4 @@
-"""Which paths of operations lead through a cell: the path encoding.
+"""The path encoding: which paths of operations lead through a cell.
 
 White, Neiswanger and Savani, 2021, "BANANAS: Bayesian optimization with neural architectures for
 neural architecture search".
@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.spaces import indexing
+from nmjax.spaces.activity import active_choices
 from nmjax.spaces.cells.cell import Cell, Edges
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 MOST_PATHS = 100
@@ -22,16 +23,30 @@ MOST_PATHS = 100
 def encode_paths(space: Space, architecture: Array, *, most: int = MOST_PATHS) -> Array:
     """Which of P paths lead through the cell of architecture int32[..., C], bool[..., P].
 
-    A path is the operations on the way, whichever nodes they are at, so isomorphic cells have the
-    same ones. Shorter paths come first; a length is left out, and longer ones with it, where there
-    would be more than `most` in all, but never the shortest. By default that is the truncation of
-    the authors' code: 30 of the 155 paths of NAS-Bench-201, and 40 of the 364 of NAS-Bench-101.
-    Spaces without a cell have the one-hots of their choices in place of paths.
+    A path is the sequence of its operations, whichever nodes they are at, so isomorphic cells have
+    the same paths. Shorter paths come first. A length, and all longer ones, are left out if there
+    would be more than `most` paths in all; the shortest are always kept. The default is the
+    truncation of the authors' code: 30 of the 155 paths of NAS-Bench-201, and 40 of the 364 of
+    NAS-Bench-101. Without a cell, the one-hots of the choices (zero if inactive) replace paths.
+
+    Args:
+      space: Space of the architectures.
+      architecture: int32[..., C].
+      most: Largest number of paths.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import encode_paths, get_space
+      >>> encode_paths(get_space("nas-bench-201"), np.zeros(6, np.int32)).shape
+      (30,)
     """
     architecture = jnp.asarray(architecture, jnp.int32)
     if space.cell is None:
-        by_choice = enumerate(space.num_options)
-        one_hots = [_one_hot(architecture[..., choice], size) for choice, size in by_choice]
+        active = active_choices(space, architecture)
+        one_hots = [
+            _one_hot(architecture[..., choice], size) & active[..., choice, None]
+            for choice, size in enumerate(space.num_options)
+        ]
         return jnp.concatenate(one_hots, axis=-1)
     cell, operations = space.cell, architecture[..., np.array(space.cell.labels)]
     topology = jnp.zeros_like(operations[..., 0])
@@ -46,16 +61,16 @@ def encode_paths(space: Space, architecture: Array, *, most: int = MOST_PATHS) -
 
 
 def _one_hot(code: Array, size: int) -> Array:
-    """bool[..., size] of codes int32[...]; nowhere True for -1."""
+    """bool[..., size] of codes int32[...]; all False for -1."""
     return code[..., None] == jnp.arange(size).reshape((1,) * code.ndim + (size,))
 
 
 @lru_cache
 def _routes(cell: Cell, base: int, most: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """The ways through the cell of each length that is kept.
+    """The routes through the cell, for each length that is kept.
 
     Returns:
-      Computing nodes int[R, length] of each, and in which topologies it is, bool[L, R].
+      The computing nodes of each route, int[R, length], and the topologies with it, bool[L, R].
     """
     by_topology = [set(_through(edges, cell.num_nodes + 1)) for edges in cell.topologies]
     routes = sorted(set().union(*by_topology), key=lambda route: (len(route), route))
@@ -72,7 +87,7 @@ def _routes(cell: Cell, base: int, most: int) -> tuple[tuple[np.ndarray, np.ndar
 
 
 def _through(edges: Edges, output: int) -> list[tuple[int, ...]]:
-    """The computing nodes on each way from the input to the output."""
+    """The computing nodes on each route from the input to the output."""
     done: list[tuple[int, ...]] = []
     waiting: list[tuple[int, ...]] = [(0,)]
     while waiting:

@@ -1,9 +1,9 @@
-"""What a cell's graph says of an architecture, as counts that are multilinear in soft choices.
+"""Structural features of cells: counts in the graph, multilinear in soft choices.
 
-The labels are the operations, the input and the output. Counted are: each operation; each
+The labels are the operations, the input and the output. The counts are of each operation; each
 operation at each distance >= 2 from the input; each pair (a feeds b), where "input>a" counts the
-operations at distance 1 and "a>output" the leaves; and, while there are at most `MAX_PATHS` of
-them, each path a>b>c. What no architecture of the cell can have is left out.
+operations at distance 1 and "a>output" the leaves; and, if there are at most `MAX_PATHS` of them,
+each path a>b>c. Counts that are zero for all architectures of the cell are left out.
 """
 
 from functools import lru_cache, partial
@@ -15,14 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.spaces.cells.cell import Cell
-from nmjax.spaces.space import Space
+from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
 MAX_PATHS = 250
 
 
 class _Layout(NamedTuple):
-    """Which entries of each raw count [counts, by depth, pairs, paths] the encoding keeps."""
+    """The entries of each raw count [counts, by depth, pairs, paths] that the encoding keeps."""
 
     kept: tuple[np.ndarray, ...]
     names: tuple[str, ...]
@@ -46,12 +46,12 @@ def counts(space: Space, probabilities: Array) -> Array:
 
 
 def count_names(space: Space) -> tuple[str, ...]:
-    """What each of the S counts is, such as "count gat", "gat at depth 2" or "gat>output"."""
+    """Names of the S counts, such as "count gat", "gat at depth 2" or "gat>output"."""
     return _layout(space).names
 
 
 def count_kinds(space: Space) -> tuple[str, ...]:
-    """Which of "operations", "depths", "pairs" and "paths" each of the S counts is one of."""
+    """Group of each of the S counts: "operations", "depths", "pairs" or "paths"."""
     return _layout(space).kinds
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.cells.cell import Cell
-from nmjax.spaces.choices import Choice, RealChoice, check_distinct, to_python
-from nmjax.spaces.requirements import Requirement, resolve
-from nmjax.spaces.specs import Spec, name_choices
+from nmjax.spaces.description.checks import check_distinct, to_python
+from nmjax.spaces.description.choices import Choice, RealChoice
+from nmjax.spaces.description.requirements import Requirement, resolve
+from nmjax.spaces.description.specs import Spec, name_choices
 from nmjax.types import Array
 
 Config = dict[str, Any]

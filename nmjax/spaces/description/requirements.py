@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces.choices import Choice, RealChoice
+from nmjax.spaces.description.choices import Choice, RealChoice
 
 # Pairs of the index of an ancestor and the indices of its options under which the choice is active.
 Requirement = tuple[tuple[int, tuple[int, ...]], ...]

@@ -1,21 +1,29 @@
 """Named choices: discrete options, real-valued ranges, and the conditions that activate them."""
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces.description.checks import (
+    check_bounds,
+    check_distinct,
+    check_name,
+    check_option,
+    check_ordinal,
+    check_scale,
+    check_unequal,
+    is_finite,
+    is_number,
+    to_python,
+)
 
 Option = str | int | float | bool
 Kind = Literal["categorical", "ordinal"]
 Scale = Literal["linear", "log"]
-
-_FLOAT32 = np.finfo(np.float32)
 
 
 class Condition(NamedTuple):
@@ -69,20 +77,20 @@ class Choice:
 
     def __post_init__(self) -> None:
         what = f"Choice {self.name!r}"
-        _check_name(what, self.name)
+        check_name(what, self.name)
         object.__setattr__(self, "options", tuple(map(to_python, self.options)))
         object.__setattr__(self, "conditions", _conditions(what, self.conditions))
         if not self.options:
             raise NmjaxError(f"{what} has no options; give at least one.")
         for option in self.options:
-            _check_option(what, option)
+            check_option(what, option)
         check_distinct(what, [str(option) for option in self.options])
-        _check_unequal(what, self.options)
+        check_unequal(what, self.options)
         if self.kind not in ("categorical", "ordinal"):
             raise NmjaxError(f"{what} has kind {self.kind!r}; give 'categorical' or 'ordinal'.")
-        _check_scale(what, self.scale)
+        check_scale(what, self.scale)
         if self.kind == "ordinal":
-            _check_ordinal(what, self.options, self.scale)
+            check_ordinal(what, self.options, self.scale)
 
     @property
     def values(self) -> np.ndarray:
@@ -130,7 +138,7 @@ class Choice:
             return NmjaxError(
                 f"Choice {self.name!r} got {value}; give one of {list(self.options)}."
             )
-        if _is_number(value) and all(map(_is_number, self.options)):
+        if is_number(value) and all(map(is_number, self.options)):
             nearest = min(self.options, key=lambda option: abs(float(option) - float(value)))
             return NmjaxError(
                 f"Choice {self.name!r} got {value!r}, which is not one of its options; the "
@@ -175,12 +183,12 @@ class RealChoice:
 
     def __post_init__(self) -> None:
         what = f"Real-valued choice {self.name!r}"
-        _check_name(what, self.name)
+        check_name(what, self.name)
         object.__setattr__(self, "conditions", _conditions(what, self.conditions))
         for bound in ("low", "high"):
             object.__setattr__(self, bound, to_python(getattr(self, bound)))
-        _check_scale(what, self.scale)
-        _check_bounds(what, self.low, self.high, self.scale)
+        check_scale(what, self.scale)
+        check_bounds(what, self.low, self.high, self.scale)
 
     def check(self, value: Any) -> float:
         """The value as a float within the bounds.
@@ -189,7 +197,7 @@ class RealChoice:
           NmjaxError: The value is missing, not a number, NaN, or out of bounds.
         """
         value = to_python(value)
-        if _is_number(value) and _is_finite(value):
+        if is_number(value) and is_finite(value):
             low, rounded, high = np.array([self.low, value, self.high], np.float64).astype(
                 np.float32
             )
@@ -198,19 +206,6 @@ class RealChoice:
         raise NmjaxError(
             f"Choice {self.name!r} got {value!r}; give a number from {self.low} to {self.high}."
         )
-
-
-def to_python(value: Any) -> Any:
-    """A scalar of NumPy or JAX as Python's; anything else as it is."""
-    is_scalar = isinstance(value, np.generic) or (hasattr(value, "dtype") and value.shape == ())
-    return value.item() if is_scalar else value
-
-
-def check_distinct(what: str, names: Sequence[str]) -> None:
-    """Raises an NmjaxError if a name occurs more than once."""
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise NmjaxError(f"{what} has {twice} more than once; give each a different name.")
 
 
 def _conditions(what: str, conditions: Iterable[Any]) -> tuple[Condition, ...]:
@@ -226,104 +221,15 @@ def _conditions(what: str, conditions: Iterable[Any]) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def _check_name(what: str, name: Any) -> None:
-    if not isinstance(name, str) or not name or "=" in name or name.split() != [name]:
-        raise NmjaxError(
-            f"{what} has the name {name!r}; give a name without blanks or '=', such as "
-            "'learning_rate'."
-        )
-
-
-def _check_option(what: str, option: Any) -> None:
-    if option is None:
-        raise NmjaxError(f"{what} has the option None; use text, such as 'none', and map it back.")
-    if not isinstance(option, str | int | float):
-        raise NmjaxError(
-            f"{what} has the option {option!r} of type {type(option).__name__}; options are text, "
-            "numbers or booleans, so name each option and map the names to your objects."
-        )
-    if isinstance(option, str) and option.split() != [option]:
-        raise NmjaxError(
-            f"{what} has the option {option!r}; give options that are not empty and contain no "
-            "blanks, for instance with '_' in their place."
-        )
-    if not isinstance(option, str) and not _is_finite(option):
-        raise NmjaxError(f"{what} has the option {option!r}; give finite numbers.")
-
-
-def _check_unequal(what: str, options: Sequence[Option]) -> None:
-    """Refuse equal values of different types, such as 1 and True, which would be ambiguous."""
-    first: dict[Option, Option] = {}
-    for option in options:
-        if option in first:
-            raise NmjaxError(
-                f"{what} has the options {first[option]!r} and {option!r}, which are equal; "
-                "give different values."
-            )
-        first[option] = option
-
-
-def _check_ordinal(what: str, options: Sequence[Option], scale: Scale) -> None:
-    numbers = [float(option) for option in options if _is_number(option)]
-    if len(numbers) < len(options) or any(b <= a for a, b in pairwise(numbers)):
-        raise NmjaxError(
-            f"{what} is ordinal with the options {list(options)}; give increasing numbers."
-        )
-    if not math.isfinite(numbers[-1] - numbers[0]):
-        raise NmjaxError(
-            f"{what} spans from {numbers[0]} to {numbers[-1]}, more than a float can hold; "
-            "give options in a larger unit."
-        )
-    if scale == "log" and numbers[0] <= 0:
-        raise NmjaxError(f"{what} starts at {numbers[0]} on a log scale; give positive values.")
-
-
-def _check_bounds(what: str, low: Any, high: Any, scale: Scale) -> None:
-    if not (_is_number(low) and _is_number(high) and _is_finite(low) and _is_finite(high)):
-        raise NmjaxError(f"{what} has bounds [{low!r}, {high!r}]; give two finite numbers.")
-    if max(abs(low), abs(high), high - low) > float(_FLOAT32.max):
-        raise NmjaxError(
-            f"{what} has bounds [{low}, {high}], beyond the range of float32; give it in a larger "
-            "unit."
-        )
-    if scale == "log" and low <= 0:
-        raise NmjaxError(f"{what} starts at {low} on a log scale; give positive values.")
-    if scale == "log" and low < float(_FLOAT32.tiny):
-        raise NmjaxError(
-            f"{what} starts at {low} on a log scale, below the smallest normal float32; give at "
-            f"least {float(_FLOAT32.tiny):.3g}."
-        )
-    if not np.float32(low) < np.float32(high):
-        raise NmjaxError(
-            f"{what} has bounds [{low}, {high}]; give low < high, different in float32."
-        )
-
-
-def _check_scale(what: str, scale: str) -> None:
-    if scale not in ("linear", "log"):
-        raise NmjaxError(f"{what} has the scale {scale!r}; give 'linear' or 'log'.")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_finite(number: float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:
-        return False
-
-
 def _equal(option: Option, value: Any) -> bool:
-    if _is_number(option) and _is_number(value):
+    if is_number(option) and is_number(value):
         return bool(option == value)
     return type(option) is type(value) and bool(option == value)
 
 
 def _equal_in_float32(option: Option, value: Any) -> bool:
     """Whether a float32 that was read as a Python float rounds the option."""
-    if not (_is_number(option) and isinstance(value, float)):
+    if not (is_number(option) and isinstance(value, float)):
         return False
     with np.errstate(over="ignore"):
         return bool(np.float32(value) == value and np.float32(option) == np.float32(value))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces.choices import Choice, Condition, Option, RealChoice, Scale, to_python
+from nmjax.spaces.description.checks import to_python
+from nmjax.spaces.description.choices import Choice, Condition, Option, RealChoice, Scale
 
 MAX_INTEGERS = 1000
 

@@ -1,0 +1,1 @@
+"""How a space is described: choices, their specifications and conditions, and the space itself."""
