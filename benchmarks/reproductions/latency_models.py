@@ -24,11 +24,11 @@ from nmjax.predictors import (
     Pool,
     PoolPrior,
     bayesian_linear,
-    condition,
     init_pool,
     observe_pool,
     predict_pool,
     standardize,
+    update_many,
 )
 from nmjax.types import Array
 
@@ -174,7 +174,7 @@ def adapt(priors: LinearPrior, features: Array, x: Array, y: Array) -> Array:
     head = bayesian_linear()
 
     def one(prior: LinearPrior) -> tuple[Array, Array]:
-        state = condition(head, head.init(prior), x, standardize(y))
+        state = update_many(head, head.init(prior), x, standardize(y))
         return prior.mean + jnp.sqrt(prior.variance) * state.mean, state.log_evidence
 
     weights, log_evidence = jax.vmap(one)(priors)

@@ -13,7 +13,7 @@ import optax
 from nmjax.errors import NmjaxError
 from nmjax.meta.batch import Batch, known_scores, squared_error
 from nmjax.optimize import descend
-from nmjax.predictors import BayesianLinear, LinearPrior, LinearState, condition
+from nmjax.predictors import BayesianLinear, LinearPrior, LinearState, update_many
 from nmjax.types import ApplyFn, Array, PyTree
 
 
@@ -156,7 +156,7 @@ def extract_task_specific(
     """
     model = BayesianLinear()
     phi = features(params.body, batch.x)
-    return condition(model, model.init(prior), phi, known_scores(batch))
+    return update_many(model, model.init(prior), phi, known_scores(batch))
 
 
 def head_prior(params: MultiTaskParams, noise: Array) -> LinearPrior:

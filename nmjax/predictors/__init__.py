@@ -1,8 +1,5 @@
-"""What scores an architecture: networks, a Bayesian linear head, a Gaussian process."""
+"""Models that predict scores: networks, a Bayesian linear head and Gaussian processes."""
 
-from nmjax.predictors.condition import condition
-from nmjax.predictors.density import inverse_factor, log_normal_density
-from nmjax.predictors.extended import extend_pool, replace_in_pool
 from nmjax.predictors.gp import GaussianProcess, GPState, gaussian_process
 from nmjax.predictors.kernel import (
     KernelParams,
@@ -18,15 +15,22 @@ from nmjax.predictors.kernel import (
     spectral_features,
     unit_matern,
 )
-from nmjax.predictors.linear import BayesianLinear, LinearPrior, LinearState, bayesian_linear
+from nmjax.predictors.linear import (
+    BayesianLinear,
+    LinearPrior,
+    LinearState,
+    bayesian_linear,
+    update_many,
+)
 from nmjax.predictors.networks import Network
+from nmjax.predictors.normal_density import inverse_factor, log_normal_density
 from nmjax.predictors.outcome_transforms import (
     get_outcome_transform,
     log_lower_tail,
     normal_scores,
     standardize,
 )
-from nmjax.predictors.pooled import (
+from nmjax.predictors.pool import (
     Pool,
     PoolPrior,
     PoolState,
@@ -39,8 +43,9 @@ from nmjax.predictors.pooled import (
     predict_pool,
     variance_scale,
 )
-from nmjax.predictors.pooled_draws import sample_pool, sample_pool_prior
-from nmjax.predictors.streamed import Moments, init_moments, ridge_weights, update_moments
+from nmjax.predictors.pool_extension import extend_pool, replace_in_pool
+from nmjax.predictors.pool_sampling import sample_pool_posterior, sample_pool_prior
+from nmjax.predictors.streaming_ridge import Moments, init_moments, ridge_weights, update_moments
 
 __all__ = [
     "BayesianLinear",
@@ -55,8 +60,6 @@ __all__ = [
     "PoolPrior",
     "PoolState",
     "bayesian_linear",
-    "log_lower_tail",
-    "condition",
     "condition_pool",
     "default_kernel",
     "extend_pool",
@@ -69,6 +72,7 @@ __all__ = [
     "kernel_noise",
     "kernel_position",
     "kernel_variance",
+    "log_lower_tail",
     "log_marginal_likelihood",
     "log_normal_density",
     "matern",
@@ -82,11 +86,12 @@ __all__ = [
     "predict_pool",
     "replace_in_pool",
     "ridge_weights",
-    "sample_pool",
+    "sample_pool_posterior",
     "sample_pool_prior",
-    "variance_scale",
     "spectral_features",
     "standardize",
     "unit_matern",
+    "update_many",
     "update_moments",
+    "variance_scale",
 ]

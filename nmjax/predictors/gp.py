@@ -1,7 +1,7 @@
-"""A Gaussian process that grows by a row an observation, by matrix products alone.
+"""A Gaussian process that is updated by one row per observation, by matrix products alone.
 
-What is kept is the inverse of the observations' Cholesky factor, as in `pooled`: no solve is left,
-so that any number of processes may run side by side.
+The state holds the inverse of the observations' Cholesky factor, as in `pool`. Without solves, any
+number of processes can run concurrently.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors.density import inverse_factor, log_density_of_white
 from nmjax.predictors.kernel import (
     NOISE_FLOOR,
     KernelParams,
@@ -19,20 +18,28 @@ from nmjax.predictors.kernel import (
     kernel_variance,
     noisy_covariance,
 )
+from nmjax.predictors.normal_density import inverse_factor, log_density_of_white
 from nmjax.stats import from_covariance, positive_root
 from nmjax.types import Array, Gaussian
 
 
 class GPState(NamedTuple):
-    """The posterior of a Gaussian process, padded to B observations.
+    """Posterior of a Gaussian process, padded to B observations.
 
     Attributes:
       params: hyperparameters.
-      x: float[B, D], where was observed.
-      inverse: float[B, B], of the lower Cholesky factor of the noisy covariance; 0 where padded.
-      white: float[B], the scores whitened by it; 0 where padded.
-      number: int32[], observations so far.
-      log_evidence: float[], of the observations so far.
+      x: float[B, D], the observed points.
+      inverse: float[B, B], inverse of the lower Cholesky factor of the noisy covariance; 0 where
+        padded.
+      white: float[B], the whitened scores; 0 where padded.
+      number: int32[], number of observations so far.
+      log_evidence: float[], log marginal likelihood of the observations so far.
+
+    Example:
+      >>> from nmjax.predictors import default_kernel, gaussian_process
+      >>> state = gaussian_process(2, capacity=4).init(default_kernel(2))
+      >>> state.inverse.shape
+      (4, 4)
     """
 
     params: KernelParams
@@ -44,11 +51,16 @@ class GPState(NamedTuple):
 
 
 class GaussianProcess(NamedTuple):
-    """The `Surrogate` of a Gaussian process with a Matern kernel and an unknown constant.
+    """Gaussian process with a Matern-5/2 kernel and an unknown constant; implements `Surrogate`.
 
     Attributes:
-      size: D, of features.
-      capacity: B, the largest number of observations.
+      size: Number of features, D.
+      capacity: Largest number of observations, B.
+
+    Example:
+      >>> from nmjax.predictors import GaussianProcess, default_kernel
+      >>> GaussianProcess(size=2, capacity=4).init(default_kernel(2)).x.shape
+      (4, 2)
     """
 
     size: int
@@ -59,7 +71,7 @@ class GaussianProcess(NamedTuple):
         return state.inverse @ kernel_covariance(state.params, state.x, points)
 
     def init(self, hyper: KernelParams) -> GPState:
-        """The state before any observation."""
+        """Return the state before any observation."""
         rows, dtype = self.capacity, jnp.result_type(hyper.log_relevance)
         return GPState(
             hyper,
@@ -71,9 +83,9 @@ class GaussianProcess(NamedTuple):
         )
 
     def update(self, state: GPState, x: Array, y: Array) -> GPState:
-        """Condition on one observation: x float[D], y float[]; NaN teaches nothing. O(B^2).
+        """Condition on one observation: x float[D], y float[]; O(B^2).
 
-        More than B observations are not kept; a search is given the capacity of its budget.
+        A NaN leaves the state unchanged, and so does any observation after the first B.
         """
         skipped = jnp.isnan(y) | (state.number >= self.capacity)
         cross = self._whiten(state, x[None, :])[:, 0]
@@ -81,7 +93,7 @@ class GaussianProcess(NamedTuple):
         noise = kernel_noise(state.params)
         spread = jnp.maximum(prior - cross @ cross, 0) + noise
         white = (jnp.where(jnp.isnan(y), 0, y) - cross @ state.white) / jnp.sqrt(spread)
-        # The observation less what the earlier ones say of it.
+        # The observation minus its projection on the earlier ones.
         contrast = (-cross @ state.inverse).at[state.number].set(1) / jnp.sqrt(spread)
         updated = state._replace(
             x=state.x.at[state.number].set(x),
@@ -90,12 +102,13 @@ class GaussianProcess(NamedTuple):
             number=state.number + 1,
             log_evidence=state.log_evidence - 0.5 * (white**2 + jnp.log(2 * jnp.pi * spread)),
         )
-        return jax.tree.map(lambda old, new: jnp.where(skipped, old, new), state, updated)
+        kept: GPState = jax.tree.map(lambda old, new: jnp.where(skipped, old, new), state, updated)
+        return kept
 
     def condition(self, hyper: KernelParams, x: Array, y: Array) -> GPState:
-        """Condition on all B observations at once: x float[B, D], y float[B]; O(B^3).
+        """Condition on B observations at once: x float[B, D], y float[B]; O(B^3).
 
-        NaN teaches nothing, and its place stays empty; the state has no room for others.
+        Rows with a NaN score are left out, but use up their slot.
         """
         counts = ~jnp.isnan(y)
         inverse = inverse_factor(noisy_covariance(hyper, x), counts)
@@ -110,9 +123,9 @@ class GaussianProcess(NamedTuple):
         return Gaussian(state.white @ cross, positive_root(variance))
 
     def sample(self, key: Array, state: GPState, pool: Array) -> Array:
-        """One joint draw of the function, float[N], at pool float[N, D]. O(N^3).
+        """Draw the function once, jointly at pool float[N, D]: float[N]; O(N^3).
 
-        Each value varies by `NOISE_FLOOR` of the prior variance more than the function does.
+        For numerical stability, each value has `NOISE_FLOOR` times the prior variance added.
         """
         mean = self.predict(state, pool).mean
         scale = from_covariance(mean, self._jittered(state, pool)).scale_tril
@@ -134,15 +147,27 @@ class GaussianProcess(NamedTuple):
 
 
 def gaussian_process(size: int, *, capacity: int) -> GaussianProcess:
-    """A Gaussian process as a `Surrogate`; its hyperparameters are `KernelParams`.
+    """Create a Gaussian process as a `Surrogate`, whose hyperparameters are `KernelParams`.
 
     Args:
-      size: of features, D.
-      capacity: the largest number of observations, B; memory is O(B^2).
+      size: Number of features, D.
+      capacity: Largest number of observations, B; memory is O(B^2).
 
     Raises:
-      NmjaxError: the capacity is not positive.
+      NmjaxError: the size or the capacity is not positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import default_kernel, gaussian_process
+      >>> surrogate = gaussian_process(2, capacity=4)
+      >>> state = surrogate.init(default_kernel(2))
+      >>> state = surrogate.update(state, jnp.zeros(2), jnp.array(1.0))
+      >>> surrogate.predict(state, jnp.zeros((3, 2))).mean.shape
+      (3,)
     """
-    if capacity < 1:
-        raise NmjaxError(f"Got capacity={capacity}; give the largest number of observations.")
+    if size < 1 or capacity < 1:
+        raise NmjaxError(
+            f"Got size={size} and capacity={capacity}, expected at least 1 of each: give the "
+            "number of features and the largest number of observations."
+        )
     return GaussianProcess(size, capacity)

@@ -1,9 +1,9 @@
-"""The Bayesian linear head: closed-form posterior, rank-one updates, exact evidence.
+"""Bayesian linear regression: closed-form posterior, rank-one updates, exact evidence.
 
 Scores are y = x.w + e with w ~ N(mean, s2 diag(variance)), e ~ N(0, s2 noise) and an unknown scale
 s2 ~ InverseGamma(shape, rate), so predictives are Student-t. Weights are whitened,
 w = mean + sqrt(variance) u: a feature of prior variance 0 is exactly absent, and the divergence
-of the posterior from the prior needs no inverse. (Bishop, 2006, section 3.3; Murphy, 2012, 7.6.)
+of the posterior from the prior needs no inverse (Bishop, 2006, section 3.3; Murphy, 2012, 7.6).
 """
 
 from typing import NamedTuple
@@ -13,18 +13,24 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.stats import positive_root
-from nmjax.types import Array, Gaussian
+from nmjax.types import Array, Gaussian, PyTree, Surrogate
 
 
 class LinearPrior(NamedTuple):
-    """The prior of a Bayesian linear head, which is its hyperparameters.
+    """Prior of a Bayesian linear head; these are its hyperparameters.
 
     Attributes:
-      mean: float[F], of the weights.
-      variance: float[F], of the weights, in units of s2; 0 bars a feature.
-      noise: float[], variance of the noise, in units of s2.
-      shape: float[], of the inverse gamma of s2; twice it is the degrees of freedom.
-      rate: float[], of the inverse gamma of s2.
+      mean: float[F], mean of the weights.
+      variance: float[F], variance of the weights in units of s2; 0 excludes a feature.
+      noise: float[], variance of the noise in units of s2.
+      shape: float[], shape of the inverse gamma of s2; twice it is the degrees of freedom.
+      rate: float[], rate of the inverse gamma of s2.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import LinearPrior
+      >>> LinearPrior(jnp.zeros(3), jnp.ones(3), *jnp.array([0.1, 2.0, 2.0])).mean.shape
+      (3,)
     """
 
     mean: Array
@@ -35,15 +41,22 @@ class LinearPrior(NamedTuple):
 
 
 class LinearState(NamedTuple):
-    """The posterior of a Bayesian linear head.
+    """Posterior of a Bayesian linear head.
 
     Attributes:
-      prior: what it began with.
-      mean: float[F], of the whitened weights.
-      covariance: float[F, F], of the whitened weights, in units of s2.
-      shape: float[], of the inverse gamma of s2.
-      rate: float[], of the inverse gamma of s2.
-      log_evidence: float[], of the observations so far.
+      prior: the prior.
+      mean: float[F], mean of the whitened weights.
+      covariance: float[F, F], covariance of the whitened weights in units of s2.
+      shape: float[], shape of the inverse gamma of s2.
+      rate: float[], rate of the inverse gamma of s2.
+      log_evidence: float[], log marginal likelihood of the observations so far.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import LinearPrior, bayesian_linear
+      >>> prior = LinearPrior(jnp.zeros(3), jnp.ones(3), *jnp.array([0.1, 2.0, 2.0]))
+      >>> bayesian_linear().init(prior).covariance.shape
+      (3, 3)
     """
 
     prior: LinearPrior
@@ -55,7 +68,7 @@ class LinearState(NamedTuple):
 
 
 def check_prior(prior: LinearPrior) -> None:
-    """Refuses a prior whose shapes do not fit; the numbers may be traced.
+    """Validate the shapes of a prior; its numbers may be traced.
 
     Raises:
       NmjaxError: mean and variance are not both float[F], or another leaf is not a scalar.
@@ -70,13 +83,22 @@ def check_prior(prior: LinearPrior) -> None:
 
 
 class BayesianLinear(NamedTuple):
-    """The `Surrogate` of a Bayesian linear head, over features with an intercept among them."""
+    """Bayesian linear head over features that include an intercept; implements `Surrogate`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import BayesianLinear, LinearPrior
+      >>> prior = LinearPrior(jnp.zeros(3), jnp.ones(3), *jnp.array([0.1, 2.0, 2.0]))
+      >>> surrogate = BayesianLinear()
+      >>> surrogate.predict(surrogate.init(prior), jnp.eye(3)).std
+      Array([1., 1., 1.], dtype=float32)
+    """
 
     def init(self, hyper: LinearPrior) -> LinearState:
-        """The state before any observation.
+        """Return the state before any observation.
 
         Raises:
-          NmjaxError: the prior's shapes do not fit.
+          NmjaxError: the prior's shapes do not fit together.
         """
         check_prior(hyper)
         mean = jnp.zeros_like(hyper.mean)
@@ -86,7 +108,10 @@ class BayesianLinear(NamedTuple):
         )
 
     def update(self, state: LinearState, x: Array, y: Array) -> LinearState:
-        """Condition on one observation: x float[F], y float[]; NaN teaches nothing. O(F^2)."""
+        """Condition on one observation: x float[F], y float[]; O(F^2).
+
+        A NaN leaves the state unchanged.
+        """
         prior = state.prior
         counts = ~jnp.isnan(y)
         white = x * jnp.sqrt(prior.variance)
@@ -111,12 +136,15 @@ class BayesianLinear(NamedTuple):
             rate,
             state.log_evidence + evidence,
         )
-        return jax.tree.map(lambda new, old: jnp.where(counts, new, old), updated, state)
+        kept: LinearState = jax.tree.map(
+            lambda new, old: jnp.where(counts, new, old), updated, state
+        )
+        return kept
 
     def predict(self, state: LinearState, pool: Array) -> Gaussian:
-        """Marginals of the noise-free score at pool float[N, F]. O(N F^2).
+        """Marginals of the noise-free score at pool float[N, F]; O(N F^2).
 
-        A Student-t of scale `std` and 2 shape degrees of freedom, given as a Gaussian.
+        The Student-t with scale `std` and 2 shape degrees of freedom, returned as a `Gaussian`.
         """
         white = pool * jnp.sqrt(state.prior.variance)[None, :]
         mean = pool @ state.prior.mean + white @ state.mean
@@ -124,16 +152,17 @@ class BayesianLinear(NamedTuple):
         return Gaussian(mean, positive_root(variance * state.rate / state.shape))
 
     def sample(self, key: Array, state: LinearState, pool: Array) -> Array:
-        """One joint draw of the function, float[N], at pool float[N, F]. O(F^3 + N F)."""
+        """Draw the function once, jointly at pool float[N, F]: float[N]; O(F^3 + N F)."""
         size, dtype = state.mean.shape[-1], state.mean.dtype
         jitter = 10 * jnp.finfo(dtype).eps * jnp.eye(size, dtype=dtype)
         factor = jnp.linalg.cholesky(state.covariance + jitter)
         standard = jax.random.normal(key, state.mean.shape, dtype)
         white = state.mean + jnp.sqrt(state.rate / state.shape) * (factor @ standard)
-        return pool @ (state.prior.mean + jnp.sqrt(state.prior.variance) * white)
+        draw: Array = pool @ (state.prior.mean + jnp.sqrt(state.prior.variance) * white)
+        return draw
 
     def covariance(self, state: LinearState, a: Array, b: Array) -> Array:
-        """Posterior covariance float[A, B] of the function between a float[A, F], b float[B, F]."""
+        """Posterior covariance float[A, B] of the function at a float[A, F] and b float[B, F]."""
         root = jnp.sqrt(state.prior.variance)[None, :]
         return (a * root) @ state.covariance @ (b * root).T * state.rate / state.shape
 
@@ -143,5 +172,36 @@ class BayesianLinear(NamedTuple):
 
 
 def bayesian_linear() -> BayesianLinear:
-    """The Bayesian linear head as a `Surrogate`; its hyperparameters are a `LinearPrior`."""
+    """Create a Bayesian linear head as a `Surrogate`, whose hyperparameters are a `LinearPrior`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import LinearPrior, bayesian_linear
+      >>> surrogate = bayesian_linear()
+      >>> state = surrogate.init(LinearPrior(jnp.zeros(2), jnp.ones(2), *jnp.ones(3)))
+      >>> state = surrogate.update(state, jnp.array([1.0, 0.0]), jnp.array(1.0))
+      >>> surrogate.predict(state, jnp.eye(2)).mean
+      Array([0.5, 0. ], dtype=float32)
+    """
     return BayesianLinear()
+
+
+def update_many(surrogate: Surrogate, state: PyTree, x: Array, y: Array) -> PyTree:
+    """Condition any surrogate on evaluations x float[M, F], y float[M], one after the other.
+
+    Rows with a NaN score leave the state unchanged.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import LinearPrior, bayesian_linear, update_many
+      >>> surrogate = bayesian_linear()
+      >>> state = surrogate.init(LinearPrior(jnp.zeros(2), jnp.ones(2), *jnp.ones(3)))
+      >>> state = update_many(surrogate, state, jnp.eye(2), jnp.array([1.0, jnp.nan]))
+      >>> surrogate.predict(state, jnp.eye(2)).mean
+      Array([0.5, 0. ], dtype=float32)
+    """
+
+    def observe(state: PyTree, evaluation: tuple[Array, Array]) -> tuple[PyTree, None]:
+        return surrogate.update(state, *evaluation), None
+
+    return jax.lax.scan(observe, state, (x, y))[0]

@@ -1,11 +1,13 @@
-"""Scores on a scale that tasks share: normal scores of past tasks, transformed scores of a new one.
+"""Outcome transforms: maps of scores to a scale that tasks share.
 
 Metrics differ in location, scale and shape, and failures stretch their lower tails by orders of
-magnitude. A past task's scores are replaced by their normal scores (van der Waerden), which keep
-only the order. A new task's scores are seen one at a time, and the best are not a random sample,
-so only `standardize` or `log_lower_tail` is applied to what was evaluated; what location and scale
-remain are inferred by the surrogate's intercept and inverse gamma.
+magnitude. Past tasks are mapped to normal scores (van der Waerden), which keep only the order. In a
+new task scores arrive one at a time and are not a random sample, so that only `standardize` or
+`log_lower_tail` of the evaluated scores applies; the remaining location and scale are inferred by
+the surrogate's intercept and inverse gamma.
 """
+
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax.scipy.special import ndtri
@@ -19,6 +21,13 @@ def normal_scores(score: Array) -> Array:
     """Standard normal quantiles float[M] of the ranks of scores float[M].
 
     Ties share their mean rank. NaN, a failed evaluation, stays NaN and takes no rank.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from nmjax.predictors import normal_scores
+      >>> np.round(normal_scores(jnp.array([0.9, 0.1, 0.5])), 2)
+      array([ 0.97, -0.97,  0.  ], dtype=float32)
     """
     counts = ~jnp.isnan(score)
     number = jnp.sum(counts).astype(score.dtype)
@@ -28,18 +37,24 @@ def normal_scores(score: Array) -> Array:
 
 
 def identity(score: Array) -> Array:
-    """The scores as they are."""
+    """Return the scores unchanged."""
     return score
 
 
 def standardize(score: Array, reference: Array | None = None) -> Array:
-    """Scores float[M] less the mean and over the standard deviation of a reference; NaN stays NaN.
+    """Subtract the mean of a reference from scores float[M] and divide by its standard deviation.
 
-    Where all of the reference are equal, as where there is one, the mean alone is taken off.
+    NaN stays NaN. Where all reference values are equal, only the mean is subtracted.
 
     Args:
       score: float[M].
-      reference: float[R], what the map is fitted on; the scores themselves by default.
+      reference: float[R], the data that the map is fitted on; by default the scores themselves.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import standardize
+      >>> standardize(jnp.array([1.0, 3.0]))
+      Array([-1.,  1.], dtype=float32)
     """
     reference = score if reference is None else reference
     counts = ~jnp.isnan(reference)
@@ -52,15 +67,22 @@ def standardize(score: Array, reference: Array | None = None) -> Array:
 
 
 def log_lower_tail(score: Array, reference: Array | None = None) -> Array:
-    """Standardized scores whose half below the median is put on a logarithmic scale.
+    """Standardized scores whose part below the median is compressed logarithmically.
 
-    In units of the distance between the best and the median so far, scores s below the median
-    become -log(1 - s): a failure is bad, not infinitely so. Where more than half are the best, the
-    unit is the distance from the worst to the median.
+    In units of the distance between the best and the median, a score s below the median becomes
+    -log(1 - s), so that failures stay bad without dominating the scale. Where more than half of the
+    scores equal the best, the unit is the distance from the worst to the median.
 
     Args:
       score: float[M].
-      reference: float[R], what the map is fitted on; the scores themselves by default.
+      reference: float[R], the data that the map is fitted on; by default the scores themselves.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import log_lower_tail
+      >>> transformed = log_lower_tail(jnp.array([-1000.0, 1.0, 2.0, 3.0]))
+      >>> bool(transformed[0] > -2)
+      True
     """
     reference = score if reference is None else reference
     counts = ~jnp.isnan(reference)
@@ -79,7 +101,7 @@ def log_lower_tail(score: Array, reference: Array | None = None) -> Array:
     return standardize(mapped(score), mapped(reference))
 
 
-OUTCOME_TRANSFORMS = {
+OUTCOME_TRANSFORMS: dict[str, Callable[[Array], Array]] = {
     "identity": identity,
     "standardize": standardize,
     "log_lower_tail": log_lower_tail,
@@ -87,12 +109,21 @@ OUTCOME_TRANSFORMS = {
 }
 
 
-def get_outcome_transform(name: str):
-    """The function float[M] -> float[M] of that name.
+def get_outcome_transform(name: str) -> Callable[[Array], Array]:
+    """Look up the outcome transform float[M] -> float[M] of a name.
+
+    Args:
+      name: "identity", "standardize", "log_lower_tail" or "normal_scores".
 
     Raises:
-      NmjaxError: no outcome_transform has that name.
+      NmjaxError: no outcome transform has that name.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import get_outcome_transform
+      >>> get_outcome_transform("standardize")(jnp.array([1.0, 3.0]))
+      Array([-1.,  1.], dtype=float32)
     """
     if name not in OUTCOME_TRANSFORMS:
-        raise unknown_name("outcome_transform", name, OUTCOME_TRANSFORMS)
+        raise unknown_name("outcome transform", name, OUTCOME_TRANSFORMS)
     return OUTCOME_TRANSFORMS[name]

@@ -19,7 +19,7 @@ from nmjax.predictors import (
     observe_pool,
     pool_covariance,
     predict_evaluation,
-    sample_pool,
+    sample_pool_posterior,
     variance_scale,
 )
 from nmjax.search.acquisitions import AcquisitionContext
@@ -91,7 +91,9 @@ def predictive(
 
     def sample(key: Array) -> Array:
         which_key, draw_key = jax.random.split(key)
-        draws = sample_pool(draw_key, model, problem.prior, problem.pool, record.row, transformed)
+        draws = sample_pool_posterior(
+            draw_key, model, problem.prior, problem.pool, record.row, transformed
+        )
         return draws[jax.random.categorical(which_key, state.log_weights)]
 
     context = AcquisitionContext(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.predictors import condition
+from nmjax.predictors import update_many
 from nmjax.testing.compare import (
     Counted,
     assert_close,
@@ -77,7 +77,7 @@ def check_surrogate(
     _check_draws(surrogate, state, x, draws)
 
     def fit(y: Array) -> Gaussian:
-        return surrogate.predict(condition(surrogate, surrogate.init(hyper), x, y), x)
+        return surrogate.predict(update_many(surrogate, surrogate.init(hyper), x, y), x)
 
     both = jax.jit(jax.vmap(fit))(jnp.stack([y, -y]))
     close("predict in lanes and alone", jax.tree.map(lambda leaf: leaf[1], both), fit(-y))

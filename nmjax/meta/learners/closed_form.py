@@ -28,12 +28,12 @@ from nmjax.predictors import (
     KernelParams,
     LinearPrior,
     bayesian_linear,
-    condition,
     default_kernel,
     gaussian_process,
     kernel_noise,
     log_normal_density,
     noisy_covariance,
+    update_many,
 )
 from nmjax.predictors.kernel import NOISE_FLOOR
 from nmjax.tasks.episodes import Episode
@@ -115,7 +115,7 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
             rate=jnp.full_like(params.log_noise, _KNOWN),
         )
         start, embedded = surrogate.init(prior), embed(params, batch.x)
-        return Posterior(params, condition(surrogate, start, embedded, known_scores(batch)))
+        return Posterior(params, update_many(surrogate, start, embedded, known_scores(batch)))
 
     def predict(posterior: Posterior, x: Array) -> Gaussian:
         params, state = posterior
@@ -152,7 +152,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         embedded = features(params.network, batch.x)
         surrogate = process(embedded, batch.y.shape[-1])
         start, centered = surrogate.init(params.kernel), known_scores(batch) - params.mean
-        return Posterior(params, condition(surrogate, start, embedded, centered))
+        return Posterior(params, update_many(surrogate, start, embedded, centered))
 
     def predict(posterior: Posterior, x: Array) -> Gaussian:
         params, state = posterior

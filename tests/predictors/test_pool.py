@@ -17,7 +17,7 @@ from nmjax.predictors import (
     pool_information_gain,
     predict_evaluation,
     predict_pool,
-    sample_pool,
+    sample_pool_posterior,
     sample_pool_prior,
     unit_matern,
     variance_scale,
@@ -165,7 +165,9 @@ def test_draws_have_the_moments_of_the_posterior():
     state = observe_all_jitted(prior, pool, scores)
 
     def draw(key):
-        return sample_pool(key, state, prior, pool, jnp.asarray(ROWS, jnp.int32), scores[-1])
+        return sample_pool_posterior(
+            key, state, prior, pool, jnp.asarray(ROWS, jnp.int32), scores[-1]
+        )
 
     drawn = np.asarray(jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), 4000)))
     mean, std = map(np.asarray, predict_pool(state))

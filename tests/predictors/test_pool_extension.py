@@ -11,9 +11,9 @@ from nmjax.predictors import (
     observe_pool,
     pool_covariance,
     replace_in_pool,
-    sample_pool,
+    sample_pool_posterior,
 )
-from tests.predictors.test_pooled import (
+from tests.predictors.test_pool import (
     CAPACITY,
     FAILED,
     FEATURES,
@@ -43,7 +43,9 @@ def slots_and_all(prior, pool):
     (state, slots), _ = jax.lax.scan(observe, start, ORDER)
     state, joined = extend_pool(state, prior, slots, ORDER, pool)
     covariance = pool_covariance(state, prior, joined, ORDER, CAPACITY + ORDER)
-    draw = sample_pool(jax.random.key(0), state, prior, joined, ORDER, jnp.asarray(FAILED))
+    draw = sample_pool_posterior(
+        jax.random.key(0), state, prior, joined, ORDER, jnp.asarray(FAILED)
+    )
     return state, joined, covariance, draw
 
 

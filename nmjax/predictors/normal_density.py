@@ -1,7 +1,7 @@
-"""The density of a joint normal distribution and its gradient, by matrix products alone.
+"""Log density of a joint normal and its gradient, by matrix products alone.
 
-What is made is the inverse of the covariance's Cholesky factor, row by row: no factorization or
-solve is left, so that any number of fits may run side by side.
+The inverse of the covariance's Cholesky factor is built row by row. Without factorizations or
+solves, any number of fits can run concurrently.
 """
 
 import jax
@@ -11,15 +11,21 @@ from nmjax.types import Array
 
 
 def inverse_factor(covariance: Array, counts: Array) -> Array:
-    """The inverse float[B, B] of the lower Cholesky factor of a covariance float[B, B]. O(B^3).
+    """Inverse float[B, B] of the lower Cholesky factor of a covariance float[B, B], in O(B^3).
 
     Rows and columns where `counts` bool[B] is False are 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import inverse_factor
+      >>> jnp.diagonal(inverse_factor(4 * jnp.eye(2), jnp.array([True, False])))
+      Array([0.5, 0. ], dtype=float32)
     """
 
     def one(inverse: Array, row: Array) -> tuple[Array, None]:
         cross, own = inverse @ covariance[row], covariance[row, row]
         spread = jnp.sqrt(jnp.maximum(own - cross @ cross, jnp.finfo(own.dtype).eps * own))
-        # The newest less what the earlier ones say of it.
+        # The row minus its projection on the earlier ones.
         contrast = (-cross @ inverse).at[row].set(1) / spread
         return inverse.at[row].set(jnp.where(counts[row], contrast, 0)), None
 
@@ -28,7 +34,7 @@ def inverse_factor(covariance: Array, counts: Array) -> Array:
 
 
 def log_density_of_white(inverse: Array, white: Array) -> Array:
-    """The log density float[] of what is float[B] when whitened by an `inverse_factor`."""
+    """Log density float[] of whitened residuals float[B], given their `inverse_factor`."""
     diagonal = jnp.diagonal(inverse)
     counts = diagonal > 0
     normalizer = 0.5 * jnp.sum(counts).astype(white.dtype) * jnp.log(2 * jnp.pi)
@@ -37,14 +43,20 @@ def log_density_of_white(inverse: Array, white: Array) -> Array:
 
 @jax.custom_vjp
 def log_normal_density(covariance: Array, residual: Array) -> Array:
-    """The log density float[] of residuals float[B], normal of mean 0; NaN does not count.
+    """Log density float[] of residuals float[B] of a joint normal of mean 0; NaN is left out.
 
-    Its gradient is the closed form (Rasmussen and Williams, 2006, equation 5.9), which takes two
-    matrix products and keeps one matrix.
+    The gradient is the closed form of Rasmussen and Williams (2006), equation 5.9: it takes two
+    matrix products and stores one matrix.
 
     Args:
-      covariance: float[B, B], positive definite where residuals count.
+      covariance: float[B, B], positive definite over the residuals that are not NaN.
       residual: float[B].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import log_normal_density
+      >>> round(float(log_normal_density(jnp.eye(2), jnp.array([0.0, jnp.nan]))), 3)
+      -0.919
     """
     return _forward(covariance, residual)[0]
 
