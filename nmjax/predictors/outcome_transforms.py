@@ -24,10 +24,9 @@ def normal_scores(score: Array) -> Array:
 
     Example:
       >>> import jax.numpy as jnp
-      >>> import numpy as np
       >>> from nmjax.predictors import normal_scores
-      >>> np.round(normal_scores(jnp.array([0.9, 0.1, 0.5])), 2)
-      array([ 0.97, -0.97,  0.  ], dtype=float32)
+      >>> [round(float(score), 2) for score in normal_scores(jnp.array([0.9, 0.1, 0.5]))]
+      [0.97, -0.97, 0.0]
     """
     counts = ~jnp.isnan(score)
     number = jnp.sum(counts).astype(score.dtype)
