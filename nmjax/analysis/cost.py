@@ -1,4 +1,4 @@
-"""What a program costs, counted from its operations before any of it is run or compiled."""
+"""Cost of a program, counted from its operations without compiling or running it."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -24,15 +24,15 @@ _ALGEBRA = frozenset({"cholesky", "eigh", "lu", "svd", "triangular_solve"})
 
 
 def count_flops(function: Callable[..., Any], *args: Any, while_trips: int | None = None) -> float:
-    """Floating point operations of one call, from the traced program.
+    """Count the floating point operations of one call, from the traced program.
 
     A product of [m, k] and [k, n] counts 2 m n k, a sort n log2 n, and any other operation one for
-    each number that it makes or, where it reduces or combines, takes in; moving numbers and drawing
-    random bits are free. The body of a scan counts as often as it runs, which XLA's own cost
-    analysis does not do, and of branches the costliest counts.
+    each number that it makes or, for reductions, takes in; moving numbers and drawing random bits
+    are free. The body of a scan counts as often as it runs, unlike in XLA's own cost analysis, and
+    of several branches the most expensive one counts.
 
-    Linear algebra counts what Golub and Van Loan say of it, to leading order (Matrix Computations,
-    4th edition, by section), of each [m, n] of a batch, taken so that m >= n:
+    Linear algebra counts as in Golub and Van Loan (Matrix Computations, 4th edition, by section),
+    to leading order, for each [m, n] of a batch with m >= n:
 
     - Cholesky: n^3 / 3 (4.2)
     - a triangular solve: n^2 for each right-hand side (3.1)
@@ -42,12 +42,18 @@ def count_flops(function: Callable[..., Any], *args: Any, while_trips: int | Non
       4 m^2 n + 8 m n^2 + 9 n^3 with full matrices of them (8.6)
 
     Args:
-      function: of arrays.
-      *args: its arguments, or `jax.ShapeDtypeStruct`s of them.
-      while_trips: how often the body of a `while_loop` runs, which its program does not say.
+      function: Function of arrays.
+      *args: Its arguments, or `jax.ShapeDtypeStruct`s of them.
+      while_trips: Number of iterations of each `while_loop`, which the program does not contain.
 
     Raises:
       NmjaxError: there is a `while_loop`, and `while_trips` is not given.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.analysis import count_flops
+      >>> count_flops(jnp.dot, jnp.ones((2, 3)), jnp.ones((3, 4)))
+      48.0
     """
     return _count(jax.make_jaxpr(function)(*args).jaxpr, while_trips)
 
@@ -62,7 +68,7 @@ def _of_equation(equation: JaxprEqn, while_trips: int | None) -> float:
         return _count(params["jaxprs"].solve.jaxpr, while_trips)
     within = [_count(jaxpr, while_trips) for jaxpr in _inner(params)]
     if name == "scan":
-        return params["length"] * sum(within)
+        return float(params["length"] * sum(within))
     if name == "while":
         if while_trips is None:
             raise NmjaxError(
@@ -71,7 +77,7 @@ def _of_equation(equation: JaxprEqn, while_trips: int | None) -> float:
             )
         return while_trips * sum(within) + _count(params["cond_jaxpr"].jaxpr, while_trips)
     if name == "cond":
-        return max(within)
+        return float(max(within))
     if name.startswith("scatter"):
         return _size(equation.invars[2]) * sum(within)
     if name.startswith("reduce_window"):
@@ -92,7 +98,7 @@ def _of_operation(equation: JaxprEqn) -> float:
     if name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
         shape = _shape(equation.invars[0])
-        return 2 * made * math.prod(shape[axis] for axis in contracted)
+        return float(2 * made * math.prod(shape[axis] for axis in contracted))
     if name == "sort":
         shape = _shape(equation.invars[0])
         return math.prod(shape) * math.log2(max(shape[equation.params["dimension"]], 1))
@@ -132,7 +138,7 @@ def _inner(params: dict[str, Any]) -> Iterator[Jaxpr]:
 
 
 def _shape(variable: Any) -> tuple[int, ...]:
-    return getattr(variable.aval, "shape", ())
+    return tuple(getattr(variable.aval, "shape", ()))
 
 
 def _size(variable: Any) -> int:

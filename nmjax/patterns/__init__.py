@@ -1,4 +1,4 @@
-"""What past searches have in common: motifs, sensitivities, landscapes, trade-offs."""
+"""Patterns in past searches: motifs, sensitivities, landscapes and trade-offs."""
 
 from nmjax.patterns.enrichment import (
     Enrichment,

@@ -1,8 +1,8 @@
-"""Which motifs the best, or the failed, have more often than others, and how sure that is.
+"""Motifs that are enriched or depleted among the best or the failed architectures.
 
-Tests are exact (Fisher's, by the hypergeometric distribution), one for each direction, since a
-motif that is enriched in one task and depleted in another has not replicated. They take evaluations
-to be independent draws: a search that follows its own successes repeats motifs without a cause.
+Tests are exact (Fisher's, by the hypergeometric distribution) and one-sided, since a motif that is
+enriched in one task and depleted in another has not replicated. They assume that evaluations are
+independent draws: a search that exploits its own results repeats motifs for that reason alone.
 """
 
 import math
@@ -24,17 +24,25 @@ _REMAINDER = np.array([0.0] + [math.lgamma(k + 1) - k * math.log(k) + k for k in
 
 
 class Enrichment(NamedTuple):
-    """How much more often the chosen contain each motif than the rest do.
+    """How much more frequent each motif is among the chosen architectures than among the rest.
 
     Attributes:
       log_odds: float[..., F], log ratio of the odds among the chosen to those among the rest, with
         half an evaluation added to each cell (Haldane 1956, Anscombe 1956).
-      std: float[..., F], the standard error of that (Gart 1966).
+      std: float[..., F], its standard error (Gart 1966).
       low: float[..., F], lower end of its interval.
-      high: float[..., F], upper end.
-      enriched: float[..., F], Fisher's p-value of "not more often"; NaN where all evaluations
-        or none contain the motif, or are chosen, so that there is nothing to test.
-      depleted: float[..., F], that of "not less often".
+      high: float[..., F], upper end of its interval.
+      enriched: float[..., F], Fisher's p-value of the hypothesis "not more frequent"; NaN where all
+        or none of the evaluations contain the motif or are chosen, so that nothing can be tested.
+      depleted: float[..., F], p-value of the hypothesis "not less frequent".
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import motif_enrichment
+      >>> present, chosen = jnp.array([[True], [True], [False], [False]]), jnp.arange(4) < 2
+      >>> enrichment = motif_enrichment(present, chosen)
+      >>> round(float(enrichment.enriched[0]), 3)
+      0.167
     """
 
     log_odds: Array
@@ -46,15 +54,22 @@ class Enrichment(NamedTuple):
 
 
 class Replication(NamedTuple):
-    """What T tasks say of F motifs together.
+    """The evidence of T tasks together about F motifs.
 
     Attributes:
-      log_odds: float[F], the mean over a population of tasks (DerSimonian and Laird 1986).
+      log_odds: float[F], mean over a population of tasks (DerSimonian and Laird 1986).
       low: float[F], lower end of its interval.
-      high: float[F], upper end.
-      everywhere: float[F], p-value of "not in every task".
-      somewhere: float[F], p-value of "in no task".
-      differs: float[F], p-value of "to the same extent in all tasks" (Cochran's Q).
+      high: float[F], upper end of its interval.
+      everywhere: float[F], p-value of the hypothesis "not in every task".
+      somewhere: float[F], p-value of the hypothesis "in no task".
+      differs: float[F], p-value of the hypothesis "to the same extent in all tasks" (Cochran's Q).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import Enrichment, replicate
+      >>> tasks = Enrichment(*jnp.full((6, 2, 3), 0.5))
+      >>> replicate(tasks).everywhere.shape
+      (3,)
     """
 
     log_odds: Array
@@ -66,9 +81,15 @@ class Replication(NamedTuple):
 
 
 def is_best(scores: Array, share: Array, mask: Array | None = None) -> Array:
-    """Which of scores float[..., M] are in the best `share` float[]: bool[..., M], ties included.
+    """Select the best `share` float[] of scores float[..., M]: bool[..., M], ties included.
 
-    Failed (NaN) and masked evaluations are not, nor do they count toward the share.
+    Failed (NaN) and masked evaluations are never selected and do not count toward the share.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import is_best
+      >>> is_best(jnp.array([0.1, 0.4, 0.3, jnp.nan]), 0.4)
+      Array([False,  True, False, False], dtype=bool)
     """
     scores = jnp.asarray(scores)
     known = ~jnp.isnan(scores) if mask is None else ~jnp.isnan(scores) & mask
@@ -82,22 +103,29 @@ def is_best(scores: Array, share: Array, mask: Array | None = None) -> Array:
 def motif_enrichment(
     present: Array, chosen: Array, mask: Array | None = None, *, level: float = 0.95
 ) -> Enrichment:
-    """How motifs are enriched and depleted among the chosen.
+    """Test which motifs are enriched or depleted among the chosen evaluations.
 
-    For what the best have, choose by `is_best` and mask the failed; for what fails, choose the
-    failed among all.
+    For motifs of the best architectures, choose by `is_best` and mask the failed; for motifs of
+    failures, choose the failed among all.
 
     Args:
       present: bool[..., M, F], which evaluations contain which motifs.
       chosen: bool[..., M].
-      mask: bool[..., M], False where an evaluation is padding or is not to be compared with.
-      level: of the interval.
+      mask: bool[..., M], False where an evaluation is padding or excluded from the comparison.
+      level: Level of the interval.
 
     Returns:
-      Leaves float[..., F]; p-values are right to 1e-3 of themselves.
+      Leaves float[..., F]; p-values have a relative error below 1e-3.
 
     Raises:
       NmjaxError: shapes do not fit, or the level is outside (0, 1).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import motif_enrichment
+      >>> present, chosen = jnp.array([[True], [True], [False], [False]]), jnp.arange(4) < 2
+      >>> bool(motif_enrichment(present, chosen).log_odds[0] > 0)
+      True
     """
     present, chosen = jnp.asarray(present, bool), jnp.asarray(chosen, bool)
     if present.ndim < 2 or chosen.shape != present.shape[:-1]:
@@ -129,15 +157,21 @@ def motif_enrichment(
 
 
 def false_discovery_rate(p_value: Array, *, any_dependence: bool = False) -> Array:
-    """The smallest false discovery rate float[..., F] at which each p-value is a discovery.
+    """Smallest false discovery rate float[..., F] at which each p-value is a discovery.
 
     Keeping those at or below q makes false discoveries a share of at most q on average (Benjamini
     and Hochberg 1995), for independent or positively dependent tests.
 
     Args:
-      p_value: float[..., F]; NaN was not tested, counts for nothing, and stays.
-      any_dependence: pay the factor 1 + 1/2 + ... + 1/F that holds however tests depend on one
-        another (Benjamini and Yekutieli 2001).
+      p_value: float[..., F]; NaN means not tested, is ignored and stays NaN.
+      any_dependence: Multiply by 1 + 1/2 + ... + 1/F, which is valid under any dependence between
+        tests (Benjamini and Yekutieli 2001).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import false_discovery_rate
+      >>> false_discovery_rate(jnp.array([0.01, 0.5, 0.03, jnp.nan])).shape
+      (4,)
     """
     p_value = jnp.asarray(p_value)
     order = jnp.argsort(p_value, axis=-1)
@@ -160,24 +194,31 @@ def replicate(
     direction: Literal["enriched", "depleted"] = "enriched",
     level: float = 0.95,
 ) -> Replication:
-    """Which motifs hold everywhere, which somewhere, and whether their effect differs.
+    """Test which motifs hold in every task, in some task, and whether their effect differs.
 
     "In at least u of T tasks" is tested by T - u + 1 times the u-th smallest p-value (Benjamini and
-    Heller 2008, with Bonferroni's combination): the largest for everywhere, T times the smallest
-    for somewhere. What is not shown everywhere need not be absent anywhere: a motif holds only
-    somewhere if `differs` is small too. For many motifs, pass each through `false_discovery_rate`.
+    Heller 2008, with Bonferroni's combination): the largest p-value for every task, T times the
+    smallest for some task. A motif that is not shown to hold everywhere may still do so; it holds
+    only somewhere if `differs` is small too. For many motifs, pass each through
+    `false_discovery_rate`.
 
     Args:
-      tasks: of `motif_enrichment`, leaves float[T, F]; where a motif could not be tested (NaN) it
-        does not hold, and its effect is left out.
-      direction: of the effect.
-      level: of the interval.
+      tasks: result of `motif_enrichment` with leaves float[T, F]. Where a motif could not be tested
+        (NaN) it counts as not holding, and its effect is left out.
+      direction: Direction of the effect.
+      level: Level of the interval.
 
     Raises:
-      NmjaxError: there are no two tasks, or direction or level is none of the above.
+      NmjaxError: there are fewer than two tasks, or direction or level is invalid.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import Enrichment, replicate
+      >>> tasks = Enrichment(*jnp.full((6, 2, 3), 0.5))
+      >>> replicate(tasks, direction="enriched").log_odds
+      Array([0.5, 0.5, 0.5], dtype=float32)
     """
-    if direction not in ("enriched", "depleted"):
-        raise NmjaxError(f"Got direction={direction!r}; give 'enriched' or 'depleted'.")
+    check_direction(direction)
     width = _width(level)
     effect = jnp.asarray(tasks.log_odds)
     if effect.ndim != 2 or len(effect) < 2:
@@ -208,16 +249,29 @@ def replicate(
     )
 
 
+def check_direction(direction: str) -> None:
+    """Validate the direction of an effect.
+
+    Raises:
+      NmjaxError: it is neither "enriched" nor "depleted".
+    """
+    if direction not in ("enriched", "depleted"):
+        raise NmjaxError(
+            f"Got direction={direction!r}, expected 'enriched' or 'depleted': give one of them."
+        )
+
+
 def _mean(weight: Array, effect: Array) -> Array:
-    """The weighted mean float[F] of effects float[T, F]; NaN where nothing has weight."""
+    """Weighted mean float[F] of effects float[T, F]; NaN where all weights are 0."""
     return jnp.sum(weight * effect, axis=0) / jnp.sum(weight, axis=0)
 
 
 def _tails(table: Array, *, rows: int) -> tuple[Array, Array]:
     """P(K >= k) and P(K <= k) for k, the first cell of float[2, 2], given its margins.
 
-    In the mass function the factorials' large parts cancel into the cells' deviances from what the
-    margins lead to expect (Loader 2000), so single precision suffices for any number of `rows`.
+    In the mass function the large parts of the factorials cancel into the cells' deviances from
+    their expectation given the margins (Loader 2000), so that single precision suffices for any
+    number of `rows`.
     """
     side, motif, total = jnp.sum(table, axis=1), jnp.sum(table, axis=0), jnp.sum(table)
     expected = side[:, None] * motif[None] / jnp.maximum(total, 1)

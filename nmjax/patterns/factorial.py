@@ -1,9 +1,9 @@
-"""A Gaussian process over every architecture of a space at once, with a kernel made for variances.
+"""Gaussian process over all architectures of a space, with a kernel that separates main effects.
 
-The kernel is a product over choices of (1 + w k) / (1 + w), a constant and what the choice does: it
-unrolls into a term for each subset of choices, the process's main effects and interactions
+The kernel is a product over choices of (1 + w k) / (1 + w), a constant plus the effect of the
+choice. It expands into one term per subset of choices, the process's main effects and interactions
 (Durrande, Ginsbourger, Roustant and Carraro 2013, "ANOVA kernels"). Over the full factorial grid it
-is a Kronecker product of one small matrix a choice, so a draw of the whole grid is exact, in
+is a Kronecker product of one small matrix per choice, so that a draw of the whole grid is exact, in
 O(size * sum of options).
 """
 
@@ -27,13 +27,14 @@ that extent: where it is not concave there is no normal approximation."""
 
 
 class FactorialParams(NamedTuple):
-    """Hyperparameters, as logs; each has a normal prior, which is weak.
+    """Hyperparameters, as logarithms; each has a weak normal prior.
 
     Attributes:
-      log_weight: float[C], w of each choice.
-      log_length: float[C], of ordinal choices, whose options span 2; of others, without effect.
+      log_weight: float[C], weight w of each choice.
+      log_length: float[C], length scale of ordinal choices, whose options span 2; unused for
+        others.
       log_amplitude: float[], variance of the process.
-      log_noise: float[], variance of what an architecture has of its own.
+      log_noise: float[], variance of each architecture's own deviation.
     """
 
     log_weight: Array
@@ -42,12 +43,12 @@ class FactorialParams(NamedTuple):
     log_noise: Array
 
 
-class Belief(NamedTuple):
-    """Laplace's approximation of what is known of the hyperparameters.
+class LaplacePosterior(NamedTuple):
+    """Laplace approximation of the posterior of the hyperparameters.
 
     Attributes:
-      mode: float[H], the likeliest, flat.
-      root: float[H, H], of the covariance.
+      mode: float[H], the flat maximum of the posterior.
+      root: float[H, H], a square root of the covariance.
     """
 
     mode: Array
@@ -64,10 +65,12 @@ def prior(num_choices: int) -> tuple[FactorialParams, FactorialParams]:
 
 
 @partial(jax.jit, static_argnames=("space", "steps"))
-def fit_factorial(space: Space, architecture: Array, score: Array, *, steps: int) -> Belief:
-    """What scores float[M] of architectures int32[M, C] say of the hyperparameters.
+def fit_factorial(
+    space: Space, architecture: Array, score: Array, *, steps: int
+) -> LaplacePosterior:
+    """Posterior of the hyperparameters, given scores float[M] of architectures int32[M, C].
 
-    NaN scores do not count.
+    NaN scores are left out.
     """
     mean, std = prior(space.num_choices)
     start, unflatten = ravel_pytree(mean)
@@ -86,31 +89,31 @@ def fit_factorial(space: Space, architecture: Array, score: Array, *, steps: int
         lambda direction: -jax.jvp(slope, (mode,), (direction,))[1], jnp.eye(len(mode))
     )
     value, vector = jnp.linalg.eigh(0.5 * (curvature + curvature.T))
-    return Belief(mode, vector / jnp.sqrt(jnp.maximum(value, _FLATTEST))[None, :])
+    return LaplacePosterior(mode, vector / jnp.sqrt(jnp.maximum(value, _FLATTEST))[None, :])
 
 
 def sample_grid(
-    key: Array, space: Space, belief: Belief, architecture: Array, score: Array
+    key: Array, space: Space, posterior: LaplacePosterior, architecture: Array, score: Array
 ) -> tuple[Array, Array]:
-    """A draw of the scores of all architectures, float[size] by flat index, and of their noise.
+    """Draw the scores of all architectures, float[size] by flat index, and their own deviations.
 
     Hyperparameters are drawn, evaluations are resampled with replacement, and the process is drawn
-    given these. Averaged over resamples a posterior is about as wide as what a second history would
-    say differs from the first, also where the model is wrong (Huggins and Miller 2019, "bagged
-    posteriors"). The draw is one of the prior, corrected by what the evaluations say of it (Wilson
-    et al. 2020, equation 3).
+    given these. Averaged over resamples, the posterior is about as wide as the difference between
+    two histories of the task, also where the model is wrong (Huggins and Miller 2019, "bagged
+    posteriors"). The draw is one of the prior, corrected at the evaluations (Wilson et al. 2020,
+    equation 3).
 
     Args:
-      key: of the draw.
-      space: of the architectures.
-      belief: of `fit_factorial`.
+      key: PRNG key.
+      space: the space.
+      posterior: result of `fit_factorial`.
       architecture: int32[M, C].
-      score: float[M], NaN not counting.
+      score: float[M]; NaN is left out.
     """
     keys = jax.random.split(key, 5)
     _, unflatten = ravel_pytree(prior(space.num_choices)[0])
     normal = partial(jax.random.normal, dtype=score.dtype)
-    params = unflatten(belief.mode + belief.root @ normal(keys[0], belief.mode.shape))
+    params = unflatten(posterior.mode + posterior.root @ normal(keys[0], posterior.mode.shape))
     rows = jax.random.randint(keys[1], score.shape, 0, len(score))
     times = jnp.where(jnp.isnan(score), 0, jnp.zeros_like(score).at[rows].add(1))
 
@@ -124,12 +127,12 @@ def sample_grid(
     factor = _noisy_factor(space, params, architecture, times)
     weights = cho_solve((factor, True), jnp.where(times > 0, residual, 0))
     over_grid = jnp.zeros_like(draw).at[index].add(weights)
-    posterior = draw + amplitude * _kronecker(space, correlations, over_grid)
-    return posterior, jnp.sqrt(noise) * normal(keys[4], (space.size,))
+    scores: Array = draw + amplitude * _kronecker(space, correlations, over_grid)
+    return scores, jnp.sqrt(noise) * normal(keys[4], (space.size,))
 
 
 def option_correlations(space: Space, params: FactorialParams) -> list[Array]:
-    """For each choice, float[O, O] of unit diagonal: Matern-5/2 in the values of an ordinal one."""
+    """Correlation matrix float[O, O] of each choice's options; Matern-5/2 in ordinal values."""
     correlations = []
     for choice, log_weight, log_length in zip(
         space.choices, params.log_weight, params.log_length, strict=True
@@ -148,7 +151,10 @@ def option_correlations(space: Space, params: FactorialParams) -> list[Array]:
 def _noisy_factor(
     space: Space, params: FactorialParams, architecture: Array, times: Array
 ) -> Array:
-    """Cholesky factor float[M, M] of the means of `times` evaluations; 0 is a row of identity."""
+    """Cholesky factor float[M, M] of the covariance of means over `times` evaluations.
+
+    Where `times` is 0, the row is that of the identity.
+    """
     covariance = jnp.exp(params.log_amplitude)
     for place, correlation in enumerate(option_correlations(space, params)):
         chosen = jax.nn.one_hot(architecture[:, place], len(correlation))
@@ -156,11 +162,12 @@ def _noisy_factor(
     counts = times > 0
     covariance = jnp.where(counts[:, None] & counts[None, :], covariance, 0)
     noise = (jnp.exp(params.log_noise) + _JITTER) / jnp.maximum(times, 1)
-    return jnp.linalg.cholesky(covariance + jnp.diag(jnp.where(counts, noise, 1)))
+    factor: Array = jnp.linalg.cholesky(covariance + jnp.diag(jnp.where(counts, noise, 1)))
+    return factor
 
 
 def _kronecker(space: Space, factors: list[Array], grid: Array) -> Array:
-    """The Kronecker product of the factors times float[size]."""
+    """Multiply float[size] by the Kronecker product of the factors."""
     table = grid.reshape(space.num_options)
     for axis, factor in enumerate(factors):
         table = jnp.moveaxis(jnp.tensordot(factor, table, axes=(1, axis)), 0, axis)

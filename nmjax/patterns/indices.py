@@ -1,4 +1,4 @@
-"""Sensitivity indices: how they are laid out, and how tasks agree on them."""
+"""Layout of sensitivity indices, and their agreement between tasks."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,13 +13,19 @@ from nmjax.types import Array
 
 
 class Sensitivity(NamedTuple):
-    """Shares of a score's variance; arrays, or an `Interval` of arrays in each leaf.
+    """Shares of a score's variance; leaves are arrays, or an `Interval` of arrays each.
 
     Attributes:
-      first: float[..., C], what each choice explains alone.
-      pair: float[..., C, C], what two explain together beyond each alone; symmetric, 0 on the
-        diagonal.
-      total: float[..., C], what is left unexplained when all choices but this one are known.
+      first: float[..., C], share that each choice explains alone.
+      pair: float[..., C, C], share that two choices explain together beyond each alone; symmetric,
+        0 on the diagonal.
+      total: float[..., C], share that remains unexplained when all other choices are known.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import Sensitivity
+      >>> Sensitivity(jnp.array([0.5, 0.5]), jnp.zeros((2, 2)), jnp.array([0.5, 0.5])).first.shape
+      (2,)
     """
 
     first: Any
@@ -28,14 +34,14 @@ class Sensitivity(NamedTuple):
 
 
 def subsets(num_choices: int) -> np.ndarray:
-    """bool[S, C]: each choice alone, each pair, all but each; S = C (C + 3) / 2."""
+    """bool[S, C]: each choice alone, each pair, and all but each; S = C (C + 3) / 2."""
     alone = np.eye(num_choices, dtype=bool)
     a, b = np.triu_indices(num_choices, 1)
     return np.concatenate([alone, alone[a] | alone[b], ~alone])
 
 
 def effects(closed: Array) -> Array:
-    """First orders, pairs and totals float[..., S] of the closed indices of `subsets`."""
+    """First orders, pairs and totals float[..., S], given the closed indices of `subsets`."""
     num_choices = _num_choices(closed)
     a, b = np.triu_indices(num_choices, 1)
     first = closed[..., :num_choices]
@@ -44,7 +50,7 @@ def effects(closed: Array) -> Array:
 
 
 def from_effects(flat: Array) -> Sensitivity:
-    """The `Sensitivity` whose effects float[..., S] are laid out as by `effects`."""
+    """Arrange effects float[..., S], laid out as by `effects`, as a `Sensitivity`."""
     num_choices = _num_choices(flat)
     a, b = np.triu_indices(num_choices, 1)
     between = flat[..., num_choices:-num_choices]
@@ -54,18 +60,26 @@ def from_effects(flat: Array) -> Sensitivity:
 
 
 def sensitivity_agreement(indices: Array, *, ranks: bool = False) -> Array:
-    """How far tasks agree on what matters, float[..., T, T] in [-1, 1].
+    """Agreement between tasks on which choices matter, float[..., T, T] in [-1, 1].
 
-    The cosine of their index vectors, which for shares of variance is at least 0 and near 1 for all
-    tasks in which one choice rules; or, which does not see sizes, Spearman's correlation. Of draws
-    of the indices [S, T, F], `nmjax.stats.draws_interval` of the result tells how sure it is.
+    The cosine of their index vectors, which for shares of variance is at least 0 and close to 1 for
+    tasks that one and the same choice dominates; or Spearman's correlation, which ignores sizes.
+    For draws of the indices [S, T, F], `nmjax.stats.draws_interval` of the result gives an
+    interval.
 
     Args:
       indices: float[..., T, F], for instance the total indices of T tasks.
-      ranks: compare the order of the indices and not their sizes.
+      ranks: Compare the order of the indices instead of their sizes.
 
     Raises:
       NmjaxError: there is no axis of tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import sensitivity_agreement
+      >>> sensitivity_agreement(jnp.array([[1.0, 0.0], [0.0, 1.0]]))
+      Array([[1., 0.],
+             [0., 1.]], dtype=float32)
     """
     indices = jnp.asarray(indices)
     if indices.ndim < 2:
@@ -79,5 +93,5 @@ def sensitivity_agreement(indices: Array, *, ranks: bool = False) -> Array:
 
 
 def _num_choices(flat: Array) -> int:
-    """C, of S = C (C + 3) / 2 subsets."""
+    """Number of choices C, given S = C (C + 3) / 2 subsets."""
     return (math.isqrt(9 + 8 * flat.shape[-1]) - 3) // 2

@@ -1,7 +1,7 @@
-"""The landscape of scores under changes of one choice: its local optima, and how rugged it is.
+"""Landscape of scores under changes of one choice: local optima and ruggedness.
 
-Everything here reads a table of neighbors that is made once for a pool, so it can sit inside a
-search: what is smoothed there may as well be predicted scores or an acquisition.
+Every function reads a table of neighbors that is built once per pool, so that it can run inside a
+search, on predicted scores or acquisition values as well as on measured ones.
 """
 
 from functools import partial
@@ -16,14 +16,22 @@ from nmjax.types import Array
 
 
 class Neighborhood(NamedTuple):
-    """What one change does to each of N architectures; NaN where no neighbor has a score.
+    """Scores of the neighbors of each of N architectures; NaN where no neighbor has a score.
 
     Attributes:
-      mean: float[..., N], of the neighbors' scores.
-      std: float[..., N], of the neighbors' scores.
-      worst: float[..., N], the lowest of them.
-      number: int32[..., N], neighbors that have a score.
-      optimum: bool[..., N], no neighbor scores higher; False where failed itself.
+      mean: float[..., N], mean of the neighbors' scores.
+      std: float[..., N], standard deviation of the neighbors' scores.
+      worst: float[..., N], lowest of the neighbors' scores.
+      number: int32[..., N], number of neighbors that have a score.
+      optimum: bool[..., N], True where no neighbor scores higher; False where the architecture
+        failed.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import neighborhood
+      >>> rows = jnp.array([[1], [0]])
+      >>> neighborhood(rows, jnp.array([0.2, 0.9])).optimum
+      Array([False,  True], dtype=bool)
     """
 
     mean: Array
@@ -35,17 +43,27 @@ class Neighborhood(NamedTuple):
 
 @partial(jax.jit, static_argnames="space")
 def neighbor_rows(space: Space, pool: Array) -> Array:
-    """Which rows of a pool differ from each by one choice, int32[N, K]; -1 where there is none.
+    """Rows of a pool that differ from each architecture by one choice, int32[N, K]; -1 for none.
 
-    The K changes are those of `nmjax.spaces.neighbors`, up to isomorphism: one to an isomorphic
-    architecture is none, and two to the same one are one. O(N K C) memory.
+    The K changes are those of `nmjax.spaces.neighbors`, up to isomorphism: a change to an
+    isomorphic architecture is dropped, and changes to the same one are counted once. Memory is O(N
+    K C).
 
     Args:
-      space: of the architectures.
+      space: the space.
       pool: int32[N, C]; no two are isomorphic.
 
     Raises:
-      NmjaxError: the pool does not fit the space, or that has 2**31 architectures or more.
+      NmjaxError: the pool does not fit the space, or the space has 2**31 architectures or more.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import neighbor_rows
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"])
+      >>> neighbor_rows(space, jnp.array([[0], [1]]))
+      Array([[1],
+             [0]], dtype=int32)
     """
     found = pool_neighbors(space, pool)
     itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
@@ -56,11 +74,21 @@ def neighbor_rows(space: Space, pool: Array) -> Array:
 
 @jax.jit
 def neighborhood(rows: Array, score: Array) -> Neighborhood:
-    """How the scores float[..., N] of a pool change from each architecture to its neighbors.
+    """Summarize the scores float[..., N] of each architecture's neighbors.
 
     Args:
-      rows: int32[N, K], of `neighbor_rows`.
-      score: float[..., N], any tasks or seeds on leading axes; NaN is a failed evaluation.
+      rows: int32[N, K], result of `neighbor_rows`.
+      score: float[..., N], with any tasks or seeds on leading axes; NaN is a failed evaluation.
+
+    Raises:
+      NmjaxError: there is not one score for each architecture.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import neighborhood
+      >>> rows = jnp.array([[1, 2], [0, 2], [0, 1]])
+      >>> neighborhood(rows, jnp.array([0.0, 1.0, 2.0])).mean
+      Array([1.5, 1. , 0.5], dtype=float32)
     """
     theirs = _of_neighbors(rows, score)
     known = ~jnp.isnan(theirs)
@@ -81,15 +109,21 @@ def neighborhood(rows: Array, score: Array) -> Neighborhood:
 
 @jax.jit
 def climb(rows: Array, score: Array) -> Array:
-    """The local optimum that steepest ascent reaches from each architecture, int32[..., N].
+    """Local optimum that steepest ascent reaches from each architecture, int32[..., N].
 
-    Of neighbors that score alike the first row is taken; a failed start is left for any success.
-    How good the optima of a space are is the rank of what is reached from a random start:
-    `nmjax.stats.rank(-score)` there. O(N (K + log N)).
+    Among neighbors of equal score the first row is taken. A failed architecture moves to any
+    successful neighbor. To see how good the local optima are from a random start, read
+    `nmjax.stats.rank(-score)` at the result. O(N (K + log N)).
 
     Args:
-      rows: int32[N, K], of `neighbor_rows`.
-      score: float[..., N]; NaN is a failed evaluation, and is reached only where nothing succeeded.
+      rows: int32[N, K], result of `neighbor_rows`.
+      score: float[..., N]; NaN is a failed evaluation, reached only where no neighbor succeeded.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import climb
+      >>> climb(jnp.array([[1, -1], [0, 2], [1, -1]]), jnp.array([0.0, 1.0, 2.0]))
+      Array([2, 2, 2], dtype=int32)
     """
     theirs = jnp.nan_to_num(_of_neighbors(rows, score), nan=-jnp.inf, neginf=-jnp.inf)
     steepest = jnp.argmax(theirs, axis=-1)
@@ -98,24 +132,33 @@ def climb(rows: Array, score: Array) -> Array:
     def one(steepest: Array, better: Array) -> Array:
         start = jnp.arange(len(rows), dtype=jnp.int32)
         step = jnp.where(better, rows[start, steepest], start)
-        # Each round doubles how many steps are taken, and no way is longer than the pool.
-        return jax.lax.fori_loop(0, max(len(rows), 2).bit_length(), lambda _, s: s[s], step)
+        # Each round doubles the number of steps; no path is longer than the pool.
+        rounds = max(len(rows), 2).bit_length()
+        reached: Array = jax.lax.fori_loop(0, rounds, lambda _, s: s[s], step)
+        return reached
 
-    return jnp.vectorize(one, signature="(n),(n)->(n)")(steepest, better)
+    optimum: Array = jnp.vectorize(one, signature="(n),(n)->(n)")(steepest, better)
+    return optimum
 
 
 @jax.jit
 def robust_score(rows: Array, score: Array, weight: Array) -> Array:
-    """Scores float[..., N] that count what the neighbors have: high on a plateau, low on a spike.
+    """Average each score float[..., N] with its neighbors' mean: high on plateaus, low on spikes.
 
-    (1 - weight) of the architecture's own and weight of its neighbors' mean; its own alone where
-    it has none.
+    The result is (1 - weight) times the architecture's own score plus weight times its neighbors'
+    mean; its own score where it has no neighbors.
 
     Args:
-      rows: int32[N, K], of `neighbor_rows`, or of `spaces.pool_neighbors`, by which the mean is
-        what one random change is expected to leave.
-      score: float[..., N], measured, predicted or an acquisition's.
+      rows: int32[N, K], result of `neighbor_rows`, or of `spaces.pool_neighbors`, whose mean is the
+        expected score after one random change.
+      score: float[..., N], measured, predicted, or values of an acquisition.
       weight: float[], in [0, 1].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import robust_score
+      >>> robust_score(jnp.array([[1], [0]]), jnp.array([0.0, 1.0]), 0.5)
+      Array([0.5, 0.5], dtype=float32)
     """
     mean = neighborhood(rows, score).mean
     return score + weight * jnp.where(jnp.isnan(mean), 0, mean - score)
@@ -123,17 +166,22 @@ def robust_score(rows: Array, score: Array, weight: Array) -> Array:
 
 @jax.jit
 def repeatability(score: Array) -> Array:
-    """The share of the variance of a single score that is the architecture's and not the seed's.
+    """Share of the variance of a single score that is due to the architecture and not to the seed.
 
-    The intraclass correlation of one-way random effects (Shrout and Fleiss 1979, ICC(1,1)); below
-    0 where seeds differ more than architectures do. Differences of rank that are smaller than what
-    this leaves are no differences.
+    The intraclass correlation of one-way random effects (Shrout and Fleiss 1979, ICC(1,1)). It is
+    negative where seeds differ more than architectures do.
 
     Args:
-      score: float[..., S, N] of S >= 2 seeds; an architecture that failed with one is left out.
+      score: float[..., S, N] of S >= 2 seeds; an architecture that failed in one seed is left out.
 
     Raises:
-      NmjaxError: there are no two seeds.
+      NmjaxError: there are fewer than two seeds.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import repeatability
+      >>> float(repeatability(jnp.array([[0.1, 0.5, 0.9], [0.1, 0.5, 0.9]])))
+      1.0
     """
     score = jnp.asarray(score)
     if score.ndim < 2 or score.shape[-2] < 2:

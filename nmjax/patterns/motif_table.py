@@ -1,4 +1,4 @@
-"""Which motifs a set of past searches has in common, everywhere or only on some tasks."""
+"""Motifs that past searches share, on every task or on some."""
 
 from functools import partial
 from typing import Literal, NamedTuple
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError
 from nmjax.patterns.enrichment import (
     Enrichment,
+    check_direction,
     false_discovery_rate,
     motif_enrichment,
     replicate,
@@ -19,17 +20,26 @@ from nmjax.types import Array
 
 
 class MotifTable(NamedTuple):
-    """What F motifs are among the chosen of T tasks; rates are false discovery rates.
+    """Tests of F motifs among the chosen evaluations of T tasks; rates are false discovery rates.
 
     Attributes:
-      log_odds: float[F], the mean over a population of tasks, or the only task's.
+      log_odds: float[F], mean over a population of tasks, or the value of the only task.
       low: float[F], lower end of its 95% interval.
-      high: float[F], upper end.
-      everywhere: float[F], the rate of "on every task".
-      somewhere: float[F], of "on some task".
-      differs: float[F], of "not to the same extent on all"; NaN where there is one task.
-      task_log_odds: float[T, F], of each task; NaN where there is nothing to test.
-      task_rate: float[T, F], of "on this task", among all tasks and motifs.
+      high: float[F], upper end of its 95% interval.
+      everywhere: float[F], rate of the claim "on every task".
+      somewhere: float[F], rate of the claim "on some task".
+      differs: float[F], rate of the claim "not to the same extent on all tasks"; NaN for one task.
+      task_log_odds: float[T, F], value of each task; NaN where nothing can be tested.
+      task_rate: float[T, F], rate of the claim "on this task", among all tasks and motifs.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import motif_table
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"])
+      >>> table = motif_table(space, jnp.array([[[0], [0], [1], [1]]]), jnp.array([[1, 1, 0, 0]]))
+      >>> table.log_odds.shape
+      (2,)
     """
 
     log_odds: Array
@@ -51,20 +61,31 @@ def motif_table(
     *,
     direction: Literal["enriched", "depleted"] = "enriched",
 ) -> MotifTable:
-    """Tests every motif of `find_motifs` on every task, and what the tasks say together.
+    """Test every motif of `find_motifs` on every task, and on the tasks together.
 
-    Architectures are made canonical first. Memory is that of one task's motifs.
+    Architectures are made canonical first. Peak memory is that of one task's motifs.
 
     Args:
-      space: of the architectures.
+      space: the space.
       architecture: int32[T, M, C].
-      chosen: bool[T, M], the best or the failed.
-      mask: bool[T, M], False where an evaluation is padding or is not to be compared with.
-      direction: whether motifs are tested to be more or less frequent among the chosen.
+      chosen: bool[T, M], for instance the best or the failed evaluations.
+      mask: bool[T, M], False where an evaluation is padding or excluded from the comparison.
+      direction: "enriched" tests whether motifs are more frequent among the chosen, "depleted"
+        whether they are less frequent.
 
     Raises:
-      NmjaxError: the arrays are not those of T tasks.
+      NmjaxError: the arrays are not those of T tasks, or the direction is invalid.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import motif_table
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"])
+      >>> table = motif_table(space, jnp.array([[[0], [0], [1], [1]]]), jnp.array([[1, 1, 0, 0]]))
+      >>> bool(table.log_odds[0] > 0 > table.log_odds[1])
+      True
     """
+    check_direction(direction)
     architecture, chosen = jnp.asarray(architecture, jnp.int32), jnp.asarray(chosen, bool)
     if architecture.ndim != 3 or chosen.shape != architecture.shape[:2] or not len(chosen):
         raise NmjaxError(
@@ -75,7 +96,9 @@ def motif_table(
 
     def of_task(task: tuple[Array, Array, Array]) -> Enrichment:
         rows, chosen, known = task
-        return motif_enrichment(find_motifs(space, canonicalize(space, rows)), chosen, known)
+        present = find_motifs(space, canonicalize(space, rows))
+        enrichment: Enrichment = motif_enrichment(present, chosen, known)
+        return enrichment
 
     tasks = jax.lax.map(of_task, (architecture, chosen, known))
     p_value = getattr(tasks, direction)

@@ -1,4 +1,4 @@
-"""Motifs: what an architecture can contain, and which architectures contain it."""
+"""Motifs: parts that an architecture can contain."""
 
 from functools import partial
 
@@ -13,16 +13,25 @@ from nmjax.types import Array
 
 @partial(jax.jit, static_argnames="space")
 def find_motifs(space: Space, architecture: Array) -> Array:
-    """Which motifs architecture int32[..., C] contains: bool[..., F], named by `motif_names`.
+    """Motifs that architectures int32[..., C] contain: bool[..., F], named by `motif_names`.
 
-    These are each option of each choice; each range of two or more neighboring options of an
-    ordinal choice; and in a cell each operation, operation at a depth, pair along an edge and path
-    of three (`nmjax.spaces.structure`), found at least once. Motifs imply one another, as "a>b"
-    does "a": what is enriched comes with what it implies. Isomorphic architectures may differ in
-    them; `nmjax.spaces.canonicalize` comes first where that matters.
+    A motif is an option of a choice; a range of two or more neighboring options of an ordinal
+    choice; and in a cell an operation, an operation at a depth, a pair along an edge or a path of
+    three (`nmjax.spaces.structure`). Motifs imply one another, as "a>b" implies "a", so that those
+    implied by an enriched motif are enriched too. Isomorphic architectures may differ in their
+    motifs; where that matters, apply `nmjax.spaces.canonicalize` first.
 
     Raises:
       NmjaxError: the space has no discrete choices, or the architectures do not fit it.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import find_motifs
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"])
+      >>> find_motifs(space, jnp.array([[0], [1]]))
+      Array([[ True, False],
+             [False,  True]], dtype=bool)
     """
     architecture = jnp.asarray(architecture, jnp.int32)
     discrete = _discrete(space)
@@ -40,10 +49,16 @@ def find_motifs(space: Space, architecture: Array) -> Array:
 
 
 def motif_names(space: Space) -> tuple[str, ...]:
-    """What each of the F motifs is, such as "op1=gat", "gat>output" or "depth=1..2".
+    """Names of the F motifs, such as "op1=gat", "gat>output" or "depth=1..2".
 
     Raises:
       NmjaxError: the space has no discrete choices.
+
+    Example:
+      >>> from nmjax.patterns import motif_names
+      >>> from nmjax.spaces import Space
+      >>> motif_names(Space("tiny", op=["a", "b"]))
+      ('op=a', 'op=b')
     """
     discrete = _discrete(space)
     names = encoding_names(discrete)
@@ -64,14 +79,14 @@ def _discrete(space: Space) -> Space:
 
 
 def _structural(space: Space) -> np.ndarray:
-    """Positions of the encoded features that count something, not values of ordinal choices."""
+    """Positions of the encoded features that are counts, not values of ordinal choices."""
     num_ordinal = sum(_is_ordinal(choice) for choice in space.choices)
     values = sum(space.num_options) + np.arange(num_ordinal)
     return np.delete(np.arange(len(encoding_names(space))), values)
 
 
 def _ranges(space: Space) -> list[tuple[int, int, int]]:
-    """(choice, first option, last option) of all ranges of ordinal options but one and all."""
+    """Ranges (choice, first option, last option) of ordinal options, neither single nor full."""
     return [
         (index, low, high)
         for index, choice in enumerate(space.choices)

@@ -1,4 +1,4 @@
-"""Everything that `nmjax patterns` finds in past searches."""
+"""All patterns in past searches that `nmjax patterns` reports."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmjax.errors import NmjaxError
 from nmjax.patterns.enrichment import is_best
 from nmjax.patterns.indices import Sensitivity
 from nmjax.patterns.motif_table import MotifTable, motif_table
@@ -20,20 +21,26 @@ from nmjax.tasks.past_searches import PastSearches
 from nmjax.types import Array
 
 SHOWN = 12
-"""Motifs of a table or a panel."""
+"""Largest number of motifs in a table or a panel."""
 SAME = 0.5
-"""Overlap from which on two motifs are told as one, the surer."""
+"""Overlap above which only the more certain of two motifs is reported."""
 
 
 class Tradeoff(NamedTuple):
-    """One task's evaluations, raw.
+    """Raw scores and costs of one task's evaluations.
 
     Attributes:
       cost: float[N]; NaN is a failed evaluation, as in `score`.
       score: float[N].
-      front: bool[N], which no other dominates.
-      hypervolume: the share of the box between the worst and the best of each that the
-        front dominates.
+      front: bool[N], True where no other evaluation dominates.
+      hypervolume: Share of the box between the worst and the best of each that the front dominates.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.patterns import Tradeoff
+      >>> values = np.array([0.1, 0.2])
+      >>> Tradeoff(values, values, np.array([True, True]), 0.5).hypervolume
+      0.5
     """
 
     cost: np.ndarray
@@ -43,15 +50,21 @@ class Tradeoff(NamedTuple):
 
 
 class Patterns(NamedTuple):
-    """What `find_patterns` found.
+    """Result of `find_patterns`.
 
     Attributes:
-      names: of F motifs.
-      overlap: float[F, F], how many of the evaluations with one or the other of two motifs have
-        both.
-      motifs: {"the best 10%": what is enriched among them, ...}.
-      sensitivity: of T tasks' normal scores, each an `Interval`; None where the space is too large.
+      names: Names of F motifs.
+      overlap: float[F, F], Jaccard index of the evaluations that contain each of two motifs.
+      motifs: {"the best 10%": motifs enriched among them, ...}.
+      sensitivity: Indices of T tasks' normal scores, each an `Interval`; None where the space is
+        too large.
       tradeoffs: {task: score against cost}; empty where no metric is a cost.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.patterns import Patterns
+      >>> Patterns(("op=a",), np.eye(1), {}, None, {}).names
+      ('op=a',)
     """
 
     names: tuple[str, ...]
@@ -62,15 +75,20 @@ class Patterns(NamedTuple):
 
 
 def find_patterns(key: Array, past: PastSearches, *, share: float) -> Patterns:
-    """Motifs of the best and of the failed, sensitivities, and trade-offs.
+    """Find motifs of the best and of the failed evaluations, sensitivities, and trade-offs.
 
-    Where no evaluation failed, the worst take the place of the failed.
+    Where no evaluation failed, the worst are used instead of the failed.
 
     Args:
-      key: of the draws behind the sensitivities.
-      past: what to look at.
-      share: of a task's evaluations that are its best, or its worst; inside (0, 1).
+      key: PRNG key of the draws behind the sensitivities.
+      past: the past searches.
+      share: Share of a task's evaluations that are its best, or its worst; inside (0, 1).
+
+    Raises:
+      NmjaxError: the share is outside (0, 1).
     """
+    if not 0 < share < 1:
+        raise NmjaxError(f"Got share={share}, expected one inside (0, 1): give for instance 0.1.")
     scores = history_scores(past.history, past.score)
     rows, mask = past.history.architecture, past.history.mask
     succeeded = mask & ~jnp.isnan(scores)
@@ -92,10 +110,10 @@ def find_patterns(key: Array, past: PastSearches, *, share: float) -> Patterns:
 
 
 def leading_motifs(found: Patterns, table: MotifTable, *, rate: float) -> np.ndarray:
-    """int[n], the motifs that hold on some task at a false discovery rate, at most `SHOWN`.
+    """Select motifs int[n] that hold on some task at a false discovery rate, at most `SHOWN`.
 
-    They are those of the largest effects that are sure, by the lower ends of their intervals; one
-    that mostly comes with another before it is left out, as a range with a slightly shorter one.
+    They are ordered by the lower ends of their intervals, the largest first. A motif that mostly
+    occurs together with an earlier one is left out, such as a range beside a slightly shorter one.
     """
     holds = np.asarray(table.somewhere) <= rate
     order = np.argsort(-np.where(holds, np.asarray(table.low), -np.inf), kind="stable")
@@ -112,7 +130,8 @@ def _overlap(past: PastSearches) -> np.ndarray:
     present = np.asarray(find_motifs(past.space, rows), np.float32)
     present = present[np.asarray(past.history.mask[0])]
     both, each = present.T @ present, present.sum(0)
-    return both / np.maximum(each[:, None] + each[None, :] - both, 1)
+    overlap: np.ndarray = both / np.maximum(each[:, None] + each[None, :] - both, 1)
+    return overlap
 
 
 def _tradeoffs(past: PastSearches, scores: Array) -> dict[str, Tradeoff]:

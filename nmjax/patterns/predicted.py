@@ -1,4 +1,4 @@
-"""Sensitivities of a whole space from a few of its architectures, with error bars."""
+"""Sensitivities of a whole space from few evaluations, with intervals."""
 
 from functools import partial
 
@@ -31,30 +31,41 @@ def predicted_sobol_indices(
     steps: int = 60,
     level: float = 0.95,
 ) -> Sensitivity:
-    """Sobol indices of a space's scores over its full grid, from evaluations of some of it.
+    """Sobol indices over a space's full grid, with intervals, from evaluations of a part of it.
 
-    Each is an `Interval`, of the indices of draws from a Gaussian process given the evaluations
-    (`nmjax.patterns.factorial`). Isomorphic architectures score alike, those that are not valid
-    are left out. A task is judged by its first 256 evaluations, and hyperparameters by half of
-    these.
+    Each `Interval` summarizes the indices of draws from a Gaussian process given the evaluations
+    (`nmjax.patterns.factorial`). Isomorphic architectures share a score, and invalid ones are left
+    out. Of each task the first 256 evaluations are used, and the first 128 for hyperparameters.
 
     Args:
-      key: of the draws.
-      space: of the architectures; its real-valued choices are left out, which makes them noise.
-      architecture: int32[..., M, C], any tasks on leading axes.
-      score: float[..., M]; NaN does not count. Normal scores suit the process best
-        (`nmjax.predictors.normal_scores`): the indices are then those of ranks.
-      noise: count what an architecture has of its own, which no choice explains, as a table keeps
-        it; it is a share of every total index.
-      draws: of the process.
-      steps: of Adam on its hyperparameters.
-      level: of the intervals.
+      key: PRNG key of the draws.
+      space: the space; its real-valued choices are left out and so become noise.
+      architecture: int32[..., M, C], with any tasks on leading axes.
+      score: float[..., M]; NaN is left out. Normal scores (`nmjax.predictors.normal_scores`) suit
+        the process best: the indices are then those of ranks.
+      noise: Count each architecture's own deviation, which no choice explains, as part of the
+        score, as in a table of measurements; it then is a share of every total index.
+      draws: Number of draws of the process.
+      steps: Number of Adam steps on the hyperparameters.
+      level: Level of the intervals.
 
     Returns:
       Leaves are `Interval`s of float[..., C] and float[..., C, C].
 
     Raises:
       NmjaxError: shapes do not fit, or the space has more than a million architectures.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import predicted_sobol_indices
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"], act=["relu", "tanh"])
+      >>> rows, score = jnp.array([[0, 0], [0, 1], [1, 0]]), jnp.array([0.0, 0.1, 1.0])
+      >>> key = jax.random.key(0)
+      >>> indices = predicted_sobol_indices(key, space, rows, score, draws=4, steps=2)
+      >>> indices.first.low.shape
+      (2,)
     """
     architecture, score = jnp.asarray(architecture, jnp.int32), jnp.asarray(score)
     batch, size = score.shape[:-1], score.shape[-1:]
@@ -78,15 +89,16 @@ def predicted_sobol_indices(
         key, rows, values = task
         rows, values = canonicalize(space, rows), standardize(values)
         few = rows[:_FITTED_ROWS], values[:_FITTED_ROWS]
-        belief = fit_factorial(space, *few, steps=steps)
+        posterior = fit_factorial(space, *few, steps=steps)
 
         def one(key: Array) -> Array:
-            explained, own = sample_grid(key, space, belief, rows, values)
+            explained, own = sample_grid(key, space, posterior, rows, values)
             drawn = explained + own if noise else explained
             return jnp.where(valid, drawn[representative], jnp.nan)
 
         tables = jax.lax.map(one, jax.random.split(key, draws))
-        return draws_interval(sobol_indices(space, grid, tables), level=level)
+        intervals: Sensitivity = draws_interval(sobol_indices(space, grid, tables), level=level)
+        return intervals
 
     count = int(np.prod(batch, dtype=int))
     tasks = (
@@ -95,4 +107,5 @@ def predicted_sobol_indices(
         score.reshape(count, -1),
     )
     found = jax.lax.map(of_task, tasks)
-    return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
+    shaped: Sensitivity = jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
+    return shaped

@@ -1,9 +1,9 @@
-"""How much of a score's variance each choice explains: functional analysis of variance.
+"""Share of a score's variance that each choice explains: functional analysis of variance.
 
 A Sobol index is a share of the variance of the score over architectures whose choices are drawn
 independently (Sobol 2001): *first order* for one choice alone, *pair* for what two explain together
-beyond each alone, *total* for a choice with all of its interactions. Everything here is built from
-one number, the closed index Var(E[score | some choices]) / Var(score).
+beyond each alone, *total* for a choice with all of its interactions. All are computed from closed
+indices, Var(E[score | some choices]) / Var(score).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from nmjax.patterns.indices import Sensitivity, effects, from_effects, subsets
 from nmjax.spaces import Space, at_options, option_mask
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.indexing import to_flat
-from nmjax.stats import bootstrap_interval
+from nmjax.stats import Interval, bootstrap_interval
 from nmjax.types import Array
 
 
@@ -28,27 +28,36 @@ def sobol_indices(
 ) -> Sensitivity:
     """Sensitivities of the scores of a pool, exactly, from conditional means over its rows.
 
-    On a full factorial pool these are the Sobol indices. On any other they still are shares
-    Var(E[score | choices]) / Var(score) *over that pool*: where its choices depend on one another
-    (validity rules, one of each isomorphism class) the first order also counts what correlated
-    choices explain, pairs may be negative, and orders need not add up to 1. Where isomorphic
-    architectures score alike, give the whole grid, each row with its representative's score. A
-    sparse sample shows too few rows of each group: its conditional means fit noise, first orders
-    and pairs come out too large and totals too small. Predict the rest, or use
+    On a full factorial pool these are the Sobol indices. On any other pool they are the shares
+    Var(E[score | choices]) / Var(score) *over that pool*. Where its choices depend on one another
+    (validity rules, one member per isomorphism class) a first order includes the effect of
+    correlated choices, pairs may be negative, and the orders need not add up to 1. Where isomorphic
+    architectures share a score, pass the whole grid, each row with its representative's score. In a
+    sparse sample each group has too few rows: conditional means fit noise, so that first orders and
+    pairs are too large and totals too small; predict the missing scores, or use
     `sampled_sobol_indices`.
 
     Args:
-      space: of the architectures; its real-valued choices are left out.
+      space: the space; its real-valued choices are left out.
       architecture: int32[N, C].
-      score: float[..., N], any draws or tasks on leading axes; NaN rows are left out.
-      probabilities: float[C, O], independent marginals of the choices, which weigh the rows by
-        their product; by default every row counts the same.
+      score: float[..., N], with any draws or tasks on leading axes; NaN rows are left out.
+      probabilities: float[C, O], independent marginals of the choices, whose product weights the
+        rows; by default all rows have the same weight.
 
     Returns:
       Leaves float[..., C] and float[..., C, C]; NaN where scores are constant.
 
     Raises:
       NmjaxError: shapes do not fit, or the space has more than ten million architectures.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import sobol_indices
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"], act=["relu", "tanh"])
+      >>> pool = jnp.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+      >>> sobol_indices(space, pool, jnp.array([0.0, 0.0, 1.0, 1.0])).first
+      Array([1., 0.], dtype=float32)
     """
     architecture = jnp.asarray(architecture, jnp.int32)
     score = jnp.asarray(score)
@@ -83,7 +92,8 @@ def sobol_indices(
             return jnp.sum(moment**2 / jnp.where(mass > 0, mass, 1))
 
         of_subsets = jax.lax.map(explained, subsets(space.num_choices).astype(np.int32))
-        return of_subsets / jnp.sum(share * centered**2)
+        indices: Array = of_subsets / jnp.sum(share * centered**2)
+        return indices
 
     return from_effects(effects(jnp.vectorize(closed, signature="(n)->(s)")(score)))
 
@@ -98,25 +108,40 @@ def sampled_sobol_indices(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> Sensitivity:
-    """Sensitivities of a predictor on a space of any size, each an `Interval`, from pairs of draws.
+    """Sensitivities of a predictor on a space of any size, with intervals, from pairs of draws.
 
-    Two architectures that share some choices and are otherwise drawn apart have a covariance of
-    Var(E[score | those choices]); estimated as in Janon et al. 2014 (equation 6), which for the
+    Two architectures that share some choices and are otherwise drawn independently have covariance
+    Var(E[score | those choices]), estimated as in Janon et al. 2014 (equation 6), which for the
     total index is Jansen's estimator. Intervals resample the draws (Archer, Saltelli and Sobol
-    1997), so they tell the error of sampling and not that of the predictor. Choices are
-    independent: the predictor is asked for architectures that the space may not allow.
+    1997): they cover the error of sampling, not that of the predictor. Choices are drawn
+    independently, so that the predictor also receives architectures that the space does not allow.
 
     Args:
-      key: a PRNG key.
-      space: whose C choices are drawn.
-      function: int32[N, C] -> float[N], pure.
+      key: PRNG key.
+      space: the space.
+      function: Pure function int32[N, C] -> float[N].
       probabilities: float[C, O], marginals of the choices; uniform by default.
-      samples: pairs of draws; the function is called on (C (C + 3) / 2 + 1) times as many.
-      resamples: of the bootstrap.
-      level: of the intervals.
+      samples: Number of pairs; the function is evaluated on C (C + 3) / 2 + 1 times as many
+        architectures.
+      resamples: Number of bootstrap resamples.
+      level: Level of the intervals.
+
+    Returns:
+      Leaves are `Interval`s of float[C] and float[C, C].
 
     Raises:
       NmjaxError: the probabilities do not fit, or as `nmjax.stats.bootstrap_interval`.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.patterns import sampled_sobol_indices
+      >>> from nmjax.spaces import Space
+      >>> space = Space("tiny", op=["a", "b"], act=["relu", "tanh"])
+      >>> first = sampled_sobol_indices(
+      ...     jax.random.key(0), space, lambda rows: rows[:, 0] * 1.0, samples=64, resamples=10
+      ... ).first
+      >>> bool(first.estimate[0] > 0.9)
+      True
     """
     exists = option_mask(space)
     marginals = exists if probabilities is None else _check_probabilities(space, probabilities)
@@ -134,11 +159,12 @@ def sampled_sobol_indices(
         bootstrap_key, values[None], _paired_effects, resamples=resamples, level=level
     )
     parts = [from_effects(part) for part in interval]
-    return jax.tree.map(lambda *ends: type(interval)(*ends), *parts)
+    sensitivity: Sensitivity = jax.tree.map(lambda *ends: Interval(*ends), *parts)
+    return sensitivity
 
 
 def _paired_effects(values: Array) -> Array:
-    """Flat effects float[S] of values float[1, n, 1 + S], those of the base first."""
+    """Flat effects float[S] of values float[1, n, 1 + S], whose first column is the base."""
     centered = values[0] - jnp.mean(values)
     base, partner = centered[:, :1], centered[:, 1:]
     mean = jnp.mean(0.5 * (base + partner), axis=0)

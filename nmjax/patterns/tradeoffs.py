@@ -1,7 +1,7 @@
-"""What is given up for what: Pareto fronts and the volume that they dominate.
+"""Trade-offs between objectives: Pareto fronts and dominated hypervolume.
 
-Each architecture has P objectives, scores that are all higher for better; a cost is a score with
-its sign flipped. A failed evaluation (NaN in any objective) is on no front and dominates nothing.
+Each architecture has P objectives, scores that are higher for better; a cost is a score with its
+sign flipped. A failed evaluation (NaN in any objective) is on no front and dominates nothing.
 """
 
 import jax
@@ -15,10 +15,10 @@ _ROWS = 64
 
 @jax.jit
 def pareto_front(scores: Array) -> Array:
-    """Which architectures no other dominates, in O(N^2 P) time and O(N P) memory.
+    """Architectures that no other one dominates, in O(N^2 P) time and O(N P) memory.
 
-    One dominates another if it is no worse in every objective and better in one, so architectures
-    with the same scores are on the front together.
+    One dominates another if it is no worse in every objective and better in one, so that
+    architectures with equal scores are on the front together.
 
     Args:
       scores: float[..., N, P], higher is better in each of P objectives.
@@ -28,61 +28,85 @@ def pareto_front(scores: Array) -> Array:
 
     Raises:
       NmjaxError: there is no axis of objectives.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import pareto_front
+      >>> pareto_front(jnp.array([[0.9, -3.0], [0.8, -1.0], [0.7, -2.0]]))
+      Array([ True,  True, False], dtype=bool)
     """
     scores = jnp.asarray(scores)
     _check_objectives(scores)
 
-    def one(scores):
-        def stands(row):
+    def one(scores: Array) -> Array:
+        def is_undominated(row: Array) -> Array:
             no_worse = jnp.all(scores >= row[None], axis=-1)
             return ~jnp.any(no_worse & jnp.any(scores > row[None], axis=-1))
 
         succeeded = ~jnp.any(jnp.isnan(scores), axis=-1)
-        return succeeded & jax.lax.map(stands, scores, batch_size=_ROWS)
+        undominated: Array = jax.lax.map(is_undominated, scores, batch_size=_ROWS)
+        return succeeded & undominated
 
-    return jnp.vectorize(one, signature="(n,p)->(n)")(scores)
+    front: Array = jnp.vectorize(one, signature="(n,p)->(n)")(scores)
+    return front
 
 
 @jax.jit
 def hypervolume(scores: Array, reference: Array) -> Array:
-    """The volume between a reference and the scores that dominate it, exact.
+    """Exact volume between a reference and the scores that dominate it.
 
-    By slices: in the order of the last objective, each slab's depth times the volume of what
-    reaches it in the other objectives. That takes O(N log N) time for two objectives and a factor
-    of N more for each further one; dominated architectures add nothing and can be left out before.
+    By slices in the order of the last objective: each slab's depth times the volume of the other
+    objectives that reaches it. That takes O(N log N) time for two objectives and a factor of N more
+    for each further one. Dominated architectures add nothing and may be left out beforehand.
 
     Args:
       scores: float[..., N, P], higher is better in each of P objectives.
-      reference: float[P]; what is not better than it in every objective adds nothing.
+      reference: float[P]; scores that are not better than it in every objective add nothing.
 
     Returns:
       float[...], in the product of the objectives' units.
 
     Raises:
       NmjaxError: the reference does not have one value for each objective.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import hypervolume
+      >>> hypervolume(jnp.array([[2.0, 1.0], [1.0, 2.0]]), jnp.zeros(2))
+      Array(3., dtype=float32)
     """
     points = _above(scores, reference)
-    return jnp.vectorize(_volume, signature="(n,p)->()")(points)
+    volume: Array = jnp.vectorize(_volume, signature="(n,p)->()")(points)
+    return volume
 
 
 @jax.jit
 def hypervolume_contribution(scores: Array, reference: Array) -> Array:
-    """The volume that each architecture alone adds, float[..., N]; N times as slow.
+    """Volume that each architecture alone adds, float[..., N]; N times slower than `hypervolume`.
 
-    An architecture's box less what the others cover of it, which unlike the difference of two large
-    volumes keeps its precision (While, Bradstreet and Barone 2012, "exclusive hypervolume").
-    Architectures with the same scores add nothing. Arguments and errors are those of `hypervolume`.
+    Computed as an architecture's box minus the part that others cover, which keeps its precision,
+    unlike the difference of two large volumes (While, Bradstreet and Barone 2012, "exclusive
+    hypervolume"). Architectures with equal scores add nothing. Arguments and errors are those of
+    `hypervolume`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.patterns import hypervolume_contribution
+      >>> hypervolume_contribution(jnp.array([[2.0, 1.0], [1.0, 2.0]]), jnp.zeros(2))
+      Array([1., 1.], dtype=float32)
     """
     points = _above(scores, reference)
 
-    def one(points):
-        def alone(index):
+    def one(points: Array) -> Array:
+        def alone(index: Array) -> Array:
             others = jnp.minimum(points.at[index].set(0), points[index][None])
             return jnp.prod(points[index]) - _volume(others)
 
-        return jax.lax.map(alone, jnp.arange(points.shape[0]))
+        volumes: Array = jax.lax.map(alone, jnp.arange(points.shape[0]))
+        return volumes
 
-    return jnp.vectorize(one, signature="(n,p)->(n)")(points)
+    contribution: Array = jnp.vectorize(one, signature="(n,p)->(n)")(points)
+    return contribution
 
 
 def _volume(points: Array) -> Array:
@@ -101,7 +125,7 @@ def _volume(points: Array) -> Array:
 
 
 def _above(scores: Array, reference: Array) -> Array:
-    """How far scores are above the reference; all zero where one is not, or failed."""
+    """How far scores exceed the reference; all zero where one does not, or is NaN."""
     scores = jnp.asarray(scores)
     _check_objectives(scores)
     reference = jnp.asarray(reference, scores.dtype)

@@ -185,7 +185,8 @@ def noisy_factor(params: KernelParams, x: Array, counts: Array) -> Array:
     """
     both, covariance = counts[:, None] & counts[None, :], noisy_covariance(params, x)
     alone = jnp.eye(len(counts), dtype=covariance.dtype)
-    return jnp.linalg.cholesky(jnp.where(both, covariance, alone))
+    factor: Array = jnp.linalg.cholesky(jnp.where(both, covariance, alone))
+    return factor
 
 
 def log_marginal_likelihood(params: KernelParams, x: Array, y: Array) -> Array:

@@ -5,7 +5,7 @@ import pytest
 
 from nmjax import patterns
 from nmjax.errors import NmjaxError
-from nmjax.patterns.factorial import Belief, prior, sample_grid
+from nmjax.patterns.factorial import LaplacePosterior, prior, sample_grid
 from nmjax.predictors import normal_scores
 from nmjax.spaces import Choice, Space, canonicalize, from_index, to_index
 from nmjax.tasks import list_suites, load_suite, scores
@@ -45,11 +45,11 @@ def test_draws_are_those_of_the_exact_posterior():
     """One evaluation, so that all resamples are alike, and hyperparameters that are known."""
     params = prior(2)[0]._replace(log_weight=jnp.array([0.5, 1.0]), log_length=jnp.array([0, -0.3]))
     flat, _ = jax.flatten_util.ravel_pytree(params)
-    belief = Belief(flat, jnp.zeros((len(flat), len(flat))))
+    posterior = LaplacePosterior(flat, jnp.zeros((len(flat), len(flat))))
     architecture, score = np.array([[1, 2]], np.int32), np.float32([1.7])
-    draw = jax.jit(jax.vmap(lambda key: sample_grid(key, SMALL, belief, architecture, score)[0]))(
-        jax.random.split(jax.random.key(0), 20_000)
-    )
+    draw = jax.jit(
+        jax.vmap(lambda key: sample_grid(key, SMALL, posterior, architecture, score)[0])
+    )(jax.random.split(jax.random.key(0), 20_000))
     mean, covariance = dense_posterior(jax.tree.map(np.asarray, params), architecture, score)
     np.testing.assert_allclose(np.mean(draw, 0), mean, atol=0.03)
     np.testing.assert_allclose(np.cov(np.asarray(draw).T), covariance, atol=0.04)

@@ -116,4 +116,4 @@ def test_standardize_by_a_reference_is_the_z_map():
 
 def test_unknown_names_are_refused():
     with pytest.raises(NmjaxError, match="standardize"):
-        get_outcome_transform("standardize")
+        get_outcome_transform("standardise")

@@ -8,7 +8,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram
 
-from nmjax.analysis.clusters import cluster_tasks
+from nmjax.analysis.comparison import cluster_tasks
 from nmjax.analysis.plots.style import INK
 from nmjax.errors import NmjaxError
 from nmjax.stats import Interval
