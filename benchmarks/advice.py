@@ -5,8 +5,8 @@
 Every task is held out in turn, as it is and with its scores negated, which is a task that the past
 misleads about. Each lane is advised from 10 random evaluations of it and then searches the whole
 pool with transfer and without, with the same seed. Writes benchmarks/results/advice_SUITE.json: by
-task, what was said and what came of it; a reliability table; Brier scores, and errors of the
-evaluations saved, beside those of the trivial forecast, the mean over all other tasks.
+task, what was said and what came of it; a reliability table; Brier scores beside those of the
+trivial forecast, the mean over all other tasks.
 """
 
 import time
@@ -23,8 +23,8 @@ from nmjax.evaluation.leave_one_out import Prepared
 from nmjax.evaluation.methods import get_algorithm
 from nmjax.experiments import Mark, Result, collect_provenance, write_result
 from nmjax.knowledge import MetaKnowledge, pool_features
-from nmjax.search import Advice, Problem, default_hyper, run_batch, with_flat_prior
-from nmjax.search.transfer_advice import (
+from nmjax.search import Problem, default_hyper, run_batch, with_flat_prior
+from nmjax.search.transfer_replay import (
     MOST_EVALUATIONS,
     TransferReplay,
     judge_by_replays,
@@ -33,7 +33,7 @@ from nmjax.search.transfer_advice import (
     transfer_features,
 )
 from nmjax.spaces import encode
-from nmjax.stats import mean_interval
+from nmjax.stats import Interval, mean_interval
 from nmjax.tasks import history_scores
 from nmjax.types import Array
 
@@ -48,7 +48,6 @@ class Outcome(NamedTuple):
 
     Attributes:
       probability: that transfer helps, as said.
-      expected: evaluations saved, as said.
       helped: 1 where the search with transfer needed fewer evaluations for what the one without had
         at its budget, 0.5 where as many.
       saved: evaluations that it saved of the budget; at worst it took twice as many.
@@ -57,7 +56,6 @@ class Outcome(NamedTuple):
     """
 
     probability: Array
-    expected: Array
     helped: Array
     saved: Array
     best: Array
@@ -71,18 +69,17 @@ def consult(
     replayed: TransferReplay,
     encoding: Array,
     score: Array,
-    budget: Array,
-) -> Advice:
-    """Advice to each lane, of 10 evaluations of its own; leaves float[L]."""
+) -> Interval:
+    """Advice for each seed, from 10 evaluations of its own; leaves float[L]."""
 
-    def lane(key: Array) -> Advice:
+    def lane(key: Array) -> Interval:
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (MOST_EVALUATIONS,), replace=False)
         seen = pool_features(knowledge, encoding[rows])
         features = transfer_features(
             knowledge.prior, seen.pool, seen.past_mean, score[rows], outcome_transform=WARP
         )
-        return judge_by_replays(key, replayed, features, budget)
+        return judge_by_replays(key, replayed, features)
 
     return jax.lax.map(lane, keys)
 
@@ -124,11 +121,9 @@ def measure(key: Array, prepared: Prepared, lanes: int) -> Outcome:
         problem = prepared.problem._replace(score=sign * prepared.problem.score)
         keys = (jax.random.split(jax.random.clone(k), lanes) for k in (advice_key, search_key))
         asked, searched = keys
-        said = consult(
-            asked, knowledge, replayed, encoding, problem.score, jnp.asarray(float(BUDGET))
-        )
+        said = consult(asked, knowledge, replayed, encoding, problem.score)
         came = follow(searched, problem, BUDGET)
-        found.append(Outcome(said.probability.estimate, said.saved.estimate, *came))
+        found.append(Outcome(said.estimate, *came))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
@@ -165,11 +160,9 @@ def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[d
     ahead = (found.best.mean(-1) > found.best_without.mean(-1)).astype(float)[..., None]
     said = found.probability.mean(-1, keepdims=True)
     marks = []
-    expected, saved = found.expected / BUDGET, found.saved / BUDGET
     for what, ours, truth in (
         ("Brier score", found.probability, found.helped),
         ("Brier score for the better mean", said, ahead),
-        ("squared error of what is saved of the budget", expected, saved),
     ):
         errors = np.square(ours - truth), np.square(of_others(truth) - truth)
         for k, kind in ((slice(None), "all"), *((slice(k, k + 1), n) for k, n in enumerate(KINDS))):

@@ -58,12 +58,17 @@ from nmjax.search.study import (
     suggest,
     suggest_next_point,
 )
-from nmjax.search.transfer_advice import Advice, advise
+from nmjax.search.transfer_advice import (
+    NewTask,
+    TransferAdvice,
+    advise_from_past,
+    advise_transfer,
+)
 
 __all__ = [
     "AcquisitionContext",
-    "Advice",
     "Maximizer",
+    "NewTask",
     "Problem",
     "Record",
     "SearchAlgorithm",
@@ -73,7 +78,9 @@ __all__ = [
     "SpaceProblem",
     "SpaceState",
     "Study",
-    "advise",
+    "TransferAdvice",
+    "advise_from_past",
+    "advise_transfer",
     "BananasSearch",
     "BayesianSearch",
     "build_acquisition",

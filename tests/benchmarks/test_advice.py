@@ -21,9 +21,7 @@ def made_up(calibrated):
     chance = probability if calibrated else 0.5
     helped = (RNG.uniform(size=probability.shape) < chance).astype(float)
     saved = np.where(helped > 0, 5.0, -5.0)
-    return advice.Outcome(
-        probability, 10 * probability - 5, helped, saved, helped, 0.5 + 0 * helped
-    )
+    return advice.Outcome(probability, helped, saved, helped, 0.5 + 0 * helped)
 
 
 @pytest.mark.slow
@@ -46,7 +44,7 @@ def test_forecasts_are_scored_as_by_scikit_learn():
 def test_forecasts_that_say_nothing_lose_to_the_base_rate():
     _, marks = advice.summarize(tuple("abcde"), "made up", made_up(False))
     assert marks[0].value > 0
-    assert marks[2].value > 0
+    assert len(marks) == 2
 
 
 @pytest.mark.slow

@@ -2,19 +2,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import PoolPrior
-from nmjax.search.transfer_advice import (
+from nmjax.search import advise_from_past, advise_transfer, transfer_advice
+from nmjax.search.transfer_advice import NewTask, replay_sizes
+from nmjax.search.transfer_replay import (
     TransferReplay,
-    advise,
     judge_by_replays,
     saved_evaluations,
     without_source,
 )
 from nmjax.spaces import encode
-from tests.related import ROWS, SOURCES, SPACE, learn_related, related_history
+from nmjax.tasks.past_searches import PastSearches
+from tests.related import METRIC, ROWS, SOURCES, SPACE, learn_related, related_history
 
 RNG = np.random.default_rng(0)
 BUDGET = 10
@@ -29,7 +31,7 @@ def made_up(tasks, times=3):
     )
 
 
-def test_judgement_is_that_of_scikit_learns_regressions():
+def test_the_probability_is_that_of_scikit_learns_logistic_regression():
     replayed, features = made_up(6), np.array([0.7, -0.2], np.float32)
     known = np.asarray(replayed.features).reshape(-1, 2)
 
@@ -41,25 +43,20 @@ def test_judgement_is_that_of_scikit_learns_regressions():
     saved = np.asarray(replayed.saved).ravel()
     logistic = LogisticRegression(fit_intercept=False, tol=1e-8)
     logistic.fit(design(known), saved > 0, sample_weight=weight)
-    linear = Ridge(alpha=1, fit_intercept=False)
-    linear.fit(design(known), saved / BUDGET, sample_weight=weight)
-    ours = jax.jit(judge_by_replays)(jax.random.key(0), replayed, features, jnp.array(10.0))
+    ours = jax.jit(judge_by_replays)(jax.random.key(0), replayed, features)
     expected = logistic.predict_proba(design(features[None]))[0, 1]
-    np.testing.assert_allclose(ours.probability.estimate, expected, atol=5e-3)
-    expected = BUDGET * linear.predict(design(features[None]))[0]
-    np.testing.assert_allclose(ours.saved.estimate, expected, atol=0.02)
-    for interval in ours:
-        assert interval.low < interval.estimate < interval.high
+    np.testing.assert_allclose(ours.estimate, expected, atol=5e-3)
+    assert ours.low < ours.estimate < ours.high
 
 
 def test_few_tasks_say_little():
     """With the same features, more tasks move the probability from one half and narrow it."""
     found = [
-        judge_by_replays(jax.random.key(0), made_up(tasks), jnp.array([1.5, 0.0]), jnp.array(10.0))
+        judge_by_replays(jax.random.key(0), made_up(tasks), jnp.array([0.7, 0.0]))
         for tasks in (2, 40)
     ]
-    assert 0.5 < found[0].probability.estimate < found[1].probability.estimate
-    width = [advice.saved.high - advice.saved.low for advice in found]
+    assert 0.5 < found[0].estimate < found[1].estimate
+    width = [np.ptp(jax.scipy.special.logit(jnp.stack(of[1:]))) for of in found]
     assert width[1] < width[0]
 
 
@@ -91,11 +88,11 @@ def test_a_task_like_the_past_is_told_from_its_opposite(related):
     knowledge, encoding, score, *past = related
     settings = {"pool_size": ROWS, "budget": BUDGET, "replays": 4}
     alike, opposite, unknown = (
-        advise(jax.random.key(0), knowledge, encoding, s, *past, **settings)
+        advise_transfer(jax.random.key(0), knowledge, encoding, s, *past, **settings)
         for s in (score, -score, jnp.full(10, jnp.nan))
     )
-    assert alike.probability.estimate > 0.6 > opposite.probability.estimate
-    assert alike.saved.estimate > unknown.saved.estimate > opposite.saved.estimate
+    assert alike.estimate > 0.6 > opposite.estimate
+    assert alike.estimate > unknown.estimate > opposite.estimate
 
 
 @pytest.mark.slow
@@ -104,14 +101,60 @@ def test_what_does_not_fit_is_refused(related):
     asked = (jax.random.key(0), knowledge)
     advised, past = (*asked, encoding, score, source_encoding), (source_encoding, source_score)
     with pytest.raises(NmjaxError, match="at most 10"):
-        advise(*asked, jnp.zeros((11, 15)), jnp.zeros(11), *past)
+        advise_transfer(*asked, jnp.zeros((11, 15)), jnp.zeros(11), *past)
     with pytest.raises(NmjaxError, match=f"{SOURCES} sources"):
-        advise(*advised, source_score[1:])
+        advise_transfer(*advised, source_score[1:])
     for settings, remedy in (
-        ({}, f"give a pool_size from 41 to {ROWS}"),
-        ({"pool_size": 9, "budget": 4}, f"give a pool_size from 10 to {ROWS}"),
-        ({"pool_size": 20, "budget": 10}, f"give a pool_size from 21 to {ROWS}"),
-        ({"pool_size": ROWS, "budget": 30}, "lower the budget"),
+        ({"pool_size": 200}, f"pool_size=200; give from 10 to {ROWS}"),
+        ({"pool_size": 9, "budget": 4}, f"pool_size=9; give from 10 to {ROWS}"),
+        ({"pool_size": 20, "budget": 10}, f"pool_size=20; give from 21 to {ROWS}"),
+        ({"pool_size": ROWS, "budget": 30}, "budget=30; give from 1 to 29"),
+        ({"budget": 30}, "budget=30; give from 1 to 29"),
+        ({"budget": 0}, "budget=0; give from 1 to 29"),
+        ({"replays": 0}, "replays=0"),
     ):
         with pytest.raises(NmjaxError, match=remedy):
-            advise(*advised, source_score, **settings)
+            advise_transfer(*advised, source_score, **settings)
+
+
+def past_of(successes):
+    history = related_history()
+    score = np.array(history.metrics["score"])[: len(successes)]
+    for row, number in zip(score, successes, strict=True):
+        row[number:] = np.nan
+    few = jax.tree.map(lambda leaf: leaf[: len(successes)], history)
+    few = few._replace(metrics={"score": jnp.asarray(score)})
+    tasks = tuple(f"task {i}" for i in range(len(successes)))
+    return PastSearches("related", SPACE, tasks, few, METRIC, None)
+
+
+NEW = NewTask("new", jnp.zeros((0, 15)), jnp.zeros(0))
+
+
+@pytest.mark.parametrize(
+    ("successes", "settings", "says"),
+    [
+        ((60, 37), {"budget": 19}, "budget=19; give from 1 to 18.* 37 successful"),
+        ((60, 9), {}, "'task 1' has 9 successful evaluations; advice needs at least 10"),
+        ((60,), {}, "at least two"),
+    ],
+)
+def test_sizes_are_checked_before_anything_is_learned(monkeypatch, successes, settings, says):
+    monkeypatch.setattr(transfer_advice, "learn_from_history", None)
+    with pytest.raises(NmjaxError, match=says):
+        advise_from_past(jax.random.key(0), past_of(successes), NEW, **settings)
+
+
+def test_sizes_follow_the_evaluations_there_are():
+    assert replay_sizes(300) == (20, 200)
+    assert replay_sizes(41) == (20, 41)
+    assert replay_sizes(37) == (18, 37)
+    assert replay_sizes(10) == (4, 10)
+    assert replay_sizes(300, pool_size=30) == (14, 30)
+
+
+@pytest.mark.slow
+def test_defaults_advise_from_tasks_with_few_successes():
+    advice = advise_from_past(jax.random.key(0), past_of((60, 37, 60)), NEW, replays=1)
+    assert advice.budget == 18
+    assert 0 < advice.probability.low <= advice.probability.high < 1
