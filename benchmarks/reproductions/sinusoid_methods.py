@@ -41,7 +41,7 @@ from nmjax.meta import (
     ImplicitHyper,
     MetaLearner,
     MultiStepHyper,
-    RegularisedHyper,
+    RegularizedHyper,
 )
 from nmjax.types import Array, PyTree
 
@@ -176,7 +176,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             "maml",
             make_regularized,
             uncertain,
-            RegularisedHyper(rate(0.01), jnp.asarray(1e-5), jnp.asarray(1.0)),
+            RegularizedHyper(rate(0.01), jnp.asarray(1e-5), jnp.asarray(1.0)),
             updates=5_000,
         ),
     ),

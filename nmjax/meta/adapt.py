@@ -1,4 +1,4 @@
-"""The only inner loop: gradient descent on one task's data."""
+"""The inner loop: gradient descent on one task's data."""
 
 import math
 from collections.abc import Callable
@@ -13,26 +13,41 @@ from nmjax.types import Array, PyTree
 
 
 class Adaptation(NamedTuple):
-    """What an inner loop ends with.
+    """Result of an inner loop.
 
     Attributes:
-      params: the adapted parameters, a pytree like those it began with.
+      params: the adapted parameters, a pytree like the initial ones.
       losses: float[steps + 1], the loss before the first step and after each.
-      along: what the caller asked of the parameters after each step, leaves [steps, ...]; None
-        where nothing was asked.
+      trace: results of `trace_fn` after each step, leaves [steps, ...]; None without a `trace_fn`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import adapt
+      >>> loss_fn = lambda params, data: jnp.sum((params - data) ** 2)
+      >>> result = adapt(jnp.zeros(2), jnp.ones(2), 0.5, loss_fn=loss_fn, steps=1)
+      >>> result.params
+      Array([1., 1.], dtype=float32)
     """
 
     params: PyTree
     losses: Array
-    along: PyTree = None
+    trace: PyTree = None
 
 
 class PerStep(NamedTuple):
-    """Rates of their own for each inner step.
+    """Step sizes that differ between inner steps.
 
     Attributes:
-      rate: a prefix of the parameters' pytree; leaves [steps] or [steps, *shape] with the shape of
-        the parameters they move.
+      rate: a prefix of the parameters' pytree; leaves [steps], or [steps, *shape] with the shape of
+        the parameters they apply to.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import PerStep, adapt
+      >>> loss_fn = lambda params, data: jnp.sum((params - data) ** 2)
+      >>> rates = PerStep(jnp.array([0.25, 0.5]))
+      >>> adapt(jnp.zeros(()), jnp.ones(()), rates, loss_fn=loss_fn, steps=2).losses
+      Array([1.  , 0.25, 0.  ], dtype=float32)
     """
 
     rate: PyTree
@@ -47,27 +62,35 @@ def adapt(
     steps: int,
     first_order: bool = False,
     mask: PyTree = True,
-    along: Callable[[PyTree], PyTree] | None = None,
+    trace_fn: Callable[[PyTree], PyTree] | None = None,
     remat: bool = False,
 ) -> Adaptation:
-    """Descends the gradient of `loss_fn` on `data`; differentiable in params, data and rate.
+    """Descend the gradient of `loss_fn` on `data`; differentiable in params, data and rate.
 
     Args:
       params: a pytree of float arrays.
-      data: what `loss_fn` takes, for instance a `Batch`.
-      rate: step size, a scalar or a prefix of the pytree `params`; leaves are scalars or have the
-        shape of the parameters they move. `PerStep` of such, where steps differ.
+      data: second argument of `loss_fn`, for instance a `Batch`.
+      rate: Step size, a scalar or a prefix of the pytree `params`; leaves are scalars or have the
+        shape of the parameters they apply to. `PerStep` of such, where steps differ.
       loss_fn: (params, data) -> float[].
-      steps: how many gradient steps, at least 0.
-      first_order: take the gradients of the inner steps for constants when differentiating through
+      steps: Number of gradient steps, at least 0.
+      first_order: Treat the gradients of the inner steps as constants when differentiating through
         the adaptation (Finn et al., 2017, section 5.2).
-      mask: bool or a prefix of the pytree `params` with leaves of bool, True where a leaf moves.
-      along: asked of the parameters after each step, for instance a loss on other data.
-      remat: when differentiating, keep the parameters at about 2 sqrt(steps) of the steps only and
-        compute what lies between again (Chen et al., 2016): less memory, the inner loop run twice.
+      mask: bool or a prefix of the pytree `params` with leaves of bool; True where a leaf adapts.
+      trace_fn: Function of the parameters that is evaluated after each step, for instance a loss on
+        other data.
+      remat: When differentiating, store the parameters at about 2 sqrt(steps) of the steps only and
+        recompute the rest (Chen et al., 2016): less memory, but the inner loop runs twice.
 
     Raises:
-      NmjaxError: `steps` is negative, or `PerStep` rates are not one for each step.
+      NmjaxError: `steps` is negative, or `PerStep` has not one rate for each step.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import adapt
+      >>> loss_fn = lambda params, data: jnp.sum((params - data) ** 2)
+      >>> adapt(jnp.zeros(2), jnp.ones(2), 0.25, loss_fn=loss_fn, steps=2).losses
+      Array([2.   , 0.5  , 0.125], dtype=float32)
     """
     if steps < 0:
         raise NmjaxError(f"Got steps={steps}, expected 0 or more inner steps: give for instance 5.")
@@ -98,12 +121,12 @@ def adapt(
             gradients = jax.lax.stop_gradient(gradients)
         current = own_rates if varying else rates
         moving = [p - r * g for p, r, g in zip(moving, current, gradients, strict=True)]
-        return moving, (value, None if along is None else along(merge(moving)))
+        return moving, (value, None if trace_fn is None else trace_fn(merge(moving)))
 
     moving = [jnp.asarray(leaf) for leaf, move in zip(leaves, moves, strict=True) if move]
     scan = _scan_in_segments if remat else _scan
-    moving, (losses, asked) = scan(step, moving, rates if varying else None, length=steps)
-    return Adaptation(merge(moving), jnp.append(losses, loss(moving)), asked)
+    moving, (losses, trace) = scan(step, moving, rates if varying else None, length=steps)
+    return Adaptation(merge(moving), jnp.append(losses, loss(moving)), trace)
 
 
 def _scan(
@@ -113,10 +136,10 @@ def _scan(
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    """`lax.scan`, but a single step without a loop.
+    """Like `lax.scan`, but runs a single step without a loop.
 
-    Under a `vmap` over tasks a loop carries parameters of each task from the beginning; without
-    one, products with those that all tasks begin at stay one product.
+    Under a `vmap` over tasks, a loop carries separate parameters for each task from the start;
+    without it, products with the shared initial parameters remain one product.
     """
     if length != 1:
         return jax.lax.scan(step, carry, inputs, length=length)
@@ -131,7 +154,7 @@ def _scan_in_segments(
     *,
     length: int,
 ) -> tuple[PyTree, PyTree]:
-    """`lax.scan`, whose reverse pass keeps a carry a segment and runs each segment once more."""
+    """Like `lax.scan`, but the reverse pass stores one carry per segment, and recomputes."""
     size = max(math.isqrt(length), 1)
     count = length // size
     folded = jax.tree.map(

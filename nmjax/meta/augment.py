@@ -1,7 +1,7 @@
-"""More tasks out of those there are, so that they cannot be learned by heart.
+"""Task augmentation against memorization.
 
-Where a task can be told from its encodings alone, a learner may remember what each meta-training
-task is like and never adapt; on new tasks it then fails (Yin et al., 2020).
+Where a task can be recognized from its encodings alone, a learner may memorize the meta-training
+tasks instead of adapting, and then fails on new ones (Yin et al., 2020).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,17 @@ def augmented(
     sample_tasks: Callable[[Array, PyTree], Episode],
     *augmentations: Callable[[Array, Episode], Episode],
 ) -> Callable[[Array, PyTree], Episode]:
-    """`sample_tasks` followed by `augmentations`, (key, tasks) -> tasks, in order."""
+    """Compose `sample_tasks` with `augmentations`, (key, tasks) -> tasks, in order.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.meta import augmented
+      >>> def sample_tasks(key, sources):
+      ...     return sources
+      >>> sample = augmented(sample_tasks, lambda key, tasks: tasks + 1)
+      >>> sample(jax.random.key(0), 1)
+      2
+    """
 
     def sample(key: Array, sources: PyTree) -> Episode:
         keys = jax.random.split(key, 1 + len(augmentations))
@@ -32,17 +42,29 @@ def augmented(
 def transform_targets(
     key: Array, tasks: Episode, *, shift: Array | float, log_scale: Array | float = 0.0
 ) -> Episode:
-    """A random affine map of each task's scores, the same for its support and query.
+    """Apply a random affine map to each task's scores, the same to its support and query.
 
-    Encodings then no longer tell the scores, while the support does: augmentation that raises the
-    conditional entropy of scores (Rajendran, Irpan and Jang, 2020, section 4), which of affine maps
-    has the shifts.
+    Encodings then no longer determine the scores, while the support does: an augmentation that
+    raises the conditional entropy of scores (Rajendran, Irpan and Jang, 2020, section 4; of affine
+    maps, they use shifts).
 
     Args:
-      key: for the draw, independent along leading axes.
+      key: PRNG key, independent draws along leading axes.
       tasks: leaves [..., S] and [..., Q].
-      shift: standard deviation of what is added.
-      log_scale: standard deviation of the logarithm of what scores are multiplied by before.
+      shift: Standard deviation of the shift.
+      log_scale: Standard deviation of the logarithm of the factor, which is applied before the
+        shift.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import transform_targets
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((2, 4, 1)), jnp.ones((2, 4)), jnp.ones((2, 4), bool)
+      >>> tasks = Episode(x, y, x, y, mask, mask)
+      >>> moved = transform_targets(jax.random.key(0), tasks, shift=1.0)
+      >>> bool((moved.support_y == moved.query_y).all())
+      True
     """
     offset, factor = jax.random.normal(key, (2, *tasks.support_y.shape[:-1], 1))
     offset, factor = shift * offset, jnp.exp(log_scale * factor)
@@ -57,15 +79,26 @@ def transform_targets(
 
 
 def interpolate_tasks(key: Array, tasks: Episode, *, concentration: Array | float) -> Episode:
-    """Each task, row by row between itself and another (Yao, Zhang and Finn, 2022).
+    """Interpolate each task with another one, row by row (Yao, Zhang and Finn, 2022).
 
-    Encodings and scores are mixed alike, at the input: the share is one for a task's support and
-    query, from a symmetric beta distribution. A row counts where it does in both tasks.
+    Encodings and scores are mixed with the same share, drawn once per task from a symmetric beta
+    distribution. A row is valid where it is valid in both tasks.
 
     Args:
-      key: for the pairs and the shares.
-      tasks: with a leading axis of T tasks.
-      concentration: of the beta distribution, positive; small ones stay near to one of the two.
+      key: PRNG key of the pairs and the shares.
+      tasks: leaves with a leading axis of T tasks.
+      concentration: Concentration of the beta distribution, positive; small values stay close to
+        one of the two tasks.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import interpolate_tasks
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((2, 4, 1)), jnp.arange(8.0).reshape(2, 4), jnp.ones((2, 4), bool)
+      >>> tasks = Episode(x, y, x, y, mask, mask)
+      >>> interpolate_tasks(jax.random.key(0), tasks, concentration=0.5).support_y.shape
+      (2, 4)
     """
     pair_key, share_key = jax.random.split(key)
     number = tasks.support_y.shape[0]

@@ -1,9 +1,8 @@
 """One task's data, and losses on it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-import jax
 import jax.numpy as jnp
 
 from nmjax.stats import gaussian_log_prob
@@ -18,6 +17,12 @@ class Batch(NamedTuple):
       x: float[..., M, D], encodings.
       y: float[..., M], scores; NaN is a failed evaluation.
       mask: bool[..., M], False where a row is padding.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import Batch
+      >>> Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool)).x.shape
+      (4, 1)
     """
 
     x: Array
@@ -25,39 +30,76 @@ class Batch(NamedTuple):
     mask: Array
 
 
+LossFn: TypeAlias = Callable[[PyTree, Batch], Array]
+
+
 def support(episode: Episode) -> Batch:
-    """What a learner adapts to."""
+    """Select the support of an episode: the data that a learner adapts to.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import support
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool)
+      >>> support(Episode(x, y, x[:2], y[:2], mask, mask[:2])).y.shape
+      (4,)
+    """
     return Batch(episode.support_x, episode.support_y, episode.support_mask)
 
 
 def query(episode: Episode) -> Batch:
-    """What an adapted learner is judged on."""
+    """Select the query of an episode: the data that an adapted learner is evaluated on.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import query
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool)
+      >>> query(Episode(x, y, x[:2], y[:2], mask, mask[:2])).y.shape
+      (2,)
+    """
     return Batch(episode.query_x, episode.query_y, episode.query_mask)
 
 
-def everything(episode: Episode) -> Batch:
-    """Support and query together, of one task or of tasks with leading axes."""
+def support_and_query(episode: Episode) -> Batch:
+    """Concatenate support and query, of one task or of tasks with leading axes.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import support_and_query
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool)
+      >>> support_and_query(Episode(x, y, x[:2], y[:2], mask, mask[:2])).y.shape
+      (6,)
+    """
     axis = episode.support_y.ndim - 1
-    return jax.tree.map(
-        lambda a, b: jnp.concatenate([a, b], axis), support(episode), query(episode)
-    )
+    first, second = support(episode), query(episode)
+    return Batch(*(jnp.concatenate(leaves, axis) for leaves in zip(first, second, strict=True)))
 
 
-def counted(batch: Batch) -> Array:
-    """bool[..., M]: the rows that are neither padding nor failed."""
+def valid_rows(batch: Batch) -> Array:
+    """bool[..., M]: True in rows that are neither padding nor failed."""
     return batch.mask & ~jnp.isnan(batch.y)
 
 
 def known_scores(batch: Batch) -> Array:
-    """Scores float[..., M]; NaN where a row does not count."""
+    """Scores float[..., M]; NaN in rows that are padding or failed."""
     return jnp.where(batch.mask, batch.y, jnp.nan)
 
 
-def squared_error(apply: ApplyFn) -> Callable[[PyTree, Batch], Array]:
-    """The loss (params, batch) -> float[]: mean squared error over rows that count.
+def squared_error(apply: ApplyFn) -> LossFn:
+    """Create the loss (params, batch) -> float[]: mean squared error over valid rows.
 
     Args:
       apply: (params, x float[M, D]) -> float[M].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import Batch, squared_error
+      >>> loss_fn = squared_error(lambda w, x: x @ w)
+      >>> batch = Batch(jnp.ones((2, 1)), jnp.array([1.0, jnp.nan]), jnp.ones(2, bool))
+      >>> loss_fn(jnp.zeros(1), batch)
+      Array(1., dtype=float32)
     """
 
     def of_rows(params: PyTree, x: Array, y: Array) -> Array:
@@ -68,11 +110,22 @@ def squared_error(apply: ApplyFn) -> Callable[[PyTree, Batch], Array]:
 
 def negative_log_density(
     predict: Callable[[PyTree, Array], Gaussian],
-) -> Callable[[PyTree, Batch], Array]:
-    """The loss (params, batch) -> float[]: mean over rows that count, in nats.
+) -> LossFn:
+    """Create the loss (params, batch) -> float[]: mean negative log density, in nats.
+
+    The mean is over valid rows.
 
     Args:
       predict: (params, x float[M, D]) -> marginals of noisy scores.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import Batch, negative_log_density
+      >>> from nmjax.types import Gaussian
+      >>> loss_fn = negative_log_density(lambda params, x: Gaussian(x @ params, jnp.ones(len(x))))
+      >>> loss = loss_fn(jnp.zeros(1), Batch(jnp.ones((2, 1)), jnp.zeros(2), jnp.ones(2, bool)))
+      >>> round(float(loss), 3)
+      0.919
     """
 
     def of_rows(params: PyTree, x: Array, y: Array) -> Array:
@@ -83,9 +136,9 @@ def negative_log_density(
 
 def _mean_over_rows(
     of_rows: Callable[[PyTree, Array, Array], Array],
-) -> Callable[[PyTree, Batch], Array]:
+) -> LossFn:
     def loss_fn(params: PyTree, batch: Batch) -> Array:
-        counts = counted(batch)
+        counts = valid_rows(batch)
         loss = jnp.where(counts, of_rows(params, batch.x, jnp.where(counts, batch.y, 0)), 0)
         return jnp.sum(loss) / jnp.maximum(jnp.sum(counts), 1).astype(loss.dtype)
 

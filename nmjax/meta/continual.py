@@ -1,4 +1,4 @@
-"""Tasks that arrive one kind after another: what is forgotten, and a memory against it."""
+"""Continual meta-learning: phases of tasks, forgetting, and a replay memory."""
 
 from functools import partial
 from typing import NamedTuple
@@ -13,11 +13,20 @@ from nmjax.types import Array, PyTree
 
 
 class Reservoir(NamedTuple):
-    """A uniform sample of all tasks that were seen.
+    """A uniform sample of all tasks seen so far.
 
     Attributes:
       tasks: episodes with a leading axis of C slots, filled from the first.
-      seen: int32[], how many tasks were offered.
+      seen: int32[], number of tasks offered so far.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import init_reservoir
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((3, 4, 1)), jnp.ones((3, 4)), jnp.ones((3, 4), bool)
+      >>> reservoir = init_reservoir(Episode(x, y, x, y, mask, mask), capacity=2)
+      >>> int(reservoir.seen)
+      0
     """
 
     tasks: Episode
@@ -25,13 +34,20 @@ class Reservoir(NamedTuple):
 
 
 class ContinualResult(NamedTuple):
-    """What learning from a stream ends with.
+    """Result of learning from a stream.
 
     Attributes:
-      losses: float[P + 1, P], row i is after i phases, column j the mean query loss after adapting
+      losses: float[P + 1, P]: row i is after i phases, column j the mean query loss after adapting
         to held-out tasks of phase j.
-      state: the learner's.
+      state: the learner's state.
       memory: the tasks that were kept.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import ContinualResult, forgetting
+      >>> result = ContinualResult(jnp.zeros((3, 2)), None, None)
+      >>> float(forgetting(result.losses))
+      0.0
     """
 
     losses: Array
@@ -40,20 +56,40 @@ class ContinualResult(NamedTuple):
 
 
 def init_reservoir(tasks: Episode, capacity: int) -> Reservoir:
-    """An empty reservoir of `capacity` slots for tasks like these, which have a leading axis."""
+    """Create an empty reservoir of `capacity` slots for tasks like these (with a leading axis).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import init_reservoir
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((3, 4, 1)), jnp.ones((3, 4)), jnp.ones((3, 4), bool)
+      >>> init_reservoir(Episode(x, y, x, y, mask, mask), capacity=2).tasks.support_y.shape
+      (2, 4)
+    """
     blank = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape[1:]), leaf.dtype), tasks)
     return Reservoir(blank, jnp.zeros((), jnp.int32))
 
 
 def add_to_reservoir(key: Array, reservoir: Reservoir, tasks: Episode) -> Reservoir:
-    """The reservoir after some more tasks: each of all that were seen is in it as likely.
+    """Offer more tasks to a reservoir, so that each task seen is kept with equal probability.
 
-    Algorithm R (Vitter, 1985): the n-th task takes a slot that is uniform on n, if there is one.
+    Algorithm R (Vitter, 1985): the n-th task takes a slot drawn uniformly from n, if there is one.
 
     Args:
-      key: for the slots.
-      reservoir: so far, of C slots.
+      key: PRNG key of the slots.
+      reservoir: a reservoir of C slots.
       tasks: episodes with a leading axis, in order of arrival.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import add_to_reservoir, init_reservoir
+      >>> from nmjax.tasks import Episode
+      >>> x, y, mask = jnp.ones((3, 4, 1)), jnp.ones((3, 4)), jnp.ones((3, 4), bool)
+      >>> tasks = Episode(x, y, x, y, mask, mask)
+      >>> reservoir = add_to_reservoir(jax.random.key(0), init_reservoir(tasks, capacity=2), tasks)
+      >>> int(reservoir.seen)
+      3
     """
     capacity = reservoir.tasks.support_y.shape[0]
 
@@ -83,26 +119,41 @@ def learn_continually(
     replay: int = 0,
     capacity: int = 64,
 ) -> ContinualResult:
-    """Meta-trains on one phase of tasks after another, and judges it on all phases after each.
+    """Meta-train on one phase of tasks after another, and evaluate on all phases after each.
 
-    Replay (Robins, 1995; Chaudhry et al., 2019): some of each update's tasks come from a reservoir
-    of earlier phases, in place of tasks of the present one, so every update costs the same with
-    and without. In the first phase all come from the present.
+    With replay (Robins, 1995; Chaudhry et al., 2019), some of each update's tasks come from a
+    reservoir of earlier phases instead of the present one, so that every update costs the same with
+    and without it. In the first phase all come from the present.
 
     Args:
-      key: decides which tasks are drawn and kept.
-      params: what meta-training begins with.
+      key: PRNG key of the tasks that are drawn and kept.
+      params: initial parameters of meta-training.
       stream: episodes with leading axes of P phases and N tasks.
-      held_out: as `stream`, of P phases, never trained on.
+      held_out: episodes as in `stream`, of P phases, never trained on.
       hyper: the learner's traced numbers.
       learner: the meta-learner.
-      updates: meta-updates in each phase.
-      batch: tasks of an update.
-      replay: how many of them are of earlier phases, 0 to `batch`.
-      capacity: slots of the reservoir.
+      updates: Number of meta-updates in each phase.
+      batch: Number of tasks in an update.
+      replay: Number of them that come from earlier phases, 0 to `batch`.
+      capacity: Number of slots of the reservoir.
 
     Raises:
       NmjaxError: the phases do not pair up, or a size is out of range.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import MAMLHyper, learn_continually, maml, squared_error
+      >>> from nmjax.tasks import Episode
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> x, y, mask = jnp.ones((2, 3, 4, 1)), jnp.ones((2, 3, 4)), jnp.ones((2, 3, 4), bool)
+      >>> stream, hyper = Episode(x, y, x, y, mask, mask), MAMLHyper(jnp.float32(0.1))
+      >>> sizes = dict(learner=learner, updates=1, batch=2, replay=1, capacity=2)
+      >>> key, params = jax.random.key(0), jnp.zeros(1)
+      >>> result = learn_continually(key, params, stream, stream, hyper, **sizes)
+      >>> result.losses.shape
+      (3, 2)
     """
     phases, num_tasks = stream.support_y.shape[:2]
     if held_out.support_y.shape[0] != phases:
@@ -116,7 +167,7 @@ def learn_continually(
             "positive numbers with replay from 0 to batch."
         )
 
-    def judge(params: PyTree) -> Array:
+    def evaluate_phases(params: PyTree) -> Array:
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), held_out)
         return jnp.mean(learner.evaluate(params, flat, hyper).reshape(phases, -1), axis=-1)
 
@@ -138,46 +189,64 @@ def learn_continually(
 
         state, _ = jax.lax.scan(learn, state, jnp.arange(updates))
         memory = add_to_reservoir(keep_key, memory, present)
-        return (state, memory), judge(state.params)
+        return (state, memory), evaluate_phases(state.params)
 
     init_key, key = jax.random.split(key)
     memory = init_reservoir(jax.tree.map(lambda leaf: leaf[0], stream), capacity)
     start = (learner.init(init_key, params), memory)
     (state, memory), after = jax.lax.scan(phase, start, (jnp.arange(phases), stream))
-    return ContinualResult(jnp.concatenate([judge(params)[None], after]), state, memory)
+    return ContinualResult(jnp.concatenate([evaluate_phases(params)[None], after]), state, memory)
 
 
 def forgetting(losses: Array) -> Array:
-    """How much worse it ends on earlier phases than it once was, float[].
+    """Mean increase of the loss on earlier phases from its minimum to the end, float[].
 
     The mean over j < P of R_Pj - min_{1 <= i < P} R_ij (Chaudhry et al., 2018, for losses); phases
-    count from 1, R_i is after i of them.
+    count from 1, and R_i is after i of them.
 
     Args:
       losses: R, float[P + 1, P], as `ContinualResult.losses`.
 
     Raises:
-      NmjaxError: not of that shape, or fewer than two phases.
+      NmjaxError: the shape differs, or there are fewer than two phases.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import forgetting
+      >>> float(forgetting(jnp.array([[9.0, 9.0], [1.0, 9.0], [3.0, 1.0]])))
+      2.0
     """
     _check_losses(losses)
     return jnp.mean(losses[-1, :-1] - jnp.min(losses[1:-1, :-1], axis=0))
 
 
 def backward_transfer(losses: Array) -> Array:
-    """How much later phases helped on earlier ones, float[]; below 0 is forgetting.
+    """Mean decrease of the loss on earlier phases by learning later ones, float[].
 
-    The mean over j < P of R_jj - R_Pj (Lopez-Paz and Ranzato, 2017, section 2, for losses).
-    Arguments and errors are those of `forgetting`.
+    Negative values mean forgetting. The mean over j < P of R_jj - R_Pj (Lopez-Paz and Ranzato,
+    2017, section 2, for losses). Arguments and errors are those of `forgetting`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import backward_transfer
+      >>> float(backward_transfer(jnp.array([[9.0, 9.0], [1.0, 9.0], [3.0, 1.0]])))
+      -2.0
     """
     _check_losses(losses)
     return jnp.mean(jnp.diagonal(losses[1:])[:-1] - losses[-1, :-1])
 
 
 def forward_transfer(losses: Array) -> Array:
-    """How much earlier phases helped on those not yet seen, float[].
+    """Mean decrease of the loss on later phases by learning earlier ones, float[].
 
     The mean over j > 1 of R_0j - R_{j-1,j} (Lopez-Paz and Ranzato, 2017, section 2, for losses).
     Arguments and errors are those of `forgetting`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import forward_transfer
+      >>> float(forward_transfer(jnp.array([[9.0, 9.0], [1.0, 5.0], [3.0, 1.0]])))
+      4.0
     """
     _check_losses(losses)
     return jnp.mean(losses[0, 1:] - jnp.diagonal(losses[1:], offset=1))

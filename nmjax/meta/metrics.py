@@ -1,4 +1,4 @@
-"""How well it learns to learn: by shots, in speed, against training from scratch, and elsewhere.
+"""Metrics of meta-learning: few-shot curves, speed, and gains over training from scratch.
 
 Losses are lower-is-better, for instance from `MetaLearner.evaluate` or an `Adaptation`.
 """
@@ -15,12 +15,19 @@ from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
 
 
-class Gap(NamedTuple):
-    """A difference of two means.
+class GeneralizationGap(NamedTuple):
+    """Difference of two means.
 
     Attributes:
       difference: float[].
       standard_error: float[], over independent tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import meta_generalization
+      >>> gap = meta_generalization(jnp.array([0.1, 0.3]), jnp.array([0.4, 0.6]))
+      >>> round(float(gap.standard_error), 3)
+      0.141
     """
 
     difference: Array
@@ -31,20 +38,31 @@ class Gap(NamedTuple):
 def few_shot_curve(
     params: PyTree, tasks: Episode, hyper: PyTree, shots: Array, *, learner: MetaLearner
 ) -> Array:
-    """The query loss of each task after adapting to its first k support rows, for several k.
+    """Query loss of each task after adapting to its first k support rows, for several k.
 
-    Rows are hidden by the mask, so any `shots` of one length compile once.
+    Rows are hidden by the mask, so that `shots` of one length compile once.
 
     Args:
-      params: meta-learned.
+      params: meta-learned parameters.
       tasks: episodes with a leading axis of T tasks, whose support rows are in random order.
       hyper: the learner's traced numbers.
-      shots: int32[K], how many support rows; those that are padding are passed over, and a task
-        that has fewer gives what it has.
+      shots: int32[K], numbers of support rows; padding does not count, and a task with fewer rows
+        uses all of them.
       learner: the meta-learner.
 
     Returns:
       float[K, T].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import MAMLHyper, few_shot_curve, maml, squared_error
+      >>> from nmjax.tasks import Episode
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> x, y, mask = jnp.ones((3, 4, 1)), jnp.ones((3, 4)), jnp.ones((3, 4), bool)
+      >>> tasks, hyper = Episode(x, y, x, y, mask, mask), MAMLHyper(jnp.float32(0.1))
+      >>> few_shot_curve(jnp.zeros(1), tasks, hyper, jnp.array([1, 2]), learner=learner).shape
+      (2, 3)
     """
     position = jnp.cumsum(tasks.support_mask, axis=-1)
 
@@ -52,20 +70,27 @@ def few_shot_curve(
         shown = tasks._replace(support_mask=tasks.support_mask & (position <= count))
         return learner.evaluate(params, shown, hyper)
 
-    return jax.lax.map(at, shots)
+    losses: Array = jax.lax.map(at, shots)
+    return losses
 
 
 def adaptation_speed(losses: Array, share: float = 0.9) -> Array:
-    """How many steps bring a share of the improvement that adapting ends with, int32[...].
+    """Number of steps that achieve a share of the final improvement, int32[...].
 
     The first s with L_0 - L_s >= share (L_0 - L_S); S + 1, never, where L_S is no better than L_0.
 
     Args:
       losses: float[..., S + 1], before the first step and after each, as `Adaptation.losses`.
-      share: of the improvement, in (0, 1].
+      share: Share of the improvement, in (0, 1].
 
     Raises:
       NmjaxError: `share` is not in (0, 1].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import adaptation_speed
+      >>> int(adaptation_speed(jnp.array([1.0, 0.5, 0.05, 0.0])))
+      2
     """
     if not 0 < share <= 1:
         raise NmjaxError(f"Got share={share}, expected it in (0, 1]: give for instance 0.9.")
@@ -77,36 +102,50 @@ def adaptation_speed(losses: Array, share: float = 0.9) -> Array:
 
 
 def transfer_efficiency(adapted: Array, scratch: Array) -> Array:
-    """Which share of the loss of training from scratch the meta-learned start saves.
+    """Share of the loss of training from scratch that the meta-learned start saves.
 
-    1 - adapted / scratch: 1 is perfect, 0 no help, below 0 negative transfer. For losses that
-    cannot be negative, at equal data and equal steps.
+    1 - adapted / scratch: 1 is perfect, 0 no gain, below 0 negative transfer. For non-negative
+    losses at equal data and equal steps.
 
     Args:
-      adapted: float[...], after adapting from what was meta-learned.
-      scratch: float[...], after as much training on the same data from where meta-training began.
+      adapted: float[...], loss after adapting from the meta-learned parameters.
+      scratch: float[...], loss after equal training from the initial parameters of meta-training.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import transfer_efficiency
+      >>> round(float(transfer_efficiency(jnp.array(0.2), jnp.array(0.8))), 2)
+      0.75
     """
     return 1 - adapted / scratch
 
 
 def sample_efficiency(shots: Array, losses: Array, scratch: Array) -> Array:
-    """How many times the data training from scratch needs to be as good, float[K].
+    """Factor of data that training from scratch needs to reach the same loss, float[K].
 
-    For each k, the smallest k' of `shots` with scratch(k') <= losses(k), over k; infinite where
-    none is enough.
+    For each k, the smallest k' of `shots` with scratch(k') <= losses(k), divided by k; infinite
+    where there is none.
 
     Args:
       shots: int32[K], increasing and positive.
-      losses: float[K], of the meta-learned start by shots, for instance a mean of `few_shot_curve`.
-      scratch: float[K], of training from scratch by shots.
+      losses: float[K], loss of the meta-learned start by shots, for instance a mean of
+        `few_shot_curve`.
+      scratch: float[K], loss of training from scratch by shots.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import sample_efficiency
+      >>> shots, scratch = jnp.array([1, 4]), jnp.array([0.9, 0.5])
+      >>> sample_efficiency(shots, jnp.array([0.5, 0.1]), scratch)
+      Array([ 4., inf], dtype=float32)
     """
     counts = shots.astype(losses.dtype)
     enough = scratch[None, :] <= losses[:, None]
     return jnp.min(jnp.where(enough, counts[None, :], jnp.inf), axis=-1) / counts
 
 
-def meta_generalization(seen: Array, unseen: Array) -> Gap:
-    """What is lost on kinds of tasks that meta-training left out: mean unseen less mean seen loss.
+def meta_generalization(seen: Array, unseen: Array) -> GeneralizationGap:
+    """Increase of the loss on kinds of tasks that meta-training left out: mean unseen - mean seen.
 
     The standard error is that of two independent means, sqrt(s_U^2 / U + s_T^2 / T).
 
@@ -116,6 +155,13 @@ def meta_generalization(seen: Array, unseen: Array) -> Gap:
 
     Raises:
       NmjaxError: one of them has fewer than two tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import meta_generalization
+      >>> gap = meta_generalization(jnp.array([0.1, 0.3]), jnp.array([0.4, 0.6]))
+      >>> round(float(gap.difference), 3)
+      0.3
     """
     if min(seen.shape[0], unseen.shape[0]) < 2:
         raise NmjaxError(
@@ -123,4 +169,4 @@ def meta_generalization(seen: Array, unseen: Array) -> Gap:
             "least 2 of both: without them there is no standard error."
         )
     variance = sum(jnp.var(losses, ddof=1) / losses.shape[0] for losses in (seen, unseen))
-    return Gap(jnp.mean(unseen) - jnp.mean(seen), jnp.sqrt(variance))
+    return GeneralizationGap(jnp.mean(unseen) - jnp.mean(seen), jnp.sqrt(variance))

@@ -1,4 +1,4 @@
-"""Which tasks to meta-train on: the difficult ones, or the kin of a target."""
+"""Selection of meta-training tasks: difficult ones, or those related to a target."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,8 +17,13 @@ class FocusHyper(NamedTuple):
     """The traced numbers of a `focused` learner.
 
     Attributes:
-      learner: those of the learner within.
-      temperature: float[], positive; infinite is uniform, toward 0 only the hardest are chosen.
+      learner: those of the inner learner.
+      temperature: float[], positive; infinite is uniform, values toward 0 choose only the hardest.
+
+    Example:
+      >>> from nmjax.meta import FocusHyper, MAMLHyper
+      >>> FocusHyper(MAMLHyper(0.1), temperature=1.0).temperature
+      1.0
     """
 
     learner: PyTree
@@ -26,14 +31,20 @@ class FocusHyper(NamedTuple):
 
 
 class FocusInfo(NamedTuple):
-    """What one meta-update of a `focused` learner saw, before it moved.
+    """Quantities of one meta-update of a `focused` learner, before its step.
 
     Attributes:
-      loss: float[], mean query loss after adapting over all candidates, so it is comparable with
-        the loss of a learner that is not focused.
-      losses: float[C], that of each candidate.
-      chosen: int32[T], the candidates that were learned from.
-      learner: the info of the learner within, on the chosen tasks.
+      loss: float[], mean query loss after adapting over all candidates, comparable with the loss of
+        a learner that is not focused.
+      losses: float[C], query loss of each candidate.
+      chosen: int32[T], the selected candidates.
+      learner: info of the inner learner on the selected tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import FocusInfo
+      >>> FocusInfo(jnp.zeros(()), jnp.zeros(4), jnp.array([1, 2]), None).chosen.shape
+      (2,)
     """
 
     loss: Array
@@ -47,7 +58,13 @@ class WeightedSources(NamedTuple):
 
     Attributes:
       sources: a pytree whose leaves have a leading axis of S source tasks.
-      log_weights: float[S], need not be normalized; -inf bars a source.
+      log_weights: float[S], need not be normalized; -inf excludes a source.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import WeightedSources
+      >>> WeightedSources(jnp.zeros((3, 4)), jnp.array([0.0, 0.0, -jnp.inf])).log_weights.shape
+      (3,)
     """
 
     sources: PyTree
@@ -55,24 +72,33 @@ class WeightedSources(NamedTuple):
 
 
 def focused(learner: MetaLearner, *, tasks: int) -> MetaLearner:
-    """Learns from the difficult ones among the tasks of each meta-update.
+    """Learn from the most difficult of the tasks of each meta-update.
 
-    Difficulty is the query loss after adapting, measured anew at each update for all candidates
-    that the outer loop samples. `tasks` of them are drawn without replacement, with weights
-    exp(z / temperature) of their standardized losses z; candidates whose loss is not finite come
-    last. Hard tasks in meta-training: Sun et al. (2019); their worst case as the aim: Collins,
-    Mokhtari and Shakkottai (2020). The objective is no longer the mean over the tasks' own
-    distribution.
+    Difficulty is the query loss after adapting, measured at each update for all candidates that the
+    outer loop samples. `tasks` of them are drawn without replacement, with weights exp(z /
+    temperature) of their standardized losses z; candidates with a non-finite loss come last. The
+    objective is no longer the mean over the distribution of tasks. See Sun et al. (2019) for hard
+    tasks in meta-training, and Collins, Mokhtari and Shakkottai (2020) for the worst case as
+    objective.
 
     Args:
-      learner: whose updates are focused.
-      tasks: T, how many of the C candidates to learn from, static.
+      learner: learner whose updates are focused.
+      tasks: T, number of the C candidates to learn from, static.
 
     Returns:
       A learner with the state of `learner`, info `FocusInfo` and hyper `FocusHyper`.
 
     Raises:
-      NmjaxError: `tasks` is not positive, or at the first update fewer candidates come.
+      NmjaxError: `tasks` is not positive, or an update has fewer candidates.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import focused, maml, squared_error
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> focused(learner, tasks=2).init(jax.random.key(0), jnp.zeros(3)).params.shape
+      (3,)
     """
     if tasks < 1:
         raise NmjaxError(f"Got tasks={tasks}, expected at least 1 to learn from.")
@@ -110,14 +136,22 @@ def focused(learner: MetaLearner, *, tasks: int) -> MetaLearner:
 def weighted(
     sample_tasks: Callable[[Array, PyTree], Episode], *, tasks: int
 ) -> Callable[[Array, WeightedSources], Episode]:
-    """A `sample_tasks` for `train` that draws source tasks by weight.
+    """Create a `sample_tasks` for `train` that draws source tasks by weight.
 
     Args:
       sample_tasks: (key, sources with a leading axis of T tasks) -> episodes of these tasks.
-      tasks: T, how many to draw, with replacement.
+      tasks: T, number of tasks to draw, with replacement.
 
     Returns:
-      (key, `WeightedSources`) -> episodes. Other weights compile nothing anew.
+      (key, `WeightedSources`) -> episodes. Changing the weights does not recompile.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import WeightedSources, weighted
+      >>> sample = weighted(lambda key, sources: sources, tasks=4)
+      >>> sample(jax.random.key(0), WeightedSources(jnp.array([1, 2]), jnp.array([0.0, -jnp.inf])))
+      Array([1, 1, 1, 1], dtype=int32)
     """
 
     def sample(key: Array, sources: WeightedSources) -> Episode:
@@ -131,24 +165,35 @@ def weighted(
 def affinity(
     params: PyTree, sources: Batch, target: Batch, hyper: PyTree, *, learner: MetaLearner
 ) -> Array:
-    """How much adapting to each source helps on a target, float[S]; below 0 it harms.
+    """Relative decrease float[S] of the target's loss by adapting to each source.
 
-    Inter-task affinity (Fifty et al., 2021): 1 - L(adapted to the source) / L(not
-    adapted), with the loss on the target's few evaluations. Over a temperature, these are
-    log-weights for `weighted`.
+    Negative where a source harms. Inter-task affinity (Fifty et al., 2021): 1 - L(adapted to the
+    source) / L(not adapted), with the loss on the target's few evaluations. Divided by a
+    temperature, these are log-weights for `weighted`.
 
     Args:
-      params: where adapting begins.
+      params: parameters that adaptation starts from.
       sources: evaluations with a leading axis of S source tasks.
       target: evaluations of the target.
       hyper: the learner's traced numbers.
       learner: the meta-learner.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, MAMLHyper, affinity, maml, squared_error
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> target = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> sources = Batch(target.x[None], target.y[None], target.mask[None])
+      >>> hyper = MAMLHyper(jnp.float32(0.5))
+      >>> affinity(jnp.zeros(1), sources, target, hyper, learner=learner)
+      Array([1.], dtype=float32)
     """
     count = sources.y.shape[0]
-    asked = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), target)
+    targets = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), target)
 
     def losses(mask: Array) -> Array:
-        episodes = Episode(sources.x, sources.y, asked.x, asked.y, mask, asked.mask)
+        episodes = Episode(sources.x, sources.y, targets.x, targets.y, mask, targets.mask)
         return learner.evaluate(params, episodes, hyper)
 
     return 1 - losses(sources.mask) / losses(jnp.zeros_like(sources.mask))

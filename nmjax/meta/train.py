@@ -1,4 +1,4 @@
-"""The outer loop, scanned: meta-train, meta-validate, stop early."""
+"""The outer loop, scanned: meta-training, meta-validation and early stopping."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,17 +14,26 @@ from nmjax.types import Array, PyTree
 
 
 class TrainState(NamedTuple):
-    """What meta-training carries; a chunk continues from it exactly.
+    """State of meta-training; a chunk continues from it exactly.
 
     Attributes:
-      key: folded with the step, never drawn from.
+      key: PRNG key, folded with the step and never drawn from.
       learner: the learner's own state.
-      step: int32[], meta-updates so far; stands still once stopped.
-      stale: int32[], evaluations since the last improvement.
-      best_params: those of the best evaluation so far, the initial ones before any.
-      best_step: int32[], when that was.
-      best_train_loss: float[], mean meta-train loss of the round that led to it.
+      step: int32[], number of meta-updates so far; constant after stopping.
+      stale: int32[], number of evaluations since the last improvement.
+      best_params: parameters at the best evaluation so far, the initial ones before any.
+      best_step: int32[], step of the best evaluation.
+      best_train_loss: float[], mean meta-train loss of the round before the best evaluation.
       best_validation_loss: float[], infinite before any evaluation.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import init_training, maml, squared_error
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> int(init_training(jax.random.key(0), jnp.zeros(3), learner=learner).step)
+      0
     """
 
     key: Array
@@ -38,11 +47,17 @@ class TrainState(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Losses along a chunk; NaN after stopping.
+    """Losses of the updates of a chunk; NaN after stopping.
 
     Attributes:
       train_loss: float[steps], mean query loss of each meta-update's tasks.
       validation_loss: float[steps / evaluate_every], mean query loss of the validation tasks.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import Curves
+      >>> Curves(jnp.zeros(20), jnp.zeros(2)).validation_loss.shape
+      (2,)
     """
 
     train_loss: Array
@@ -50,14 +65,20 @@ class Curves(NamedTuple):
 
 
 class TrainResult(NamedTuple):
-    """What meta-training ends with.
+    """Result of meta-training.
 
     Attributes:
       params: the best parameters on meta-validation.
-      step: int32[], meta-updates made before stopping.
-      generalization_gap: float[], meta-validation less meta-train loss at the best evaluation.
-      curves: the losses along the way.
-      state: to go on from, with `train_chunk`.
+      step: int32[], number of meta-updates before stopping.
+      generalization_gap: float[], meta-validation minus meta-train loss at the best evaluation.
+      curves: the losses of all updates.
+      state: state to continue from, with `train_chunk`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import TrainResult
+      >>> TrainResult(jnp.zeros(3), 10, 0.1, None, None).params.shape
+      (3,)
     """
 
     params: PyTree
@@ -68,7 +89,17 @@ class TrainResult(NamedTuple):
 
 
 def init_training(key: Array, params: PyTree, *, learner: MetaLearner) -> TrainState:
-    """The state before the first meta-update."""
+    """Return the state before the first meta-update.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import init_training, maml, squared_error
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> init_training(jax.random.key(0), jnp.zeros(3), learner=learner).best_params.shape
+      (3,)
+    """
     key, init_key = jax.random.split(key)
     zero, infinity = jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, jnp.result_type(float))
     return TrainState(
@@ -92,21 +123,37 @@ def train_chunk(
     evaluate_every: int,
     patience: int,
 ) -> tuple[TrainState, Curves]:
-    """Up to `steps` meta-updates in one scan; chunks of any length make the same run.
+    """Run up to `steps` meta-updates in one scan; the run does not depend on the length of chunks.
 
     Args:
-      state: from `init_training` or an earlier chunk.
-      sources: what `sample_tasks` draws from, any pytree.
+      state: state from `init_training` or an earlier chunk.
+      sources: second argument of `sample_tasks`, any pytree.
       validation_tasks: episodes with a leading task axis, never trained on.
       hyper: the learner's traced numbers.
       learner: the meta-learner.
       sample_tasks: (key, sources) -> episodes with a leading task axis.
-      steps: meta-updates of this chunk, a multiple of `evaluate_every`.
-      evaluate_every: meta-updates between evaluations.
-      patience: stop after this many evaluations in a row without improvement; nothing moves then.
+      steps: Number of meta-updates of this chunk, a multiple of `evaluate_every`.
+      evaluate_every: Number of meta-updates between evaluations.
+      patience: Number of evaluations in a row without improvement after which training stops; the
+        state is constant from there on.
 
     Raises:
       NmjaxError: `evaluate_every` or `patience` is not positive, or `steps` not a multiple.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import MAMLHyper, init_training, maml, squared_error, train_chunk
+      >>> from nmjax.tasks import Episode
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> x, y, mask = jnp.ones((3, 4, 1)), jnp.ones((3, 4)), jnp.ones((3, 4), bool)
+      >>> tasks, hyper = Episode(x, y, x, y, mask, mask), MAMLHyper(jnp.float32(0.1))
+      >>> options = dict(sample_tasks=lambda key, tasks: tasks, evaluate_every=2, patience=1)
+      >>> state = init_training(jax.random.key(0), jnp.zeros(1), learner=learner)
+      >>> state, _ = train_chunk(state, tasks, tasks, hyper, learner=learner, steps=4, **options)
+      >>> int(state.step)
+      4
     """
     if evaluate_every < 1 or patience < 1 or steps < 1 or steps % evaluate_every:
         raise NmjaxError(
@@ -144,12 +191,15 @@ def train_chunk(
             best_validation_loss=keep(loss, state.best_validation_loss),
         ), Curves(train_loss, loss)
 
-    def stand_still(state: TrainState) -> tuple[TrainState, Curves]:
+    def stopped(state: TrainState) -> tuple[TrainState, Curves]:
         nan = jnp.full_like(state.best_validation_loss, jnp.nan)
         return state, Curves(jnp.broadcast_to(nan, (evaluate_every,)), nan)
 
     def scanned(state: TrainState, _: None) -> tuple[TrainState, Curves]:
-        return jax.lax.cond(state.stale >= patience, stand_still, one_round, state)
+        after: tuple[TrainState, Curves] = jax.lax.cond(
+            state.stale >= patience, stopped, one_round, state
+        )
+        return after
 
     state = state._replace(key=jax.random.key_data(key))
     state, curves = jax.lax.scan(scanned, state, None, length=steps // evaluate_every)
@@ -169,7 +219,23 @@ def train(
     evaluate_every: int,
     patience: int,
 ) -> TrainResult:
-    """Meta-trains from `params` in one chunk; arguments and errors are those of `train_chunk`."""
+    """Meta-train from `params` in one chunk; arguments and errors are those of `train_chunk`.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import MAMLHyper, maml, squared_error, train
+      >>> from nmjax.tasks import Episode
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> x, y, mask = jnp.ones((3, 4, 1)), jnp.ones((3, 4)), jnp.ones((3, 4), bool)
+      >>> tasks, hyper = Episode(x, y, x, y, mask, mask), MAMLHyper(jnp.float32(0.1))
+      >>> options = dict(sample_tasks=lambda key, tasks: tasks, evaluate_every=2, patience=1)
+      >>> key, params = jax.random.key(0), jnp.zeros(1)
+      >>> result = train(key, params, tasks, tasks, hyper, learner=learner, steps=4, **options)
+      >>> bool(result.params[0] > 0)
+      True
+    """
     state, curves = train_chunk(
         init_training(key, params, learner=learner),
         sources,

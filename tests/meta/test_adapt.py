@@ -57,13 +57,13 @@ def test_rates_of_each_step_and_what_is_asked_along_the_way(start, remat):
         PerStep({"a": jnp.float32(rate_a), "b": jnp.float32(rate_b)}),
         loss_fn=quadratic,
         steps=steps,
-        along=lambda params: params,
+        trace_fn=lambda params: params,
         remat=remat,
     )
     a = target + np.cumprod(1 - rate_a * CURVATURE, axis=0) * (np.asarray(start["a"]) - target)
     b = 2.0 * np.cumprod(1 - rate_b)
-    np.testing.assert_allclose(end.along["a"], a, rtol=1e-5)
-    np.testing.assert_allclose(end.along["b"], b, rtol=1e-5)
+    np.testing.assert_allclose(end.trace["a"], a, rtol=1e-5)
+    np.testing.assert_allclose(end.trace["b"], b, rtol=1e-5)
     np.testing.assert_allclose(end.params["a"], a[-1], rtol=1e-5)
     losses = 0.5 * (CURVATURE * (a - target) ** 2).sum(1) + 0.5 * b**2
     np.testing.assert_allclose(end.losses[1:], losses, rtol=1e-5)

@@ -13,7 +13,7 @@ from nmjax.errors import NmjaxError
 from nmjax.meta import (
     MAMLHyper,
     ProbabilisticLearner,
-    RegularisedHyper,
+    RegularizedHyper,
     UncertainParams,
     init_uncertainty,
     maml,
@@ -30,7 +30,7 @@ SGD = optax.sgd(0.1)
 
 
 def hyper_of(strength, prior_std=1.0):
-    return RegularisedHyper(RATE, jnp.asarray(strength), jnp.asarray(prior_std))
+    return RegularizedHyper(RATE, jnp.asarray(strength), jnp.asarray(prior_std))
 
 
 def indifferent(params, batch):

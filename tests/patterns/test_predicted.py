@@ -99,16 +99,16 @@ def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_tota
     architecture = from_index(mirror, np.arange(9, dtype=np.int32))
     same = to_index(mirror, canonicalize(mirror, architecture))
     score = jax.random.normal(jax.random.key(3), (9,))[same]
-    init_noise, without = (
+    with_noise, without = (
         patterns.predicted_sobol_indices(
             jax.random.key(4), mirror, architecture, score, noise=noise, draws=16, steps=20
         )
         for noise in (True, False)
     )
-    for found in (init_noise, without):
+    for found in (with_noise, without):
         np.testing.assert_allclose(found.first.estimate[0], found.first.estimate[1], atol=1e-5)
         np.testing.assert_allclose(found.total.low[0], found.total.low[1], atol=1e-5)
-    assert (init_noise.total.estimate > without.total.estimate).all()
+    assert (with_noise.total.estimate > without.total.estimate).all()
 
 
 @pytest.mark.parametrize(

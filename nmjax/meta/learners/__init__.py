@@ -1,1 +1,1 @@
-"""Meta-learners under one Protocol."""
+"""Meta-learners, one family per module."""

@@ -1,4 +1,4 @@
-"""CAVIA: parameters that tasks share, and a few inputs of the network that adapt."""
+"""CAVIA: shared parameters, and a few inputs of the network that adapt to a task."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,11 +13,17 @@ from nmjax.types import ApplyFn, Array, PyTree
 
 
 class ContextParams(NamedTuple):
-    """What `cavia` learns and what it adapts.
+    """Parameters of `cavia`.
 
     Attributes:
       shared: parameters that all tasks share.
-      context: float[K], one task's own inputs to the network; 0 before adapting.
+      context: float[K], inputs to the network that adapt to a task; 0 before adapting.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import ContextParams
+      >>> ContextParams(shared=jnp.zeros(3), context=jnp.zeros(2)).context.shape
+      (2,)
     """
 
     shared: PyTree
@@ -32,19 +38,30 @@ def cavia(
     first_order: bool = False,
     remat: bool = False,
 ) -> MetaLearner:
-    """Learns parameters that tasks share, and adapts a few inputs alone (Zintgraf et al., 2019).
+    """Learn parameters that tasks share, and adapt only a few inputs (Zintgraf et al., 2019).
 
-    Its state's `params` are `ContextParams`; begin from `init_context`.
+    The state's `params` are `ContextParams`, initialized by `init_context`.
 
     Args:
       loss_fn: (params, batch) -> float[], for instance `squared_error(contextual(apply))`.
-      optimizer: of the outer loop.
-      inner_steps: gradient steps on a task's support, at least 1.
-      first_order: drop the second derivatives.
-      remat: less memory for many inner steps, as for `adapt`.
+      optimizer: optimizer of the outer loop.
+      inner_steps: Number of gradient steps on a task's support, at least 1.
+      first_order: Drop the second derivatives.
+      remat: Save memory in long inner loops, as in `adapt`.
 
     Raises:
       NmjaxError: `inner_steps` is not positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, MAMLHyper, cavia, contextual, init_context, squared_error
+      >>> loss_fn = squared_error(contextual(lambda w, x: x @ w))
+      >>> learner = cavia(loss_fn, optax.sgd(0.1), inner_steps=1)
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> adapted = learner.adapt(init_context(jnp.ones(3), size=2), batch, MAMLHyper(0.1))
+      >>> adapted.params.context.shape
+      (2,)
     """
 
     def begin(params: ContextParams, hyper: MAMLHyper) -> MetaSGDParams:
@@ -63,15 +80,29 @@ def cavia(
 
 
 def init_context(params: PyTree, size: int) -> ContextParams:
-    """Parameters for `cavia`, with a context of `size` numbers."""
+    """Initialize the parameters of `cavia`, with a context of `size` numbers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import init_context
+      >>> init_context(jnp.ones(3), size=2).context
+      Array([0., 0.], dtype=float32)
+    """
     return ContextParams(params, jnp.zeros((size,)))
 
 
 def contextual(apply: ApplyFn) -> Callable[[ContextParams, Array], Array]:
-    """A function (params, x float[M, D]) -> float[M] of `ContextParams`.
+    """Turn a function of inputs and context into one of `ContextParams` and inputs float[M, D].
 
     Args:
-      apply: (shared, inputs float[M, D + K]) -> float[M], of inputs with the context at their end.
+      apply: (shared, inputs float[M, D + K]) -> float[M], of inputs with the context appended.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import contextual, init_context
+      >>> apply = contextual(lambda w, x: x @ w)
+      >>> apply(init_context(jnp.ones(3), size=2), jnp.ones((4, 1)))
+      Array([1., 1., 1., 1.], dtype=float32)
     """
 
     def apply_in_context(params: ContextParams, x: Array) -> Array:

@@ -1,7 +1,7 @@
 """Closed forms on learned features: a Bayesian last layer, and a Gaussian process.
 
-Network, prior and noise are meta-learned; a task conditions a surrogate over what the network makes
-of encodings, one evaluation after another.
+Network, prior and noise are meta-learned; a task conditions a surrogate on the network's features
+of its evaluations.
 """
 
 from typing import NamedTuple
@@ -12,12 +12,12 @@ import optax
 
 from nmjax.meta.batch import (
     Batch,
-    counted,
-    everything,
     known_scores,
     negative_log_density,
     query,
     support,
+    support_and_query,
+    valid_rows,
 )
 from nmjax.meta.learners.gradient import MAMLInfo, MetaState
 from nmjax.meta.learners.probabilistic import ProbabilisticLearner, conditioning
@@ -39,20 +39,25 @@ from nmjax.predictors.kernel import NOISE_FLOOR
 from nmjax.tasks.episodes import Episode
 from nmjax.types import ApplyFn, Array, Gaussian, PyTree
 
-_KNOWN = 1e12  # Shape and rate of an inverse gamma that no data move away from 1.
+_KNOWN = 1e12  # Shape and rate of an inverse gamma concentrated at 1, so that the scale is known.
 
 
 class LastLayerParams(NamedTuple):
-    """What `alpaca` learns.
+    """Parameters of `alpaca`.
 
-    The weights of F features and of an intercept are factor @ (mean + e) with e standard normal:
-    of covariance factor @ factor.T.
+    The weights of F features and of an intercept are factor @ (mean + e) with e standard normal, of
+    covariance factor @ factor.T.
 
     Attributes:
       network: parameters of the features.
       mean: float[F + 1].
       factor: float[F + 1, F + 1].
-      log_noise: float[], log of the variance of an observation's noise.
+      log_noise: float[], logarithm of the variance of an observation's noise.
+
+    Example:
+      >>> from nmjax.meta import init_last_layer
+      >>> init_last_layer(None, size=8).factor.shape
+      (9, 9)
     """
 
     network: PyTree
@@ -62,12 +67,17 @@ class LastLayerParams(NamedTuple):
 
 
 class DeepKernelParams(NamedTuple):
-    """What `deep_kernel` learns.
+    """Parameters of `deep_kernel`.
 
     Attributes:
       network: parameters of the features.
-      mean: float[], of scores.
-      kernel: hyperparameters over the features, all in one group.
+      mean: float[], mean of scores.
+      kernel: hyperparameters of the kernel over the features, which share one relevance.
+
+    Example:
+      >>> from nmjax.meta import init_deep_kernel
+      >>> init_deep_kernel(None, size=8).kernel.log_relevance.shape
+      (1,)
     """
 
     network: PyTree
@@ -75,12 +85,17 @@ class DeepKernelParams(NamedTuple):
     kernel: KernelParams
 
 
-class Posterior(NamedTuple):
-    """What `alpaca` and `deep_kernel` know of a task.
+class TaskPosterior(NamedTuple):
+    """A task's posterior in `alpaca` and `deep_kernel`.
 
     Attributes:
-      params: what was meta-learned.
-      state: of the surrogate, `LinearState` or `GPState`, after the task's evaluations.
+      params: the meta-learned parameters.
+      state: state of the surrogate, `LinearState` or `GPState`, after the task's evaluations.
+
+    Example:
+      >>> from nmjax.meta import TaskPosterior, init_last_layer
+      >>> TaskPosterior(init_last_layer(None, size=8), None).params.mean.shape
+      (9,)
     """
 
     params: PyTree
@@ -88,25 +103,35 @@ class Posterior(NamedTuple):
 
 
 def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
-    """Learns features and a prior over the last layer's weights (Harrison, Sharma, Pavone, 2018).
+    """Learn features and a prior of the last layer's weights (Harrison, Sharma and Pavone, 2018).
 
-    Bayesian linear regression within a task, through which the density of its query is ascended
+    Bayesian linear regression within a task; the outer loop maximizes the density of its query
     (algorithm 1 of "Meta-learning priors for efficient online Bayesian regression"). Adapting to S
-    evaluations takes O(S F^2). Begin from `init_last_layer`.
+    evaluations takes O(S F^2). Parameters are initialized by `init_last_layer`.
 
     Args:
       features: (params, x float[M, D]) -> float[M, F], for instance `network.features`.
-      optimizer: of the outer loop.
+      optimizer: optimizer of the outer loop.
 
     Returns:
-      A learner as of `conditioning`, over `LastLayerParams`; a task's is a `Posterior`.
+      A learner as of `conditioning`, over `LastLayerParams`; a task's is a `TaskPosterior`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, alpaca, init_last_layer
+      >>> learner = alpaca(lambda params, x: x, optax.sgd(0.1))
+      >>> batch = Batch(jnp.eye(2), jnp.ones(2), jnp.ones(2, bool))
+      >>> adapted = learner.adapt(init_last_layer(None, size=2), batch, None).params
+      >>> learner.predict(adapted, jnp.eye(2)).std.shape
+      (2,)
     """
     surrogate = bayesian_linear()
 
     def embed(params: LastLayerParams, x: Array) -> Array:
         return with_intercept(features)(params.network, x) @ params.factor
 
-    def learn(params: LastLayerParams, batch: Batch) -> Posterior:
+    def condition(params: LastLayerParams, batch: Batch) -> TaskPosterior:
         prior = LinearPrior(
             mean=params.mean,
             variance=jnp.ones_like(params.mean),
@@ -115,52 +140,69 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
             rate=jnp.full_like(params.log_noise, _KNOWN),
         )
         start, embedded = surrogate.init(prior), embed(params, batch.x)
-        return Posterior(params, update_many(surrogate, start, embedded, known_scores(batch)))
+        return TaskPosterior(params, update_many(surrogate, start, embedded, known_scores(batch)))
 
-    def predict(posterior: Posterior, x: Array) -> Gaussian:
+    def predict(posterior: TaskPosterior, x: Array) -> Gaussian:
         params, state = posterior
         return _add_noise(surrogate.predict(state, embed(params, x)), state.prior.noise)
 
-    return conditioning(learn, predict, optimizer)
+    return conditioning(condition, predict, optimizer)
 
 
 def init_last_layer(network: PyTree, size: int) -> LastLayerParams:
-    """Parameters for `alpaca` on `size` features F, all weights standard normal to begin with."""
+    """Initialize the parameters of `alpaca` on `size` features F, with standard normal weights.
+
+    Example:
+      >>> from nmjax.meta import init_last_layer
+      >>> init_last_layer(None, size=2).mean
+      Array([0., 0., 0.], dtype=float32)
+    """
     mean, factor = jnp.zeros((size + 1,)), jnp.eye(size + 1)
     return LastLayerParams(network, mean, factor, jnp.zeros(()) - 2.0)
 
 
 def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
-    """Learns a Gaussian process on a network's features (FSBO, Wistuba and Grabocka, 2021).
+    """Learn a Gaussian process on a network's features (FSBO, Wistuba and Grabocka, 2021).
 
-    Network, kernel, mean and noise ascend the marginal likelihood of all of a task's evaluations,
-    as in HyperBO (Wang et al., 2022), in nats an evaluation; adapting is conditioning. Matern-5/2.
-    Adapting to S evaluations takes O(S^3). Begin from `init_deep_kernel`.
+    Network, kernel, mean and noise maximize the marginal likelihood of all of a task's evaluations,
+    as in HyperBO (Wang et al., 2022), per evaluation; adapting is conditioning. The kernel is
+    Matern-5/2. Adapting to S evaluations takes O(S^3). Parameters are initialized by
+    `init_deep_kernel`.
 
     Args:
       features: (params, x float[M, D]) -> float[M, F], for instance `network.features`.
-      optimizer: of the outer loop.
+      optimizer: optimizer of the outer loop.
 
     Returns:
-      A learner as of `conditioning`, over `DeepKernelParams`; a task's is a `Posterior`.
+      A learner as of `conditioning`, over `DeepKernelParams`; a task's is a `TaskPosterior`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, deep_kernel, init_deep_kernel
+      >>> learner = deep_kernel(lambda params, x: x, optax.sgd(0.1))
+      >>> batch = Batch(jnp.eye(2), jnp.ones(2), jnp.ones(2, bool))
+      >>> adapted = learner.adapt(init_deep_kernel(None, size=2), batch, None).params
+      >>> learner.predict(adapted, jnp.eye(2)).std.shape
+      (2,)
     """
 
     def process(embedded: Array, capacity: int) -> GaussianProcess:
         return gaussian_process(embedded.shape[-1], capacity=capacity)
 
-    def learn(params: DeepKernelParams, batch: Batch) -> Posterior:
+    def condition(params: DeepKernelParams, batch: Batch) -> TaskPosterior:
         embedded = features(params.network, batch.x)
         surrogate = process(embedded, batch.y.shape[-1])
         start, centered = surrogate.init(params.kernel), known_scores(batch) - params.mean
-        return Posterior(params, update_many(surrogate, start, embedded, centered))
+        return TaskPosterior(params, update_many(surrogate, start, embedded, centered))
 
-    def predict(posterior: Posterior, x: Array) -> Gaussian:
+    def predict(posterior: TaskPosterior, x: Array) -> Gaussian:
         params, state = posterior
         embedded = features(params.network, x)
         mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
         return _add_noise(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
 
-    base = conditioning(learn, predict, optimizer)
+    base = conditioning(condition, predict, optimizer)
     loss_fn = negative_log_density(predict)
 
     def update(
@@ -168,14 +210,18 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
     ) -> tuple[MetaState, MAMLInfo]:
         del key
 
-        def surprise(params: DeepKernelParams, batch: Batch) -> Array:
+        def negative_log_likelihood(params: DeepKernelParams, batch: Batch) -> Array:
             embedded = features(params.network, batch.x)
             covariance = noisy_covariance(params.kernel, embedded)
             density = log_normal_density(covariance, known_scores(batch) - params.mean)
-            return -density / jnp.maximum(jnp.sum(counted(batch)), 1).astype(density.dtype)
+            return -density / jnp.maximum(jnp.sum(valid_rows(batch)), 1).astype(density.dtype)
 
         def objective(params: DeepKernelParams) -> Array:
-            return jnp.mean(jax.vmap(surprise, in_axes=(None, 0))(params, everything(tasks)))
+            return jnp.mean(
+                jax.vmap(negative_log_likelihood, in_axes=(None, 0))(
+                    params, support_and_query(tasks)
+                )
+            )
 
         gradient = jax.grad(objective)(state.params)
         params, opt_state, norm = descend(optimizer, gradient, state.opt_state, state.params)
@@ -188,7 +234,13 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
 
 
 def init_deep_kernel(network: PyTree, size: int) -> DeepKernelParams:
-    """Parameters for `deep_kernel` on `size` features F, of unit variance and length sqrt(F)."""
+    """Initialize the parameters of `deep_kernel` on `size` features F, of length scale sqrt(F).
+
+    Example:
+      >>> from nmjax.meta import init_deep_kernel
+      >>> float(init_deep_kernel(None, size=1).kernel.log_relevance[0])
+      0.0
+    """
     return DeepKernelParams(network, jnp.zeros(()), default_kernel(1, num_groups=size))
 
 

@@ -1,4 +1,4 @@
-"""Several learners side by side, that are unsure where they differ."""
+"""Ensembles, whose uncertainty is the disagreement of their members."""
 
 import math
 from typing import NamedTuple
@@ -16,11 +16,17 @@ from nmjax.types import Array, Gaussian, Mixture, PyTree
 
 
 class EnsembleInfo(NamedTuple):
-    """What one meta-update saw.
+    """Quantities of one meta-update of an ensemble, before its step.
 
     Attributes:
       loss: float[], mean over members of the mean loss on query data.
       members: the learner's info, leaves with a leading axis of K.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import EnsembleInfo
+      >>> EnsembleInfo(jnp.zeros(()), jnp.zeros(3)).members.shape
+      (3,)
     """
 
     loss: Array
@@ -28,19 +34,31 @@ class EnsembleInfo(NamedTuple):
 
 
 def ensemble(learner: ProbabilisticLearner) -> ProbabilisticLearner:
-    """K members that differ in where meta-training began (Lakshminarayanan et al., 2017).
+    """Train K members from different initial parameters (Lakshminarayanan et al., 2017).
 
-    All see the same tasks. They predict the Gaussian with the mean and variance of the mixture of
-    theirs (section 2.4), on which `evaluate` judges them. State and adapted parameters are those of
-    the learner, leaves with a leading axis of K; begin from parameters that have one, for instance
-    `jax.vmap(init)(jax.random.split(key, K))`. `Adaptation.losses` is the mean over members.
+    All members see the same tasks. The ensemble predicts the Gaussian with the mean and variance of
+    the mixture of the members' predictions (section 2.4), on which `evaluate` is computed. State
+    and adapted parameters are those of the learner with a leading axis of K on all leaves; so are
+    the initial parameters, for instance `jax.vmap(init)(jax.random.split(key, K))`.
+    `Adaptation.losses` is the mean over members.
 
     Args:
-      learner: of one member; `ProbabilisticLearner(*maml(...), predict)` makes MAML one.
+      learner: learner of one member; `ProbabilisticLearner(*maml(...), predict)` makes MAML one.
 
     Returns:
       A learner with info `EnsembleInfo` and the learner's hyper; its `init` raises `NmjaxError`
       where leaves of the parameters do not share a leading axis of at least 2 members.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import alpaca, ensemble, init_last_layer
+      >>> learner = ensemble(alpaca(lambda params, x: x, optax.sgd(0.1)))
+      >>> member = init_last_layer(jnp.zeros(()), size=2)
+      >>> members = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 0.1]), member)
+      >>> learner.init(jax.random.key(0), members).params.mean.shape
+      (2, 3)
     """
 
     def init(key: Array, params: PyTree) -> PyTree:

@@ -1,4 +1,4 @@
-"""Meta-learning without gradients: of the outer objective, and if need be of the inner one."""
+"""Meta-learning without gradients of the outer objective and, optionally, of the inner one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,8 +9,8 @@ import optax
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation, adapt
-from nmjax.meta.batch import Batch
-from nmjax.meta.learner import MetaLearner
+from nmjax.meta.batch import Batch, LossFn
+from nmjax.meta.learner import AdaptFn, MetaLearner
 from nmjax.meta.learners.gradient import MetaState, through_adaptation
 from nmjax.optimize import descend
 from nmjax.tasks.episodes import Episode
@@ -22,8 +22,14 @@ class ESHyper(NamedTuple):
 
     Attributes:
       inner_rate: step size of the inner loop, float[] or a prefix of the parameters' pytree.
-      width: float[], standard deviation of the perturbations of what is meta-learned.
-      inner_width: float[], that of the perturbations within a task; read by `smoothed_steps` alone.
+      width: float[], standard deviation of the perturbations of the meta-learned parameters.
+      inner_width: float[], standard deviation of the perturbations within a task; only read by
+        `smoothed_steps`.
+
+    Example:
+      >>> from nmjax.meta import ESHyper
+      >>> ESHyper(inner_rate=0.1, width=0.05, inner_width=0.05).width
+      0.05
     """
 
     inner_rate: PyTree
@@ -32,12 +38,18 @@ class ESHyper(NamedTuple):
 
 
 class ESInfo(NamedTuple):
-    """What one meta-update of `es_maml` saw, before it moved.
+    """Quantities of one meta-update of `es_maml`, before its step.
 
     Attributes:
       loss: float[], mean query loss over tasks and perturbed parameters: the smoothed objective.
-      query_losses: float[T], that of each task.
-      gradient_norm: float[], of the estimated meta-gradient.
+      query_losses: float[T], mean over perturbed parameters of the query loss of each task.
+      gradient_norm: float[], norm of the estimated meta-gradient.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import ESInfo
+      >>> ESInfo(jnp.zeros(()), jnp.zeros(3), jnp.zeros(())).query_losses.shape
+      (3,)
     """
 
     loss: Array
@@ -45,25 +57,23 @@ class ESInfo(NamedTuple):
     gradient_norm: Array
 
 
-AdaptFn = Callable[[PyTree, Batch, ESHyper], Adaptation]
-
-
 def smoothed_gradient(
     key: Array, function: Callable[[PyTree], Array], params: PyTree, width: Array, *, pairs: int
 ) -> tuple[PyTree, Array]:
-    """The gradient of a smoothed function, estimated from its values alone.
+    """Estimate the gradient of a smoothed function from its values.
 
-    That of E f(params + width g) with g ~ N(0, I), which exists where f itself has steps, by
-    antithetic pairs: the mean of [f(params + width g) - f(params - width g)] g / (2 width)
-    (Nesterov and Spokoiny, 2017; Salimans et al., 2017, section 2.1). Unbiased; its variance is
-    inverse to the number of pairs and grows with the number of parameters.
+    The gradient of E f(params + width g) with g ~ N(0, I), which exists even where f is
+    discontinuous, by antithetic pairs: the mean of [f(params + width g) - f(params - width g)] g /
+    (2 width) (Nesterov and Spokoiny, 2017; Salimans et al., 2017, section 2.1). Unbiased; its
+    variance is inversely proportional to the number of pairs and grows with the number of
+    parameters.
 
     Args:
-      key: for the perturbations.
-      function: params -> float[...]; f is the mean of what it returns.
+      key: PRNG key of the perturbations.
+      function: params -> float[...]; f is the mean of its result.
       params: a pytree of float arrays.
       width: float[], positive.
-      pairs: P, static, at least 1; the function is called 2 P times, under `vmap`.
+      pairs: P, number of pairs, static, at least 1; the function is called 2 P times, under `vmap`.
 
     Returns:
       (a pytree like `params`, float[2, P, ...], the function at params + width g and at
@@ -71,6 +81,15 @@ def smoothed_gradient(
 
     Raises:
       NmjaxError: `pairs` is not positive.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import smoothed_gradient
+      >>> key, square = jax.random.key(0), lambda w: jnp.sum(w**2)
+      >>> gradient, values = smoothed_gradient(key, square, jnp.ones(2), 0.1, pairs=8)
+      >>> gradient.shape, values.shape
+      ((2,), (2, 8))
     """
     if pairs < 1:
         raise NmjaxError(f"Got pairs={pairs}, expected at least 1 pair of perturbations.")
@@ -91,8 +110,17 @@ def smoothed_gradient(
     return jax.tree.unflatten(structure, gradient), values
 
 
-def gradient_steps(loss_fn: Callable[[PyTree, Batch], Array], inner_steps: int) -> AdaptFn:
-    """Adaptation by gradient steps on the support, as in `maml`."""
+def gradient_steps(loss_fn: LossFn, inner_steps: int) -> AdaptFn:
+    """Create an adaptation by gradient steps on the support, as in `maml`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import Batch, ESHyper, gradient_steps, squared_error
+      >>> adapt_fn = gradient_steps(squared_error(lambda w, x: x @ w), 2)
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> adapt_fn(jnp.zeros(1), batch, ESHyper(0.1, 0.05, 0.05)).losses.shape
+      (3,)
+    """
 
     def adapt_to(params: PyTree, batch: Batch, hyper: ESHyper) -> Adaptation:
         return adapt(params, batch, hyper.inner_rate, loss_fn=loss_fn, steps=inner_steps)
@@ -100,17 +128,23 @@ def gradient_steps(loss_fn: Callable[[PyTree, Batch], Array], inner_steps: int) 
     return adapt_to
 
 
-def smoothed_steps(
-    loss_fn: Callable[[PyTree, Batch], Array], inner_steps: int, *, pairs: int, seed: int = 0
-) -> AdaptFn:
-    """Adaptation by estimated gradients of the smoothed loss (Song et al., 2020).
+def smoothed_steps(loss_fn: LossFn, inner_steps: int, *, pairs: int, seed: int = 0) -> AdaptFn:
+    """Create an adaptation by estimated gradients of the smoothed loss (Song et al., 2020).
 
     Args:
       loss_fn: (params, batch) -> float[]; need not have a gradient.
-      inner_steps: how many, on a task's support.
-      pairs: antithetic pairs of perturbations a step.
-      seed: of the perturbations. They are the same for every task and call, so that adapting is a
-        function, and others at each step.
+      inner_steps: Number of steps on a task's support.
+      pairs: Number of antithetic pairs of perturbations per step.
+      seed: Seed of the perturbations, which differ between steps and are the same for every task
+        and call, so that adapting is a deterministic function.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import Batch, ESHyper, smoothed_steps, squared_error
+      >>> adapt_fn = smoothed_steps(squared_error(lambda w, x: x @ w), 2, pairs=4)
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> adapt_fn(jnp.zeros(1), batch, ESHyper(0.1, 0.05, jnp.float32(0.05))).losses.shape
+      (3,)
     """
 
     def surrogate(params: PyTree, data: tuple[Array, Batch, Array]) -> Array:
@@ -135,24 +169,24 @@ def smoothed_steps(
 
 
 def es_maml(
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     inner_steps: int,
     pairs: int,
-    adaptation: Callable[[Callable[[PyTree, Batch], Array], int], AdaptFn] = gradient_steps,
+    adaptation: Callable[[LossFn, int], AdaptFn] = gradient_steps,
 ) -> MetaLearner:
-    """Learns an initialization from the values of the query loss after adapting, no derivatives.
+    """Learn an initialization from values of the query loss after adapting, without derivatives.
 
     Zero-order ES-MAML (Song et al., 2020): nothing is differentiated through the inner loop, so
-    it may be of any kind and length. Every perturbation sees every task of the batch, which leaves
-    less noise than the paper's one task for each.
+    that it may be of any kind and length. Each perturbation is evaluated on every task of the
+    batch, with less noise than the paper's one task each.
 
     Args:
       loss_fn: as for `maml`; with `smoothed_steps` it needs no gradient.
-      optimizer: of the outer loop.
-      inner_steps: of the adaptation on a task's support, at least 1.
-      pairs: antithetic pairs of perturbations a meta-update.
+      optimizer: optimizer of the outer loop.
+      inner_steps: Number of adaptation steps on a task's support, at least 1.
+      pairs: Number of antithetic pairs of perturbations per meta-update.
       adaptation: (loss_fn, inner_steps) -> (params, batch, hyper) -> Adaptation, for instance
         `functools.partial(smoothed_steps, pairs=8)`.
 
@@ -161,6 +195,16 @@ def es_maml(
 
     Raises:
       NmjaxError: `inner_steps` or `pairs` is not positive.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import es_maml, squared_error
+      >>> loss_fn = squared_error(lambda w, x: x @ w)
+      >>> learner = es_maml(loss_fn, optax.sgd(0.1), inner_steps=1, pairs=4)
+      >>> learner.init(jax.random.key(0), jnp.zeros(3)).params.shape
+      (3,)
     """
     if inner_steps < 1 or pairs < 1:
         raise NmjaxError(

@@ -1,7 +1,7 @@
-"""MAML and its kin: gradients through the inner loop.
+"""MAML and related learners: gradients through the inner loop.
 
-All are one mechanism, `through_adaptation`. What differs is where a task's inner loop begins, at
-which rates it descends and which leaves move, made of what is meta-learned.
+All use one mechanism, `through_adaptation`. They differ in the initial parameters of a task's inner
+loop, its step sizes, and the leaves that adapt.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import optax
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation, adapt
-from nmjax.meta.batch import Batch, query, support
+from nmjax.meta.batch import Batch, LossFn, query, support
 from nmjax.meta.learner import MetaLearner
 from nmjax.optimize import descend
 from nmjax.tasks.episodes import Episode
@@ -24,19 +24,33 @@ class MAMLHyper(NamedTuple):
     """The traced numbers of gradient-based learners.
 
     Attributes:
-      inner_rate: step size of the inner loop, as `adapt` takes it.
+      inner_rate: step size of the inner loop, as for `adapt`.
+
+    Example:
+      >>> from nmjax.meta import MAMLHyper
+      >>> MAMLHyper(inner_rate=0.1).inner_rate
+      0.1
     """
 
     inner_rate: PyTree
 
 
 class MetaState(NamedTuple):
-    """What a gradient-based learner carries from one meta-update to the next.
+    """State of a gradient-based learner.
 
     Attributes:
-      params: what is being meta-learned; for `maml`, the initialization.
-      opt_state: of the outer optimizer.
-      step: int32[], meta-updates so far.
+      params: the meta-learned parameters; for `maml`, the initialization.
+      opt_state: state of the outer optimizer.
+      step: int32[], number of meta-updates so far.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import maml, squared_error
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> int(learner.init(jax.random.key(0), jnp.zeros(3)).step)
+      0
     """
 
     params: PyTree
@@ -45,13 +59,19 @@ class MetaState(NamedTuple):
 
 
 class MAMLInfo(NamedTuple):
-    """What one meta-update saw, before it moved.
+    """Quantities of one meta-update, before its step.
 
     Attributes:
       loss: float[], mean over tasks of the loss on query data after adapting.
       query_losses: float[T], that loss of each task.
-      support_losses: float[T, inner_steps + 1], along each task's inner loop.
-      gradient_norm: float[], of the meta-gradient.
+      support_losses: float[T, inner_steps + 1], losses during each task's inner loop.
+      gradient_norm: float[], norm of the meta-gradient.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import MAMLInfo
+      >>> MAMLInfo(jnp.zeros(()), jnp.zeros(3), jnp.zeros((3, 6)), jnp.zeros(())).query_losses.shape
+      (3,)
     """
 
     loss: Array
@@ -61,12 +81,19 @@ class MAMLInfo(NamedTuple):
 
 
 class MetaSGDParams(NamedTuple):
-    """Where a task's inner loop begins and how fast it goes; some learners learn both.
+    """Initialization and step sizes of the inner loop, where both are learned.
 
     Attributes:
       params: the initialization.
-      rate: step sizes as `adapt` takes them; for `meta_sgd` one for each number of `params`, for
-        `maml_plus_plus` one for each leaf and inner step.
+      rate: step sizes as for `adapt`; for `meta_sgd` one per parameter, for `maml_plus_plus` one
+        per leaf and inner step.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import init_learned_rates
+      >>> init_learned_rates(jax.random.key(0), jnp.zeros(3)).rate.shape
+      (3,)
     """
 
     params: PyTree
@@ -74,14 +101,14 @@ class MetaSGDParams(NamedTuple):
 
 
 def maml(
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     inner_steps: int,
     first_order: bool = False,
     remat: bool = False,
 ) -> MetaLearner:
-    """Learns an initialization from which a few gradient steps fit a new task.
+    """Learn an initialization from which a few gradient steps fit a new task.
 
     Model-agnostic meta-learning (Finn, Abbeel and Levine, 2017, algorithm 1): the gradient of the
     mean query loss after adapting to the support, through the inner steps (second order).
@@ -89,16 +116,25 @@ def maml(
     Args:
       loss_fn: (params, batch) -> float[], the loss on one task's `Batch`, for instance
         `squared_error(network.apply)`.
-      optimizer: of the outer loop.
-      inner_steps: gradient steps on a task's support, at least 1.
-      first_order: drop the second derivatives.
-      remat: less memory for many inner steps, as for `adapt`.
+      optimizer: optimizer of the outer loop.
+      inner_steps: Number of gradient steps on a task's support, at least 1.
+      first_order: Drop the second derivatives.
+      remat: Save memory in long inner loops, as in `adapt`.
 
     Returns:
       A learner over `tasks.Episode`, with state `MetaState`, info `MAMLInfo`, hyper `MAMLHyper`.
 
     Raises:
       NmjaxError: `inner_steps` is not positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, MAMLHyper, maml, squared_error
+      >>> learner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=2)
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> learner.adapt(jnp.zeros(1), batch, MAMLHyper(0.25)).losses
+      Array([1.    , 0.25  , 0.0625], dtype=float32)
     """
     return through_inner_loop(
         loss_fn, optimizer, inner_steps=inner_steps, first_order=first_order, remat=remat
@@ -106,17 +142,27 @@ def maml(
 
 
 def fomaml(
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     inner_steps: int,
 ) -> MetaLearner:
-    """First-order `maml` (Finn, Abbeel and Levine, 2017, section 5.2)."""
+    """First-order `maml` (Finn, Abbeel and Levine, 2017, section 5.2).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, MAMLHyper, fomaml, squared_error
+      >>> learner = fomaml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> learner.adapt(jnp.zeros(1), batch, MAMLHyper(0.25)).losses
+      Array([1.  , 0.25], dtype=float32)
+    """
     return maml(loss_fn, optimizer, inner_steps=inner_steps, first_order=True)
 
 
 def anil(
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     head: PyTree,
@@ -124,18 +170,31 @@ def anil(
     first_order: bool = False,
     remat: bool = False,
 ) -> MetaLearner:
-    """`maml` whose inner loop moves only the head: almost no inner loop (Raghu et al., 2020).
+    """`maml` whose inner loop adapts only the head: almost no inner loop (Raghu et al., 2020).
 
     Args:
       loss_fn: as for `maml`.
-      optimizer: of the outer loop.
-      head: a prefix of the parameters' pytree with leaves of bool, True where the inner loop moves.
-      inner_steps: gradient steps on a task's support, at least 1.
-      first_order: drop the second derivatives.
-      remat: less memory for many inner steps, as for `adapt`.
+      optimizer: optimizer of the outer loop.
+      head: a prefix of the parameters' pytree with leaves of bool; True where the inner loop
+        adapts.
+      inner_steps: Number of gradient steps on a task's support, at least 1.
+      first_order: Drop the second derivatives.
+      remat: Save memory in long inner loops, as in `adapt`.
 
     Raises:
-      NmjaxError: `inner_steps` is not positive, or nothing is the head.
+      NmjaxError: `inner_steps` is not positive, or the head has no leaf.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, MAMLHyper, anil, squared_error
+      >>> loss_fn = squared_error(lambda params, x: x @ params["body"] @ params["head"])
+      >>> head = {"body": False, "head": True}
+      >>> learner = anil(loss_fn, optax.sgd(0.1), head=head, inner_steps=1)
+      >>> params = {"body": jnp.ones((1, 2)), "head": jnp.zeros(2)}
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> learner.adapt(params, batch, MAMLHyper(0.1)).params["body"]
+      Array([[1., 1.]], dtype=float32)
     """
     if not any(jax.tree.leaves(head)):
         raise NmjaxError("Got a head without a leaf that is True: mark what the inner loop moves.")
@@ -150,12 +209,12 @@ def anil(
 
 
 def _start_at(params: PyTree, hyper: MAMLHyper) -> MetaSGDParams:
-    """Where and how fast `maml` begins: at what it learns, at the rate of `hyper`."""
+    """Initial parameters and step sizes of `maml`: those learned and the rate of `hyper`."""
     return MetaSGDParams(params, hyper.inner_rate)
 
 
 def through_inner_loop(
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     inner_steps: int,
@@ -165,7 +224,7 @@ def through_inner_loop(
     mask: PyTree = True,
     importance: Callable[[Array, PyTree], Array] | None = None,
 ) -> MetaLearner:
-    """`through_adaptation` by `adapt`, from what `begin` makes of the parameters and hyper."""
+    """`through_adaptation` by `adapt`, which starts from `begin(params, hyper)`."""
     if inner_steps < 1:
         raise NmjaxError(
             f"Got inner_steps={inner_steps}, expected at least 1 (without an inner step nothing "
@@ -177,7 +236,7 @@ def through_inner_loop(
         batch: Batch,
         hyper: PyTree,
         *,
-        along: Callable[[PyTree], PyTree] | None = None,
+        trace_fn: Callable[[PyTree], PyTree] | None = None,
     ) -> Adaptation:
         start = begin(params, hyper)
         return adapt(
@@ -188,7 +247,7 @@ def through_inner_loop(
             steps=inner_steps,
             first_order=first_order,
             mask=mask,
-            along=along,
+            trace_fn=trace_fn,
             remat=remat,
         )
 
@@ -197,20 +256,20 @@ def through_inner_loop(
 
 def through_adaptation(
     adapt_to: Callable[..., Adaptation],
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     importance: Callable[[Array, PyTree], Array] | None = None,
 ) -> MetaLearner:
-    """The mechanism: a learner that descends the mean query loss through `adapt_to`.
+    """Create a learner that descends the mean query loss through `adapt_to`.
 
     Args:
-      adapt_to: (params, batch, hyper) -> Adaptation to one task; where there is an `importance`,
-        with the keyword `along` of `adapt`.
+      adapt_to: (params, batch, hyper) -> `Adaptation` to one task; where there is an `importance`,
+        with the keyword `trace_fn` of `adapt`.
       loss_fn: (params, batch) -> float[].
-      optimizer: of the outer loop.
-      importance: (step, hyper) -> float[inner_steps], how much the query loss after each inner step
-        counts; None where only that after the last does.
+      optimizer: optimizer of the outer loop.
+      importance: (step, hyper) -> float[inner_steps], weight of the query loss after each inner
+        step; None if only the loss after the last step counts.
     """
 
     def init(key: Array, params: PyTree) -> MetaState:
@@ -220,15 +279,15 @@ def through_adaptation(
     def of_task(
         params: PyTree, episode: Episode, hyper: PyTree, weights: Array | None
     ) -> tuple[Array, tuple[Array, Array]]:
-        def ask(adapted: PyTree) -> Array:
+        def query_loss(adapted: PyTree) -> Array:
             return loss_fn(adapted, query(episode))
 
         if weights is None:
             adaptation = adapt_to(params, support(episode), hyper)
-            loss = ask(adaptation.params)
+            loss = query_loss(adaptation.params)
             return loss, (loss, adaptation.losses)
-        adaptation = adapt_to(params, support(episode), hyper, along=ask)
-        losses = adaptation.along
+        adaptation = adapt_to(params, support(episode), hyper, trace_fn=query_loss)
+        losses = adaptation.trace
         return jnp.sum(weights.astype(losses.dtype) * losses), (losses[-1], adaptation.losses)
 
     of_tasks = jax.vmap(of_task, in_axes=(None, 0, None, None))
@@ -237,7 +296,7 @@ def through_adaptation(
         key: Array, state: MetaState, tasks: Episode, hyper: PyTree
     ) -> tuple[MetaState, MAMLInfo]:
         del key
-        # Otherwise XLA draws tasks anew, sines and all, in each fused operation that reads them.
+        # Without the barrier, XLA draws the tasks again in each fused operation that reads them.
         tasks = jax.lax.optimization_barrier(tasks)
         weights = None if importance is None else importance(state.step, hyper)
 

@@ -14,11 +14,17 @@ from nmjax.types import Array, PyTree
 
 
 class EvolvedState(NamedTuple):
-    """What an `evolved` learner carries.
+    """State of an `evolved` learner.
 
     Attributes:
-      params: the mean of the strategy's search distribution.
+      params: mean of the strategy's search distribution.
       strategy: the strategy's own state.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import EvolvedState
+      >>> EvolvedState(jnp.zeros(3), None).params.shape
+      (3,)
     """
 
     params: PyTree
@@ -26,11 +32,17 @@ class EvolvedState(NamedTuple):
 
 
 class EvolvedInfo(NamedTuple):
-    """What one generation saw.
+    """Quantities of one generation.
 
     Attributes:
       loss: float[], mean over the population of its members' losses.
       losses: float[P], mean query loss after adapting of each member.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import EvolvedInfo
+      >>> EvolvedInfo(jnp.zeros(()), jnp.zeros(8)).losses.shape
+      (8,)
     """
 
     loss: Array
@@ -38,37 +50,49 @@ class EvolvedInfo(NamedTuple):
 
 
 @contextlib.contextmanager
-def _as_evosax_counts() -> Iterator[None]:
-    """evosax adds ranks and kinds of numbers that nmjax's tests keep apart."""
+def _implicit_promotion() -> Iterator[None]:
+    """Allow implicit promotion of ranks and dtypes, which evosax relies on."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
 
-def _strong(state: PyTree) -> PyTree:
-    """Without weak types, which a state loses when it is saved, so that none is traced twice."""
+def _strongly_typed(state: PyTree) -> PyTree:
+    """Remove weak types: a saved state loses them, and restoring it would compile again."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), state)
 
 
 def evolved(learner: MetaLearner, strategy: Any, numbers: PyTree = None) -> MetaLearner:
-    """Meta-trains what a learner adapts by a population instead of the learner's own updates.
+    """Meta-train the parameters of a learner by an evolution strategy instead of its own updates.
 
-    A member's fitness is the mean over the batch of `learner.evaluate`: query loss after adapting,
-    all members on the same tasks. OpenES (Salimans et al., 2017) ranks members and steps by an
-    optax optimizer; CMA-ES (Hansen, 2016) learns a covariance, of the size of the parameters
-    squared, and so is for few of them.
+    A member's fitness is the mean over the batch of `learner.evaluate`, the query loss after
+    adapting, with all members on the same tasks. OpenES (Salimans et al., 2017) ranks members and
+    steps by an optax optimizer; CMA-ES (Hansen, 2016) learns a covariance of the size of the
+    parameters squared, and so is suited to few of them.
 
     Args:
-      learner: whose `adapt` and `evaluate` are kept; its hyper is the hyper of this.
-      strategy: a distribution-based algorithm of evosax (the extra `evolution`) that was made with
+      learner: learner whose `adapt`, `evaluate` and hyper are kept.
+      strategy: a distribution-based algorithm of evosax (the extra `evolution`), created for
         parameters of the same shapes, such as `evosax.algorithms.CMA_ES(32, params)`.
-      numbers: the strategy's own, such as `strategy.default_params.replace(std_init=0.1)`; its
-        defaults where None. They shape its first state, so they do not travel in hyper.
+      numbers: the strategy's own parameters, such as
+        `strategy.default_params.replace(std_init=0.1)`; its defaults where None. They shape the
+        first state, and therefore are not part of hyper.
 
     Returns:
       A learner with state `EvolvedState` and info `EvolvedInfo`.
 
     Raises:
       NmjaxError: the strategy has no `ask`, `tell` or `get_mean`.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import evolved, maml, squared_error
+      >>> from evosax.algorithms import Open_ES
+      >>> inner = maml(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=1)
+      >>> learner = evolved(inner, Open_ES(4, jnp.zeros(3)))
+      >>> learner.init(jax.random.key(0), jnp.zeros(3)).params.shape
+      (3,)
     """
     if missing := [name for name in ("ask", "tell", "get_mean") if not hasattr(strategy, name)]:
         raise NmjaxError(
@@ -76,23 +100,25 @@ def evolved(learner: MetaLearner, strategy: Any, numbers: PyTree = None) -> Meta
             "algorithm of evosax: give for instance evosax.algorithms.Open_ES(64, params)."
         )
     if numbers is None:
-        with _as_evosax_counts():
+        with _implicit_promotion():
             numbers = strategy.default_params
 
     def init(key: Array, params: PyTree) -> EvolvedState:
-        with _as_evosax_counts():
-            return EvolvedState(params, _strong(strategy.init(key, params, numbers)))
+        with _implicit_promotion():
+            return EvolvedState(params, _strongly_typed(strategy.init(key, params, numbers)))
 
     def update(
         key: Array, state: EvolvedState, tasks: Episode, hyper: PyTree
     ) -> tuple[EvolvedState, EvolvedInfo]:
         ask_key, tell_key = jax.random.split(key)
-        with _as_evosax_counts():
+        with _implicit_promotion():
             members, asked = strategy.ask(ask_key, state.strategy, numbers)
         losses = jax.vmap(lambda member: jnp.mean(learner.evaluate(member, tasks, hyper)))(members)
-        with _as_evosax_counts():
-            told, _ = strategy.tell(tell_key, members, losses, asked, numbers)
+        with _implicit_promotion():
+            strategy_state, _ = strategy.tell(tell_key, members, losses, asked, numbers)
         info = EvolvedInfo(jnp.mean(losses), losses)
-        return EvolvedState(strategy.get_mean(told), _strong(told)), info
+        return EvolvedState(
+            strategy.get_mean(strategy_state), _strongly_typed(strategy_state)
+        ), info
 
     return learner._replace(init=init, update=update)

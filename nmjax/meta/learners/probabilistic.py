@@ -1,46 +1,64 @@
-"""Learners that adapt by conditioning: no gradient within a task, and a distribution as answer."""
+"""Learners that adapt by conditioning, without gradients, and predict distributions."""
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import optax
 
+from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation
 from nmjax.meta.batch import Batch, negative_log_density
+from nmjax.meta.learner import AdaptFn, EvaluateFn, InitFn, UpdateFn
 from nmjax.meta.learners.gradient import through_adaptation
 from nmjax.types import Array, Gaussian, PyTree
 
 
 class ProbabilisticLearner(NamedTuple):
-    """A `MetaLearner` that says how sure it is; taken wherever one is.
+    """A `MetaLearner` that predicts with uncertainty; accepted wherever a `MetaLearner` is.
 
-    Losses are mean negative log predictive densities, in nats, over rows that count. Any
-    `MetaLearner` becomes one by `ProbabilisticLearner(*learner, predict)`.
+    Losses are mean negative log predictive densities over valid rows, in nats. Any `MetaLearner`
+    becomes one by `ProbabilisticLearner(*learner, predict)`.
 
     Attributes:
       init: as of a `MetaLearner`.
       update: as of a `MetaLearner`.
       adapt: as of a `MetaLearner`.
       evaluate: as of a `MetaLearner`.
-      predict: (adapted, x float[M, D]) -> Gaussian, marginals of the scores that evaluations would
-        return, their noise included; `adapted` is `Adaptation.params`.
+      predict: (adapted, x float[M, D]) -> `Gaussian`, marginals of the scores that evaluations
+        would return, their noise included; `adapted` is `Adaptation.params`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import ProbabilisticLearner, init_noise, maml, negative_log_density, noisy
+      >>> predict = noisy(lambda w, x: x @ w)
+      >>> base = maml(negative_log_density(predict), optax.sgd(0.1), inner_steps=1)
+      >>> learner = ProbabilisticLearner(*base, predict)
+      >>> learner.predict(init_noise(jnp.zeros(1)), jnp.ones((4, 1))).std.shape
+      (4,)
     """
 
-    init: Callable[..., Any]
-    update: Callable[..., Any]
-    adapt: Callable[..., Any]
-    evaluate: Callable[..., Any]
+    init: InitFn
+    update: UpdateFn
+    adapt: AdaptFn
+    evaluate: EvaluateFn
     predict: Callable[[PyTree, Array], Gaussian]
 
 
 class NoisyParams(NamedTuple):
-    """A network and how far scores are from it.
+    """A network's parameters and the noise of scores around its output.
 
     Attributes:
-      network: parameters.
-      log_noise: float[], log of the variance of an observation's noise.
+      network: parameters of the network.
+      log_noise: float[], logarithm of the variance of an observation's noise.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import NoisyParams
+      >>> NoisyParams(jnp.zeros(3), jnp.zeros(())).network.shape
+      (3,)
     """
 
     network: PyTree
@@ -52,35 +70,54 @@ def conditioning(
     predict: Callable[[PyTree, Array], Gaussian],
     optimizer: optax.GradientTransformation,
 ) -> ProbabilisticLearner:
-    """Learns what to condition from, so that what is predicted of queries is likely.
+    """Create a learner that adapts by conditioning and maximizes the density of the query.
 
-    Its `hyper` is not read. `Adaptation.params` is what `condition` returns, `Adaptation.losses`
-    float[2], on the data before and after conditioning on them.
+    Its `hyper` is not read. `Adaptation.params` is the result of `condition`, and
+    `Adaptation.losses` float[2] are the losses on the data before and after conditioning on them.
 
     Args:
-      condition: (params, batch) -> adapted, differentiable; padded and failed rows teach nothing.
+      condition: (params, batch) -> adapted, differentiable; padded and failed rows have no effect.
       predict: (adapted, x float[M, D]) -> marginals of noisy scores.
-      optimizer: of the outer loop.
+      optimizer: optimizer of the outer loop.
 
     Returns:
       A learner with state `MetaState` and info `MAMLInfo`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, conditioning
+      >>> from nmjax.types import Gaussian
+      >>> condition = lambda mean, batch: mean + jnp.sum(batch.y, where=batch.mask) / 10
+      >>> predict = lambda mean, x: Gaussian(jnp.broadcast_to(mean, len(x)), jnp.ones(len(x)))
+      >>> learner = conditioning(condition, predict, optax.sgd(0.1))
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> round(float(learner.adapt(jnp.zeros(()), batch, None).params), 2)
+      0.4
     """
     loss_fn = negative_log_density(predict)
 
     def adapt_to(params: PyTree, batch: Batch, hyper: PyTree) -> Adaptation:
         del hyper
-        nothing = batch._replace(mask=jnp.zeros_like(batch.mask))
-        before, after = condition(params, nothing), condition(params, batch)
+        no_rows = batch._replace(mask=jnp.zeros_like(batch.mask))
+        before, after = condition(params, no_rows), condition(params, batch)
         return Adaptation(after, jnp.stack([loss_fn(before, batch), loss_fn(after, batch)]))
 
     return ProbabilisticLearner(*through_adaptation(adapt_to, loss_fn, optimizer), predict=predict)
 
 
 def noisy(apply: Callable[[PyTree, Array], Array]) -> Callable[[NoisyParams, Array], Gaussian]:
-    """The `predict` of a network with noise of one size.
+    """Create the `predict` of a network with homoscedastic noise.
 
     Args:
       apply: (network, x float[M, D]) -> float[M].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import init_noise, noisy
+      >>> predict = noisy(lambda w, x: x @ w)
+      >>> predict(init_noise(jnp.ones(1), variance=0.25), jnp.ones((2, 1))).std
+      Array([0.5, 0.5], dtype=float32)
     """
 
     def predict(params: NoisyParams, x: Array) -> Gaussian:
@@ -91,5 +128,19 @@ def noisy(apply: Callable[[PyTree, Array], Array]) -> Callable[[NoisyParams, Arr
 
 
 def init_noise(params: PyTree, variance: float = 0.1) -> NoisyParams:
-    """Parameters for `noisy`, with that variance to begin with."""
+    """Initialize the parameters of `noisy`, with a given variance of the noise.
+
+    Raises:
+      NmjaxError: the variance is not positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.meta import init_noise
+      >>> round(float(jnp.exp(init_noise(jnp.ones(1), variance=0.25).log_noise)), 3)
+      0.25
+    """
+    if variance <= 0:
+        raise NmjaxError(
+            f"Got variance={variance}, expected a positive one: give for instance 0.1."
+        )
     return NoisyParams(params, jnp.zeros(()) + math.log(variance))

@@ -1,44 +1,51 @@
-"""Reptile: follow where plain training on each task leads."""
-
-from collections.abc import Callable
+"""Reptile: move toward the result of plain training on each task."""
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.batch import Batch, everything
+from nmjax.meta.batch import LossFn, support_and_query
 from nmjax.meta.learner import MetaLearner
 from nmjax.meta.learners.gradient import MAMLHyper, MAMLInfo, MetaState, fomaml
 from nmjax.optimize import descend
 from nmjax.tasks.episodes import Episode
-from nmjax.types import Array, PyTree
+from nmjax.types import Array
 
 
 def reptile(
-    loss_fn: Callable[[PyTree, Batch], Array],
+    loss_fn: LossFn,
     optimizer: optax.GradientTransformation,
     *,
     inner_steps: int,
 ) -> MetaLearner:
-    """Learns an initialization near to what each task is trained to (Nichol et al., 2018).
+    """Learn an initialization close to the result of training on each task (Nichol et al., 2018).
 
-    A meta-update descends the mean over tasks of the initialization less the parameters after
-    training on all of a task's data, support and query; no second derivative and no split is
-    needed. With one inner step this is joint training. At test time it adapts as `maml` does.
+    A meta-update descends the mean over tasks of the initialization minus the parameters after
+    training on all of a task's data, support and query; it needs no second derivative and no split.
+    With one inner step this is joint training. At test time it adapts as `maml` does.
 
     Args:
       loss_fn: as for `maml`.
-      optimizer: of the outer loop; `optax.sgd(e)` moves by the share e, as in the paper.
-      inner_steps: gradient steps on a task's data, at least 2.
+      optimizer: optimizer of the outer loop; `optax.sgd(e)` moves by the share e, as in the paper.
+      inner_steps: Number of gradient steps on a task's data, at least 2.
 
     Returns:
       A learner with state `MetaState`, info `MAMLInfo` and hyper `MAMLHyper`. `query_losses` are
-      those after adapting to the support, as elsewhere; `support_losses` those along the inner loop
-      on all data.
+      those after adapting to the support, as in `maml`; `support_losses` those of the inner loop on
+      all data.
 
     Raises:
-      NmjaxError: fewer than two inner steps.
+      NmjaxError: there are fewer than two inner steps.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import Batch, MAMLHyper, reptile, squared_error
+      >>> learner = reptile(squared_error(lambda w, x: x @ w), optax.sgd(0.1), inner_steps=2)
+      >>> batch = Batch(jnp.ones((4, 1)), jnp.ones(4), jnp.ones(4, bool))
+      >>> learner.adapt(jnp.zeros(1), batch, MAMLHyper(0.25)).losses.shape
+      (3,)
     """
     if inner_steps < 2:
         raise NmjaxError(
@@ -53,7 +60,7 @@ def reptile(
     ) -> tuple[MetaState, MAMLInfo]:
         del key
         train = jax.vmap(base.adapt, in_axes=(None, 0, None))
-        trained = train(state.params, everything(tasks), hyper)
+        trained = train(state.params, support_and_query(tasks), hyper)
         toward = jax.tree.map(
             lambda start, end: start - jnp.mean(end, axis=0), state.params, trained.params
         )
