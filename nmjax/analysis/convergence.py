@@ -91,8 +91,7 @@ def normalized_regret(incumbent_scores: Array, best: Array, median: Array) -> Ar
 
     Returns:
       float[..., B]; NaN where there is no incumbent yet. Infinite or NaN where half of the pool
-        ties
-      with its best.
+      ties with its best.
 
     Example:
       >>> import jax.numpy as jnp
