@@ -15,14 +15,6 @@ from nmjax.tasks.families import (
     CurveRanges,
     sample_curves,
 )
-from nmjax.tasks.files.history_rows import (
-    append_evaluations,
-    append_history,
-    count_evaluations,
-    iter_batches,
-    list_tasks,
-    load_history,
-)
 from nmjax.tasks.files.history_store import (
     HistoryStore,
     create_store,
@@ -33,6 +25,18 @@ from nmjax.tasks.files.history_tables import (
     history_to_frame,
     read_history,
     write_history,
+)
+from nmjax.tasks.files.store_reader import (
+    count_evaluations,
+    iter_batches,
+    list_tasks,
+    load_history,
+)
+from nmjax.tasks.files.store_writer import (
+    append_evaluations,
+    append_history,
+    drop_stored,
+    stored_rows,
 )
 from nmjax.tasks.history import (
     encode_history,
@@ -50,10 +54,17 @@ from nmjax.tasks.metrics import (
     raw_to_score,
     score_to_raw,
 )
+from nmjax.tasks.past_searches import (
+    PastSearches,
+)
 from nmjax.tasks.quality import (
     Finding,
     check_quality,
-    keep_out,
+    drop_findings,
+)
+from nmjax.tasks.sampled_past import (
+    sample_store,
+    sample_suite,
 )
 from nmjax.tasks.suites import (
     HpobTask,
@@ -75,6 +86,7 @@ __all__ = [
     "Finding",
     "HistoryStore",
     "HpobTask",
+    "PastSearches",
     "Split",
     "Suite",
     "SuiteInfo",
@@ -83,6 +95,8 @@ __all__ = [
     "check_quality",
     "count_evaluations",
     "create_store",
+    "drop_findings",
+    "drop_stored",
     "encode_history",
     "history_from_frame",
     "history_scores",
@@ -90,7 +104,6 @@ __all__ = [
     "hpob_ranks",
     "hpob_regret",
     "iter_batches",
-    "keep_out",
     "leave_family_out",
     "leave_one_out",
     "list_suites",
@@ -109,11 +122,14 @@ __all__ = [
     "sample_curves",
     "sample_episode",
     "sample_history",
+    "sample_store",
+    "sample_suite",
     "score_to_raw",
     "scores",
     "select_tasks",
     "split_meta_validation",
     "stack_tasks",
+    "stored_rows",
     "support_query_masks",
     "write_history",
 ]

@@ -1,141 +1,141 @@
-"""A past to look at: what a store holds, or what random search would have left of a suite."""
+"""Past searches: evaluations together with their space, their tasks and the metric to improve."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space
-from nmjax.tasks import (
-    check_quality,
-    keep_out,
-    load_history,
-    load_suite,
-    open_store,
-    sample_history,
-)
+from nmjax.tasks.history import history_scores, select_tasks
 from nmjax.types import Array, History, Metric
 
-KEPT_OUT = ("outside", "duplicate", "repeated")
-"""Findings whose rows are no independent draws of an architecture."""
+MetricChoice = str | Metric
 
 
-class PastSearches(NamedTuple):
-    """Past evaluations and what they mean.
+@dataclass(frozen=True, eq=False)
+class PastSearches:
+    """Evaluations of past tasks and what they mean.
 
     Attributes:
-      name: of the suite, or of the store's folder.
-      space: of the architectures.
-      tasks: T names.
-      history: of these.
-      score: the metric that is to be high or low, as its direction says.
-      cost: the metric that it is traded for, if any.
+      space: Space of the architectures.
+      history: Evaluations of T tasks.
+      tasks: T names, all different.
+      metric: Metric that a search improves; None if only raw metrics were read.
+      cost: Metric that `metric` is traded for, or None.
+      name: Name of the whole, such as that of the file or folder that it was read from.
+
+    Raises:
+      NmjaxError: There are not T distinct names, the history has other choices than the space, or a
+        metric that is not in the history.
+
+    Example:
+      >>> from nmjax.spaces import get_space
+      >>> from nmjax.tasks import PastSearches, make_history
+      >>> from nmjax.types import Metric
+      >>> history = make_history([[[0, 8, 8, 8, 8]]], {"accuracy": [[0.9]]})
+      >>> past = PastSearches(
+      ...     get_space("nas-bench-graph"), history, ("cora",), Metric("accuracy"))
+      >>> past.scores.shape
+      (1, 1)
     """
 
-    name: str
     space: Space
-    tasks: tuple[str, ...]
     history: History
-    score: Metric
-    cost: Metric | None
+    tasks: tuple[str, ...]
+    metric: Metric | None
+    cost: Metric | None = None
+    name: str = "past"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+        num_tasks = self.history.mask.shape[0]
+        if len(self.tasks) != num_tasks or len(set(self.tasks)) != num_tasks:
+            raise NmjaxError(
+                f"Expected {num_tasks} distinct task names, got {list(self.tasks)}. Give each task "
+                "of the history its own name."
+            )
+        choices = self.history.architecture.shape[-1], self.history.continuous.shape[-1]
+        if choices != (self.space.num_choices, self.space.num_continuous):
+            raise NmjaxError(
+                f"Expected {self.space.num_choices} discrete and {self.space.num_continuous} "
+                f"real-valued choices, as in space {self.space.name!r}, got {choices[0]} and "
+                f"{choices[1]}. Give the space that the history was recorded in."
+            )
+        for metric in filter(None, (self.metric, self.cost)):
+            if metric.name not in self.history.metrics:
+                raise unknown_name("metric", metric.name, self.history.metrics)
+
+    def replace(self, **changes: Any) -> "PastSearches":
+        """Return a copy with fields replaced, checked again."""
+        return replace(self, **changes)
+
+    def select(self, tasks: Sequence[str]) -> "PastSearches":
+        """Return the past searches of some of the tasks, in the given order.
+
+        Raises:
+          NmjaxError: A task is unknown or repeated, or none is given.
+        """
+        for task in tasks:
+            if task not in self.tasks:
+                raise unknown_name("task", task, self.tasks)
+        if not tasks:
+            raise NmjaxError(f"Expected at least one task of {list(self.tasks)}, got none.")
+        indices = np.array([self.tasks.index(task) for task in tasks])
+        return self.replace(history=select_tasks(self.history, indices), tasks=tuple(tasks))
+
+    @property
+    def scores(self) -> Array:
+        """Scores by `metric`, higher is better; NaN where failed or padding: float32[T, M]."""
+        return history_scores(self.history, self.required_metric)
+
+    @property
+    def required_metric(self) -> Metric:
+        """`metric`, or an NmjaxError if there is none."""
+        if self.metric is None:
+            raise NmjaxError(
+                f"Past searches {self.name!r} have no metric to improve. Pass maximize= or "
+                "minimize= when reading them, or call replace(metric=Metric(...))."
+            )
+        return self.metric
 
 
-def past_of_store(
-    key: Array,
-    folder: str | Path,
-    score: str | None = None,
-    cost: str | None = None,
-    *,
-    direction: Literal["max", "min"] = "max",
-    tasks: Sequence[str] = (),
-    evaluations: int,
-) -> PastSearches:
-    """At most so many `evaluations` of each task, drawn at random, each architecture once.
+def resolve_metric(
+    maximize: MetricChoice | None, minimize: MetricChoice | None, *, required: bool = False
+) -> Metric | None:
+    """Return the metric to improve, whose direction is the keyword that it was given as.
 
     Args:
-      key: of the draws.
-      folder: of the store; a path or a URL.
-      score: name of a metric; the store's first one by default.
-      cost: name of a metric of which less is better and which is compared by ratios, if any.
-      direction: which way the score is better.
-      tasks: all by default.
-      evaluations: of a task, at the most.
+      maximize: Name of the metric, or a `Metric` with its unit and transform.
+      minimize: Likewise, for a metric of which less is better.
+      required: Whether one of the two must be given.
 
     Raises:
-      NmjaxError: there is no such store, task or metric, or `evaluations` is below 1.
+      NmjaxError: Both are given, none is and one is required, or `maximize` is a `Metric` whose
+        direction is "min".
     """
-    store = open_store(folder)
-    score = score or store.metrics[0]
-    _check(score, cost, store.metrics, evaluations)
-    history, names = load_history(store, tasks or None)
-    drawn = _draw_rows(key, history, evaluations)
-    found = check_quality(drawn, store.space, tasks=names)
-    kept = keep_out(drawn, [finding for finding in found if finding.kind in KEPT_OUT])
-    return PastSearches(
-        Path(store.folder).resolve().name,
-        store.space,
-        names,
-        kept,
-        Metric(score, "", direction),
-        Metric(cost, "", "min", "log") if cost else None,
-    )
+    if maximize is not None and minimize is not None:
+        raise NmjaxError(
+            f"Expected one of maximize and minimize, got both: {maximize!r} and {minimize!r}."
+        )
+    chosen = minimize if maximize is None else maximize
+    if chosen is None:
+        if required:
+            raise NmjaxError(
+                "Expected a metric to improve, got none. Pass maximize= or minimize=, or metrics= "
+                "to read raw metrics only."
+            )
+        return None
+    metric = chosen if isinstance(chosen, Metric) else Metric(chosen)
+    if minimize is not None:
+        return replace(metric, direction="min")
+    if metric.direction == "min":
+        raise NmjaxError(f"Metric {metric.name!r} has direction 'min'. Pass it as minimize=.")
+    return metric
 
 
-def past_of_suite(
-    key: Array,
-    name: str,
-    score: str | None = None,
-    cost: str | None = None,
-    *,
-    tasks: Sequence[str] = (),
-    evaluations: int,
-    data: Path | None = None,
-) -> PastSearches:
-    """`evaluations` of each task of a suite, as random search would have recorded them.
-
-    Args:
-      key: of the draws.
-      name: of the suite.
-      score: name of a metric; the suite's own score by default.
-      cost: name of a metric; by default the first of which less is better, if there is one.
-      tasks: all by default.
-      evaluations: of a task; all where there are fewer.
-      data: folder with data that no package ships.
-
-    Raises:
-      NmjaxError: there is no such suite, task or metric, or `evaluations` is below 1.
-    """
-    suite = load_suite(name, data=data)
-    score = score or suite.score_metric
-    _check(score, cost, suite.metrics, evaluations)
-    costs = [m for m, info in suite.metric_info.items() if info.direction == "min" and m != score]
-    cost = cost or next(iter(costs), None)
-    names = tuple(tasks) or suite.tasks
-    history = sample_history(key, suite, names, min(evaluations, len(suite.pool)))
-    info = suite.metric_info
-    return PastSearches(
-        name, suite.space, names, history, info[score], info[cost] if cost else None
-    )
-
-
-def _draw_rows(key: Array, history: History, number: int) -> History:
-    """At most `number` rows of each task, uniformly and in random order; padding goes last."""
-    order = jnp.where(history.mask, jax.random.uniform(key, history.mask.shape), -1)
-    _, chosen = jax.lax.top_k(order, min(number, order.shape[1]))
-    return history._replace(
-        architecture=jnp.take_along_axis(history.architecture, chosen[..., None], axis=1),
-        continuous=jnp.take_along_axis(history.continuous, chosen[..., None], axis=1),
-        metrics={n: jnp.take_along_axis(m, chosen, axis=1) for n, m in history.metrics.items()},
-        mask=jnp.take_along_axis(history.mask, chosen, axis=1),
-    )
-
-
-def _check(score: str, cost: str | None, known: Iterable[str], evaluations: int) -> None:
-    for metric in filter(None, (score, cost)):
-        if metric not in known:
-            raise unknown_name("metric", metric, known)
-    if evaluations < 1:
-        raise NmjaxError(f"Got --evaluations {evaluations}; give at least 1.")
+def metric_names(*groups: Iterable[str], metric: Metric | None) -> tuple[str, ...]:
+    """Return the distinct names of `metric` and of all `groups`, in that order."""
+    first = () if metric is None else (metric.name,)
+    return tuple(dict.fromkeys([*first, *(name for group in groups for name in group)]))

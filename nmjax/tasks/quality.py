@@ -108,10 +108,10 @@ def check_quality(
     )
 
 
-def keep_out(history: History, findings: Sequence[Finding]) -> History:
+def drop_findings(history: History, findings: Sequence[Finding]) -> History:
     """`history` with the rows of `findings` masked like padding; shapes and other rows stay.
 
-    Choose by kind: `keep_out(history, [f for f in found if f.kind in ("outside", "leaked")])`.
+    Choose by kind: `drop_findings(history, [f for f in found if f.kind in ("outside", "leaked")])`.
     """
     mask = np.array(history.mask)
     for finding in findings:

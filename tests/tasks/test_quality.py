@@ -7,7 +7,7 @@ from nmjax.errors import NmjaxError
 from nmjax.spaces import get_space, parse
 from nmjax.tasks import (
     check_quality,
-    keep_out,
+    drop_findings,
     make_history,
     num_evaluations,
     sample_history,
@@ -122,10 +122,10 @@ def test_only_what_was_chosen_is_kept_out(history, space):
     history.architecture[0, 3] = -1
     history.metrics["acc"][1, [2, 8]] = np.nan
     found = check_quality(history, space)
-    kept = keep_out(history, [f for f in found if f.kind == "failed"])
+    kept = drop_findings(history, [f for f in found if f.kind == "failed"])
     np.testing.assert_array_equal(num_evaluations(kept), [30, 28, 30])
     assert listed(check_quality(kept, space)) == {("outside", 0): [3]}
-    assert check_quality(keep_out(history, found), space) == ()
+    assert check_quality(drop_findings(history, found), space) == ()
     np.testing.assert_array_equal(kept.architecture, history.architecture)
     assert isinstance(kept.mask, jnp.ndarray)
     assert history.mask.all()

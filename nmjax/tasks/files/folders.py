@@ -1,4 +1,4 @@
-"""Where a history's files are: a folder of a file system, or one of an object store."""
+"""Folders of a history's files, on a file system or an object store."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,32 +10,34 @@ from nmjax.tasks.files.array_cache import whole_file
 
 LOCAL = ("file", "local")
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
-"""Schemes of URLs where an upload appears once it is complete, and what is cut off never does.
-Over others that fsspec knows, such as sftp, a file is seen while it is written."""
+"""Schemes of URLs where a file appears once its upload is complete, and never if it is interrupted.
+With others that fsspec knows, such as sftp, a file is visible while it is written."""
 
 
 class Folder(NamedTuple):
-    """What a store asks of its folder. Names are relative to it, such as "task=a/b.parquet".
+    """Operations of a store on its folder. Names are relative to it, such as "task=a/b.parquet".
 
     Attributes:
-      put: (name, content): a file appears, complete and lasting, or not at all.
-      create: (name, content): as `put`, where there is no such file; one that is there stays.
-        Of several at once one wins, if the server knows conditional requests.
-      open: (name) -> the file, to read; FileNotFoundError where there is none.
-      find: (folder) -> sorted names of the Parquet files of a folder in it, or of all with "*".
+      put: (name, content): write a file, which appears complete and durable or not at all.
+      create: (name, content): as `put`, but keep a file that exists. Of several concurrent calls
+        one wins, if the server supports conditional requests.
+      remove: (name): remove a file.
+      open: (name) -> open a file for reading; FileNotFoundError if there is none.
+      find: (folder) -> sorted names of the Parquet files in a subfolder, or in all with "*".
     """
 
     put: Callable[[str, bytes], None]
     create: Callable[[str, bytes], None]
+    remove: Callable[[str], None]
     open: Callable[[str], BinaryIO]
     find: Callable[[str], list[str]]
 
 
 def locate(folder: str | Path) -> str | Path:
-    """The URL of an object store without its last slash, or the path of a local folder.
+    """Return the URL of an object store without its last slash, or the path of a local folder.
 
     Raises:
-      NmjaxError: a URL whose files may be seen half-written.
+      NmjaxError: Files at the URL would be visible while they are written.
     """
     scheme, mark, rest = str(folder).partition("://")
     if not mark or scheme in LOCAL:
@@ -49,10 +51,10 @@ def locate(folder: str | Path) -> str | Path:
 
 
 def folder_at(location: str | Path) -> Folder:
-    """The folder at what `locate` returned; a client of an object store is kept by fsspec.
+    """Return the folder at a result of `locate`; fsspec keeps the clients of object stores.
 
     Raises:
-      NmjaxError: fsspec, or what it needs for this URL, is not installed.
+      NmjaxError: fsspec, or its client for the URL, is not installed.
     """
     return _local(location) if isinstance(location, Path) else _remote(location)
 
@@ -69,14 +71,17 @@ def _local(root: Path) -> Folder:
     def find(folder: str) -> list[str]:
         return sorted(f"{p.parent.name}/{p.name}" for p in root.glob(f"{folder}/*.parquet"))
 
-    return Folder(put, create, lambda name: (root / name).open("rb"), find)
+    def remove(name: str) -> None:
+        (root / name).unlink(missing_ok=True)
+
+    return Folder(put, create, remove, lambda name: (root / name).open("rb"), find)
 
 
 def _remote(url: str) -> Folder:
     try:
         from fsspec.core import url_to_fs
 
-        # Listings that were kept would hide what other processes have written since.
+        # Cached listings would hide files that other processes have written since.
         with _client_errors():
             system, root = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
@@ -91,7 +96,7 @@ def _remote(url: str) -> Folder:
     @_client_errors()
     def create(name: str, content: bytes) -> None:
         path = f"{root}/{name}"
-        if system.exists(path):  # asked here too, as not every server knows the condition
+        if system.exists(path):  # Not every server supports the condition.
             return
         try:
             system.pipe_file(path, content, mode="create")
@@ -108,12 +113,16 @@ def _remote(url: str) -> Folder:
         below = system.find(root if folder == "*" else f"{root}/{folder}")
         return sorted(path.removeprefix(f"{root}/") for path in below if path.endswith(".parquet"))
 
-    return Folder(put, create, read, find)
+    @_client_errors()
+    def remove(name: str) -> None:
+        system.rm_file(f"{root}/{name}")
+
+    return Folder(put, create, remove, read, find)
 
 
 @contextmanager
 def _client_errors() -> Iterator[None]:
-    """Those that a client has of its own are OSErrors within this."""
+    """Turn errors that a client defines itself into OSErrors."""
     try:
         yield
     except (OSError, ImportError):

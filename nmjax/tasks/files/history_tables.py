@@ -1,7 +1,6 @@
-"""Past evaluations from and to files and data frames, one row an evaluation."""
+"""Past evaluations from and to files and data frames, one row for each evaluation."""
 
-from collections.abc import Mapping, Sequence
-from itertools import compress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,121 +8,131 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Choice, RealChoice, Space, canonicalize, is_valid, within_bounds
-from nmjax.tasks.files.tables import read_table, write_table
+from nmjax.spaces import Space, canonicalize, is_valid
+from nmjax.tasks.files.table_values import (
+    MISSING,
+    context_of_tasks,
+    not_an_option,
+    optuna_states,
+    out_of_bounds,
+    parse_bounded,
+    parse_numbers,
+    parse_options,
+    parse_tasks,
+)
+from nmjax.tasks.files.tables import Columns, frame_columns, read_columns, write_table
 from nmjax.tasks.history import stack_tasks
+from nmjax.tasks.past_searches import (
+    MetricChoice,
+    PastSearches,
+    metric_names,
+    resolve_metric,
+)
 from nmjax.types import History
+
+STATE = "state"
+"""Column with the state of a trial in files that Optuna wrote."""
 
 
 def read_history(
     path: str | Path,
     space: Space,
     *,
-    metrics: Sequence[str],
+    maximize: MetricChoice | None = None,
+    minimize: MetricChoice | None = None,
+    metrics: Sequence[str] = (),
     task: str = "task",
     context: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
-) -> tuple[History, tuple[str, ...]]:
-    """A `History` and its T task names from a `.csv`, `.parquet` or `.jsonl` file.
+) -> PastSearches:
+    """Return the past searches in a `.csv`, `.parquet` or `.jsonl` file.
 
-    Choices hold options by name or value, as in `space`, and real-valued ones numbers; metrics hold
-    numbers, an empty one or "nan" being a failed evaluation. Architectures come back canonical.
-    Tasks keep the order in which they appear, and so do the rows of each.
+    A choice's column holds its options, by name or value, and a real-valued choice's column numbers
+    within its bounds. A metric's column holds numbers; missing ones and NaN are failed evaluations.
+    Architectures are made canonical. Tasks, and the rows of each, keep their order. Other columns
+    are not read, except for "state" if it holds states of Optuna's trials: pruned and failed
+    trials are failed evaluations, or none if they lack a choice; running and waiting ones are left
+    out.
 
     Args:
-      path: the file.
-      space: what the choice columns describe.
-      metrics: names of the metrics to read.
-      task: the column that names the task.
-      context: columns of what is known of a task, one value throughout it.
-      columns: {choice or metric: column}, where a column is not named as its choice or metric.
+      path: The file.
+      space: Space of the architectures.
+      maximize: Metric to improve of which more is better: its name, or a `Metric`.
+      minimize: Likewise, if less is better.
+      metrics: Names of further metrics to read. If neither `maximize` nor `minimize` is given, the
+        result has no metric to improve.
+      task: Column that names the task.
+      context: Columns of numbers that describe a task, the same throughout it; NaN is unknown.
+      columns: {choice or metric: column} where the names differ.
 
     Raises:
-      NmjaxError: a column is missing, or a value is not what its column holds; rows count from 1,
-        the header left out.
+      NmjaxError: The file cannot be read, a column is missing, names are repeated, a value does not
+        fit its column (rows count from 1, without the header), or no metric is given.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> from nmjax.spaces import get_space
+      >>> from nmjax.tasks import read_history
+      >>> path = pathlib.Path(tempfile.mkdtemp(), "past.csv")
+      >>> _ = path.write_text("task,link,op1,op2,op3,op4,top1\\ncora,0000,gat,gcn,fc,fc,0.8")
+      >>> past = read_history(
+      ...     path, get_space("nas-bench-graph"), maximize="acc", columns={"acc": "top1"})
+      >>> past.tasks, past.metric.name, past.history.metrics["acc"].shape
+      (('cora',), 'acc', (1, 1))
     """
-    path, named = Path(path), _columns_of(space, metrics, columns)
-    table = read_table(path, {task, *named.values(), *context})
-    return _history_of(table, path.name, space, named, metrics, task, context)
+    path = Path(path)
+
+    def read(wanted: list[str], optional: list[str]) -> Columns:
+        return read_columns(path, wanted, optional)
+
+    return _past_of(
+        read, path.stem, space, maximize, minimize, metrics, task, context, columns or {}
+    )
 
 
 def history_from_frame(
     frame: Any,
     space: Space,
     *,
-    metrics: Sequence[str],
+    maximize: MetricChoice | None = None,
+    minimize: MetricChoice | None = None,
+    metrics: Sequence[str] = (),
     task: str = "task",
     context: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
-) -> tuple[History, tuple[str, ...]]:
-    """A `History` and its T task names from a data frame, by the rules of `read_history`.
+) -> PastSearches:
+    """Return the past searches in a data frame, by the rules of `read_history`.
 
     Args:
-      frame: of pandas, Polars or any other library that has Arrow's stream interface, an Arrow
-        table, or {column: values}.
-      space: as for `read_history`, like all that follow.
-      metrics: names of the metrics to read.
-      task: the column that names the task.
-      context: columns of what is known of a task.
-      columns: {choice or metric: column}.
+      frame: {column: values}, a data frame of pandas or Polars, an Arrow table, or another object
+        that `pyarrow.table` takes.
+      space: As in `read_history`, like the arguments that follow.
+      maximize: Metric to improve of which more is better.
+      minimize: Metric to improve of which less is better.
+      metrics: Names of further metrics to read.
+      task: Column that names the task.
+      context: Columns of numbers that describe a task.
+      columns: {choice or metric: column} where the names differ.
 
     Raises:
-      NmjaxError: as `read_history`, or what came is no data frame.
+      NmjaxError: As `read_history`, or `frame` is not a data frame.
+
+    Example:
+      >>> from nmjax.spaces import get_space
+      >>> from nmjax.tasks import history_from_frame
+      >>> frame = {"task": ["cora"], "link": ["0000"], "op1": ["gat"], "op2": ["gcn"],
+      ...          "op3": ["fc"], "op4": ["fc"], "loss": [0.3]}
+      >>> past = history_from_frame(frame, get_space("nas-bench-graph"), minimize="loss")
+      >>> past.metric.direction
+      'min'
     """
-    import pyarrow as pa
 
-    named = _columns_of(space, metrics, columns)
-    try:
-        table = pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise NmjaxError(
-            f"A {type(frame).__name__} cannot be read as a data frame ({error}): give columns of "
-            "equal length, each of one type."
-        ) from error
-    return _history_of(table, "the data frame", space, named, metrics, task, context)
+    def read(wanted: list[str], optional: list[str]) -> Columns:
+        return frame_columns(frame, wanted, optional)
 
-
-def _columns_of(
-    space: Space, metrics: Sequence[str], columns: Mapping[str, str] | None
-) -> dict[str, str]:
-    """The column of each choice and metric."""
-    names = [*space.names, *metrics]
-    for name in columns or {}:
-        if name not in names:
-            raise unknown_name("choice or metric", name, names)
-    return {name: name for name in names} | dict(columns or {})
-
-
-def _history_of(
-    found: Any,
-    source: str,
-    space: Space,
-    named: Mapping[str, str],
-    metrics: Sequence[str],
-    task: str,
-    context: Sequence[str],
-) -> tuple[History, tuple[str, ...]]:
-    wanted = [task, *named.values(), *context]
-    table = _columns(found, source, list(dict.fromkeys(wanted)))
-    label, place = _task_rows(table[task], task)
-    choices = [_options(table[named[c.name]], c) for c in space.choices]
-    options = jnp.asarray(_side_by_side(choices, len(place)), dtype=jnp.int32)
-    invalid = np.flatnonzero(~np.asarray(is_valid(space, options)))
-    if len(invalid):
-        raise NmjaxError(f"Row {invalid[0] + 1} is no valid architecture of {space.name!r}.")
-    rows = np.asarray(canonicalize(space, options))
-    numbers = [_real(table[named[real.name]], real) for real in space.continuous]
-    continuous = _side_by_side(numbers, len(place))
-    values = {name: _numbers(table[named[name]], name) for name in metrics}
-    told = np.stack([_numbers(table[c], c) for c in context], -1) if context else None
-    members = [np.flatnonzero(place == index) for index in range(len(label))]
-    history = stack_tasks(
-        [rows[member] for member in members],
-        [{name: column[member] for name, column in values.items()} for member in members],
-        None if told is None else _one_each(told, members, label),
-        continuous=[continuous[member] for member in members],
+    return _past_of(
+        read, "data frame", space, maximize, minimize, metrics, task, context, columns or {}
     )
-    return history, label
 
 
 def write_history(
@@ -135,18 +144,31 @@ def write_history(
     task: str = "task",
     context: Sequence[str] = (),
 ) -> None:
-    """Write `history` to a `.csv`, `.parquet` or `.jsonl` file, as `read_history` reads it.
+    """Write `history` to a `.csv`, `.parquet` or `.jsonl` file that `read_history` reads.
+
+    An existing file is replaced; the new one appears complete or not at all.
 
     Args:
-      path: the file.
-      history: padding is left out.
-      space: of its architectures.
+      path: The file; folders are made as needed.
+      history: Evaluations; padding is left out.
+      space: Space of the architectures.
       tasks: T names.
-      task: the column that names the task.
+      task: Column that names the task.
       context: K names of columns for the context.
 
     Raises:
-      NmjaxError: the number of names does not fit, or two columns would share a name.
+      NmjaxError: The number of names does not fit, two columns would share a name, or the file
+        cannot be written.
+
+    Example:
+      >>> import pathlib, tempfile
+      >>> from nmjax.spaces import get_space
+      >>> from nmjax.tasks import make_history, write_history
+      >>> path = pathlib.Path(tempfile.mkdtemp(), "past.jsonl")
+      >>> history = make_history([[[0, 8, 8, 8, 8]]], {"acc": [[0.5]]})
+      >>> write_history(path, history, get_space("nas-bench-graph"), tasks=["cora"])
+      >>> print(path.read_text().strip()[:34])
+      {"task": "cora", "link": "0000", "
     """
     table = history_to_frame(history, space, tasks=tasks, task=task, context=context)
     write_table(Path(path), table)
@@ -160,19 +182,27 @@ def history_to_frame(
     task: str = "task",
     context: Sequence[str] = (),
 ) -> Any:
-    """An Arrow table of `history`, one row an evaluation; its `to_pandas()` is a data frame.
+    """Return an Arrow table of `history`; its `to_pandas()` is a data frame.
 
-    Arguments and errors are those of `write_history`.
+    Arguments and errors are those of `write_history`. Options of different types, such as "sqrt"
+    and 0.5, become text.
+
+    Example:
+      >>> from nmjax.spaces import get_space
+      >>> from nmjax.tasks import history_to_frame, make_history
+      >>> history = make_history([[[0, 8, 8, 8, 8]]], {"acc": [[0.5]]})
+      >>> history_to_frame(history, get_space("nas-bench-graph"), tasks=["cora"]).column_names
+      ['task', 'link', 'op1', 'op2', 'op3', 'op4', 'acc']
     """
     import pyarrow as pa
 
     mask, continuous = np.asarray(history.mask), np.asarray(history.continuous)
-    rows, told = np.asarray(history.architecture), np.asarray(history.context)
-    came = len(tasks), len(context), space.num_choices, space.num_continuous
-    expected = *told.shape, rows.shape[-1], continuous.shape[-1]
-    if came != expected:
+    rows, values = np.asarray(history.architecture), np.asarray(history.context)
+    given = len(tasks), len(context), space.num_choices, space.num_continuous
+    expected = *values.shape, rows.shape[-1], continuous.shape[-1]
+    if given != expected:
         raise NmjaxError(
-            f"Got {came} task names, context names, choices and real-valued choices, expected "
+            f"Got {given} task names, context names, choices and real-valued choices, expected "
             f"{expected}."
         )
     names = [task, *space.names, *history.metrics, *context]
@@ -182,102 +212,125 @@ def history_to_frame(
     kept = rows[mask]
     table: dict[str, Any] = {task: [tasks[i] for i in index.tolist()]}
     for place, choice in enumerate(space.choices):
-        table[choice.name] = [choice.options[option] for option in kept[:, place]]
+        options = [choice.options[option] for option in kept[:, place]]
+        mixed = len({_arrow_kind(option) for option in choice.options}) > 1
+        table[choice.name] = [str(option) for option in options] if mixed else options
     for place, real in enumerate(space.continuous):
         table[real.name] = continuous[mask][:, place]
-    for name, values in history.metrics.items():
-        table[name] = np.asarray(values)[mask]
+    for name, column in history.metrics.items():
+        table[name] = np.asarray(column)[mask]
     for place, name in enumerate(context):
-        table[name] = told[index, place]
+        table[name] = values[index, place]
     return pa.table(table)
 
 
-def _columns(table: Any, source: str, wanted: list[str]) -> dict[str, list[Any]]:
-    for name in wanted:
-        if name not in table.column_names:
-            raise unknown_name(f"column of {source}", name, table.column_names)
-        if table.column_names.count(name) > 1:
-            raise NmjaxError(f"{source} has {name!r} more than once, expected one such column.")
-    if not table.num_rows:
-        raise NmjaxError(f"{source} has no rows, expected one an evaluation.")
-    return {name: table.column(name).to_pylist() for name in wanted}
-
-
-def _task_rows(column: list[Any], name: str) -> tuple[tuple[str, ...], np.ndarray]:
-    texts = ["" if value is None else str(value) for value in column]
-    if "" in texts:
-        raise NmjaxError(f"Row {texts.index('') + 1} has no {name!r}, expected the task's name.")
-    label = tuple(dict.fromkeys(texts))
-    place = {text: index for index, text in enumerate(label)}
-    return label, np.array([place[text] for text in texts])
-
-
-def _options(column: list[Any], choice: Choice) -> np.ndarray:
-    found = {value: _option(value, choice) for value in dict.fromkeys(column)}
-    for row, value in enumerate(column):
-        if found[value] < 0:
-            options = ", ".join(map(str, choice.options))
-            raise NmjaxError(
-                f"Row {row + 1}: {choice.name} is {value!r}, expected one of {options}."
-            )
-    return np.array([found[value] for value in column])
-
-
-def _option(value: Any, choice: Choice) -> int:
-    names = [str(option) for option in choice.options]
-    if str(value) in names:
-        return names.index(str(value))
-    number = _parsed(value)
-    same = [
-        not isinstance(option, str) and bool(np.isclose(number, option, rtol=1e-6, atol=0))
-        for option in choice.options
-    ]
-    return next(compress(range(len(same)), same), -1)
-
-
-def _real(column: list[Any], real: RealChoice) -> np.ndarray:
-    values = np.array([_parsed(value) for value in column])
-    alone = Space.build(real.name, (), (real,))
-    wrong = np.flatnonzero(~within_bounds(alone, values[:, None]))
-    if len(wrong):
+def _past_of(
+    read: Callable[[list[str], list[str]], Columns],
+    name: str,
+    space: Space,
+    maximize: MetricChoice | None,
+    minimize: MetricChoice | None,
+    metrics: Sequence[str],
+    task: str,
+    context: Sequence[str],
+    columns: Mapping[str, str],
+) -> PastSearches:
+    if isinstance(metrics, str) or isinstance(context, str):
         raise NmjaxError(
-            f"Row {wrong[0] + 1}: {real.name} is {column[wrong[0]]!r}, expected a number from "
-            f"{real.low} to {real.high}."
+            f"Expected lists of column names, got metrics={metrics!r} and context={context!r}."
         )
-    return values
+    metric = resolve_metric(maximize, minimize, required=not metrics)
+    wanted = metric_names(metrics, metric=metric)
+    column_of = _column_of_each(space, wanted, context, columns)
+    optional = [] if STATE in (task, *column_of.values(), *context) else [STATE]
+    table = read([*dict.fromkeys((task, *column_of.values(), *context))], optional)
+    history, tasks = _history_of(table, space, column_of, wanted, task, context)
+    return PastSearches(space, history, tasks, metric, name=name)
+
+
+def _column_of_each(
+    space: Space, metrics: Sequence[str], context: Sequence[str], columns: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the column of each choice and metric."""
+    names = [*space.names, *metrics]
+    if repeated := sorted(
+        {name for name in (*names, *context) if [*names, *context].count(name) > 1}
+    ):
+        raise NmjaxError(
+            f"Expected different names for choices, metrics and context, got {repeated} twice. "
+            "Rename one, with columns={name: column}."
+        )
+    for name in columns:
+        if name not in names:
+            raise unknown_name("choice or metric", name, names)
+    return {name: columns.get(name, name) for name in names}
+
+
+def _history_of(
+    table: Columns,
+    space: Space,
+    column_of: Mapping[str, str],
+    metrics: Sequence[str],
+    task: str,
+    context: Sequence[str],
+) -> tuple[History, tuple[str, ...]]:
+    options = [parse_options(table[column_of[c.name]], c) for c in space.choices]
+    numbers = [
+        parse_bounded(table[column_of[r.name]], r.name, r.low, r.high) for r in space.continuous
+    ]
+    discrete = _side_by_side(options, len(table[task])).astype(np.int32)
+    continuous = _side_by_side(numbers, len(table[task]))
+    values = {name: parse_numbers(table[column_of[name]], name) for name in metrics}
+    states = optuna_states(table.get(STATE))
+    missing = (discrete == MISSING).any(-1) | np.isnan(continuous).any(-1)
+    kept = np.arange(len(missing))
+    if states is not None:
+        ended = np.isin(states, ("PRUNED", "FAIL"))
+        values = {name: np.where(ended, np.nan, column) for name, column in values.items()}
+        kept = np.flatnonzero(np.where(ended, ~missing, states == "COMPLETE"))
+        if not len(kept):
+            raise NmjaxError("No row is a finished trial with all choices, expected at least one.")
+    if missing[kept].any():
+        raise _missing_choice(int(kept[missing[kept].argmax()]), table, space, column_of, discrete)
+    names = np.array(parse_tasks(table[task], task), object)[kept]
+    labels = tuple(dict.fromkeys(names.tolist()))
+    valid = np.asarray(is_valid(space, jnp.asarray(discrete[kept])))
+    if not valid.all():
+        row = kept[valid.argmin()]
+        raise NmjaxError(f"Row {row + 1} is no valid architecture of {space.name!r}.")
+    canonical = np.asarray(canonicalize(space, jnp.asarray(discrete[kept])))
+    members = [np.flatnonzero(names == label) for label in labels]
+    described = _side_by_side([parse_numbers(table[c], c) for c in context], len(missing))
+    history = stack_tasks(
+        [canonical[member] for member in members],
+        [{name: column[kept[member]] for name, column in values.items()} for member in members],
+        context_of_tasks(described, [kept[member] for member in members], labels),
+        continuous=[continuous[kept[member]] for member in members],
+    )
+    return history, labels
+
+
+def _missing_choice(
+    row: int, table: Columns, space: Space, column_of: Mapping[str, str], discrete: np.ndarray
+) -> NmjaxError:
+    for place, choice in enumerate(space.choices):
+        if discrete[row, place] == MISSING:
+            return not_an_option(row, choice, table[column_of[choice.name]][row])
+    values = {real.name: table[column_of[real.name]] for real in space.continuous}
+    real = next(
+        r for r in space.continuous if np.isnan(parse_numbers([values[r.name][row]], "")[0])
+    )
+    return out_of_bounds(row, real.name, values[real.name][row], real.low, real.high)
 
 
 def _side_by_side(columns: list[np.ndarray], rows: int) -> np.ndarray:
-    """[M, ...] of columns [M]; there may be none."""
+    """Return [M, N] of N columns [M]; N may be 0."""
     return np.stack(columns, axis=-1) if columns else np.zeros((rows, 0))
 
 
-def _numbers(column: list[Any], name: str) -> np.ndarray:
-    values = np.array([_parsed(value) for value in column])
-    for row in np.flatnonzero(~np.isfinite(values)):
-        if not _is_missing(column[row]):
-            raise NmjaxError(f"Row {row + 1}: {name} is {column[row]!r}, expected a finite number.")
-    return values
-
-
-def _parsed(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return np.nan
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or str(value).strip().lower() in ("", "nan")
-
-
-def _one_each(told: np.ndarray, members: list[np.ndarray], label: Sequence[str]) -> np.ndarray:
-    for member, name in zip(members, label, strict=True):
-        differs = (told[member] != told[member[0]]).any(axis=-1)
-        if differs.any():
-            raise NmjaxError(
-                f"Row {member[differs.argmax()] + 1}: the context of task {name!r} is "
-                f"{told[member[differs.argmax()]].tolist()}, expected "
-                f"{told[member[0]].tolist()} as in row {member[0] + 1}."
-            )
-    return told[[member[0] for member in members]]
+def _arrow_kind(option: Any) -> str:
+    return (
+        "number"
+        if isinstance(option, int | float) and not isinstance(option, bool)
+        else (type(option).__name__)
+    )

@@ -1,0 +1,133 @@
+"""Past searches drawn at random, from a store or from a benchmark."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.errors import NmjaxError, unknown_name
+from nmjax.tasks.files.store_reader import load_history
+from nmjax.tasks.files.history_store import open_store
+from nmjax.tasks.history import sample_history
+from nmjax.tasks.past_searches import PastSearches
+from nmjax.tasks.quality import check_quality, drop_findings
+from nmjax.tasks.suites import load_suite
+from nmjax.types import Array, Direction, History, Metric
+
+DEPENDENT_ROWS = ("outside", "duplicate", "repeated")
+"""Kinds of findings whose rows are not independent draws of an architecture."""
+
+
+def sample_store(
+    key: Array,
+    folder: str | Path,
+    metric: str | None = None,
+    cost: str | None = None,
+    *,
+    direction: Direction = "max",
+    tasks: Sequence[str] = (),
+    evaluations: int,
+) -> PastSearches:
+    """Return evaluations of a store, drawn at random, with each architecture once.
+
+    Args:
+      key: Random key.
+      folder: Path or URL of the store.
+      metric: Name of the metric to improve; the first of the store by default.
+      cost: Name of a positive metric of which less is better, compared by ratios.
+      direction: Whether higher or lower values of the metric are better.
+      tasks: Tasks to load; all by default.
+      evaluations: Largest number of evaluations of a task.
+
+    Raises:
+      NmjaxError: There is no such store, task or metric, the direction is unknown, or `evaluations`
+        is below 1.
+
+    Example:
+      >>> import jax, tempfile
+      >>> from nmjax.spaces import get_space
+      >>> from nmjax.tasks import append_evaluations, create_store, sample_store
+      >>> folder = tempfile.mkdtemp()
+      >>> store = create_store(folder, get_space("nas-bench-graph"), metrics=("loss",))
+      >>> append_evaluations(store, "cora", [[0, 8, 8, 8, 8]], {"loss": [0.1]})
+      >>> sample_store(jax.random.key(0), folder, direction="minimize", evaluations=5).tasks
+      ('cora',)
+    """
+    store = open_store(folder)
+    metric = metric or store.metrics[0]
+    _check(metric, cost, store.metrics, evaluations)
+    improved = Metric(metric, direction=direction)
+    past = load_history(store, tasks or None)
+    drawn = _draw_rows(key, past.history, evaluations)
+    found = check_quality(drawn, store.space, tasks=past.tasks)
+    kept = drop_findings(drawn, [finding for finding in found if finding.kind in DEPENDENT_ROWS])
+    return past.replace(
+        history=kept,
+        metric=improved,
+        cost=Metric(cost, direction="min", transform="log") if cost else None,
+    )
+
+
+def sample_suite(
+    key: Array,
+    name: str,
+    metric: str | None = None,
+    cost: str | None = None,
+    *,
+    tasks: Sequence[str] = (),
+    evaluations: int,
+    data: Path | None = None,
+) -> PastSearches:
+    """Return evaluations of a benchmark as random search would have recorded them.
+
+    Args:
+      key: Random key.
+      name: Name of the suite, as in `list_suites`.
+      metric: Name of the metric to improve; the suite's own by default.
+      cost: Name of the metric to trade it for; by default the first of which less is better.
+      tasks: Tasks to draw; all by default.
+      evaluations: Number of evaluations of a task; the whole pool if it has fewer.
+      data: Folder with data that no package ships.
+
+    Raises:
+      NmjaxError: There is no such suite, task or metric, or `evaluations` is below 1.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.tasks import sample_suite
+      >>> past = sample_suite(jax.random.key(0), "nas-bench-201", evaluations=10)
+      >>> past.metric.name, past.cost.name, past.scores.shape
+      ('val_acc', 'latency', (3, 10))
+    """
+    suite = load_suite(name, data=data)
+    metric = metric or suite.score_metric
+    _check(metric, cost, suite.metrics, evaluations)
+    info = suite.metric_info
+    costs = [m for m in info if info[m].direction == "min" and m != metric]
+    cost = cost or next(iter(costs), None)
+    names = tuple(tasks) or suite.tasks
+    history = sample_history(key, suite, names, min(evaluations, len(suite.pool)))
+    return PastSearches(
+        suite.space, history, names, info[metric], info[cost] if cost else None, name
+    )
+
+
+def _draw_rows(key: Array, history: History, number: int) -> History:
+    """Return at most `number` rows of each task, uniformly, in random order; padding is last."""
+    order = jnp.where(history.mask, jax.random.uniform(key, history.mask.shape), -1)
+    _, chosen = jax.lax.top_k(order, min(number, order.shape[1]))
+    return history._replace(
+        architecture=jnp.take_along_axis(history.architecture, chosen[..., None], axis=1),
+        continuous=jnp.take_along_axis(history.continuous, chosen[..., None], axis=1),
+        metrics={n: jnp.take_along_axis(m, chosen, axis=1) for n, m in history.metrics.items()},
+        mask=jnp.take_along_axis(history.mask, chosen, axis=1),
+    )
+
+
+def _check(metric: str, cost: str | None, known: Iterable[str], evaluations: int) -> None:
+    for name in filter(None, (metric, cost)):
+        if name not in known:
+            raise unknown_name("metric", name, known)
+    if evaluations < 1:
+        raise NmjaxError(f"Got --evaluations {evaluations}; give at least 1.")
