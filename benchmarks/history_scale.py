@@ -69,7 +69,7 @@ def filtered(folder: Path) -> dict:
     begun = time.perf_counter()
     store = open_store(folder)
     tasks = list_tasks(store)
-    history, _ = load_history(store, (tasks[len(tasks) // 2],))
+    history = load_history(store, (tasks[len(tasks) // 2],)).history
     history.architecture.block_until_ready()
     return {
         "seconds": time.perf_counter() - begun,

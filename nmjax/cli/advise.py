@@ -87,7 +87,7 @@ def _hold_out(past: "PastSearches", target: str, number: int) -> "tuple[PastSear
         raise NmjaxError(f"Got --first {number}; give 0 to {MOST_EVALUATIONS} evaluations.")
     place = past.tasks.index(target)
     rows = np.flatnonzero(np.asarray(past.history.mask[place]))[:number]
-    score = history_scores(past.history, past.score)[place, rows]
+    score = history_scores(past.history, past.required_metric)[place, rows]
     new = NewTask(target, encode_history(past.space, past.history)[place, rows], score)
     return _without(past, target), new
 
@@ -102,22 +102,20 @@ def _read_new_task(path: Path, past: "PastSearches") -> "tuple[PastSearches, New
     from nmjax.search.transfer_replay import MOST_EVALUATIONS
     from nmjax.tasks import encode_history, history_scores, read_history
 
-    history, names = read_history(path, past.space, metrics=(past.score.name,))
+    read = read_history(path, past.space, metrics=(past.required_metric.name,))
+    history, names = read.history, read.tasks
     if len(names) != 1 or history.mask.shape[1] > MOST_EVALUATIONS:
         raise NmjaxError(
             f"Got {history.mask.shape[1]} evaluations of {len(names)} tasks in {path}; give one "
             f"task, and at most {MOST_EVALUATIONS} evaluations of it."
         )
-    score = history_scores(history, past.score)[0]
+    score = history_scores(history, past.required_metric)[0]
     encoding = encode_history(past.space, history)[0]
     return _without(past, names[0]), NewTask(names[0], encoding, score)
 
 
 def _without(past: "PastSearches", name: str) -> "PastSearches":
-    import numpy as np
-
-    from nmjax.tasks import select_tasks
-
-    kept = [place for place, task in enumerate(past.tasks) if task != name]
-    history = select_tasks(past.history, np.array(kept, int))
-    return past._replace(tasks=tuple(past.tasks[place] for place in kept), history=history)
+    kept = [task for task in past.tasks if task != name]
+    if not kept:
+        raise NmjaxError("Got 0 past tasks besides the new one; advice needs at least two.")
+    return past.select(kept)

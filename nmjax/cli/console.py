@@ -52,6 +52,6 @@ def past_heading(past: PastSearches) -> tuple["Text", "Text"]:
     from rich.text import Text
 
     sizes = np.asarray(past.history.mask.sum(-1))
-    heading = f"\n{past.name}: {past.score.name} of {len(past.tasks)} tasks"
+    heading = f"\n{past.name}: {past.required_metric.name} of {len(past.tasks)} tasks"
     caption = f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n"
     return Text(heading, style="bold"), Text(caption, style="dim")

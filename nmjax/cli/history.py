@@ -1,5 +1,6 @@
-"""`nmjax history`: past evaluations into a folder that keeps them, and out of it."""
+"""`nmjax history`: import past evaluations into a store, show, export and merge them."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,21 @@ from nmjax.tasks import (
     check_quality,
     count_evaluations,
     create_store,
+    drop_findings,
+    drop_stored,
     iter_batches,
-    keep_out,
     load_history,
     open_store,
     read_history,
+    stored_rows,
     write_history,
 )
 from nmjax.tasks.files.folders import locate
+from nmjax.tasks.files.tables import check_writable
 from nmjax.tasks.quality import Kind
 
 STREAMED = 2**16
-"""Rows of a batch where a store is copied."""
+"""Rows of a batch when a store is copied."""
 SHOWN_ROWS = 10
 _NONE = "(default: none)"
 _Store = Annotated[Positional[str], arg(metavar="STORE")]
@@ -35,20 +39,22 @@ _File = Annotated[Positional[Path], arg(metavar="FILE")]
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """Add a file of evaluations, one row each, to a store; twice the file is twice the rows.
+    """Add a file of evaluations, one in each row, to a store.
 
-    Says which rows may not be what they should, counting those of a task from 0.
+    Evaluations that the store holds already are skipped. Suspicious rows are listed; rows of a task
+    are counted from 0.
 
     Attributes:
       file: File to read, ending in .csv, .parquet or .jsonl.
-      store: Folder of the store, made where there is none; or its URL, such as s3://BUCKET/past.
+      store: Folder of the store, or its URL, such as s3://BUCKET/past; created if it is missing.
       metrics: Columns with raw values; empty or nan is a failed evaluation.
-      space: Space whose choices are columns too: a ready one such as nas-bench-graph, or
+      space: Space whose choices are columns too: a built-in one such as nas-bench-graph, or
         MODULE:NAME, where NAME is a Space or a function without arguments that returns one.
       task: Column that names the task.
-      context: Columns of what is known of a task before any evaluation.
+      context: Columns of numbers that describe a task.
       columns: NAME=COLUMN for each choice or metric whose column has another name.
-      keep_out: Kinds of findings whose rows to leave out, such as duplicate or failed.
+      drop: Kinds of findings whose rows are left out, such as duplicate or failed.
+      allow_duplicates: Add evaluations that the store holds already once more.
     """
 
     file: _File
@@ -62,18 +68,19 @@ class ImportConfig:
     columns: Annotated[
         tuple[str, ...], arg(metavar="[NAME=COLUMN [NAME=COLUMN ...]]", help_behavior_hint=_NONE)
     ] = ()
-    keep_out: Annotated[
+    drop: Annotated[
         tuple[str, ...], arg(metavar="[KIND [KIND ...]]", help_behavior_hint=_NONE)
     ] = ()
+    allow_duplicates: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
 @dataclass(frozen=True)
 class ShowConfig:
-    """Print what a store holds.
+    """Print the contents of a store.
 
     Attributes:
       store: Folder of the store, or its URL.
-      findings: Load all and list rows, from 0, that may not be what they should.
+      findings: Load all evaluations and list suspicious rows, counted from 0.
     """
 
     store: _Store
@@ -88,6 +95,7 @@ class ExportConfig:
       store: Folder of the store, or its URL.
       file: File to write, ending in .csv, .parquet or .jsonl.
       tasks: Restrict to these tasks.
+      overwrite: Replace the file if it exists.
     """
 
     store: _Store
@@ -95,15 +103,19 @@ class ExportConfig:
     tasks: Annotated[
         tuple[str, ...], arg(metavar="[TASK [TASK ...]]", help_behavior_hint="(default: all)")
     ] = ()
+    overwrite: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
 @dataclass(frozen=True)
 class MergeConfig:
-    """Add the evaluations of stores to another of the same space, metrics and context.
+    """Add the evaluations of stores to another one with the same space, metrics and context.
+
+    Evaluations that it holds already are skipped.
 
     Attributes:
-      store: Folder of the store to add to, made where there is none; or its URL.
+      store: Folder or URL of the store to add to; created if it is missing.
       others: Folders or URLs of the stores to read.
+      allow_duplicates: Add evaluations that the store holds already once more.
     """
 
     store: _Store
@@ -111,11 +123,16 @@ class MergeConfig:
         Positional[tuple[str, ...]],
         arg(metavar="OTHER [OTHER ...]", help_behavior_hint="(required)"),
     ]
+    allow_duplicates: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
 @dataclass(frozen=True)
 class HistoryConfig:
-    """Keep past evaluations in a folder: import, show, export, merge."""
+    """Keep past evaluations in a folder: import, show, export, merge.
+
+    Attributes:
+      action: What to do.
+    """
 
     action: OmitArgPrefixes[
         OmitSubcommandPrefixes[
@@ -128,10 +145,10 @@ class HistoryConfig:
 
 
 def run(config: HistoryConfig) -> None:
-    """Do what was asked and say what was done.
+    """Run the action and print what it did.
 
     Raises:
-      NmjaxError: a name is unknown, or a file or folder is not what it should be.
+      NmjaxError: A name is unknown, or a file or folder cannot be read or written.
     """
     actions: dict[type, Callable[[Any], None]] = {
         ImportConfig: _import,
@@ -146,12 +163,12 @@ def _import(config: ImportConfig) -> None:
     from nmjax.evaluation.plugins import load_space
 
     space = load_space(config.space)
-    for kind in config.keep_out:
+    for kind in config.drop:
         if kind not in get_args(Kind):
             raise unknown_name("kind of finding", kind, get_args(Kind))
     if wrong := [pair for pair in config.columns if "=" not in pair]:
         raise NmjaxError(f"Got --columns {wrong[0]}; give NAME=COLUMN.")
-    history, tasks = read_history(
+    past = read_history(
         config.file,
         space,
         metrics=config.metrics,
@@ -160,12 +177,15 @@ def _import(config: ImportConfig) -> None:
         columns=dict(pair.split("=", 1) for pair in config.columns),
     )
     store = create_store(config.store, space, metrics=config.metrics, context=config.context)
-    found = check_quality(history, space, tasks=tasks)
-    kept = keep_out(history, [finding for finding in found if finding.kind in config.keep_out])
-    append_history(store, kept, tasks)
+    found = check_quality(past.history, space, tasks=past.tasks)
+    chosen = [finding for finding in found if finding.kind in config.drop]
+    kept = drop_findings(past.history, chosen)
+    added = kept if config.allow_duplicates else drop_stored(store, kept, past.tasks)
+    append_history(store, added, past.tasks)
     _print_findings(found)
-    added, read = int(kept.mask.sum()), int(history.mask.sum())
-    print(f"Added {added} of {read} evaluations of {len(tasks)} tasks to {config.store}.")
+    number, read = int(added.mask.sum()), int(past.history.mask.sum())
+    print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")
+    _print_skipped(int(kept.mask.sum()) - number, config.store)
 
 
 def _show(config: ShowConfig) -> None:
@@ -182,15 +202,19 @@ def _show(config: ShowConfig) -> None:
     print(f"context {', '.join(store.context) or '(none)'}")
     make_console().print(table)
     if config.findings and counts:
-        history, tasks = load_history(store)
-        _print_findings(check_quality(history, store.space, tasks=tasks))
+        past = load_history(store)
+        _print_findings(check_quality(past.history, store.space, tasks=past.tasks))
 
 
 def _export(config: ExportConfig) -> None:
     store = open_store(config.store)
-    history, tasks = load_history(store, config.tasks or None)
-    write_history(config.file, history, store.space, tasks=tasks, context=store.context)
-    print(f"Wrote {int(history.mask.sum())} evaluations of {len(tasks)} tasks to {config.file}.")
+    if config.file.exists() and not config.overwrite:
+        raise NmjaxError(f"{config.file} exists: name another file, or pass --overwrite.")
+    check_writable(config.file)
+    past = load_history(store, config.tasks or None)
+    write_history(config.file, past.history, store.space, tasks=past.tasks, context=store.context)
+    number = int(past.history.mask.sum())
+    print(f"Wrote {number} evaluations of {len(past.tasks)} tasks to {config.file}.")
 
 
 def _merge(config: MergeConfig) -> None:
@@ -200,12 +224,25 @@ def _merge(config: MergeConfig) -> None:
         raise NmjaxError(f"Nothing to add to {config.store}; name other stores.")
     for store in stores:
         create_store(config.store, store.space, metrics=store.metrics, context=store.context)
-    target, added = open_store(config.store), 0
+    target, added, read = open_store(config.store), 0, 0
+    before = {} if config.allow_duplicates else stored_rows(target)
     for store in stores:
+        left = copy.deepcopy(before)
         for task, batch in iter_batches(store, batch_size=STREAMED):
-            append_history(target, batch, (task,))
-            added += int(batch.mask.sum())
+            new = drop_stored(target, batch, (task,), left)
+            append_history(target, new, (task,))
+            added += int(new.mask.sum())
+            read += int(batch.mask.sum())
     print(f"Added {added} evaluations of {len(stores)} stores to {config.store}.")
+    _print_skipped(read - added, config.store)
+
+
+def _print_skipped(number: int, store: str) -> None:
+    if number:
+        print(
+            f"Skipped {number} evaluations that {store} holds already; "
+            "--allow-duplicates adds them again."
+        )
 
 
 def _print_findings(found: Sequence[Finding]) -> None:

@@ -44,14 +44,14 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
 
     Args:
       config: which past, and how much of it.
-      cost: the metric that the score is traded for, as of `past_of_store` or `past_of_suite`.
+      cost: the metric that the score is traded for, as of `sample_store` or `sample_suite`.
 
     Raises:
       NmjaxError: a name is unknown, a number is out of range, or data are not installed.
     """
     import jax
 
-    from nmjax.tasks.past_searches import past_of_store, past_of_suite
+    from nmjax.tasks import sample_store, sample_suite
 
     if config.seed < 0:
         raise NmjaxError(f"Got --seed {config.seed}; give one from 0.")
@@ -60,5 +60,5 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
     names = (config.score, cost)
     if "://" in config.past or Path(config.past).is_dir():
         drawn["direction"] = config.direction
-        return past_of_store(past_key, config.past, *names, **drawn), key
-    return past_of_suite(past_key, config.past, *names, **drawn, data=config.data), key
+        return sample_store(past_key, config.past, *names, **drawn), key
+    return sample_suite(past_key, config.past, *names, **drawn, data=config.data), key

@@ -44,7 +44,7 @@ def run(config: SimilarityConfig) -> None:
     past, key = draw_past(config)
     with run_folder(config.out, benchmark=past.name, target="similarity") as folder:
         found = pairwise_similarity(
-            key, past.history, past.score, space=past.space, measure=config.measure
+            key, past.history, past.required_metric, space=past.space, measure=config.measure
         )
         write_similarity(folder, past, found, measure=config.measure)
     console = make_console()

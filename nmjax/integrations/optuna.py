@@ -1,86 +1,102 @@
-"""Optuna's studies as histories and histories as Optuna's studies, a task a study.
+"""Exchange past searches with Optuna: a study is a task.
 
 Needs `pip install "nmjax[optuna]"`.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space
-from nmjax.tasks import history_from_frame
+from nmjax.spaces import Space, active_choices, active_continuous
+from nmjax.tasks import PastSearches, history_from_frame
 from nmjax.types import History, Metric
 
 _TASK = "study of Optuna"
-"""A column's name that no choice and no metric can have: names are without blanks."""
+"""Column name that no choice and no metric can have, as their names have no blanks."""
 
 
 def read_studies(
     storage: Any,
     space: Space,
     *,
-    objectives: Sequence[str],
+    objectives: Sequence[str | Metric],
     studies: Sequence[str] = (),
     attributes: Sequence[str] = (),
     context: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
-) -> tuple[History, tuple[str, ...]]:
-    """A `History` and its T task names, one of each study that has evaluations.
+) -> PastSearches:
+    """Return past searches, one task for each study that has evaluations.
 
-    A trial's parameters are its choices, by name or value; other parameters do not count. What was
-    pruned or has failed is a failed evaluation; what still runs or waits is none, and neither is
-    what was pruned or failed before it had all choices, as it has no architecture.
+    The parameters of a trial are its choices, by name or value; other parameters are ignored, and
+    inactive choices may be missing. Pruned and failed trials are failed evaluations, or none if
+    they lack a choice. Running and waiting trials are left out.
+
+    The metric to improve is the first objective, with the studies' direction; if there are two and
+    the second is minimized, that is the cost.
 
     Args:
-      storage: as Optuna takes it, such as "sqlite:///past.db".
-      space: whose choices are parameters.
-      objectives: what to call the values of a trial, raw metrics, in the study's order.
-      studies: these only; all of the storage by default.
-      attributes: further metrics, from the trials' user attributes; NaN where one lacks it.
-      context: from the studies' user attributes.
-      columns: {choice: parameter}, where a parameter has another name.
+      storage: Storage as Optuna takes it, such as "sqlite:///past.db".
+      space: Space whose choices are parameters.
+      objectives: Names of a trial's values, in the order of the study; a `Metric` adds a unit and a
+        transform.
+      studies: Names of the studies to read; all of the storage by default.
+      attributes: Further metrics, from user attributes of the trials; NaN if a trial lacks one.
+      context: Numbers that describe a task, from user attributes of the studies.
+      columns: {choice: parameter} where the names differ.
 
     Raises:
-      NmjaxError: Optuna is not installed, there is no such study or none has an evaluation, the
-        number of objectives is another, a study lacks an attribute that is context, or a complete
-        trial lacks a choice.
+      NmjaxError: Optuna is not installed, a study is unknown or none has an evaluation, names are
+        repeated, the studies have another number of objectives or different directions, a study
+        lacks an attribute, or a complete trial lacks a choice.
+
+    Example:
+      >>> import optuna
+      >>> from nmjax.integrations import read_studies
+      >>> from nmjax.spaces import Space
+      >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+      >>> storage = optuna.storages.InMemoryStorage()
+      >>> study = optuna.create_study(storage=storage, study_name="cora", direction="minimize")
+      >>> study.optimize(lambda trial: trial.suggest_categorical("depth", [1, 2]), n_trials=3)
+      >>> past = read_studies(storage, Space(depth=[1, 2]), objectives=["loss"])
+      >>> past.tasks, past.metric.direction, past.scores.shape
+      (('cora',), 'min', (1, 3))
     """
     optuna = _optuna()
     known = optuna.get_all_study_names(storage)
     for name in studies:
         if name not in known:
             raise unknown_name("study", name, known)
-    named = dict(columns or {})
-    parameters = {name: named.get(name, name) for name in space.names}
-    if stray := [name for name in named if name not in parameters]:
-        raise unknown_name("choice", stray[0], parameters)
-    rows = [
-        row
-        for name in (studies or known)
-        for row in _rows(
-            optuna.load_study(study_name=name, storage=storage),
-            parameters,
-            objectives,
-            attributes,
-            context,
-        )
-    ]
+    renamed = dict(columns or {})
+    parameters = {name: renamed.get(name, name) for name in space.names}
+    if unknown := [name for name in renamed if name not in parameters]:
+        raise unknown_name("choice", unknown[0], parameters)
+    metrics = [m if isinstance(m, Metric) else Metric(m) for m in objectives]
+    names = [metric.name for metric in metrics]
+    _check_distinct([*space.names, *names, *attributes, *context])
+    loaded = [optuna.load_study(study_name=name, storage=storage) for name in studies or known]
+    rows = [row for study in loaded for row in _rows(study, parameters, names, attributes, context)]
     if not rows:
         raise NmjaxError(
             f"No study of {list(studies or known)} has a finished trial with the parameters "
             f"{list(parameters.values())}: run some, or give the names there as columns."
         )
-    return history_from_frame(
+    read = {row[_TASK] for row in rows}
+    metrics = _with_directions(metrics, [study for study in loaded if study.study_name in read])
+    past = history_from_frame(
         {name: [row[name] for row in rows] for name in rows[0]},
         space,
-        metrics=(*objectives, *attributes),
+        metrics=(*names, *attributes),
         task=_TASK,
         context=context,
     )
+    cost = metrics[1] if len(metrics) == 2 and metrics[1].direction == "min" else None
+    return past.replace(metric=metrics[0], cost=cost, name="Optuna")
 
 
 def write_studies(
@@ -92,44 +108,58 @@ def write_studies(
     objectives: Sequence[Metric],
     context: Sequence[str] = (),
 ) -> None:
-    """Write each task as a new study, whose trials Optuna's samplers can start from.
+    """Write each task as a new study, from whose trials Optuna's samplers can start.
 
     An evaluation with an objective of NaN is a failed trial. Other metrics are user attributes of
-    the trials, context those of the studies.
+    the trials, and the context is user attributes of the studies. Inactive choices are left out.
 
     Args:
-      storage: as Optuna takes it, such as "sqlite:///past.db".
-      history: padding is left out.
-      space: of its architectures.
-      tasks: T names, all different and none of a study that is there.
-      objectives: the metrics that a study is to improve, and whether up or down.
+      storage: Storage as Optuna takes it, such as "sqlite:///past.db".
+      history: Evaluations of T tasks; padding is left out.
+      space: Space of the architectures.
+      tasks: T distinct names, none that of an existing study.
+      objectives: Metrics that a study improves, with their directions.
       context: K names.
 
     Raises:
       NmjaxError: Optuna is not installed, a metric is unknown, the number of names does not fit, a
-        name is repeated, or there is a study of that name. Nothing is written then.
+        name is repeated, or a study of that name exists. Nothing is written then.
+
+    Example:
+      >>> import optuna
+      >>> from nmjax.integrations import write_studies
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> optuna.logging.set_verbosity(optuna.logging.ERROR)
+      >>> storage = optuna.storages.InMemoryStorage()
+      >>> history = make_history([[[0], [1]]], {"loss": [[0.3, 0.2]]})
+      >>> write_studies(storage, history, Space(depth=[1, 2]), tasks=["cora"],
+      ...               objectives=[Metric("loss", direction="minimize")])
+      >>> optuna.load_study(study_name="cora", storage=storage).best_params
+      {'depth': 2}
     """
     optuna = _optuna()
-    told = np.asarray(history.context)
-    if (len(tasks), len(context)) != told.shape or not objectives:
+    described = np.asarray(history.context)
+    if (len(tasks), len(context)) != described.shape or not objectives:
         raise NmjaxError(
-            f"{len(tasks)} task names, {len(context)} context names and {len(objectives)} "
-            f"objectives came, expected {told.shape[0]}, {told.shape[1]} and at least 1."
+            f"Got {len(tasks)} task names, {len(context)} context names and {len(objectives)} "
+            f"objectives, expected {described.shape[0]}, {described.shape[1]} and at least 1."
         )
     for metric in objectives:
         if metric.name not in history.metrics:
             raise unknown_name("metric", metric.name, history.metrics)
     if repeated := [name for name, times in Counter(tasks).items() if times > 1]:
-        raise NmjaxError(f"Task names {repeated} came more than once: give each task its own.")
+        raise NmjaxError(f"Task names {repeated} occur more than once: give each task its own.")
     if taken := set(tasks) & set(optuna.get_all_study_names(storage)):
-        raise NmjaxError(f"Studies {sorted(taken)} are there already: give other task names.")
+        raise NmjaxError(f"Studies {sorted(taken)} exist already: give other task names.")
     for place, task in enumerate(tasks):
         study = optuna.create_study(
             study_name=task,
             storage=storage,
             directions=["maximize" if m.direction == "max" else "minimize" for m in objectives],
         )
-        for name, value in zip(context, told[place].tolist(), strict=True):
+        for name, value in zip(context, described[place].tolist(), strict=True):
             study.set_user_attr(name, value)
         study.add_trials(_trials(optuna, history, space, place, objectives))
 
@@ -142,6 +172,29 @@ def _optuna() -> ModuleType:
     return optuna
 
 
+def _check_distinct(names: Sequence[str]) -> None:
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:
+        raise NmjaxError(
+            f"Expected different names for choices, objectives, attributes and context, got "
+            f"{repeated} more than once. Call the objectives something else."
+        )
+
+
+def _with_directions(metrics: Sequence[Metric], studies: Sequence[Any]) -> list[Metric]:
+    """Return the metrics with the directions of the studies, which have to agree."""
+    first = studies[0]
+    for study in studies:
+        if study.directions != first.directions:
+            raise NmjaxError(
+                f"Studies {first.study_name!r} and {study.study_name!r} have different directions. "
+                "Read those that maximize and those that minimize apart, with studies=."
+            )
+    return [
+        replace(metric, direction="max" if direction.name == "MAXIMIZE" else "min")
+        for metric, direction in zip(metrics, first.directions, strict=True)
+    ]
+
+
 def _rows(
     study: Any,
     parameters: Mapping[str, str],
@@ -151,15 +204,15 @@ def _rows(
 ) -> list[dict[str, Any]]:
     if len(study.directions) != len(objectives):
         raise NmjaxError(
-            f"Study {study.study_name!r} has {len(study.directions)} objectives, and "
-            f"{len(objectives)} names came: {list(objectives)}."
+            f"Study {study.study_name!r} has {len(study.directions)} objectives, got "
+            f"{len(objectives)} names: {list(objectives)}."
         )
     for name in context:
         if name not in study.user_attrs:
             raise unknown_name(
                 f"user attribute of study {study.study_name!r}", name, study.user_attrs
             )
-    told = {name: study.user_attrs[name] for name in context}
+    described = {name: study.user_attrs[name] for name in context}
     rows = []
     for trial in study.trials:
         complete = trial.state.name == "COMPLETE"
@@ -171,7 +224,7 @@ def _rows(
                 | {choice: trial.params.get(name) for choice, name in parameters.items()}
                 | dict(zip(objectives, values, strict=True))
                 | {name: trial.user_attrs.get(name) for name in attributes}
-                | told
+                | described
             )
     return rows
 
@@ -188,6 +241,8 @@ def _trials(
     values = {name: np.asarray(v)[place, mask].tolist() for name, v in history.metrics.items()}
     names = [metric.name for metric in objectives]
     continuous = np.asarray(history.continuous)[place, mask]
+    used = np.asarray(active_choices(space, jnp.asarray(rows)))
+    used_continuous = np.asarray(active_continuous(space, jnp.asarray(rows)))
     among = {c.name: optuna.distributions.CategoricalDistribution(c.options) for c in space.choices}
     for real in space.continuous:
         among[real.name] = optuna.distributions.FloatDistribution(
@@ -197,14 +252,21 @@ def _trials(
     for number, (row, numbers) in enumerate(zip(rows.tolist(), continuous.tolist(), strict=True)):
         evaluated = [values[name][number] for name in names]
         state = "FAIL" if np.isnan(evaluated).any() else "COMPLETE"
-        chosen = {c.name: c.options[option] for c, option in zip(space.choices, row, strict=True)}
-        for real, value in zip(space.continuous, numbers, strict=True):
-            chosen[real.name] = min(max(value, real.low), real.high)
+        chosen = {
+            choice.name: choice.options[option]
+            for choice, option, is_used in zip(space.choices, row, used[number], strict=True)
+            if is_used
+        }
+        for real, value, is_used in zip(
+            space.continuous, numbers, used_continuous[number], strict=True
+        ):
+            if is_used:
+                chosen[real.name] = min(max(value, real.low), real.high)
         trials.append(
             optuna.trial.create_trial(
                 state=optuna.trial.TrialState[state],
                 params=chosen,
-                distributions=among,
+                distributions={name: among[name] for name in chosen},
                 values=None if state == "FAIL" else evaluated,
                 user_attrs={n: v[number] for n, v in values.items() if n not in names},
             )

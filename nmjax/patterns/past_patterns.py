@@ -89,7 +89,7 @@ def find_patterns(key: Array, past: PastSearches, *, share: float) -> Patterns:
     """
     if not 0 < share < 1:
         raise NmjaxError(f"Got share={share}, expected one inside (0, 1): give for instance 0.1.")
-    scores = history_scores(past.history, past.score)
+    scores = history_scores(past.history, past.required_metric)
     rows, mask = past.history.architecture, past.history.mask
     succeeded = mask & ~jnp.isnan(scores)
     failed = mask & jnp.isnan(scores)
@@ -146,7 +146,7 @@ def _tradeoffs(past: PastSearches, scores: Array) -> dict[str, Tradeoff]:
     return {
         task: Tradeoff(
             np.where(np.asarray(past.history.mask[t]), raw[past.cost.name][t], np.nan),
-            np.where(np.asarray(past.history.mask[t]), raw[past.score.name][t], np.nan),
+            np.where(np.asarray(past.history.mask[t]), raw[past.required_metric.name][t], np.nan),
             np.asarray(fronts[t]),
             float(volumes[t]),
         )

@@ -84,7 +84,7 @@ def advise_from_past(
     """
     if len(past.tasks) < 2:
         raise NmjaxError(f"Got {len(past.tasks)} past task; advice needs at least two.")
-    past_score = history_scores(past.history, past.score)
+    past_score = history_scores(past.history, past.required_metric)
     successes = np.sum(~np.isnan(np.asarray(past_score)), axis=-1)
     if successes.min() < MOST_EVALUATIONS:
         shortest = past.tasks[int(successes.argmin())]
@@ -97,7 +97,7 @@ def advise_from_past(
     knowledge, _ = learn_from_history(
         learn_key,
         past.history,
-        past.score,
+        past.required_metric,
         split_meta_validation(split_key, past.tasks),
         space=past.space,
     )

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.tasks.files.store_reader import load_history
 from nmjax.tasks.files.history_store import open_store
+from nmjax.tasks.files.store_reader import load_history
 from nmjax.tasks.history import sample_history
 from nmjax.tasks.past_searches import PastSearches
 from nmjax.tasks.quality import check_quality, drop_findings

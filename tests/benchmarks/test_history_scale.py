@@ -27,7 +27,7 @@ def test_stages_see_the_whole_store(folder):
 def test_what_is_learned_in_batches_is_the_ridge_of_a_task(folder, monkeypatch, capsys):
     monkeypatch.setattr(history_scale, "BATCH", 128)
     row = history_scale.learned(folder)
-    history, _ = load_history(open_store(folder))
+    history = load_history(open_store(folder)).history
     score = np.asarray(history.metrics["accuracy"])
     assert row["tasks"] == 4
     assert row["succeeded"] == np.isfinite(score).sum() < 1200

@@ -76,7 +76,9 @@ def test_what_is_imported_is_shown_and_exported(capsys):
         *(capsys, "import", "out.jsonl", "again", "--space", "nas-bench-graph"),
         *("--metrics", "acc", "--context", "rows"),
     )
-    mine, yours = (load_history(open_store(folder), ("cs",))[0] for folder in ("kept", "again"))
+    mine, yours = (
+        load_history(open_store(folder), ("cs",)).history for folder in ("kept", "again")
+    )
     assert (mine.architecture == yours.architecture).all()
     assert mine.metrics["acc"].tolist() == yours.metrics["acc"].tolist()
     assert mine.context.tolist() == yours.context.tolist() == [[18333.0]]
@@ -179,10 +181,10 @@ def test_long_names_of_tasks_stay_whole_where_there_is_no_terminal(capsys, monke
 
 
 def test_rows_are_kept_out_only_where_chosen(capsys):
-    text = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, "--keep-out", "failed", "duplicate")
+    text = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, "--drop", "failed", "duplicate")
     assert "Added 2 of 4" in text
     assert count_evaluations(open_store("kept")) == {"cora": 1, "cs": 1}
-    message = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, "--keep-out", "faild", code=2)
+    message = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, "--drop", "faild", code=2)
     assert "Unknown kind of finding 'faild': did you mean 'failed'" in message
 
 

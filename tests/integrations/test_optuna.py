@@ -59,7 +59,7 @@ def test_a_study_that_optuna_ran(optuna, storage):
     study = optuna.load_study(study_name="cora", storage=storage)
     study.optimize(objective, n_trials=6, catch=ValueError)
     study.ask()
-    history, tasks = read_studies(
+    past_searches = read_studies(
         storage,
         SPACE,
         objectives=("acc",),
@@ -67,6 +67,7 @@ def test_a_study_that_optuna_ran(optuna, storage):
         context=("nodes",),
         columns={"op": "operation"},
     )
+    history, tasks = past_searches.history, past_searches.tasks
     assert tasks == ("cora",)
     np.testing.assert_array_equal(history.architecture[0], seen)
     nan = np.nan
@@ -92,7 +93,8 @@ def test_a_trial_that_ended_before_it_chose_is_no_evaluation(optuna, storage):
         study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
         study.optimize(objective, n_trials=ends, catch=ValueError)
     study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
-    history, tasks = read_studies(storage, SPACE, objectives=("acc",))
+    past_searches = read_studies(storage, SPACE, objectives=("acc",))
+    history, tasks = past_searches.history, past_searches.tasks
     assert tasks == ("cora",)
     np.testing.assert_allclose(history.metrics["acc"], [[0, np.nan, 0.4]], rtol=1e-6)
     with pytest.raises(NmjaxError, match=r"finished trial with the parameters \['op', 'width', "):
@@ -128,7 +130,7 @@ def test_histories_become_studies_and_come_back(optuna, storage):
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     best = np.nanargmax(history.metrics["acc"][0, :7])
     assert best in [trial.number for trial in study.best_trials]
-    found, tasks = read_studies(
+    past_searches = read_studies(
         storage,
         SPACE,
         objectives=("acc", "time"),
@@ -136,9 +138,10 @@ def test_histories_become_studies_and_come_back(optuna, storage):
         context=("rows",),
         studies=("a", "b"),
     )
+    found, tasks = past_searches.history, past_searches.tasks
     assert tasks == ("a", "b")
     jax.tree.map(np.testing.assert_array_equal, found, history)
-    with pytest.raises(NmjaxError, match=r"\['a', 'b'\] are there already"):
+    with pytest.raises(NmjaxError, match=r"\['a', 'b'\] exist already"):
         write_studies(
             storage, history, SPACE, tasks=("a", "b"), objectives=(ACCURACY,), context=("rows",)
         )
@@ -156,7 +159,7 @@ def test_real_valued_choices_become_floats_and_come_back(optuna, storage):
     trial = optuna.load_study(study_name="a", storage=storage).trials[1]
     assert trial.params == {"op": "skip", "lr": 0.1, "wd": 1.0}
     assert trial.distributions["lr"] == optuna.distributions.FloatDistribution(1e-4, 0.1, log=True)
-    found, _ = read_studies(storage, space, objectives=("acc",))
+    found = read_studies(storage, space, objectives=("acc",)).history
     jax.tree.map(np.testing.assert_array_equal, found, history)
 
 
@@ -170,7 +173,7 @@ def test_what_does_not_fit_is_told(optuna, storage):
         (fits | {"context": ("row",)}, "did you mean 'rows'"),
         (fits | {"columns": {"opp": "x"}}, "did you mean 'op'"),
         (fits | {"columns": {"op": "absent"}}, "Row 1: op is None"),
-        ({"objectives": ("acc", "time")}, "1 objectives, and 2 names"),
+        ({"objectives": ("acc", "time")}, "1 objectives, got 2 names"),
     ):
         with pytest.raises(NmjaxError, match=says):
             read_studies(storage, SPACE, **options)
@@ -178,7 +181,7 @@ def test_what_does_not_fit_is_told(optuna, storage):
         ({"tasks": ("c",), "objectives": (ACCURACY,)}, "1 task names"),
         ({"tasks": ("c", "d"), "objectives": ()}, "0 objectives"),
         ({"tasks": ("c", "d"), "objectives": (Metric("ac", ""),)}, "did you mean 'acc'"),
-        ({"tasks": ("c", "c"), "objectives": (ACCURACY,)}, r"\['c'\] came more than once"),
+        ({"tasks": ("c", "c"), "objectives": (ACCURACY,)}, r"\['c'\] occur more than once"),
     ):
         with pytest.raises(NmjaxError, match=says):
             write_studies(storage, past(), SPACE, context=("rows",), **options)

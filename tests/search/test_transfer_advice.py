@@ -125,7 +125,7 @@ def past_of(successes):
     few = jax.tree.map(lambda leaf: leaf[: len(successes)], history)
     few = few._replace(metrics={"score": jnp.asarray(score)})
     tasks = tuple(f"task {i}" for i in range(len(successes)))
-    return PastSearches("related", SPACE, tasks, few, METRIC, None)
+    return PastSearches(SPACE, few, tasks, METRIC, name="related")
 
 
 NEW = NewTask("new", jnp.zeros((0, 15)), jnp.zeros(0))

@@ -50,7 +50,7 @@ def run_writers(mode, folder, logs):
 @pytest.mark.slow
 def test_killed_writers_lose_at_most_what_was_in_flight(tmp_path, shared):
     acknowledged = run_writers("killed", shared, tmp_path)
-    found, _ = load_history(open_store(shared))
+    found = load_history(open_store(shared)).history
     numbers, counts = np.unique(found.metrics["acc"], return_counts=True)
     assert {number // 1000 for number in acknowledged} == set(range(8))
     np.testing.assert_array_equal(counts, 3000)
@@ -64,7 +64,8 @@ def test_writers_at_once_lose_nothing_of_each_other(tmp_path, shared):
     store = create_store(shared, SPACE, metrics=("acc",))
     assert list_tasks(store) == ()
     run_writers("together", shared, tmp_path)
-    found, tasks = load_history(store)
+    past = load_history(store)
+    found, tasks = past.history, past.tasks
     assert tasks == ("t",)
     numbers, counts = np.unique(found.metrics["acc"], return_counts=True)
     np.testing.assert_array_equal(numbers, [*range(1000, 1015), *range(2000, 2015)])

@@ -11,8 +11,9 @@ from nmjax.tasks import (
     list_suites,
     load_history,
     open_store,
+    sample_store,
+    sample_suite,
 )
-from nmjax.tasks.past_searches import past_of_store, past_of_suite
 
 SPACE = Space.build("toy", (Choice("a", "wxyz"), Choice("b", "uvst")))
 
@@ -34,9 +35,9 @@ def folder(tmp_path):
 
 
 def test_each_architecture_counts_once(folder):
-    past = past_of_store(key(), folder, evaluations=100)
+    past = sample_store(key(), folder, evaluations=100)
     assert past.tasks == ("long", "short")
-    assert (past.name, past.score.name, past.score.direction) == ("kept", "acc", "max")
+    assert (past.name, past.metric.name, past.metric.direction) == ("kept", "acc", "max")
     assert past.cost is None
     assert past.history.mask.sum(-1).tolist() == [16, 3]
     for task in range(2):
@@ -47,48 +48,49 @@ def test_each_architecture_counts_once(folder):
 def test_a_past_may_be_on_an_object_store(folder):
     url = f"memory:/{folder}"
     store = create_store(url, SPACE, metrics=("acc", "loss"))
-    append_history(store, *load_history(open_store(folder)))
-    past, local = (past_of_store(key(), place, evaluations=100) for place in (url, folder))
+    stored = load_history(open_store(folder))
+    append_history(store, stored.history, stored.tasks)
+    past, local = (sample_store(key(), place, evaluations=100) for place in (url, folder))
     assert (past.name, past.tasks) == (local.name, local.tasks)
     jax.tree.map(np.testing.assert_array_equal, past.history, local.history)
 
 
 def test_few_are_drawn_at_random_with_their_metrics(folder):
-    past = past_of_store(
+    past = sample_store(
         key(), folder, "loss", "acc", direction="min", tasks=("long",), evaluations=5
     )
-    assert (past.score.name, past.score.direction) == ("loss", "min")
+    assert (past.metric.name, past.metric.direction) == ("loss", "min")
     assert (past.cost.name, past.cost.direction) == ("acc", "min")
     assert past.history.mask.shape == (1, 5)
     flat = np.asarray(past.history.architecture)[0] @ [4, 1]
     known = np.asarray(past.history.mask)[0] & (flat > 0)
     np.testing.assert_allclose(np.asarray(past.history.metrics["acc"])[0][known], flat[known] / 16)
     np.testing.assert_allclose(past.history.metrics["loss"], -past.history.metrics["acc"])
-    others = [past_of_store(k, folder, evaluations=5) for k in jax.random.split(key(), 3)]
+    others = [sample_store(k, folder, evaluations=5) for k in jax.random.split(key(), 3)]
     drawn = {tuple(np.asarray(other.history.architecture)[0] @ [4, 1]) for other in others}
     assert len(drawn) == 3
 
 
 def test_what_is_not_there_is_told(folder):
     for options, says in (
-        ({"score": "ac", "evaluations": 1}, "did you mean 'acc'"),
+        ({"metric": "ac", "evaluations": 1}, "did you mean 'acc'"),
         ({"cost": "los", "evaluations": 1}, "did you mean 'loss'"),
         ({"evaluations": 0}, "--evaluations 0"),
     ):
         with pytest.raises(NmjaxError, match=says):
-            past_of_store(key(), folder, **options)
+            sample_store(key(), folder, **options)
 
 
 def test_the_past_of_a_suite():
     if not next(info for info in list_suites() if info.name == "nas-bench-201").installed:
         pytest.skip("nas-bench-201 is not installed")
-    past = past_of_suite(key(), "nas-bench-201", evaluations=10)
+    past = sample_suite(key(), "nas-bench-201", evaluations=10)
     assert past.history.architecture.shape == (3, 10, 6)
-    assert (past.score.name, past.cost.name) == ("val_acc", "latency")
-    swapped = past_of_suite(
+    assert (past.metric.name, past.cost.name) == ("val_acc", "latency")
+    swapped = sample_suite(
         key(), "nas-bench-201", "latency", tasks=("cifar100",), evaluations=10**6
     )
     assert swapped.history.mask.shape == (1, 6466)
     assert swapped.cost.name == "model_size"
     with pytest.raises(NmjaxError, match="did you mean 'latency'"):
-        past_of_suite(key(), "nas-bench-201", cost="latenc", evaluations=10)
+        sample_suite(key(), "nas-bench-201", cost="latenc", evaluations=10)

@@ -35,7 +35,7 @@ def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Gro
     if found.sensitivity is not None:
         parts += _sensitivities(past, found.sensitivity)
     if found.tradeoffs and past.cost is not None:
-        parts += _fronts(found.tradeoffs, past.score, past.cost)
+        parts += _fronts(found.tradeoffs, past.required_metric, past.cost)
     return Group(*parts)
 
 
@@ -66,20 +66,20 @@ def write_patterns(folder: Path, past: PastSearches, found: Patterns, *, rate: f
         f"Enriched among {group}": (table, leading_motifs(found, table, rate=rate))
         for group, table in found.motifs.items()
     }
-    plot_motifs(panels, found.names, rate=rate, title=f"{past.name}: {past.score.name}").savefig(
-        folder / "motifs.png"
-    )
+    plot_motifs(
+        panels, found.names, rate=rate, title=f"{past.name}: {past.required_metric.name}"
+    ).savefig(folder / "motifs.png")
     if found.sensitivity is not None:
         of_tasks = {
             task: jax.tree.map(lambda leaf, t=place: leaf[t], found.sensitivity)
             for place, task in enumerate(past.tasks)
         }
         choices = [choice.name for choice in past.space.choices]
-        title = f"{past.name}: what explains the ranks of {past.score.name}"
+        title = f"{past.name}: what explains the ranks of {past.required_metric.name}"
         plot_sensitivity(of_tasks, choices, title=title).savefig(folder / "sensitivity.png")
     if found.tradeoffs and past.cost is not None:
-        title = f"{past.name}: {past.score.name} against {past.cost.name}"
-        plot_tradeoffs(found.tradeoffs, past.cost, past.score, title=title).savefig(
+        title = f"{past.name}: {past.required_metric.name} against {past.cost.name}"
+        plot_tradeoffs(found.tradeoffs, past.cost, past.required_metric, title=title).savefig(
             folder / "tradeoffs.png"
         )
 

@@ -73,5 +73,5 @@ def write_similarity(folder: Path, past: PastSearches, found: Interval, *, measu
         for name, end in zip(("similarity", "low", "high"), found, strict=True)
     }
     parquet.write_table(pa.table(pairs | values), folder / "similarity.parquet")
-    title = f"{past.name}: similarity of tasks by {measure} of {past.score.name}"
+    title = f"{past.name}: similarity of tasks by {measure} of {past.required_metric.name}"
     plot_similarity(found, past.tasks, title=title).savefig(folder / "similarity.png")

@@ -8,7 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space, canonicalize, is_valid
+from nmjax.spaces import (
+    Space,
+    active_choices,
+    active_continuous,
+    canonicalize,
+    is_valid,
+    reset_continuous,
+)
 from nmjax.tasks.files.table_values import (
     MISSING,
     context_of_tasks,
@@ -48,11 +55,13 @@ def read_history(
     """Return the past searches in a `.csv`, `.parquet` or `.jsonl` file.
 
     A choice's column holds its options, by name or value, and a real-valued choice's column numbers
-    within its bounds. A metric's column holds numbers; missing ones and NaN are failed evaluations.
-    Architectures are made canonical. Tasks, and the rows of each, keep their order. Other columns
-    are not read, except for "state" if it holds states of Optuna's trials: pruned and failed
-    trials are failed evaluations, or none if they lack a choice; running and waiting ones are left
-    out.
+    within its bounds; inactive choices may be missing. A metric's column holds numbers; missing
+    ones and NaN are failed evaluations. Architectures are made canonical. Tasks, and the rows of
+    each, keep their order.
+
+    Other columns are not read, except for "state" if it holds states of Optuna's trials: pruned
+    and failed trials are failed evaluations, or none if they lack a choice; running and waiting
+    ones are left out.
 
     Args:
       path: The file.
@@ -184,8 +193,8 @@ def history_to_frame(
 ) -> Any:
     """Return an Arrow table of `history`; its `to_pandas()` is a data frame.
 
-    Arguments and errors are those of `write_history`. Options of different types, such as "sqrt"
-    and 0.5, become text.
+    Arguments and errors are those of `write_history`. Inactive choices are null. Options of
+    different types, such as "sqrt" and 0.5, become text.
 
     Example:
       >>> from nmjax.spaces import get_space
@@ -211,12 +220,16 @@ def history_to_frame(
     index = np.nonzero(mask)[0]
     kept = rows[mask]
     table: dict[str, Any] = {task: [tasks[i] for i in index.tolist()]}
+    active = np.asarray(active_choices(space, jnp.asarray(kept)))
     for place, choice in enumerate(space.choices):
-        options = [choice.options[option] for option in kept[:, place]]
         mixed = len({_arrow_kind(option) for option in choice.options}) > 1
-        table[choice.name] = [str(option) for option in options] if mixed else options
+        options = [str(option) if mixed else option for option in choice.options]
+        chosen = zip(kept[:, place], active[:, place], strict=True)
+        table[choice.name] = [options[option] if used else None for option, used in chosen]
+    active = np.asarray(active_continuous(space, jnp.asarray(kept)))
     for place, real in enumerate(space.continuous):
-        table[real.name] = continuous[mask][:, place]
+        numbers = continuous[mask][:, place]
+        table[real.name] = pa.array(numbers, mask=~active[:, place])
     for name, column in history.metrics.items():
         table[name] = np.asarray(column)[mask]
     for place, name in enumerate(context):
@@ -280,9 +293,12 @@ def _history_of(
     ]
     discrete = _side_by_side(options, len(table[task])).astype(np.int32)
     continuous = _side_by_side(numbers, len(table[task]))
+    filled = jnp.asarray(np.maximum(discrete, 0))
+    absent = (discrete == MISSING) & np.asarray(active_choices(space, filled))
+    unknown = np.isnan(continuous) & np.asarray(active_continuous(space, filled))
     values = {name: parse_numbers(table[column_of[name]], name) for name in metrics}
     states = optuna_states(table.get(STATE))
-    missing = (discrete == MISSING).any(-1) | np.isnan(continuous).any(-1)
+    missing = absent.any(-1) | unknown.any(-1)
     kept = np.arange(len(missing))
     if states is not None:
         ended = np.isin(states, ("PRUNED", "FAIL"))
@@ -291,14 +307,16 @@ def _history_of(
         if not len(kept):
             raise NmjaxError("No row is a finished trial with all choices, expected at least one.")
     if missing[kept].any():
-        raise _missing_choice(int(kept[missing[kept].argmax()]), table, space, column_of, discrete)
+        row = int(kept[missing[kept].argmax()])
+        raise _missing_choice(row, table, space, column_of, absent[row], unknown[row])
     names = np.array(parse_tasks(table[task], task), object)[kept]
     labels = tuple(dict.fromkeys(names.tolist()))
-    valid = np.asarray(is_valid(space, jnp.asarray(discrete[kept])))
+    valid = np.asarray(is_valid(space, filled[kept]))
     if not valid.all():
         row = kept[valid.argmin()]
         raise NmjaxError(f"Row {row + 1} is no valid architecture of {space.name!r}.")
-    canonical = np.asarray(canonicalize(space, jnp.asarray(discrete[kept])))
+    canonical = np.asarray(canonicalize(space, filled[kept]))
+    continuous = np.asarray(reset_continuous(space, filled, jnp.asarray(continuous)))
     members = [np.flatnonzero(names == label) for label in labels]
     described = _side_by_side([parse_numbers(table[c], c) for c in context], len(missing))
     history = stack_tasks(
@@ -311,16 +329,18 @@ def _history_of(
 
 
 def _missing_choice(
-    row: int, table: Columns, space: Space, column_of: Mapping[str, str], discrete: np.ndarray
+    row: int,
+    table: Columns,
+    space: Space,
+    column_of: Mapping[str, str],
+    absent: np.ndarray,
+    unknown: np.ndarray,
 ) -> NmjaxError:
-    for place, choice in enumerate(space.choices):
-        if discrete[row, place] == MISSING:
-            return not_an_option(row, choice, table[column_of[choice.name]][row])
-    values = {real.name: table[column_of[real.name]] for real in space.continuous}
-    real = next(
-        r for r in space.continuous if np.isnan(parse_numbers([values[r.name][row]], "")[0])
-    )
-    return out_of_bounds(row, real.name, values[real.name][row], real.low, real.high)
+    if absent.any():
+        choice = space.choices[absent.argmax()]
+        return not_an_option(row, choice, table[column_of[choice.name]][row])
+    real = space.continuous[unknown.argmax()]
+    return out_of_bounds(row, real.name, table[column_of[real.name]][row], real.low, real.high)
 
 
 def _side_by_side(columns: list[np.ndarray], rows: int) -> np.ndarray:

@@ -149,7 +149,8 @@ def drop_stored(
       store: Store to compare with.
       history: Evaluations of T tasks; shapes stay.
       tasks: T names.
-      stored: Result of `stored_rows`, read from the store by default.
+      stored: Result of `stored_rows`, read from the store by default. Counts of masked evaluations
+        are subtracted from it, so that a history can be compared in several parts.
 
     Raises:
       NmjaxError: A metric of the store is missing from the history, or a file is damaged.
@@ -169,7 +170,7 @@ def drop_stored(
     stored = stored_rows(store, tasks) if stored is None else stored
     mask = np.array(history.mask)
     for place, task in enumerate(tasks):
-        left = Counter(stored.get(task, Counter()))
+        left = stored.get(task, Counter())
         contents = _contents(
             np.asarray(history.architecture)[place],
             np.asarray(history.continuous)[place],

@@ -76,7 +76,7 @@ def parse_bounded(column: list[Any], name: str, low: float, high: float) -> np.n
     inside = (rounded >= np.float32(low)) & (rounded <= np.float32(high))
     for row in np.flatnonzero(~inside):
         if not is_missing(column[row]):
-            raise out_of_bounds(row, name, column[row], low, high)
+            raise out_of_bounds(int(row), name, column[row], low, high)
     return values
 
 

@@ -1,6 +1,7 @@
 """Columns of CSV, Parquet and JSON-lines files and of data frames; the suffix names the format."""
 
 import json
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def check_suffix(path: Path) -> None:
         raise NmjaxError(
             f"{path} ends in {path.suffix!r}, expected '.csv', '.parquet' or '.jsonl'."
         )
+
+
+def check_writable(path: Path) -> None:
+    """Raise an NmjaxError if `write_table` could not write `path`; makes its folder."""
+    check_suffix(path)
+    if path.is_dir():
+        raise NmjaxError(f"{path} is a folder, expected a file to write.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise NmjaxError(f"{path} cannot be written: {error}") from error
 
 
 def write_table(path: Path, table: Any) -> None:

@@ -69,7 +69,8 @@ def spoil(store, task):
 def test_histories_come_back(store, space, history):
     append_history(store, history, ("b", "e"))
     for opened in (store, open_store(store.folder), open_store(store.folder, space)):
-        found, tasks = load_history(opened)
+        past = load_history(opened)
+        found, tasks = past.history, past.tasks
         assert tasks == ("b", "e")
         assert np.isnan(found.metrics["acc"][0]).sum() == 1
         jax.tree.map(np.testing.assert_array_equal, found, history)
@@ -93,7 +94,7 @@ def test_real_valued_choices_come_back(place, choices):
     append_history(store, history, ("a", "b"))
     opened = open_store(store.folder)
     assert opened.space == space
-    found, _ = load_history(opened)
+    found = load_history(opened).history
     jax.tree.map(np.testing.assert_array_equal, found, history)
     (_, batch), *_ = iter_batches(opened, batch_size=3)
     np.testing.assert_array_equal(batch.continuous[0, :2], history.continuous[0])
@@ -106,7 +107,7 @@ def test_real_valued_choices_come_back(place, choices):
 def test_appends_follow_one_another(store):
     for number in range(12):
         append_evaluations(store, "t", [[0, 1, 2, 0]] * 2, {"time": [1, 2], "acc": [number, 0.5]})
-    found, _ = load_history(store)
+    found = load_history(store).history
     np.testing.assert_array_equal(found.metrics["acc"][0, ::2], range(12))
     np.testing.assert_array_equal(found.metrics["time"][0], [1, 2] * 12)
 
@@ -115,14 +116,15 @@ def test_appends_follow_one_another(store):
 def test_tasks_have_any_name(place, store, task):
     append_evaluations(store, task, [[0, 0, 0, 0]], {"acc": [1.0], "time": [2.0]})
     assert count_evaluations(open_store(store.folder)) == {task: 1}
-    assert load_history(store)[1] == (task,)
+    assert load_history(store).tasks == (task,)
     assert sorted(name.count("/") for name in files_in(place)[2]) == [1, 2]
 
 
 def test_one_task_is_read_without_opening_another(store, history):
     append_history(store, history, ("b", "e"))
     spoil(store, "b")
-    found, tasks = load_history(store, ("e",))
+    past = load_history(store, ("e",))
+    found, tasks = past.history, past.tasks
     assert tasks == ("e",)
     np.testing.assert_array_equal(found.metrics["acc"][0], history.metrics["acc"][1, :20])
     assert list_tasks(store) == ("b", "e")
@@ -150,7 +152,7 @@ def test_rows_of_another_history_are_refused(store, space):
     other = Space.build("toy", (space.choices[0], turned, *space.choices[2:]))
     winner = create_store(store.folder, other, metrics=store.metrics)
     append_evaluations(winner, "theirs", **row)
-    assert load_history(winner, ("theirs",))[0].mask.sum() == 1
+    assert load_history(winner, ("theirs",)).history.mask.sum() == 1
     for refused in (
         lambda: load_history(open_store(store.folder)),
         lambda: count_evaluations(winner),
@@ -166,12 +168,12 @@ def test_rows_of_an_equal_space_or_without_a_description_are_read(store, space):
     width = Choice("width", (16.0, 64.0, 256.0), kind="ordinal", scale="log")
     equal = Space.build("toy", (*space.choices[:2], width, space.choices[3]))
     append_evaluations(open_store(store.folder, equal), "t", **row)
-    assert load_history(store)[0].mask.sum() == 1
+    assert load_history(store).history.mask.sum() == 1
     system, root, (_, name) = files_in(store.folder)
     table = parquet.read_table(f"{root}/{name}", filesystem=system, partitioning=None)
     bare = table.replace_schema_metadata(None)
     parquet.write_table(bare, f"{root}/{name}", filesystem=system)
-    assert load_history(store)[0].mask.sum() == 1
+    assert load_history(store).history.mask.sum() == 1
 
 
 def test_batches_have_one_shape_whatever_the_appends(store, history):
@@ -227,7 +229,7 @@ def test_contexts_are_kept_and_are_one_a_task(place, space):
             append_evaluations(store, "a", row, value, wrong)
     with pytest.raises(NmjaxError, match=r"context is \[0\], expected \[2\]"):
         append_evaluations(store, "a", row, value)
-    found, _ = load_history(store)
+    found = load_history(store).history
     np.testing.assert_array_equal(found.context, [[5, np.nan], [6, 0.5]])
     np.testing.assert_array_equal(found.mask, [[True, True], [True, False]])
 
@@ -275,7 +277,7 @@ def test_unknown_tasks_get_the_nearest(store, history):
             ask()
     with pytest.raises(NmjaxError, match="batch_size is 0"):
         next(iter_batches(store, batch_size=0))
-    with pytest.raises(NmjaxError, match="1 task names came, expected 2"):
+    with pytest.raises(NmjaxError, match="Expected 2 task names, got 1"):
         append_history(store, history, ("cora",))
 
 
@@ -305,7 +307,7 @@ def test_stores_of_something_else_are_refused(place, store, space):
         open_store(store.folder, mixed)
     assert create_store(store.folder, space, metrics=store.metrics) == store
     assert files_in(place)[2] == ["past/manifest.json"]
-    with pytest.raises(NmjaxError, match="No task"):
+    with pytest.raises(NmjaxError, match="Expected at least one task"):
         load_history(store)
 
 
@@ -342,7 +344,8 @@ def test_an_append_that_fails_leaves_what_was_there(store, history, monkeypatch,
     monkeypatch.setattr(owner, step, fail)
     with pytest.raises(OSError, match="disk full"):
         append_history(store, history, ("b", "f"))
-    found, tasks = load_history(store)
+    past = load_history(store)
+    found, tasks = past.history, past.tasks
     assert tasks == ("b", "e")
     jax.tree.map(np.testing.assert_array_equal, found, history)
     assert files_in(store.folder)[2] == names

@@ -32,7 +32,8 @@ def test_histories_come_back_from_files(path, space, suite):
     )
     options = {"task": "data set", "context": ("rows", "columns")}
     write_history(path, history, space, tasks=("b", "e"), **options)
-    found, tasks = read_history(path, space, metrics=("acc", "time"), **options)
+    past = read_history(path, space, metrics=("acc", "time"), **options)
+    found, tasks = past.history, past.tasks
     assert tasks == ("b", "e")
     assert np.isnan(found.metrics["acc"][0]).any()
     jax.tree.map(np.testing.assert_array_equal, found, history)
@@ -50,7 +51,7 @@ def test_real_valued_choices_come_back_and_are_checked(path, choices):
         space=space,
     )
     write_history(path, history, space, tasks=("a", "b"))
-    found, _ = read_history(path, space, metrics=("acc",))
+    found = read_history(path, space, metrics=("acc",)).history
     jax.tree.map(np.testing.assert_array_equal, found, history)
     low = Space.build("low", choices, (space.continuous[0], RealChoice("decay", 0.0, 0.5)))
     with pytest.raises(NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"):
@@ -65,7 +66,7 @@ def test_isomorphic_architectures_come_back_as_one(path):
     ]
     history = stack_tasks([np.stack(rows)], [{"acc": [0.1, 0.2]}])
     write_history(path, history, space, tasks=("t",))
-    found, _ = read_history(path, space, metrics=("acc",))
+    found = read_history(path, space, metrics=("acc",)).history
     np.testing.assert_array_equal(found.architecture[0, 0], found.architecture[0, 1])
 
 
@@ -75,7 +76,7 @@ def test_json_lines_may_lack_a_metric_and_hold_numbers_or_names(tmp_path, space)
         '{"task": "x", "link": "0123", "op": "skip", "width": 64, "rate": 1e-8, "acc": 0.5}\n'
         '{"task": "x", "link": "0012", "op": "gat", "width": 16, "rate": 7.742637e-8}\n'
     )
-    history, _ = read_history(path, space, metrics=("acc",))
+    history = read_history(path, space, metrics=("acc",)).history
     np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
     np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan]])
     path.write_text("{")
@@ -91,9 +92,10 @@ def test_tasks_may_alternate_and_columns_have_other_names(tmp_path, space):
         "y,0012,none,256,0.00000001,,\n"
         "x,0012,gat,16,7.742637e-08,nan,\n"
     )
-    history, tasks = read_history(
+    past = read_history(
         path, space, metrics=("acc",), task="d", columns={"op": "operation", "acc": "top1"}
     )
+    history, tasks = past.history, past.tasks
     assert tasks == ("x", "y")
     np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
     np.testing.assert_array_equal(history.architecture[1, 0], [0, 2, 2, 0])
@@ -173,19 +175,21 @@ def frames():
 
 
 def test_columns_are_a_frame(space):
-    history, tasks = history_from_frame(FRAME, space, **MAPPING)
+    past = history_from_frame(FRAME, space, **MAPPING)
+    history, tasks = past.history, past.tasks
     assert tasks == ("x", "y")
     np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
     np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan], [np.nan, np.nan]])
     frame = history_to_frame(history, space, tasks=tasks, task="d")
-    again, _ = history_from_frame(frame, space, metrics=("acc",), task="d")
+    again = history_from_frame(frame, space, metrics=("acc",), task="d").history
     jax.tree.map(np.testing.assert_array_equal, again, history)
 
 
 def test_data_frames_of_other_libraries_hold_the_same(space):
-    expected, _ = history_from_frame(FRAME, space, **MAPPING)
+    expected = history_from_frame(FRAME, space, **MAPPING).history
     for frame in frames():
-        history, tasks = history_from_frame(frame, space, **MAPPING)
+        past = history_from_frame(frame, space, **MAPPING)
+        history, tasks = past.history, past.tasks
         assert tasks == ("x", "y")
         jax.tree.map(np.testing.assert_array_equal, history, expected)
 
@@ -194,7 +198,7 @@ def test_data_frames_of_other_libraries_hold_the_same(space):
     ("frame", "says"),
     [
         (FRAME | {"top1": [1.0]}, "dict cannot be read as a data frame"),
-        (FRAME | {"operation": ["skip", 3, "gat"]}, "each of one type"),
+        (FRAME | {"operation": ["skip", 3, "gat"]}, "Row 2: op is 3, expected one of gat"),
         (7, "int cannot be read as a data frame"),
         ({n: c for n, c in FRAME.items() if n != "top1"}, "column of the data frame 'top1'"),
         ({n: [] for n in FRAME}, "the data frame has no rows"),
