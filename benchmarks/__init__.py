@@ -1,1 +1,1 @@
-"""Speed and quality against peers; what was measured lies in `results/`."""
+"""Speed and quality against other packages; measured results are in `results/`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.readme import PAGES, TABLES, render
+from benchmarks.tables.readme import PAGES, TABLES, render
 from nmjax.tasks import list_suites
 from tests.past_file import write_past
 

@@ -142,7 +142,7 @@ def run_peer(
             f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
         )
     module, _, variant = name.partition("-")
-    transfer = variant in importlib.import_module(f"benchmarks.peers.{module}").TRANSFER
+    transfer = variant in importlib.import_module(f"benchmarks.peers.programs.{module}").TRANSFER
     python = make_environment(module) if python is None else python
     path = Path(results).absolute() / f"{name}_{suite.name}.npz"
     kept = finished_searches(name, suite, results=results)
@@ -150,7 +150,7 @@ def run_peer(
         tasks = export_tasks(suite, folder, seeds=seeds, transfer=transfer)
         out = Path(folder) / "out.npz"
         arguments = {"tasks": tasks, "kept": kept, "out": out, "seeds": seeds, "budget": budget}
-        command = [str(python), "-m", f"benchmarks.peers.{module}", f"--variant={variant}"]
+        command = [str(python), "-m", f"benchmarks.peers.programs.{module}", f"--variant={variant}"]
         _call([*command, *(f"--{key}={value}" for key, value in arguments.items())], timeout)
         with np.load(out, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
@@ -215,7 +215,7 @@ def make_environment(module: str) -> Path:
     Raises:
       NmjaxError: it cannot be made, or a requirement cannot be installed.
     """
-    peer = importlib.import_module(f"benchmarks.peers.{module}")
+    peer = importlib.import_module(f"benchmarks.peers.programs.{module}")
     folder = ENVIRONMENTS / module
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not python.exists():

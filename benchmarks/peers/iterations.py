@@ -1,4 +1,4 @@
-"""The peer's side of `benchmarks.meta_throughput`: meta-iterations on command, timed.
+"""The peer's side of `benchmarks.meta.meta_throughput`: meta-iterations on command, timed.
 
 It runs in the peer's virtual environment, where nmjax is not: NumPy and the standard library only.
 """

@@ -1,15 +1,14 @@
-"""How well a new task's scores are ranked after a few evaluations, every task held out in turn.
+"""How well the scores of a held-out task are ranked after a few evaluations.
 
     python -m benchmarks.reproductions.accuracy --suite transnas101 [--seeds 10]
 
-Writes benchmarks/results/accuracy_SUITE.json. The past is 300 random evaluations of each source;
-every method is shown the same random evaluations of the target, and the same encodings.
+Writes benchmarks/results/reproductions/accuracy_SUITE.json. The past is 300 random evaluations of
+each source. All methods get the same random evaluations of the target, and the same encodings.
 """
 
 import argparse
 import time
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +17,9 @@ from scipy.stats import rankdata
 from sklearn.linear_model import BayesianRidge, RidgeCV
 
 import nmjax
+from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.evaluation.leave_one_out import Prepared, prepare
-from nmjax.experiments import Mark, Result, collect_provenance, write_result
+from nmjax.experiments import Target
 from nmjax.search import Problem, SearchState, with_flat_prior
 from nmjax.spaces import encode
 from nmjax.stats import mean_interval, spearman
@@ -33,7 +33,6 @@ HISTORY_SIZE = 300
 TRIVIAL = ("past mean", "ridge", "ridge on the past")
 # Of the sources' whole tables, which no past search holds.
 WHOLE = ("mean of tables", "ridge on tables")
-RESULTS = Path(__file__).parent.parent / "results"
 
 
 @partial(jax.jit, static_argnames="shots")
@@ -126,9 +125,9 @@ def predictions(prepared: Prepared, rows: Array) -> dict[str, np.ndarray]:
     }
 
 
-def measure(suite: nmjax.Suite, seeds: int) -> dict[str, np.ndarray]:
+def measure_correlations(suite: nmjax.Suite, seeds: int) -> dict[str, np.ndarray]:
     """Rank correlations float[T, S, len(SHOTS)] by method; NaN where a method cannot predict."""
-    lanes: dict[str, list[np.ndarray]] = {}
+    searches: dict[str, list[np.ndarray]] = {}
     for t, task in enumerate(suite.tasks):
         split = nmjax.leave_one_out(suite, task)
         for seed in range(seeds):
@@ -140,39 +139,38 @@ def measure(suite: nmjax.Suite, seeds: int) -> dict[str, np.ndarray]:
             ).astype(jnp.int32)
             for name, predicted in predictions(prepared, rows).items():
                 found = correlations(jnp.asarray(predicted), prepared.problem.score, rows)
-                lanes.setdefault(name, []).append(np.asarray(found))
+                searches.setdefault(name, []).append(np.asarray(found))
             print(f"{task} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
     return {
         name: np.stack(found).reshape(len(suite.tasks), seeds, len(SHOTS))
-        for name, found in lanes.items()
+        for name, found in searches.items()
     }
 
 
-def summary_rows(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> list[dict]:
-    """One row a method over all tasks, and one a method and task."""
+def summary_rows(found: dict[str, np.ndarray]) -> list[dict]:
+    """One row a method, over all tasks."""
     rows = []
     for name, values in found.items():
-        for task, at in [("all", slice(None)), *((t, [i]) for i, t in enumerate(suite.tasks))]:
-            interval = mean_interval(jax.random.key(0), jnp.asarray(values[at]))
-            rows.append(
-                {
-                    "method": name,
-                    "task": task,
-                    "shots": list(SHOTS),
-                    "spearman": np.asarray(interval.estimate).tolist(),
-                    "spearman_ci": np.stack([interval.low, interval.high], -1).tolist(),
-                }
-            )
+        interval = mean_interval(jax.random.key(0), jnp.asarray(values))
+        rows.append(
+            {
+                "method": name,
+                "task": "all",
+                "shots": list(SHOTS),
+                "spearman": np.asarray(interval.estimate).tolist(),
+                "spearman_ci": np.stack([interval.low, interval.high], -1).tolist(),
+            }
+        )
     return rows
 
 
-def marks(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Mark, ...]:
+def targets(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Target, ...]:
     """Ahead of the best trivial method, chosen in hindsight, at 20 shots."""
     best = max(TRIVIAL, key=lambda name: found[name][..., JUDGED].mean())
     difference = found["transfer"][..., JUDGED] - found[best][..., JUDGED]
     ahead = mean_interval(jax.random.key(0), jnp.asarray(difference))
     return (
-        Mark(
+        Target(
             f"{suite.name}: Spearman at {SHOTS[JUDGED]} shots less that of {best}, lower bound",
             float(ahead.low),
             "Spearman",
@@ -184,28 +182,24 @@ def marks(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Mark, ...]:
     )
 
 
-def main() -> None:
-    """Measures and writes the result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suite", default="transnas101")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--data", type=Path, default=None)
-    arguments = parser.parse_args()
-    begun, provenance = time.perf_counter(), collect_provenance()
-    suite = nmjax.load_suite(arguments.suite, data=arguments.data)
-    found = measure(suite, arguments.seeds)
-    result = Result(
-        **provenance,
+def measure(asked: argparse.Namespace) -> Findings:
+    """Predict each held-out task by every method."""
+    suite = nmjax.load_suite(asked.suite, data=asked.data)
+    found = measure_correlations(suite, asked.seeds)
+    return Findings(
         split="leave one task out; each seed has a past and evaluations of its own",
-        seeds=tuple(range(arguments.seeds)),
+        seeds=range(asked.seeds),
         config={"shots": SHOTS, "history_size": HISTORY_SIZE, "learn": vars(nmjax.LearnConfig())},
-        seconds=time.perf_counter() - begun,
-        rows=tuple(summary_rows(suite, found)),
-        marks=marks(suite, found),
+        rows=summary_rows(found),
+        targets=targets(suite, found),
+        variant=suite.name,
     )
-    write_result(RESULTS / f"accuracy_{suite.name}.json", result)
-    for name, values in found.items():
-        print(f"{name:18}", *(f"{value:.3f}" for value in values.mean((0, 1))))
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__, suite="transnas101", seeds=10)
+    run_benchmark("reproductions/accuracy_", measure, parser)
 
 
 if __name__ == "__main__":

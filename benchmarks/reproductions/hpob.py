@@ -2,11 +2,11 @@
 
     python -m benchmarks.reproductions.hpob --data FOLDER [--trials 100]
 
-Writes benchmarks/results/hpob.json. Every search of a test task begins with the five rows that were
-published for its seed. The past of a search space is its training and its validation tasks, at most
-`SOURCE_ROWS` random evaluations of each; the network is trained on the former and stopped by the
-latter. A task with too few evaluations to learn from, or whose scores are all equal, is left out
-and counted.
+Writes benchmarks/results/reproductions/hpob.json. Every search of a test task begins with the five
+rows published for its seed. The past of a search space is its training and its validation tasks, at
+most `SOURCE_ROWS` random evaluations of each; the network is trained on the former and stopped by
+the latter. Tasks with too few evaluations to learn from, or whose scores are all equal, are left
+out and counted.
 """
 
 import argparse
@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import nmjax
+from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.errors import NmjaxError
-from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.knowledge import MetaKnowledge
 from nmjax.search import (
     GPSearch,
@@ -37,11 +37,10 @@ from nmjax.stats import mean_interval
 from nmjax.tasks import HpobTask, hpob_ranks, hpob_regret, read_hpob, stack_tasks
 from nmjax.types import Array, Metric
 
-RESULTS = Path(__file__).parent.parent / "results"
 SOURCE_ROWS = 300
 LEARN = nmjax.LearnConfig()
 METRIC = Metric("accuracy", "accuracy")
-TOLD = (15, 25, 50, 100)
+SHOWN = (15, 25, 50, 100)
 # Mean normalized regret over the 86 test tasks and 5 seeds after as many trials, recomputed from
 # the trajectories that came with HPO-B (Pineda Arango et al., 2021).
 PUBLISHED = {
@@ -191,7 +190,9 @@ def search(
     return {name: np.pad(own, [(0, 0), (0, after)], mode="edge") for name, own in found.items()}
 
 
-def measure(folder: Path, trials: int) -> tuple[list[str], dict[str, np.ndarray], dict[str, dict]]:
+def measure_regrets(
+    folder: Path, trials: int
+) -> tuple[list[str], dict[str, np.ndarray], dict[str, dict]]:
     """The spaces of T tasks, regret float64[T, S, trials + 1] by method, and counts by space."""
     train, validation, test = (
         _by_space(read_hpob(folder, part=part)) for part in ("train", "validation", "test")
@@ -250,34 +251,31 @@ def _by_space(tasks: Sequence[HpobTask]) -> dict[str, list[HpobTask]]:
     return found
 
 
-def main() -> None:
-    """Measures and writes the result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of HPO-B-v3's JSON files")
-    parser.add_argument("--trials", type=int, default=TOLD[-1])
-    arguments = parser.parse_args()
-    begun, provenance = time.perf_counter(), collect_provenance()
-    try:
-        spaces, regret, counts = measure(arguments.data, arguments.trials)
-    except NmjaxError as error:
-        parser.error(str(error))
-    result = Result(
-        **provenance,
+def measure(asked: argparse.Namespace) -> Findings:
+    """Search every test task by every method."""
+    spaces, regret, counts = measure_regrets(asked.data, asked.trials)
+    return Findings(
         split="HPO-B-v3's test tasks, discrete pools; pasts are its training and validation tasks",
-        seeds=tuple(range(next(iter(regret.values())).shape[1])),
+        seeds=range(next(iter(regret.values())).shape[1]),
         config={
-            "trials": arguments.trials,
+            "trials": asked.trials,
             "source_rows": SOURCE_ROWS,
             "learn": vars(LEARN),
             "spaces": counts,
         },
-        seconds=time.perf_counter() - begun,
-        rows=tuple(summary_rows(spaces, regret)),
+        rows=summary_rows(spaces, regret),
     )
-    write_result(RESULTS / "hpob.json", result)
-    for row in result.rows[: len(regret)]:
-        told = [f"{row['regret'][t]:.4f}" for t in TOLD if t <= arguments.trials]
-        print(f"{row['method']:12}", *told, f"rank {row['rank'][-1]:.2f}")
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of HPO-B-v3's JSON files")
+    parser.add_argument("--trials", type=int, default=SHOWN[-1])
+    try:
+        run_benchmark("reproductions/hpob", measure, parser)
+    except NmjaxError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

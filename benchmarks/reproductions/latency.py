@@ -2,8 +2,9 @@
 
     python -m benchmarks.reproductions.latency sources|fbnet|help [--draws 20] [--data FOLDER]
 
-Writes benchmarks/results/latency_{sources,fbnet,help}.json. "sources" lets each source device play
-the target, with all others known or only those of other kinds; settings were chosen on it alone.
+Writes benchmarks/results/reproductions/latency_{sources,fbnet,help}.json. "sources" holds out each
+source device, with all other devices known or only those of other kinds. Settings were chosen on it
+alone.
 """
 
 import argparse
@@ -30,11 +31,10 @@ from benchmarks.reproductions.latency_protocols import (
     source_draw,
 )
 from benchmarks.reproductions.latency_tables import HELP_SETS, NASFLAT_SETS, read_table
+from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.errors import NmjaxError
-from nmjax.experiments import Mark, Result, collect_provenance, write_result
+from nmjax.experiments import Target
 from nmjax.stats import mean_interval, paired_bootstrap
-
-RESULTS = Path(__file__).parent.parent / "results"
 
 # Spearman's correlation by set, in the order of NASFLAT_SETS; NASFLAT, 2024.
 PUBLISHED_FBNET = {
@@ -99,31 +99,31 @@ def summary_rows(found: Found, targets: Mapping[str, Sequence[str]]) -> list[dic
     return rows
 
 
-def difference_mark(found: Found, name: str, target: float) -> Mark:
+def difference_target(found: Found, name: str, threshold: float) -> Target:
     """The lower end of ours less the better trivial baseline's, over the same draws."""
     better = max(TRIVIAL, key=lambda method: found[name, method].mean())
     pair = over_draws(found[name, OURS]), over_draws(found[name, better])
     interval = paired_bootstrap(jax.random.key(0), *pair, jnp.mean)
-    return Mark(
+    return Target(
         f"latency, {name}: ours less {better}, lower end",
         float(interval.low),
         "Spearman",
         "at least",
-        target,
+        threshold,
         len(found[name, OURS]),
         (float(interval.low), float(interval.high)),
     )
 
 
-def mean_mark(found: Found, method: str, target: float) -> Mark:
+def mean_target(found: Found, method: str, threshold: float) -> Target:
     """The mean over the six sets."""
     interval = mean_interval(jax.random.key(0), over_draws(found["mean", method]))
-    return Mark(
+    return Target(
         f"latency, six FBNet sets: {method}, {SHOTS} labels",
         float(interval.estimate),
         "Spearman",
         "at least",
-        target,
+        threshold,
         len(found["mean", method]),
         (float(interval.low), float(interval.high)),
     )
@@ -134,7 +134,7 @@ class Outcome(NamedTuple):
 
     split: str
     rows: list[dict]
-    marks: list[Mark]
+    targets: list[Target]
 
 
 def run_sources(folder: Path, draws: int) -> Outcome:
@@ -159,11 +159,11 @@ def run_fbnet(folder: Path, draws: int) -> Outcome:
         for method, values in PUBLISHED_FBNET.items()
         for name, value in [*zip(NASFLAT_SETS, values, strict=True), ("mean", np.mean(values))]
     ]
-    targets = {name: devices.targets for name, devices in NASFLAT_SETS.items()}
-    marks = [mean_mark(found, OURS, 0.84), mean_mark(found, CHOSEN, 0.86)]
-    marks += [difference_mark(found, name, -0.01) for name in NASFLAT_SETS]
+    devices = {name: of_set.targets for name, of_set in NASFLAT_SETS.items()}
+    targets = [mean_target(found, OURS, 0.84), mean_target(found, CHOSEN, 0.86)]
+    targets += [difference_target(found, name, -0.01) for name in NASFLAT_SETS]
     split = "NASFLAT's six sets of source and target devices"
-    return Outcome(split, [*published, *summary_rows(found, targets)], marks)
+    return Outcome(split, [*published, *summary_rows(found, devices)], targets)
 
 
 def run_help(folder: Path, draws: int) -> Outcome:
@@ -175,48 +175,45 @@ def run_help(folder: Path, draws: int) -> Outcome:
         for space, values in PUBLISHED_HELP.items()
         for method, value in values.items()
     ]
-    targets = {name: HELP_SETS[name.split()[0]].targets for name, _ in found}
-    marks = [difference_mark(found, f"{space} 10 + 10", 0.0) for space in HELP_SETS]
+    devices = {name: HELP_SETS[name.split()[0]].targets for name, _ in found}
+    targets = [difference_target(found, f"{space} 10 + 10", 0.0) for space in HELP_SETS]
     split = "HELP's meta-training and meta-test devices"
-    return Outcome(split, [*published, *summary_rows(found, targets)], marks)
+    return Outcome(split, [*published, *summary_rows(found, devices)], targets)
 
 
 TABLES = {"sources": run_sources, "fbnet": run_fbnet, "help": run_help}
 
 
-def main() -> None:
-    """Measures and writes a result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", choices=TABLES)
-    parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--data", type=Path, default=os.environ.get("NMJAX_DATA"))
-    arguments = parser.parse_args()
-    if arguments.data is None:
-        parser.error("name the folder of the data by NMJAX_DATA or --data")
-    begun, provenance = time.perf_counter(), collect_provenance()
-    try:
-        outcome = TABLES[arguments.table](arguments.data, arguments.draws)
-    except NmjaxError as error:
-        parser.error(str(error))
-    result = Result(
-        **provenance,
+def measure(asked: argparse.Namespace) -> Findings:
+    """Predict the latencies of a table."""
+    outcome = TABLES[asked.table](asked.data, asked.draws)
+    return Findings(
         split=outcome.split,
-        seeds=tuple(range(arguments.draws)),
+        seeds=range(asked.draws),
         config={
             "source_labels": SOURCE_ROWS,
             "target_labels": SHOTS,
             "settings": SETTINGS._asdict(),
             "trivial": TRIVIAL,
         },
-        seconds=time.perf_counter() - begun,
-        rows=tuple(outcome.rows),
-        marks=tuple(outcome.marks),
+        rows=outcome.rows,
+        targets=outcome.targets,
+        variant=asked.table,
     )
-    write_result(RESULTS / f"latency_{arguments.table}.json", result)
-    for row in outcome.rows:
-        print(f"{row['set']:26} {row['method']:24} {row['spearman']:.4f}")
-    for mark in outcome.marks:
-        print(mark.name, f"{mark.value:.4f}", mark.ci)
+
+
+def main() -> None:
+    """Measure and write a result file."""
+    parser = make_parser(__doc__)
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--data", type=Path, default=os.environ.get("NMJAX_DATA"))
+    if parser.parse_args().data is None:
+        parser.error("name the folder of the data by NMJAX_DATA or --data")
+    try:
+        run_benchmark("reproductions/latency_", measure, parser)
+    except NmjaxError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

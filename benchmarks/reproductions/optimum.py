@@ -1,31 +1,28 @@
-"""How many evaluations it takes to find the very best of NAS-Bench-201.
+"""Number of evaluations to find the best architecture of NAS-Bench-201.
 
     python -m benchmarks.reproductions.optimum [--seeds 100] [--past-seeds 10]
 
-Methods without a model are run until nearly all searches have found it, ours, of which each seed
-has a past of its own, for 300 evaluations. Random search is known exactly. Writes
-benchmarks/results/optimum.json.
+Methods without a model run until nearly all searches have found it. Our methods, with a past of its
+own for each seed, run for 300 evaluations. Random search is computed exactly. Writes
+benchmarks/results/reproductions/optimum.json.
 """
 
 import argparse
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import nmjax
+from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.evaluation.leave_one_out import Prepared, run_methods, seed_keys
 from nmjax.evaluation.protocol import prepare_search
-from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.types import Array
 
 SUITE = "nas-bench-201"
 BUDGETS = {"local-search": 1500, "evolution": 1500, "transfer": 300, "kernel-transfer": 300}
 OURS = ("transfer", "kernel-transfer")
-RESULT = Path(__file__).parent.parent / "results" / "optimum.json"
 # White, Nolen and Savani, 2021, "Exploring the loss landscape in neural architecture search",
 # abstract of the first version: a mean over searches of all 15,625 architectures. The pool here has
 # isomorphic ones once.
@@ -58,47 +55,45 @@ def exact_random(score: Array) -> float:
     return (len(score) + 1) / (float(jnp.sum(score == jnp.nanmax(score))) + 1)
 
 
-def evaluations(method: str, lanes: Sequence[tuple[Prepared, Array]], score: Array) -> np.ndarray:
+def evaluations(
+    method: str, searches: Sequence[tuple[Prepared, Array]], score: Array
+) -> np.ndarray:
     """To the best of scores float[N], one a search: of each lane as many as it has keys."""
     runs = (
         run_methods(keys, prepared, methods=(method,), budget=BUDGETS[method])[method]
-        for prepared, keys in lanes
+        for prepared, keys in searches
     )
     return np.concatenate([found_at(run.trace.row, np.asarray(score)) for run in runs])
 
 
-def measure(suite: nmjax.Suite, *, seeds: int, past_seeds: int) -> list[dict]:
+def rows_of(suite: nmjax.Suite, *, seeds: int, past_seeds: int) -> list[dict]:
     """A row a method and task."""
     rows, keys = [], seed_keys(jax.random.key(0), seeds)
     for task, score in zip(suite.tasks, nmjax.scores(suite), strict=True):
         rows.append({"method": "random", "task": task, "mean": exact_random(score), "found": 1.0})
-        lanes = [prepare_search(suite, task, seed) for seed in range(past_seeds)]
+        searches = [prepare_search(suite, task, seed) for seed in range(past_seeds)]
         for method in BUDGETS:
-            chosen = lanes if method in OURS else [(lanes[0][0], keys)]
+            chosen = searches if method in OURS else [(searches[0][0], keys)]
             rows.append(summarize(method, task, evaluations(method, chosen, score)))
     return rows
 
 
-def main() -> None:
-    """Measures and writes the result file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--past-seeds", type=int, default=10)
-    arguments = parser.parse_args()
-    begun, provenance = time.perf_counter(), collect_provenance()
+def measure(asked: argparse.Namespace) -> Findings:
+    """Count the evaluations of every method on every task."""
     suite = nmjax.load_suite(SUITE)
-    rows = measure(suite, seeds=arguments.seeds, past_seeds=arguments.past_seeds)
-    result = Result(
-        **provenance,
+    return Findings(
         split="leave one task out; each seed of ours has a past of its own",
-        seeds=tuple(range(arguments.seeds)),
-        config={"suite": suite.name, "pool": len(suite.pool), "past_seeds": arguments.past_seeds},
-        seconds=time.perf_counter() - begun,
-        rows=tuple(rows),
+        seeds=range(asked.seeds),
+        config={"suite": suite.name, "pool": len(suite.pool), "past_seeds": asked.past_seeds},
+        rows=rows_of(suite, seeds=asked.seeds, past_seeds=asked.past_seeds),
     )
-    write_result(RESULT, result)
-    for row in rows:
-        print(*(f"{name}: {value}" for name, value in row.items()), sep=", ")
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__, seeds=100)
+    parser.add_argument("--past-seeds", type=int, default=10)
+    run_benchmark("reproductions/optimum", measure, parser)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Setting:
       test_steps: inner steps at test time.
       updates: meta-updates, of 25 tasks each.
       published: mean squared error by source and by shots and steps.
-      marks: what it should be at most, likewise.
+      targets: what it should be at most, likewise.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Setting:
     test_steps: tuple[int, ...] = (1, 5, 10)
     updates: int = 20_000
     published: Mapping[str, Mapping[At, float]] = field(default_factory=dict)
-    marks: Mapping[At, float] = field(default_factory=dict)
+    targets: Mapping[At, float] = field(default_factory=dict)
 
 
 CLOSED_FORM = {"queries": 20, "inner_steps": 0, "test_steps": (0,)}
@@ -94,7 +94,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             plain,
             rate(0.01),
             published=FINN | LI_MAML,
-            marks={(5, 1): 0.69},
+            targets={(5, 1): 0.69},
         ),
         Setting("rate .001", make_maml, plain, rate(0.001), published=FINN),
         Setting(
@@ -105,14 +105,14 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             shots=10,
             inner_steps=5,
             updates=40_000,
-            marks={(10, 5): 0.07},
+            targets={(10, 5): 0.07},
         ),
     ),
     "fomaml": (Setting("rate .01", make_fomaml, plain, rate(0.01)),),
     "anil": (Setting("rate .1", make_anil, plain, rate(0.1)),),
     "meta_sgd": (
         Setting(
-            "1 step", make_meta_sgd, learned_rates, published=LI_META_SGD, marks={(5, 1): 0.45}
+            "1 step", make_meta_sgd, learned_rates, published=LI_META_SGD, targets={(5, 1): 0.45}
         ),
     ),
     "cavia": (
@@ -123,7 +123,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             rate(1.0),
             shots=10,
             updates=50_000,
-            marks={(10, 1): 0.20, (10, 5): 0.03},
+            targets={(10, 1): 0.20, (10, 5): 0.03},
         ),
         Setting(
             "5 steps",
@@ -133,7 +133,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
             shots=10,
             inner_steps=5,
             updates=15_000,
-            marks={(10, 5): 0.03},
+            targets={(10, 5): 0.03},
         ),
     ),
     "reptile": (
@@ -166,7 +166,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
         ),
     ),
     "alpaca": (
-        Setting("last layer", make_alpaca, last_layer, **CLOSED_FORM, marks={(5, 0): 0.01}),
+        Setting("last layer", make_alpaca, last_layer, **CLOSED_FORM, targets={(5, 0): 0.01}),
     ),
     "deep_kernel": (Setting("Matern-5/2", make_deep_kernel, kernel, **CLOSED_FORM),),
     "neural_process": (Setting("mean", make_neural_process, process, **CLOSED_FORM),),

@@ -1,15 +1,15 @@
-"""Few-shot regression on curves: what was published beside what is measured.
+"""Few-shot regression on curves: published errors beside measured ones.
 
     python -m benchmarks.reproductions.sinusoids [--methods maml cavia] [--families sinusoids mixed]
 
-Writes benchmarks/results/sinusoids_METHOD.json, for other families sinusoids_METHOD_FAMILY.json,
-each as soon as it is done. The sinusoids are those of Finn et al. (2017), section 5.1, with their
-network, 1-40-40-1 with ReLU; the other families are noisy sinusoids, and sinusoids, lines, steps
-and parabolas mixed, and are met with a method's first setting only.
+Writes benchmarks/results/reproductions/sinusoids_METHOD.json, for other families
+sinusoids_METHOD_FAMILY.json. The sinusoids are those of Finn et al. (2017), section 5.1, with their
+network, 1-40-40-1 with ReLU. The other families are noisy sinusoids, and a mixture of sinusoids,
+lines, steps and parabolas; they use only the first setting of a method.
 
-A mean is over all tasks: one that diverged counts with its value, so that a mean is missing where
-one value is not finite. Beside it stand the median and the share of tasks that diverged, with a
-mean squared error above 25, the square of the largest amplitude (to predict 0 costs half that).
+A mean is over all tasks and includes those that diverged; it is missing if a value is not finite.
+The median and the share of diverged tasks are reported too. A task diverged if its mean squared
+error is above 25, the square of the largest amplitude (predicting 0 costs half that).
 """
 
 import argparse
@@ -17,7 +17,6 @@ import itertools
 import math
 import time
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -25,13 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.reproductions.sinusoid_methods import METHODS, TRIVIAL, Setting
-from nmjax.experiments import Mark, Result, collect_provenance, write_result
+from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.experiments import Target
 from nmjax.meta import ProbabilisticLearner, TrainResult, support, train
 from nmjax.stats import gaussian_log_prob, mean_interval
 from nmjax.tasks import CURVES, CurveRanges, Episode, sample_curves
 from nmjax.types import Array, PyTree
 
-RESULTS = Path(__file__).parents[1] / "results"
 SHOTS = (5, 10, 20)
 TASKS, VALIDATION_TASKS, TEST_TASKS, TEST_QUERIES = 25, 500, 10_000, 50
 ROUNDS = 20  # evaluations on validation tasks while meta-training
@@ -196,7 +195,7 @@ def rows_of(
                         for source, found in published.items()
                         if (shots, steps) in found
                     },
-                    "mark": setting.marks.get((shots, steps)) if clean else None,
+                    "target": setting.targets.get((shots, steps)) if clean else None,
                     "trained": {
                         "shots": setting.shots,
                         "steps": setting.inner_steps,
@@ -210,70 +209,59 @@ def rows_of(
     return rows
 
 
-def marks(rows: list[dict]) -> list[Mark]:
+def targets(rows: list[dict]) -> list[Target]:
     """Those of rows that have one."""
     return [
-        Mark(
+        Target(
             f"sinusoids: {row['method']} ({row['setting']}), {row['shots']} shots after "
             f"{row['steps']} steps",
             float(row["mse"]),
             "mean squared error",
             "at most",
-            row["mark"],
+            row["target"],
             row["n"],
             row["mse_ci"],
         )
         for row in rows
-        if row["mark"] is not None
+        if row["target"] is not None
     ]
 
 
-def print_rows(rows: list[dict]) -> None:
-    for row in rows:
-        beside = ", ".join(f"{value} in {source}" for source, value in row["published"].items())
-        print(
-            f"{row['method']:10} {row['setting']:10} {row['family']:10} K={row['shots']:<3} "
-            f"steps={row['steps']:<3} mse {row['mse']:.4f} median {row['median']:.4f} "
-            f"diverged {row['diverged']:.4f} log-lik {row['log_likelihood']:.3f}  {beside}",
-            flush=True,
-        )
+def measure(asked: argparse.Namespace, *, method: str, family: str) -> Findings:
+    """Meta-train and test a method on a family of curves."""
+    settings = ALL[method] if family == SINUSOIDS else ALL[method][:1]
+    seeds = tuple(range(asked.seeds))
+    rows = []
+    for setting in settings:
+        updates = round(asked.share * setting.updates)
+        rows += rows_of(method, setting, family, seeds=seeds, updates=updates)
+    return Findings(
+        split="generated tasks; meta-training, meta-validation and test of different keys",
+        seeds=seeds,
+        config={
+            "family": FAMILIES[family]._asdict(),
+            "tasks_a_batch": TASKS,
+            "validation_tasks": VALIDATION_TASKS,
+            "test_tasks": TEST_TASKS,
+            "test_queries": TEST_QUERIES,
+            "diverged_above": DIVERGED,
+        },
+        rows=rows,
+        targets=targets(rows),
+        variant=method if family == SINUSOIDS else f"{method}_{family}",
+    )
 
 
 def main() -> None:
-    """Measures and writes a result file a method."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Measure and write a result file a method and family."""
+    parser = make_parser(__doc__, seeds=3)
     parser.add_argument("--methods", nargs="+", choices=tuple(ALL), default=tuple(ALL))
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES), default=tuple(FAMILIES))
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--share", type=float, default=1.0, help="of a setting's meta-updates")
-    arguments = parser.parse_args()
-    seeds = tuple(range(arguments.seeds))
-    for method, family in itertools.product(arguments.methods, arguments.families):
-        begun, provenance = time.perf_counter(), collect_provenance()
-        settings = ALL[method] if family == SINUSOIDS else ALL[method][:1]
-        rows = []
-        for setting in settings:
-            updates = round(arguments.share * setting.updates)
-            rows += rows_of(method, setting, family, seeds=seeds, updates=updates)
-        print_rows(rows)
-        result = Result(
-            **provenance,
-            split="generated tasks; meta-training, meta-validation and test of different keys",
-            seeds=seeds,
-            config={
-                "family": FAMILIES[family]._asdict(),
-                "tasks_a_batch": TASKS,
-                "validation_tasks": VALIDATION_TASKS,
-                "test_tasks": TEST_TASKS,
-                "test_queries": TEST_QUERIES,
-                "diverged_above": DIVERGED,
-            },
-            seconds=time.perf_counter() - begun,
-            rows=tuple(rows),
-            marks=tuple(marks(rows)),
-        )
-        suffix = "" if family == SINUSOIDS else f"_{family}"
-        write_result(RESULTS / f"sinusoids_{method}{suffix}.json", result)
+    asked = parser.parse_args()
+    for method, family in itertools.product(asked.methods, asked.families):
+        of_one = partial(measure, method=method, family=family)
+        run_benchmark("reproductions/sinusoids_", of_one, parser)
 
 
 if __name__ == "__main__":

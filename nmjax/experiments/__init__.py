@@ -9,19 +9,19 @@ from nmjax.experiments.checkpoint import (
 )
 from nmjax.experiments.progress import Progress, make_progress
 from nmjax.experiments.provenance import collect_provenance
-from nmjax.experiments.results import Mark, Result, mark_met, read_result, write_result
+from nmjax.experiments.results import Result, Target, is_met, read_result, write_result
 from nmjax.experiments.runner import run_chunked
 
 __all__ = [
-    "Mark",
     "Progress",
     "Restored",
     "Result",
+    "Target",
+    "collect_provenance",
     "fingerprint",
+    "is_met",
     "latest_step",
     "make_progress",
-    "mark_met",
-    "collect_provenance",
     "read_result",
     "restore_checkpoint",
     "run_chunked",

@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
 
+from benchmarks import script
 from nmjax.tasks import Suite
 from tests.related import METRIC, SPACE, related_tasks
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """An empty folder in the place of the result files."""
+    monkeypatch.setattr(script, "RESULTS", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
+    empty_record,
     record_evaluation,
     sample_unevaluated,
 )
@@ -53,7 +54,7 @@ class LocalSearch(SearchAlgorithm[LocalState, Problem]):
     def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
         """Return the state before the first evaluation."""
         del hyper
-        record = self.empty_record(problem.score)
+        record = empty_record(problem.score, capacity=self.capacity)
         return LocalState(key, record, jnp.zeros((), jnp.int32))
 
     def suggest(self, state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:

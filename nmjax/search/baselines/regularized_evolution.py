@@ -12,6 +12,7 @@ from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
+    empty_record,
     record_evaluation,
     sample_unevaluated,
 )
@@ -84,7 +85,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
         del hyper
         return EvolutionState(
             key,
-            self.empty_record(problem.score),
+            empty_record(problem.score, capacity=self.capacity),
             jnp.full_like(problem.score, -jnp.inf),
             Population(jnp.zeros((self.population_size,), jnp.int32), jnp.zeros((), jnp.int32)),
         )

@@ -1,0 +1,212 @@
+"""Calibration of transfer advice: what it predicts of held-out tasks, and what searches then do.
+
+    python -m benchmarks.knowledge.advice_calibration --suite transnas101 [--searches 16]
+
+Every task is held out in turn, as it is and with its scores negated, so that the past misleads.
+Each search gets advice from 10 random evaluations and then runs with and without transfer from the
+same seed. Writes benchmarks/results/knowledge/advice_calibration_SUITE.json: predictions and
+outcomes by task, a reliability table, and Brier scores beside those of a base rate: the mean over
+all other tasks.
+"""
+
+import argparse
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nmjax
+from benchmarks.knowledge.held_out import measure_each, settings
+from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.evaluation.leave_one_out import Prepared
+from nmjax.evaluation.methods import get_algorithm
+from nmjax.experiments import Target
+from nmjax.knowledge import MetaKnowledge, pool_features
+from nmjax.search import Problem, default_hyper, run_batch, with_flat_prior
+from nmjax.search.transfer_replay import (
+    MOST_EVALUATIONS,
+    TransferReplay,
+    judge_by_replays,
+    replay_transfer,
+    saved_evaluations,
+    transfer_features,
+)
+from nmjax.spaces import encode
+from nmjax.stats import Interval, mean_interval
+from nmjax.tasks import history_scores
+from nmjax.types import Array
+
+KINDS = ("as it is", "negated")
+BUDGET, REPLAYS, POOL, WARP = 20, 8, 200, "log_lower_tail"
+BINS = 5
+
+
+class Outcome(NamedTuple):
+    """What was said of a task and what came of it; leaves [..., L] over lanes.
+
+    Attributes:
+      probability: that transfer helps, as said.
+      helped: 1 where the search with transfer needed fewer evaluations for what the one without had
+        at its budget, 0.5 where as many.
+      saved: evaluations that it saved of the budget; at worst it took twice as many.
+      best: score after the budget, with transfer.
+      best_without: likewise, without.
+    """
+
+    probability: Array
+    helped: Array
+    saved: Array
+    best: Array
+    best_without: Array
+
+
+@jax.jit
+def consult(
+    keys: Array,
+    knowledge: MetaKnowledge,
+    replayed: TransferReplay,
+    encoding: Array,
+    score: Array,
+) -> Interval:
+    """Advice for each seed, from 10 evaluations of its own; leaves float[L]."""
+
+    def lane(key: Array) -> Interval:
+        row_key, key = jax.random.split(key)
+        rows = jax.random.choice(row_key, len(score), (MOST_EVALUATIONS,), replace=False)
+        seen = pool_features(knowledge, encoding[rows])
+        features = transfer_features(
+            knowledge.prior, seen.pool, seen.past_mean, score[rows], outcome_transform=WARP
+        )
+        return judge_by_replays(key, replayed, features)
+
+    return jax.lax.map(lane, keys)
+
+
+def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
+    """(helped, saved, best, best_without), float[L] each, of searches with the same keys."""
+    algorithm = get_algorithm("transfer", 2 * budget)
+    hyper = default_hyper(2 * budget)
+
+    def best_so_far(problem: Problem) -> Array:
+        again = jax.random.clone(keys)
+        _, trace = run_batch(again, problem, algorithm, hyper, steps=2 * budget)
+        return jax.lax.cummax(jnp.where(jnp.isnan(trace.score), -jnp.inf, trace.score), axis=1)
+
+    ours, theirs = best_so_far(problem), best_so_far(with_flat_prior(problem))[:, budget - 1]
+    saved = saved_evaluations(ours, theirs)
+    return 0.5 * (1 + jnp.sign(saved)), saved, ours[:, budget - 1], theirs
+
+
+def measure_task(key: Array, prepared: Prepared, searches: int) -> Outcome:
+    """Of a task as it is and negated, leaves [2, L]."""
+    rehearse_key, advice_key, search_key = jax.random.split(key, 3)
+    suite, knowledge, history = prepared.suite, prepared.knowledge, prepared.history
+    past_score = history_scores(history, suite.metric_info[suite.score_metric])
+    replayed = replay_transfer(
+        rehearse_key,
+        knowledge,
+        encode(suite.space, history.architecture),
+        past_score,
+        jnp.asarray(MOST_EVALUATIONS),
+        replays=REPLAYS,
+        pool_size=min(POOL, int(np.sum(~np.isnan(np.asarray(past_score)), axis=-1).min())),
+        budget=BUDGET,
+        outcome_transform=WARP,
+    )
+    encoding = encode(suite.space, jnp.asarray(suite.pool))
+    found = []
+    for sign in (1, -1):
+        problem = prepared.problem._replace(score=sign * prepared.problem.score)
+        keys = (jax.random.split(jax.random.clone(k), searches) for k in (advice_key, search_key))
+        asked, searched = keys
+        said = consult(asked, knowledge, replayed, encoding, problem.score)
+        came = follow(searched, problem, BUDGET)
+        found.append(Outcome(said.estimate, *came))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+
+
+def of_others(values: np.ndarray) -> np.ndarray:
+    """The mean float[T, 1, 1] over all other tasks than each, of values [T, K, L]."""
+    each = values.mean((1, 2))
+    return ((each.sum() - each) / (len(each) - 1))[:, None, None]
+
+
+def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
+    """By fifths of the probability: how often it was said, its mean, and how often it came so."""
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "from": at / BINS,
+            "to": (at + 1) / BINS,
+            "n": int((place == at).sum()),
+            "said": float(probability[place == at].mean()),
+            "came": float(helped[place == at].mean()),
+        }
+        for at in np.unique(place).tolist()
+    ]
+
+
+def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Target]]:
+    """Rows and targets, of outcomes [T, 2, L]."""
+    rows: list[dict] = [
+        {"task": task, "kind": kind, "n": found.helped.shape[-1]}
+        | {field: float(values[t, k].mean()) for field, values in found._asdict().items()}
+        for t, task in enumerate(tasks)
+        for k, kind in enumerate(KINDS)
+    ]
+    rows += [{"bin": True} | row for row in reliability(found.probability, found.helped)]
+    ahead = (found.best.mean(-1) > found.best_without.mean(-1)).astype(float)[..., None]
+    said = found.probability.mean(-1, keepdims=True)
+    targets = []
+    for what, ours, truth in (
+        ("Brier score", found.probability, found.helped),
+        ("Brier score for the better mean", said, ahead),
+    ):
+        errors = np.square(ours - truth), np.square(of_others(truth) - truth)
+        for k, kind in ((slice(None), "all"), *((slice(k, k + 1), n) for k, n in enumerate(KINDS))):
+            at = [jnp.asarray(e[:, k].reshape(len(tasks), -1)) for e in errors]
+            mean, low, high = (float(x) for x in mean_interval(jax.random.key(0), at[0] - at[1]))
+            row = {"error": what, "kind": kind, "advice": float(at[0].mean())}
+            rows.append(row | {"base": float(at[1].mean()), "less": mean, "ci": [low, high]})
+            if kind == "all":
+                targets.append(
+                    Target(
+                        f"{name}: {what} of advice, less that of the base rate",
+                        mean,
+                        "squared error",
+                        "at most",
+                        0.0,
+                        int(at[0].size),
+                        (low, high),
+                    )
+                )
+    return rows, targets
+
+
+def measure(asked: argparse.Namespace) -> Findings:
+    """Advise searches of each held-out task, and run them."""
+    suite = nmjax.load_suite(asked.suite, data=asked.data)
+    by_task = measure_each(measure_task, suite, asked)
+    rows, targets = summarize(
+        suite.tasks, suite.name, jax.tree.map(lambda *leaves: np.stack(leaves), *by_task)
+    )
+    return Findings(
+        split="leave one task out; as it is and negated",
+        seeds=(0,),
+        config=settings(asked)
+        | {"budget": BUDGET, "replays": REPLAYS, "pool": POOL, "outcome_transform": WARP},
+        rows=rows,
+        targets=targets,
+        variant=suite.name,
+    )
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__, suite="transnas101", searches=16, history_size=300)
+    run_benchmark("knowledge/advice_calibration_", measure, parser)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Loop and settings of the benchmarks that hold out every task of a suite."""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+
+import nmjax
+from nmjax.evaluation.leave_one_out import Prepared, prepare
+from nmjax.types import Array
+
+Found = TypeVar("Found")
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Settings of learning, for a result file."""
+    return {
+        "searches": arguments.searches,
+        "history_size": arguments.history_size,
+        "learn": vars(nmjax.LearnConfig()),
+    }
+
+
+def measure_each(
+    measure: Callable[[Array, Prepared, int], Found],
+    suite: nmjax.Suite,
+    asked: argparse.Namespace,
+) -> list[Found]:
+    """Hold out each task in turn and return what `measure` finds of it.
+
+    Args:
+      measure: function of a key, the prepared search of a task, and the number of searches.
+      suite: benchmark whose tasks are held out.
+      asked: parsed arguments, with `searches` of each task and `history_size` of each source.
+    """
+    begun, found = time.perf_counter(), []
+    for t, task in enumerate(suite.tasks):
+        learn_key, key = jax.random.split(jax.random.fold_in(jax.random.key(0), t))
+        split = nmjax.leave_one_out(suite, task)
+        prepared = prepare(learn_key, suite, split, history_size=asked.history_size)
+        found.append(measure(key, prepared, asked.searches))
+        print(f"{task}: {time.perf_counter() - begun:.0f} s", flush=True)
+    return found

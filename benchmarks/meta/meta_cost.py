@@ -1,0 +1,120 @@
+"""Cost of a meta-update of every learner: counted operations, and memory as planned by XLA.
+
+    python -m benchmarks.meta.meta_cost
+
+Writes benchmarks/results/meta/meta_cost.json. All learners adapt to 10 evaluations of each of 25
+sinusoids and are tested on 10 others, with the networks and inner steps of
+`reproductions.sinusoid_methods`. Nothing is run.
+"""
+
+import argparse
+from functools import partial
+from typing import NamedTuple
+
+import jax
+
+from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
+from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.analysis import count_flops
+from nmjax.meta import support
+from nmjax.tasks import CurveRanges, sample_curves
+
+TASKS, SHOTS = 25, 10
+SOLVER_STEPS = 5  # of conjugate gradient, the only while_loop
+
+
+class Described(NamedTuple):
+    """What a learner learns, what a task adapts, and when to take it."""
+
+    learned: str
+    adapted: str
+    when: str
+
+
+DESCRIBED = {
+    "maml": Described(
+        "an initialization", "all weights", "the reference: few inner steps, any smooth loss"
+    ),
+    "fomaml": Described("an initialization", "all weights", "second derivatives cost too much"),
+    "reptile": Described(
+        "an initialization", "all weights", "tasks have no split of their own, many inner steps"
+    ),
+    "anil": Described(
+        "features and a head", "the head", "tasks share features; adapting must be cheap"
+    ),
+    "meta_sgd": Described(
+        "an initialization and a rate a weight", "all weights", "one inner step has to do"
+    ),
+    "maml_plus_plus": Described(
+        "an initialization and a rate a layer and step",
+        "all weights",
+        "several inner steps, and MAML is unstable",
+    ),
+    "cavia": Described(
+        "shared weights", "a few inputs", "tasks differ in few ways; large networks"
+    ),
+    "implicit_maml": Described(
+        "an initialization", "all weights", "many inner steps, whose memory must not grow"
+    ),
+    "alpaca": Described(
+        "features, and a prior of the last layer",
+        "the last layer's posterior",
+        "regression that must say how sure it is; the cheapest that does",
+    ),
+    "deep_kernel": Described(
+        "features, and a kernel", "a Gaussian process", "few evaluations, and no fixed form"
+    ),
+    "neural_process": Described(
+        "an encoder and a decoder", "nothing: one pass", "many tasks to learn from, fast answers"
+    ),
+    "ensemble": Described(
+        "K initializations", "all weights of each", "uncertainty for any of the gradient-based"
+    ),
+    "es_maml": Described("an initialization", "all weights", "a loss without a useful gradient"),
+    "regularized": Described(
+        "an initialization, and a spread of each weight",
+        "what its learner adapts",
+        "tasks can be told from their encodings, and would be learned by heart",
+    ),
+}
+
+
+def row_of(name: str, setting: Setting) -> dict:
+    """A row: the cost of a meta-update, and of adapting to one task."""
+    sample = partial(sample_curves, tasks=TASKS, support=SHOTS, query=SHOTS)
+    tasks = jax.eval_shape(sample, jax.random.key(0), CurveRanges())
+    params = setting.begin(jax.random.key(0))
+    learner = setting.make(setting.inner_steps, 1)
+    state = learner.init(jax.random.key(1), params)
+    one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), tasks)
+    update = (jax.random.key(2), state, tasks, setting.hyper)
+    planned = jax.jit(learner.update).lower(*update).compile().memory_analysis()
+    adapting = (params, support(one), setting.hyper)
+    return {
+        "method": name,
+        **DESCRIBED[name]._asdict(),
+        "inner_steps": setting.inner_steps,
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(params)),
+        "update_flops": count_flops(learner.update, *update, while_trips=SOLVER_STEPS),
+        "update_bytes": planned.temp_size_in_bytes,
+        "adapt_flops": count_flops(learner.adapt, *adapting, while_trips=SOLVER_STEPS),
+    }
+
+
+def measure(_: argparse.Namespace) -> Findings:
+    """Count the operations and memory of every learner."""
+    return Findings(
+        split="generated tasks; nothing is run",
+        seeds=(),
+        config={"tasks": TASKS, "support": SHOTS, "query": SHOTS, "solver_steps": SOLVER_STEPS},
+        rows=[row_of(name, settings[0]) for name, settings in METHODS.items()],
+    )
+
+
+def main() -> None:
+    """Count and write the result file."""
+    run_benchmark("meta/meta_cost", measure, make_parser(__doc__))
+
+
+if __name__ == "__main__":
+    main()

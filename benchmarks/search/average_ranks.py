@@ -1,0 +1,88 @@
+"""Average ranks over the tasks of several suites, from the results of `search.transfer`.
+
+    python -m benchmarks.search.average_ranks
+
+Writes benchmarks/results/search/average_ranks.json, with ranks over the suites that no setting was
+chosen on and over all suites, and the diagram of the latter. Only methods that all of the suites
+have are ranked.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.script import Findings, make_parser, run_benchmark, stored
+from benchmarks.tables.search_tables import IN_DESIGN
+from nmjax.analysis.plots import plot_critical_difference
+from nmjax.evaluation.comparison import RANKED, rank_methods
+from nmjax.evaluation.protocol import SUITES
+from nmjax.experiments import Result
+
+FIGURE = Path(__file__).parents[1] / "docs" / "ranks.png"
+
+
+def overall_ranks(results: list[Result], step: int) -> dict:
+    """`rank_methods` of the methods that all results have, over the tasks of all of them.
+
+    Tasks alone are resampled, each with its mean over seeds; `seeds` are the fewest on any suite.
+    """
+    rows = [row for of in results for row in of.rows if row.get("ranked_at") == step]
+    common = set.intersection(*(set(row["methods"]) for row in rows))
+    names = [name for name in rows[0]["methods"] if name in common]
+    places = {name: [row["methods"].index(name) for row in rows] for name in names}
+    ranked = rank_methods(
+        {
+            name: np.concatenate(
+                [np.array(row["task_regret"])[:, [at]] for row, at in zip(rows, of, strict=True)]
+            )
+            for name, of in places.items()
+        },
+        step,
+    )
+    fewest = [
+        min(row["seeds"][at] for row, at in zip(rows, of, strict=True)) for of in places.values()
+    ]
+    return ranked | {"seeds": fewest}
+
+
+def measure(_: argparse.Namespace) -> Findings:
+    """Rank over the suites that no setting was chosen on, and over all."""
+    found = {suite: stored(f"search/transfer_{suite}") for suite in SUITES}
+    ranked = {
+        suite: result
+        for suite, result in found.items()
+        if result is not None and any("ranked_at" in row for row in result.rows)
+    }
+    apart = [suite for suite in ranked if suite not in IN_DESIGN]
+    rows = [
+        overall_ranks([ranked[suite] for suite in suites], step) | {"suites": list(suites)}
+        for suites in (apart, ranked)
+        for step in RANKED
+        if len(suites) > 1
+    ]
+    return Findings(
+        split="as in the results of each suite",
+        seeds=(),
+        config={"suites": tuple(ranked), "in_design": IN_DESIGN},
+        rows=rows,
+    )
+
+
+def main() -> None:
+    """Write the result file and the figure."""
+    rows = run_benchmark("search/average_ranks", measure, make_parser(__doc__)).rows
+    if not rows:
+        return
+    figure = plot_critical_difference(
+        dict(zip(rows[-1]["methods"], rows[-1]["average_rank"], strict=True)),
+        rows[-1]["rank_groups"],
+        emphasized="transfer",
+        difference=rows[-1]["critical_difference"],
+        title=f"Average rank after {RANKED[-1]} evaluations over {rows[-1]['tasks']} tasks",
+    )
+    figure.savefig(FIGURE, dpi=90)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,343 @@
+"""Searches of FBNet's space of 9^22 architectures, with related past tasks and without.
+
+    python -m benchmarks.search.large_space [--targets 3] [--seeds 2] [--budget 40]
+
+No table of such a space exists, so tasks are generated: a score is a sum of effects of each layer's
+block and of each pair of adjacent blocks, and dynamic programming finds the best of the space.
+Effects of the past and of a related target share most of their variance; those of an unrelated
+target share none. Writes benchmarks/results/search/large_space.json: normalized regret by method
+and by maximizer of the acquisition, and the seconds of a search and of compiling.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.analysis import not_worse
+from nmjax.experiments import Target
+from nmjax.knowledge import (
+    LearnConfig,
+    MetaKnowledge,
+    learn_from_history,
+    pool_features,
+    sample_architectures,
+    uniform_sampling,
+    update_sampling_distribution,
+)
+from nmjax.search import (
+    EvolutionaryAscent,
+    SpaceProblem,
+    SpaceSearch,
+    default_hyper,
+    make_space_problem,
+    run,
+    with_flat_prior,
+)
+from nmjax.search.maximizers import Objective, is_among
+from nmjax.spaces import Space, encode, get_space, mutate, sample
+from nmjax.stats import mean_interval
+from nmjax.tasks import make_history
+from nmjax.types import Array, Metric
+
+SPACE = get_space("fbnet")
+SOURCES, ROWS, AFFINITY, PAIRS = 4, 100, 0.7, 0.5
+KINDS = ("related", "unrelated")
+CONFIG = LearnConfig(
+    kernel_rows=80,
+    kernel_steps=40,
+    meta_steps=40,
+    evaluate_every=20,
+    patience=2,
+    replay_size=40,
+    prior_steps=80,
+)
+CHECKPOINTS = (1, 5, 10, 20, 30, 40, 50, 100)
+
+
+class Effects(NamedTuple):
+    """What a score is a sum of.
+
+    Attributes:
+      block: float[..., C, O], of each layer's block.
+      pair: float[..., C - 1, O, O], of each pair of blocks in a row.
+    """
+
+    block: Array
+    pair: Array
+
+
+def draw_effects(key: Array, space: Space, number: int) -> Effects:
+    """Independent normal effects of some tasks, leading axis `number`; those of pairs are less."""
+    block_key, pair_key = jax.random.split(key)
+    shape = number, space.num_choices, space.max_options
+    pair = jax.random.normal(pair_key, (number, shape[1] - 1, shape[2], shape[2]))
+    return Effects(jax.random.normal(block_key, shape), PAIRS * pair)
+
+
+def related(key: Array, space: Space, number: int) -> Effects:
+    """Effects of related tasks, whose correlation is `AFFINITY`."""
+    shared_key, own_key = jax.random.split(key)
+    shared, own = draw_effects(shared_key, space, 1), draw_effects(own_key, space, number)
+    return jax.tree.map(
+        lambda a, b: jnp.sqrt(AFFINITY) * jnp.repeat(a, number, 0) + jnp.sqrt(1 - AFFINITY) * b,
+        shared,
+        own,
+    )
+
+
+def total(effects: Effects, architecture: Array) -> Array:
+    """The score float[] of architecture int32[C]."""
+    layer = np.arange(len(effects.block))
+    pairs = effects.pair[layer[:-1], architecture[:-1], architecture[1:]]
+    return jnp.sum(effects.block[layer, architecture]) + jnp.sum(pairs)
+
+
+def highest(effects: Effects) -> Array:
+    """The score float[] of the best of all architectures, by Viterbi's algorithm."""
+
+    def next_layer(best: Array, layer: tuple[Array, Array]) -> tuple[Array, None]:
+        block, pair = layer
+        return jnp.max(best[:, None] + pair, axis=0) + block, None
+
+    best, _ = jax.lax.scan(next_layer, effects.block[0], (effects.block[1:], effects.pair))
+    return jnp.max(best)
+
+
+def evaluate(problem: SpaceProblem, architecture: Array) -> Array:
+    """The score float[] of architecture int32[C] on the problem's target."""
+    return total(problem.target, architecture)
+
+
+def learn(key: Array, space: Space, effects: Effects, config: LearnConfig) -> MetaKnowledge:
+    """What random evaluations of the past teach."""
+    draw_key, learn_key = jax.random.split(key)
+    number = len(effects.block)
+    architecture = sample(draw_key, space, (number, ROWS))
+    score = jax.vmap(jax.vmap(total, in_axes=(None, 0)))(effects, architecture)
+    history = make_history(architecture, {"score": score}, space=space)
+    validation = np.arange(number) < max(1, number // 3)
+    metric = Metric("score", "1")
+    return learn_from_history(learn_key, history, metric, validation, space=space, config=config)[0]
+
+
+Search = Callable[[Array, SpaceProblem], Array]
+
+
+def modeled(space: Space, budget: int, transfer: bool, **settings: Any) -> Search:
+    """(key, problem) -> scores float[B] of a search with a model."""
+    algorithm = SpaceSearch(space, evaluate=evaluate, capacity=budget, **settings)
+    hyper = default_hyper(budget)
+
+    def search(key: Array, problem: SpaceProblem) -> Array:
+        problem = problem if transfer else with_flat_prior(problem)
+        state = algorithm.init(key, problem, hyper)
+        return run(state, problem, algorithm, hyper, steps=budget)[1].score
+
+    return search
+
+
+def random(space: Space, budget: int) -> Search:
+    """Uniform architectures; of a huge space none comes twice."""
+
+    def search(key: Array, problem: SpaceProblem) -> Array:
+        return jax.vmap(partial(evaluate, problem))(sample(key, space, (budget,)))
+
+    return search
+
+
+def evolution(space: Space, budget: int, population: int, tournament: int) -> Search:
+    """Regularized evolution (Real et al., 2019, algorithm 1): the last of the evaluated live."""
+
+    def search(key: Array, problem: SpaceProblem) -> Array:
+        first_key, step_key = jax.random.split(key)
+        first = sample(first_key, space, (population,))
+        scored = jax.vmap(partial(evaluate, problem))(first)
+        architecture = (
+            jnp.full((budget, space.num_choices), -1, jnp.int32).at[:population].set(first)
+        )
+
+        def child_of(key: Array, parent: Array, evaluated: Array) -> Array:
+            def again(carried: tuple[Array, Array]) -> tuple[Array, Array]:
+                key, child = carried
+                key, mutate_key = jax.random.split(key)
+                return key, mutate(mutate_key, space, child)
+
+            key, mutate_key = jax.random.split(key)
+            first = key, mutate(mutate_key, space, parent)
+            return jax.lax.while_loop(lambda c: is_among(c[1], evaluated), again, first)[1]
+
+        def step(carried: tuple[Array, Array], number: Array) -> tuple[tuple[Array, Array], None]:
+            architecture, score = carried
+            entrant_key, child_key = jax.random.split(jax.random.fold_in(step_key, number))
+            ages = jax.random.choice(entrant_key, population, (tournament,), replace=False)
+            entrants = number - 1 - ages
+            parent = architecture[entrants[jnp.argmax(score[entrants])]]
+            child = child_of(child_key, parent, architecture)
+            score = score.at[number].set(evaluate(problem, child))
+            return (architecture.at[number].set(child), score), None
+
+        score = jnp.full((budget,), -jnp.inf).at[:population].set(scored)
+        numbers = jnp.arange(population, budget)
+        return jax.lax.scan(step, (architecture, score), numbers)[0][1]
+
+    return search
+
+
+def past_best(space: Space, budget: int) -> Search:
+    """The best of the past's mean prediction first, as far as evolution finds them."""
+    ascent = EvolutionaryAscent(population=budget, generations=100)
+
+    def search(key: Array, problem: SpaceProblem) -> Array:
+        start_key, climb_key = jax.random.split(key)
+
+        def predicted(encoding: Array) -> Array:
+            return pool_features(problem.knowledge, encoding).past_mean
+
+        where = update_sampling_distribution(
+            uniform_sampling(space), problem.knowledge, transfer_weight=1
+        )
+        starts, _ = sample_architectures(start_key, where, space=space, shape=(budget,))
+        objective = Objective(space, predicted, lambda at: predicted(encode(space, at)))
+        found, _ = ascent(climb_key, objective, starts)
+        return jax.vmap(partial(evaluate, problem))(found)
+
+    return search
+
+
+def methods(space: Space, budget: int) -> dict[str, Search]:
+    """The searches by their names in the result file."""
+    of = partial(modeled, space, budget)
+    return {
+        "transfer": of(True),
+        "no transfer": of(False),
+        "transfer, by evolution": of(True, maximizer=EvolutionaryAscent()),
+        "past's best": past_best(space, budget),
+        "evolution, 20 and 5": evolution(space, budget, min(20, budget), min(5, budget)),
+        "evolution, 8 and 4": evolution(space, budget, 8, 4),
+        "random": random(space, budget),
+    }
+
+
+def play(
+    search: Search, keys: Array, problem: SpaceProblem, targets: Effects
+) -> tuple[np.ndarray, float, float]:
+    """Scores float[T, S, B] of a search by target and key; seconds of it, and of compiling."""
+
+    @jax.jit
+    def every(keys: Array, problem: SpaceProblem, targets: Effects) -> Array:
+        def of_target(task: tuple[Array, Effects]) -> Array:
+            of_key = partial(search, problem=problem._replace(target=task[1]))
+            return jax.lax.map(of_key, task[0])
+
+        return jax.lax.map(of_target, (keys, targets))
+
+    begun = time.perf_counter()
+    compiled = every.lower(keys, problem, targets).compile()
+    compiling = time.perf_counter() - begun
+    begun = time.perf_counter()
+    score = np.asarray(compiled(keys, problem, targets))
+    return score, (time.perf_counter() - begun) / keys.size, compiling
+
+
+def normalized_regret(key: Array, space: Space, targets: Effects, score: np.ndarray) -> np.ndarray:
+    """float[T, S, B] of scores so far: 0 for the best of the space, 1 for the median of draws."""
+    draws = sample(key, space, (4096,))
+    middle = np.median(jax.vmap(lambda t: jax.vmap(partial(total, t))(draws))(targets), axis=1)
+    best = np.asarray(jax.vmap(highest)(targets))[:, None, None]
+    return (best - np.maximum.accumulate(score, axis=-1)) / (best - middle[:, None, None])
+
+
+def measure_regrets(
+    space: Space,
+    *,
+    targets: int,
+    seeds: int,
+    budget: int,
+    config: LearnConfig = CONFIG,
+    names: tuple[str, ...] | None = None,
+) -> tuple[list[dict], dict[str, np.ndarray]]:
+    """Rows, and regrets float[kinds, T, S, B] by method, of all methods or those of some names."""
+    task_key, strange_key, learn_key, draw_key, search_key = jax.random.split(jax.random.key(0), 5)
+    tasks = related(task_key, space, SOURCES + targets)
+    sources = jax.tree.map(lambda leaf: leaf[:SOURCES], tasks)
+    unrelated = draw_effects(strange_key, space, targets)
+    both = jax.tree.map(lambda a, b: jnp.concatenate([a[SOURCES:], b]), tasks, unrelated)
+    begun = time.perf_counter()
+    problem = make_space_problem(space, learn(learn_key, space, sources, config))
+    learning = time.perf_counter() - begun
+    problem = problem._replace(target=jax.tree.map(lambda leaf: leaf[0], both))
+    keys = jax.random.split(search_key, (2 * targets, seeds))
+    rows, regrets = [], {}
+    all_methods = methods(space, budget)
+    for name in names or all_methods:
+        search = all_methods[name]
+        score, seconds, compiling = play(search, jax.random.clone(keys), problem, both)
+        regret = normalized_regret(jax.random.clone(draw_key), space, both, score)
+        regrets[name] = regret.reshape(2, targets, seeds, budget)
+        for kind, of_kind in zip(KINDS, regrets[name], strict=True):
+            at = {str(t): float(of_kind[..., t - 1].mean()) for t in CHECKPOINTS if t <= budget}
+            row = {"method": name, "target": kind, "regret": at}
+            row |= {"seconds_a_search": seconds, "compile_seconds": compiling}
+            rows.append(row | {"learn_seconds": learning})
+            print(f"{name}, {kind}: {at}, {seconds:.2f} s, compiled {compiling:.0f} s", flush=True)
+    return rows, regrets
+
+
+def compare(regrets: dict[str, np.ndarray]) -> list[Target]:
+    """Regret at the end less that of others; and whether a past that misleads costs nothing."""
+    targets = []
+    for name, kind, other in (
+        ("transfer", "related", "no transfer"),
+        ("transfer", "related", "past's best"),
+        ("transfer", "related", "evolution, 8 and 4"),
+        ("transfer", "related", "random"),
+        ("no transfer", "unrelated", "evolution, 8 and 4"),
+        ("no transfer", "unrelated", "random"),
+    ):
+        at = KINDS.index(kind)
+        less = (regrets[name] - regrets[other])[at, ..., -1]
+        mean, low, high = (float(x) for x in mean_interval(jax.random.key(0), jnp.asarray(less)))
+        what = f"regret of {name} less that of {other}, {kind} target"
+        targets.append(Target(what, mean, "regret", "at most", 0.0, less.size, (low, high)))
+    unrelated = KINDS.index("unrelated")
+    ours, theirs = (
+        jnp.asarray(regrets[name][unrelated, ..., -1]) for name in ("transfer", "no transfer")
+    )
+    bound = not_worse(jax.random.key(0), ours, theirs)
+    what = "transfer not worse than no transfer, unrelated target, upper bound"
+    targets.append(Target(what, float(bound.upper), "regret", "at most", 0.02, ours.size))
+    return targets
+
+
+def measure(asked: argparse.Namespace) -> Findings:
+    """Search related and unrelated targets with every method."""
+    sizes = {name: getattr(asked, name) for name in ("targets", "seeds", "budget")}
+    rows, regrets = measure_regrets(SPACE, **sizes)
+    return Findings(
+        split=f"{SOURCES} sources; targets of their family, and of none",
+        seeds=range(asked.seeds),
+        config=sizes
+        | {"space": SPACE.name, "size": float(SPACE.size), "affinity": AFFINITY}
+        | {"sources": SOURCES, "history_size": ROWS, "pair_effects": PAIRS},
+        rows=rows,
+        targets=compare(regrets),
+    )
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__, seeds=2)
+    parser.add_argument("--targets", type=int, default=3)
+    parser.add_argument("--budget", type=int, default=40)
+    run_benchmark("search/large_space", measure, parser)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""CPU seconds of a search without its evaluations, beside those of peers, on one core.
+
+    python -m benchmarks.search.overhead [--suite nas-bench-201] [--seeds 16] [--core 0]
+        [--peers optuna_tpe optuna_gp botorch openbox-rgpe] [--timeout 900]
+
+The whole run is pinned to a core and keeps the memory that it frees, as peers do
+(`benchmarks.peers`). Our searches are timed compiled, with their compilation, and with one more
+seed in the same call; a peer is timed on a search of every task. If the timeout stops a peer, its
+finished searches count; if none finished, its row has the time until then, including its start.
+Learning from the past happens once, before all searches of a task, and is reported separately. A
+peer that learns from the past does so within its search, so it is compared with our search and
+learning together. Regrets come from the stored trajectories. Writes
+benchmarks/results/search/overhead.json.
+"""
+
+import argparse
+import importlib
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nmjax
+from benchmarks.peers.harness import (
+    MEMORY_KEPT,
+    PEERS,
+    PeerTimeoutError,
+    finished_searches,
+    make_environment,
+    run_peer,
+)
+from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.evaluation.comparison import measures, paired
+from nmjax.evaluation.leave_one_out import run_methods, seed_keys
+from nmjax.evaluation.protocol import BUDGET, prepare_search
+from nmjax.evaluation.trajectories import packaged_trajectories
+from nmjax.experiments import Target
+from nmjax.stats import mean_interval
+
+OURS = ("transfer", "kernel-transfer")
+PASTS = 3
+REPEATS = 5
+TIMES = {"optuna_gp": 100.0, "botorch": 300.0, "openbox-rgpe": 300.0, "optuna_tpe": 1.0}
+
+
+def cpu_seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
+    """What a call takes of this process's time on all its threads, and what it returns."""
+    begun = time.process_time()
+    found = jax.block_until_ready(function(*arguments))
+    return time.process_time() - begun, found
+
+
+def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
+    """A row a method of ours: medians over tasks, of which the first one compiles.
+
+    A lone search of a task is the median of `REPEATS`; learning is that of `PASTS` pasts of each
+    task, the first of which compiles.
+    """
+    told: dict[str, list[tuple[float, ...]]] = {method: [] for method in OURS}
+    learning, keys = [], seed_keys(jax.random.key(0), seeds)
+    for task in suite.tasks:
+        for seed in reversed(range(PASTS)):
+            seconds, (prepared, _) = cpu_seconds(prepare_search, suite, task, seed)
+            learning.append(seconds)
+        for method in OURS:
+            search = partial(run_methods, prepared=prepared, methods=(method,), budget=BUDGET)
+            first, *later = (cpu_seconds(search, keys[:1])[0] for _ in range(1 + REPEATS))
+            alone = median(later)
+            together = [cpu_seconds(search, keys)[0] for _ in range(2)][-1]
+            told[method].append((first, alone, (together - alone) / (seeds - 1)))
+    rows = []
+    for method, runs in told.items():
+        first, alone, more = zip(*runs, strict=True)
+        rows.append(
+            {
+                "method": method,
+                "cpu_seconds": median(alone),
+                "cpu_seconds_with_compilation": first[0],
+                "cpu_seconds_one_more_seed": median(more),
+                "cpu_seconds_to_learn": median(learning[1:]),
+                "cpu_seconds_to_learn_with_compilation": learning[0],
+                "searches": len(suite.tasks),
+            }
+        )
+    return rows
+
+
+def time_peer(suite: nmjax.Suite, name: str, folder: str, timeout: float) -> dict:
+    """A row: the median over tasks of a search each; where none ended, what was taken by then."""
+    module, _, variant = name.partition("-")
+    peer, python = (
+        importlib.import_module(f"benchmarks.peers.programs.{module}"),
+        make_environment(module),
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        run_peer(
+            name,
+            suite,
+            seeds=1,
+            budget=BUDGET,
+            python=python,
+            results=folder,
+            timeout=timeout,
+        )
+    except PeerTimeoutError:
+        print(f"{name} was stopped after {timeout} s", flush=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ended = [
+        float(np.load(path)["cpu_seconds"])
+        for path in finished_searches(name, suite, results=folder).glob("*.npz")
+        if not path.stem.endswith("unfinished")
+    ]
+    taken = sum(getattr(after, of) - getattr(before, of) for of in ("ru_utime", "ru_stime"))
+    return {
+        "method": name,
+        "version": peer.REQUIREMENTS[0],
+        "transfer": variant in peer.TRANSFER,
+        "cpu_seconds": median(ended) if ended else taken,
+        "searches": len(ended),
+        "stopped": not ended,
+    }
+
+
+def with_regret(suite: nmjax.Suite, rows: Sequence[dict]) -> list[dict]:
+    """The rows with final regret, and the paired difference of `transfer` to it, where kept."""
+    kept = packaged_trajectories(suite)
+    final = {
+        name: measures(suite, method.rows)["regret"][..., -1:] for name, method in kept.items()
+    }
+    told = []
+    for row in rows:
+        if (name := row["method"]) in final and "transfer" in final:
+            ours, theirs = (jnp.asarray(c[..., 0]) for c in paired(final["transfer"], final[name]))
+            less = mean_interval(jax.random.key(0), ours - theirs)
+            row = row | {
+                "regret": float(theirs.mean()),
+                "transfer_less": float(less.estimate),
+                "transfer_less_ci": [float(less.low), float(less.high)],
+                "n": int(theirs.size),
+            }
+        told.append(row)
+    return told
+
+
+def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
+    """Ratios of what peers take to what `transfer` takes, and that it is no worse.
+
+    Against a peer that learns from the past, what `transfer` takes to learn it counts too.
+    """
+    by_name = {row["method"]: row for row in rows}
+    ours, made = by_name["transfer"], []
+    for name, times in TIMES.items():
+        if name not in by_name:
+            continue
+        row = by_name[name]
+        learns = row.get("transfer", False)
+        what = f"{suite}: CPU seconds of {name} / transfer{' and its learning' * learns}"
+        taken = ours["cpu_seconds"] + (ours["cpu_seconds_to_learn"] if learns else 0)
+        ratio = row["cpu_seconds"] / taken
+        stopped = " (it was stopped in its first search)" * row.get("stopped", False)
+        made.append(Target(what + stopped, ratio, "times", "at least", times, row["searches"]))
+        if name == "optuna_gp":
+            ratio = row["cpu_seconds"] / ours["cpu_seconds_with_compilation"]
+            made.append(Target(f"{what} with compilation", ratio, "times", "at least", 1.0, 1))
+        if "transfer_less" in row:
+            what = f"{suite}: regret of transfer less that of {name} at {BUDGET}"
+            less, ci = row["transfer_less"], tuple(row["transfer_less_ci"])
+            made.append(Target(what, less, "normalized regret", "at most", 0.0, row["n"], ci))
+    return made
+
+
+def start_anew(core: int) -> None:
+    """Starts this program as peers are started: on one core, and with the memory kept.
+
+    A process that is pinned later has threads for all cores, which take turns on the one: learning
+    then takes 1.5 times as long.
+    """
+    if os.sched_getaffinity(0) != {core} or not MEMORY_KEPT.items() <= os.environ.items():
+        os.sched_setaffinity(0, {core})
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, **MEMORY_KEPT})
+
+
+def measure(asked: argparse.Namespace) -> Findings:
+    """Time our searches and those of peers."""
+    suite = nmjax.load_suite(asked.suite, data=asked.data)
+    rows = time_ours(suite, asked.seeds)
+    with tempfile.TemporaryDirectory() as folder:
+        rows += [time_peer(suite, name, folder, asked.timeout) for name in asked.peers]
+    rows = with_regret(suite, rows)
+    return Findings(
+        split="leave one task out; one pinned core",
+        seeds=(0,),
+        config={"suite": suite.name, "budget": BUDGET, "pool": len(suite.pool)}
+        | {"seeds_side_by_side": asked.seeds, "timeout": asked.timeout},
+        rows=rows,
+        targets=targets(suite.name, rows),
+    )
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__, suite="nas-bench-201")
+    parser.add_argument("--seeds", type=int, default=16, help="side by side, two or more")
+    parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=tuple(TIMES))
+    parser.add_argument("--timeout", type=float, default=900, help="seconds for all of a peer")
+    start_anew(parser.parse_args().core)
+    run_benchmark("search/overhead", measure, parser)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Writes the tables of README.md and docs/ out of the result files; a test checks them.
+
+python -m benchmarks.tables.readme
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.script import require
+from benchmarks.tables import knowledge_tables, markdown, meta_tables, search_tables
+from nmjax.evaluation.protocol import SUITES
+from nmjax.experiments import is_met
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "benchmarks").glob("*.md")))
+
+
+def throughput_table() -> str:
+    """What a search costs."""
+    result = require("search/search_throughput")
+    row = result.rows[0]
+    measured = [
+        ("wall-clock seconds a search, all in one call", f"{row['seconds_a_search']:.3f}"),
+        ("wall-clock seconds a search, one by one", f"{row['seconds_a_search_alone']:.3f}"),
+        (
+            "the same, refitted at each step",
+            f"{row['seconds_a_search_alone_refit']:.3f}",
+        ),
+        ("CPU seconds a search, Optuna's TPE", f"{row['optuna_tpe_cpu_seconds_a_search']:.2f}"),
+        ("seconds to compile", f"{row['compile_seconds']:.1f}"),
+        ("compilations", str(row["traces"])),
+        ("peak memory of the process", f"{row['peak_process_bytes'] / 2**30:.1f} GiB"),
+        ("fraction of the roofline bound", f"{100 * row['share_of_floor']:.0f}%"),
+    ]
+    header = (f"{row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures", "")
+    return markdown.with_origin(result, header, measured)
+
+
+def startup_table() -> str:
+    """How long the main job takes."""
+    result = require("search/startup")
+    header = ("`nmjax search`, without installation", "seconds", "CPU seconds")
+    runs = [
+        (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
+    ]
+    return markdown.with_origin(result, header, runs)
+
+
+def misses() -> str:
+    """How many targets are met, and those that are missed."""
+    names = [f"transfer_{suite}" for suite in SUITES]
+    names += ["overhead", "large_space", "search_throughput", "startup"]
+    results = [require(f"search/{name}") for name in names]
+    targets = [target for result in results for target in result.targets]
+    met = sum(map(is_met, targets))
+    told = f"Of {len(targets)} targets for searches, their speed and memory {met} are met. Missed:"
+    return f"{told}\n\n{markdown.targets_table(results, missed_only=True)}"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "transfer-suites": search_tables.suites,
+    "throughput": throughput_table,
+    "startup": startup_table,
+    "misses": misses,
+    "search-regret": search_tables.regret,
+    "search-ranks": search_tables.ranks,
+    "search-claims": search_tables.claims,
+    "search-pasts": search_tables.pasts,
+    "search-targets": search_tables.targets,
+    "search-target-oracle": search_tables.target_oracle,
+    "search-space": search_tables.large_space,
+    "search-overhead": search_tables.overhead,
+    "search-optimum": search_tables.optimum,
+    "optimum": search_tables.optimum_short,
+    "search-hpob": search_tables.hpob,
+    "meta-cost": meta_tables.cost,
+    "task-sampling": meta_tables.task_sampling,
+    "sinusoids": meta_tables.sinusoids,
+    "families": meta_tables.families,
+    "ablations": meta_tables.ablations,
+    "accuracy": meta_tables.accuracy,
+    "latency": meta_tables.latency,
+    "meta-speed": meta_tables.speed,
+    "meta-targets": meta_tables.targets,
+    "pruning-risk": knowledge_tables.pruning_risk,
+    "advice": knowledge_tables.advice,
+    "similarity": knowledge_tables.similarity,
+    "history": knowledge_tables.history,
+    "predictions": knowledge_tables.predictions,
+    "knowledge-targets": knowledge_tables.targets,
+}
+
+
+def render(text: str) -> str:
+    """The text with each block between `<!-- NAME -->` and `<!-- /NAME -->` written anew."""
+    for name, table in TABLES.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        filled = table()
+        text = re.sub(pattern, lambda m, t=filled: m[1] + t + "\n" + m[2], text, flags=re.DOTALL)
+    return text
+
+
+def main() -> None:
+    """Rewrites the pages."""
+    for page in PAGES:
+        page.write_text(render(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,357 @@
+"""Tables of searches in docs/benchmarks/search.md and the README, from the result files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.reproductions.hpob import PUBLISHED, SHOWN
+from benchmarks.script import stored, stored_variants
+from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
+from benchmarks.tables import markdown
+from nmjax.evaluation.comparison import LEAST_SEEDS, RIVALS, speed_up_text
+from nmjax.evaluation.protocol import SUITES
+from nmjax.experiments import Result
+
+IN_DESIGN = ("nas-bench-201", "hpobench", "transnas101")
+"""Suites that settings of nmjax were chosen on, or looked at for."""
+Row = Mapping[str, Any]
+Cells = tuple[str, ...]
+
+
+def suites() -> str:
+    """A line a suite: transfer, the best method of each kind of rival, and when it is reached."""
+    rows = []
+    for suite, result in _results().items():
+        methods = {row["method"]: row for row in _methods(result)}
+        reach = {row["reach"]: row for row in result.rows if "reach" in row}
+        told: list[str] = []
+        for kind in RIVALS:
+            claims = _claims(result, kind)
+            if not claims:
+                told += [""] * 3
+                continue
+            rival = claims[0]["rival"]
+            sooner = _speed_up(reach[rival]["speed_up"], reach[rival]["speed_up_ci"])
+            told += [f"{rival}: {_final(methods[rival])}", _reached(reach[rival]), sooner]
+        others = [row for row in methods.values() if row["transfer"] and row["kind"] != "ours"]
+        other = min(
+            (row for row in others if row["seeds"] >= LEAST_SEEDS),
+            key=lambda row: row["regret"][-1],
+            default=None,
+        )
+        shown = "" if other is None else f"{other['method']}: {_final(other)}"
+        rows.append((_marked(suite), _final(methods["transfer"]), *told, shown))
+    header = ["suite", "regret at 100: transfer"]
+    for kind in RIVALS:
+        header += [f"best {kind}", "transfer reaches it at", "speed-up"]
+    return (
+        markdown.table((*header, "best other with transfer"), rows) if rows else markdown.UNMEASURED
+    )
+
+
+def regret() -> str:
+    """All methods of every suite."""
+    found = []
+    for suite, result in _results().items():
+        header, rows = _regret_table(result, (1, 5, 10, 20, 50, 100))
+        methods = {row["method"]: row for row in _methods(result)}
+        told = [(*row, *_circumstances(methods[row[0]])) for row in rows]
+        header += ("worst task", "seconds a search", "transfer", "seeds")
+        learned = result.config.get("medians", {}).get("seconds_a_past")
+        past = "" if learned is None else f" Learning a past took {learned:.1f} s, the median."
+        found.append(
+            f"### {_marked(suite)}\n\n{markdown.table(header, told)}\n\n{_origin(result)}{past}"
+        )
+    return "\n\n".join(found) or markdown.UNMEASURED
+
+
+def ranks() -> str:
+    """Average ranks by suite and over the tasks of all, and which methods do not differ."""
+    told = [(_marked(s), row) for s, result in _results().items() for row in _ranks(result)]
+    overall = stored("search/average_ranks")
+    if overall is not None:
+        told += [(_together(row["suites"]), row) for row in _ranks(overall)]
+    rows = [
+        (
+            f"{suite}: {row['tasks']} tasks",
+            str(row["ranked_at"]),
+            ", ".join(f"{name} {value:.1f}" for name, value in _ordered(row)),
+            f"{min(row['seeds'])} to {max(row['seeds'])}",
+            f"{row['p_value']:.1g}",
+            f"{row['critical_difference']:.1f}",
+            _groups(row["rank_groups"]),
+            _groups(row["regret_groups"]),
+        )
+        for suite, row in told
+    ]
+    header = ("suite", "at", "average rank", "seeds", "Friedman's p", "critical difference")
+    picture = "\n\n![Average ranks over the tasks of all suites](../ranks.png)"
+    found = markdown.table((*header, "alike by rank", "alike by regret"), rows)
+    figure = "" if overall is None else picture
+    return found + figure if rows else markdown.UNMEASURED
+
+
+def claims() -> str:
+    """What is claimed of transfer, a row a claim and a column a suite, for rivals of each kind."""
+    if not _results():
+        return markdown.UNMEASURED
+    found = (f"The rival is the best {kind}.\n\n{_claims_table(kind)}" for kind in RIVALS)
+    return "\n\n".join(found)
+
+
+def pasts() -> str:
+    """Regret after other pasts than 300 random evaluations a source."""
+    rows = []
+    for suite in SUITES:
+        for result in stored_variants(f"search/transfer_{suite}").values():
+            if "leave" not in result.config:
+                continue
+            kind = {name: result.config[name] for name in ("leave", "history", "history_size")}
+            past = f"{kind['history_size']} {kind['history']}"
+            for row in _methods(result):
+                if row["method"] in ("transfer", "kernel-transfer", "past-best", "rgpe"):
+                    shown = [_final(row, step) for step in (5, 20, 100)]
+                    seeds = str(row["seeds"])
+                    rows.append((suite, past, f"a {kind['leave']}", row["method"], *shown, seeds))
+    header = ("suite", "evaluations a source", "left out", "method", "regret at 5", "20", "100")
+    return markdown.table((*header, "seeds"), rows) if rows else markdown.UNMEASURED
+
+
+def targets() -> str:
+    """Every target of every suite, met or not."""
+    found = list(_results().values())
+    return markdown.targets_table(found) if found else markdown.UNMEASURED
+
+
+def _results() -> dict[str, Result]:
+    """By suite, those of the protocol itself that have been measured."""
+    found = {suite: stored(f"search/transfer_{suite}") for suite in SUITES}
+    return {suite: result for suite, result in found.items() if result and _ranks(result)}
+
+
+def _together(suites: Sequence[str]) -> str:
+    return "all suites" if set(IN_DESIGN) <= set(suites) else " and ".join(suites)
+
+
+def _marked(suite: str) -> str:
+    return f"{suite} (used in design)" if suite in IN_DESIGN else suite
+
+
+def _methods(result: Result) -> list[Row]:
+    """One row a method, over all tasks."""
+    return [row for row in result.rows if row.get("task") == "all"]
+
+
+def _ranks(result: Result) -> list[Row]:
+    return [row for row in result.rows if "ranked_at" in row]
+
+
+def _claims(result: Result, kind: str) -> list[Row]:
+    return [row for row in result.rows if row.get("rival_kind") == kind]
+
+
+def _claims_table(kind: str) -> str:
+    """Of rivals of one kind."""
+    by_suite = {suite: _claims(result, kind) for suite, result in _results().items()}
+    by_suite = {suite: rows for suite, rows in by_suite.items() if rows}
+    if not by_suite:
+        return markdown.UNMEASURED
+    rows = [
+        (told[0]["claim"], told[0]["measure"], *map(_claim, told))
+        for told in zip(*by_suite.values(), strict=True)
+    ]
+    named = [f"{_marked(s)}, rival: {told[0]['rival']}" for s, told in by_suite.items()]
+    return markdown.table(("claim", "measure", *named), rows)
+
+
+def _final(row: Row, step: int = 100) -> str:
+    at = row["steps"].index(step)
+    return markdown.with_interval(row["regret"][at], row["regret_ci"][at])
+
+
+def target_oracle() -> str:
+    """Searches that had evaluations of the target itself for free."""
+    if (result := stored("search/target_oracle")) is None:
+        return markdown.UNMEASURED
+    rows = [
+        (
+            row["suite"],
+            str(row["free"]),
+            *(f"{value:.3f}" for value in row["regret"]),
+            *(_count(row[f"reaches_{n}"], row[f"reaches_{n}_ci"]) for n in WITHOUT_FREE),
+        )
+        for row in result.rows
+    ]
+    steps = result.rows[0]["steps"]
+    header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
+    header += tuple(f"what {rival} has at {steps[-1]}, at" for rival in WITHOUT_FREE)
+    return markdown.with_origin(result, header, rows)
+
+
+def large_space() -> str:
+    """Searches of a space that cannot be listed."""
+    if (result := stored("search/large_space")) is None:
+        return markdown.UNMEASURED
+    shown = ("5", "10", "20", "40")
+    rows = (
+        (
+            row["method"],
+            row["target"],
+            *(f"{row['regret'][step]:.3f}" for step in shown),
+            markdown.number(row["seconds_a_search"]),
+        )
+        for row in result.rows
+    )
+    header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds a search")
+    return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"
+
+
+def overhead() -> str:
+    """What searches cost without their evaluations, on one core."""
+    if (result := stored("search/overhead")) is None:
+        return markdown.UNMEASURED
+    columns = ("", "_with_compilation", "_one_more_seed", "_to_learn", "_to_learn_with_compilation")
+    rows = []
+    for row in result.rows:
+        times = (row.get(f"cpu_seconds{name}") for name in columns)
+        cells = ["" if seconds is None else markdown.number(seconds) for seconds in times]
+        cells[0] = ">" * row.get("stopped", False) + cells[0]
+        regret = markdown.number(row["regret"]) if "regret" in row else ""
+        rows.append((row["method"], *cells, regret))
+    header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")
+    header += ("learning the past", "that with compilation", "regret at 100")
+    told = markdown.with_origin(result, header, rows)
+    return f"{told}\n\n{markdown.targets_table([result])}"
+
+
+def optimum() -> str:
+    """Evaluations to the very best of NAS-Bench-201, beside published ones."""
+    if (result := stored("reproductions/optimum")) is None:
+        return markdown.UNMEASURED
+    rows = [
+        (
+            row["method"],
+            row["task"],
+            *("" if row.get(name) is None else f"{row[name]:.1f}" for name in ("mean", "median")),
+            _found(row),
+            str(row.get("n", "exact")),
+            "" if row.get("published") is None else f"{row['published']:.0f}",
+        )
+        for row in result.rows
+    ]
+    header = ("method", "data set", "mean", "median", "found it", "searches", "published mean")
+    return markdown.with_origin(result, header, rows)
+
+
+def optimum_short() -> str:
+    """Mean evaluations to the very best of NAS-Bench-201, a row a method and a column a task."""
+    if (result := stored("reproductions/optimum")) is None:
+        return markdown.UNMEASURED
+    means = {
+        (row["method"], row["task"]): _found(row) if row["mean"] is None else f"{row['mean']:.0f}"
+        for row in result.rows
+    }
+    soonest = sorted(result.rows, key=lambda row: row["mean"] or float("inf"))
+    searches = {row["method"]: str(row.get("n", "exact")) for row in soonest}
+    tasks = dict.fromkeys(row["task"] for row in result.rows)
+    rows = [
+        (method, *(means[method, task] for task in tasks), number)
+        for method, number in searches.items()
+    ]
+    return markdown.with_origin(result, ("method", *tasks, "searches"), rows)
+
+
+def _found(row: Row) -> str:
+    """How many searches found the best, and within how many evaluations if there is a bound."""
+    return f"{100 * row['found']:.0f}%" + (f" within {row['budget']}" if "budget" in row else "")
+
+
+def hpob() -> str:
+    """The published protocol of HPO-B, beside what was published."""
+    header = ("method", f"regret at {SHOWN[0]}", *map(str, SHOWN[1:]), f"rank at {SHOWN[-1]}")
+    published = [
+        (f"{method}, published", *(f"{value:.4f}" for value in values), "")
+        for method, values in PUBLISHED.items()
+    ]
+    if (result := stored("reproductions/hpob")) is None:
+        return markdown.table(header, published)
+    measured = []
+    for row in result.rows:
+        if row["space"] == "all":
+            ends = [(row["regret"][t], *row["regret_ci"][t]) for t in SHOWN]
+            cells = (f"{value:.4f} [{low:.4f}, {high:.4f}]" for value, low, high in ends)
+            measured.append((row["method"], *cells, f"{row['rank'][SHOWN[-1]]:.2f}"))
+    return markdown.with_origin(result, header, [*measured, *published])
+
+
+def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:
+    """Header and a row a method, the best at the end first."""
+    reach = {row["reach"]: row for row in result.rows if "reach" in row}
+    tested = "test" in _methods(result)[0]
+    rows = []
+    for row in sorted(_methods(result), key=lambda row: row["regret"][-1]):
+        cells = [row["method"], *(_final(row, step) for step in steps)]
+        cells.append(_with_interval(row, "log10_rank", ".2f"))
+        if tested:
+            cells.append(_with_interval(row, "test", ".4f"))
+        rows.append((*cells, _reached(reach.get(row["method"]))))
+    header = ("method", f"regret at {steps[0]}", *map(str, steps[1:]), "log10 rank at 100")
+    header += ("test score at 100",) * tested
+    return (*header, "transfer reaches its 100 at"), rows
+
+
+def _circumstances(row: Row) -> Cells:
+    """Where a method is worst, what a search costs, whether it has a past, and how many seeds."""
+    seconds = row["seconds_a_search"]
+    return (
+        f"{row['worst_task']} {row['worst_regret']:.3f}",
+        "" if seconds is None else markdown.number(seconds),
+        "yes" if row["transfer"] else "",
+        str(row["seeds"]),
+    )
+
+
+def _reached(reach: Row | None) -> str:
+    """Evaluations and their interval."""
+    if reach is None:
+        return ""
+    return _count(reach["evaluations"], reach["ci"])
+
+
+def _count(evaluations: float, interval: Sequence[float]) -> str:
+    count, low, high = map(markdown.evaluations, (evaluations, *interval))
+    return f"{count} [{low}, {high}]"
+
+
+def _ordered(row: Row) -> list[tuple[str, float]]:
+    return sorted(zip(row["methods"], row["average_rank"], strict=True), key=lambda pair: pair[1])
+
+
+def _groups(groups: Sequence[Sequence[str]]) -> str:
+    return "; ".join(", ".join(group) for group in groups)
+
+
+def _with_interval(row: Row, measure: str, form: str) -> str:
+    """A measure at the end of the budget, and its interval where it has one."""
+    value, ci = row[measure][-1], row[f"{measure}_ci"][-1]
+    ends = "" if ci is None else f" [{ci[0]:{form}}, {ci[1]:{form}}]"
+    return f"{value:{form}}{ends}"
+
+
+def _speed_up(ratio: float | None, interval: Sequence[float | None]) -> str:
+    low, high = map(speed_up_text, interval)
+    return f"{speed_up_text(ratio)} [{low}, {high}]"
+
+
+def _origin(result: Result) -> str:
+    """Where a table comes from, and at which commits the searches of nmjax in it ran."""
+    ran = {row["provenance"] for row in _methods(result) if row["kind"] != "peer"}
+    commits = ", ".join(sorted(ran))
+    return f"{markdown.provenance_line(result)} Searches of nmjax's own ran at {commits}."
+
+
+def _claim(row: Row) -> str:
+    """Ours and the rival's, and the interval of their difference, or of the speed-up."""
+    if row["claim"] == "faster convergence":
+        return _speed_up(row["ours"], row["ci"])
+    low, high = (markdown.number(end) for end in row["ci"])
+    return f"{markdown.number(row['ours'])} / {markdown.number(row['theirs'])} [{low}, {high}]"
