@@ -95,7 +95,10 @@ def critical_difference(methods: int, tasks: int, *, level: float = 0.95) -> flo
 
     check_level(level)
     if methods < 2 or tasks < 1:
-        raise NmjaxError(f"Got {methods} methods and {tasks} tasks; expected at least 2 and 1.")
+        raise NmjaxError(
+            f"Got {methods} methods and {tasks} tasks, expected at least 2 and 1: give more "
+            "of either."
+        )
     quantile = studentized_range.ppf(level, methods, np.inf)
     return float(quantile / np.sqrt(2) * np.sqrt(methods * (methods + 1) / (6 * tasks)))
 

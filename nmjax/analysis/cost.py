@@ -9,7 +9,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from nmjax.errors import NmjaxError
 
-# What moves or renames numbers without arithmetic.
+# Primitives that move or rename numbers without arithmetic.
 _FREE = frozenset(
     {
         *("broadcast_in_dim", "concatenate", "convert_element_type", "copy", "copy_p"),
@@ -72,8 +72,8 @@ def _of_equation(equation: JaxprEqn, while_trips: int | None) -> float:
     if name == "while":
         if while_trips is None:
             raise NmjaxError(
-                "Got a program with a while_loop, whose body runs as often as its data say: give "
-                "while_trips, how often that is."
+                "Got a program with a while_loop, whose number of iterations depends on its data: "
+                "give while_trips, the number of iterations."
             )
         return while_trips * sum(within) + _count(params["cond_jaxpr"].jaxpr, while_trips)
     if name == "cond":

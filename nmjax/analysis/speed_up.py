@@ -177,19 +177,19 @@ def _order_statistics(values: Array, level: float) -> tuple[Array, Array]:
 def _paired(ours: Array, theirs: Array, *, curves: bool) -> tuple[Array, Array]:
     """Add a leading task axis where there is none, and check that tasks and seeds match."""
     ours, theirs = jnp.asarray(ours), jnp.asarray(theirs)
-    lanes = [x.shape[:-1] if curves else x.shape for x in (ours, theirs)]
-    if lanes[0] != lanes[1] or len(lanes[0]) not in (1, 2) or 0 in ours.shape + theirs.shape:
+    shapes = [x.shape[:-1] if curves else x.shape for x in (ours, theirs)]
+    if shapes[0] != shapes[1] or len(shapes[0]) not in (1, 2) or 0 in ours.shape + theirs.shape:
         axes = "tasks (if any), seeds and evaluations" if curves else "tasks (if any) and seeds"
         raise NmjaxError(
-            f"Regret of shapes {ours.shape} and {theirs.shape} came; expected axes of {axes}, with "
+            f"Got regret of shapes {ours.shape} and {theirs.shape}, expected axes of {axes}, with "
             "the same tasks and seeds in both: run both methods on the same ones."
         )
-    return (ours[None], theirs[None]) if len(lanes[0]) == 1 else (ours, theirs)
+    return (ours[None], theirs[None]) if len(shapes[0]) == 1 else (ours, theirs)
 
 
-def _draws(key: Array, lanes: tuple[int, ...], resamples: int) -> tuple[Array, Array]:
+def _draws(key: Array, shape: tuple[int, ...], resamples: int) -> tuple[Array, Array]:
     """Indices of tasks int32[resamples, T, 1] and of each one's seeds int32[resamples, T, S]."""
-    tasks, seeds = lanes
+    tasks, seeds = shape
     task_key, seed_key = jax.random.split(key)
     return (
         jax.random.randint(task_key, (resamples, tasks, 1), 0, tasks),

@@ -169,7 +169,7 @@ def update_meta_model(
     if tasks.y.shape[:1] != heads.shape[:1]:
         raise NmjaxError(
             f"Got {tasks.y.shape[:1]} tasks for {heads.shape[0]} heads, expected as many, in the "
-            "order the model began with: mask out what a task has not."
+            "order that the model was initialized with: mask out missing rows."
         )
 
     def objective(params: MultiTaskParams) -> tuple[Array, Array]:

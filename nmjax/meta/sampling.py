@@ -101,7 +101,7 @@ def focused(learner: MetaLearner, *, tasks: int) -> MetaLearner:
       (3,)
     """
     if tasks < 1:
-        raise NmjaxError(f"Got tasks={tasks}, expected at least 1 to learn from.")
+        raise NmjaxError(f"Got tasks={tasks}, expected at least 1: give for instance 4.")
 
     def update(
         key: Array, state: PyTree, candidates: Episode, hyper: FocusHyper

@@ -84,7 +84,8 @@ def sensitivity_agreement(indices: Array, *, ranks: bool = False) -> Array:
     indices = jnp.asarray(indices)
     if indices.ndim < 2:
         raise NmjaxError(
-            f"Got indices {list(indices.shape)}, expected float[..., T, F]: stack those of tasks."
+            f"Got indices {list(indices.shape)}, expected float[..., T, F]: stack "
+            "the indices of all tasks."
         )
     if ranks:
         return spearman(indices[..., :, None, :], indices[..., None, :, :])

@@ -186,7 +186,8 @@ def repeatability(score: Array) -> Array:
     score = jnp.asarray(score)
     if score.ndim < 2 or score.shape[-2] < 2:
         raise NmjaxError(
-            f"Got scores {list(score.shape)}, expected float[..., S, N] of at least two seeds."
+            f"Got scores {list(score.shape)}, expected float[..., S, N] of at least two "
+            "seeds: stack the scores of several seeds."
         )
     seeds = score.shape[-2]
     known = ~jnp.isnan(score).any(axis=-2)

@@ -48,7 +48,7 @@ def bootstrap_interval(
     """
     tasks, numbers = _tasks_and_seeds(values)
     if resamples < 1:
-        raise NmjaxError(f"Got resamples={resamples}, expected at least 1: give some thousands.")
+        raise NmjaxError(f"Got resamples={resamples}, expected at least 1: give for instance 2000.")
 
     most = numbers[-1]
     bounds = jnp.array([tasks] + [most] * most)

@@ -1,7 +1,7 @@
-"""Conformance checks for one's own surrogate, acquisition, meta-learner or search.
+"""Conformance checks for user-defined surrogates, acquisitions, meta-learners and searches.
 
-Each raises an AssertionError that says which promise of the Protocol was broken. Call them from a
-test, with small data and fixed keys.
+Each raises an AssertionError that names the property of the Protocol that does not hold. Call them
+in a test, with small data and fixed keys.
 """
 
 from nmjax.testing.acquisition import check_acquisition

@@ -1,8 +1,9 @@
-"""What the conformance checks are made of: comparisons of pytrees, and counted traces."""
+"""Assertions of the conformance checks: comparisons of pytrees, and counts of traces."""
 
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +12,11 @@ from nmjax.types import Array, PyTree
 
 
 class Counted:
-    """A jitted function that counts how often it is traced."""
+    """A jitted function that counts its traces.
+
+    `chex.assert_max_traces` counts by the hash of a function, so that a second check of an equal
+    surrogate or search would fail there.
+    """
 
     def __init__(self, function: Callable[..., Any]):
         self.traces = 0
@@ -23,16 +28,16 @@ class Counted:
         self._compiled = jax.jit(counted)
 
     def __call__(self, *args: Any) -> Any:
-        """What the function returns."""
+        """Call the compiled function."""
         return self._compiled(*args)
 
     def check_once(self, what: str) -> None:
-        """Refuses a second trace."""
+        """Assert that there was exactly one trace."""
         assert self.traces == 1, f"{what} was traced {self.traces} times for one shape."
 
 
 def to_numpy(tree: PyTree) -> PyTree:
-    """The tree with arrays of NumPy, and the numbers of its keys."""
+    """Convert leaves to NumPy arrays, PRNG keys to their data."""
 
     def plain(leaf: Any) -> np.ndarray:
         leaf = jnp.asarray(leaf)
@@ -44,7 +49,7 @@ def to_numpy(tree: PyTree) -> PyTree:
 
 
 def through_host(tree: PyTree) -> PyTree:
-    """The tree after a round trip through NumPy, as when it is saved and loaded."""
+    """The tree after a round trip through NumPy, as after saving and loading."""
 
     def back(leaf: np.ndarray, like: Array) -> Array:
         is_key = jnp.issubdtype(like.dtype, jax.dtypes.prng_key)
@@ -54,40 +59,39 @@ def through_host(tree: PyTree) -> PyTree:
 
 
 def assert_close(what: str, actual: PyTree, desired: PyTree, *, tolerance: float) -> None:
-    """Refuses leaves that differ by more than the tolerance, absolute and relative."""
-    message = f"Expected the same: {what}."
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, tolerance, tolerance, err_msg=message),
+    """Assert that leaves agree within a tolerance, absolute and relative."""
+    chex.assert_trees_all_close(
         to_numpy(actual),
         to_numpy(desired),
+        rtol=tolerance,
+        atol=tolerance,
+        custom_message=f"Expected equal values of the {what}.",
     )
 
 
 def assert_equal(what: str, actual: PyTree, desired: PyTree) -> None:
-    """Refuses leaves that differ; NaN equals NaN."""
-    message = f"Expected exactly the same: {what}."
-    jax.tree.map(
-        lambda a, b: np.testing.assert_array_equal(a, b, err_msg=message),
+    """Assert that leaves are equal; NaN equals NaN."""
+    chex.assert_trees_all_equal(
         to_numpy(actual),
         to_numpy(desired),
+        custom_message=f"Expected exactly equal values of the {what}.",
     )
 
 
 def assert_same_shapes(what: str, actual: PyTree, desired: PyTree) -> None:
-    """Refuses leaves that differ in shape or dtype."""
-    found, expected = (
-        [(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in jax.tree.leaves(tree)]
-        for tree in (actual, desired)
+    """Assert that leaves agree in shape and dtype."""
+    chex.assert_trees_all_equal_shapes_and_dtypes(
+        to_numpy(actual),
+        to_numpy(desired),
+        custom_message=f"Expected equal shapes and dtypes of the {what}.",
     )
-    assert found == expected, f"Expected shapes and dtypes {expected} of the {what}, got {found}."
 
 
 def assert_shape(what: str, actual: Array, expected: tuple[int, ...]) -> None:
-    """Refuses another shape."""
-    assert actual.shape == expected, f"Expected {what} of shape {expected}, got {actual.shape}."
+    """Assert the shape of an array."""
+    chex.assert_shape(actual, expected, custom_message=f"Expected another shape of the {what}.")
 
 
 def assert_finite(what: str, tree: PyTree) -> None:
-    """Refuses NaN and infinity."""
-    leaves = jax.tree.leaves(to_numpy(tree))
-    assert all(np.isfinite(leaf).all() for leaf in leaves), f"{what} not finite."
+    """Assert that no leaf has NaN or infinite values."""
+    chex.assert_tree_all_finite(to_numpy(tree), custom_message=f"Expected finite {what}.")

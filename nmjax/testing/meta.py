@@ -33,24 +33,38 @@ def check_meta_learner(
     gain: float = 0.2,
     tolerance: float = 1e-3,
 ) -> None:
-    """Checks a `MetaLearner`.
+    """Check a `MetaLearner`.
 
-    Meta-training makes adapting to tasks it has not seen better than adapting from where it began;
-    shapes; agreement with `jit`, `vmap` and, where there are several devices, tasks sharded over
-    them; one trace; the same from the same key; a run that is saved half-way and resumed is the
-    same run.
+    Meta-training lowers the loss after adapting to unseen tasks; shapes; agreement with `jit`,
+    `vmap` and, where there are several devices, tasks sharded over them; one trace; equal results
+    from equal keys; a run that is saved half-way and resumed equals an uninterrupted one.
 
     Args:
-      learner: to check.
-      params: what meta-training begins with.
+      learner: the learner to check.
+      params: initial parameters of meta-training.
       hyper: the learner's traced numbers.
       sample_tasks: key -> T tasks, T a multiple of the number of devices.
-      steps: of meta-training, enough to learn these tasks; even.
-      gain: by which share of the untrained loss the trained one must be below it.
-      tolerance: absolute and relative, of what should be equal.
+      steps: Number of meta-updates, sufficient to learn these tasks; even.
+      gain: Share of the untrained loss by which the trained one must be lower.
+      tolerance: Absolute and relative tolerance of equality.
 
     Raises:
-      AssertionError: a promise is broken.
+      AssertionError: a property does not hold.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.testing import check_meta_learner
+      >>> from nmjax.tasks import Episode
+      >>> from nmjax.meta import MAMLHyper, maml, squared_error
+      >>> loss_fn = squared_error(lambda w, x: x @ w)
+      >>> learner = maml(loss_fn, optax.sgd(0.1), inner_steps=1)
+      >>> def sample_tasks(key):
+      ...     x = jax.random.normal(key, (2, 4, 1))
+      ...     return Episode(x, x[..., 0], x, x[..., 0], x[..., 0] < 9, x[..., 0] < 9)
+      >>> hyper = MAMLHyper(jnp.float32(0.1))
+      >>> check_meta_learner(learner, jnp.zeros(1), hyper, sample_tasks, steps=8)
     """
     close = partial(assert_close, tolerance=tolerance)
 
@@ -67,8 +81,8 @@ def check_meta_learner(
     assert_finite("losses", (first.loss, second.loss))
     assert_same_shapes("state after updates", end, start)
     assert_same_shapes("parameters after updates", end.params, params)
-    assert_equal("run of the same keys", train(start, early)[0], halfway)
-    assert_equal("run that was saved and resumed", train(through_host(halfway), late)[0], end)
+    assert_equal("runs of the same keys", train(start, early)[0], halfway)
+    assert_equal("saved and resumed run", train(through_host(halfway), late)[0], end)
     train.check_once("meta-training")
 
     tasks = jax.jit(sample_tasks)(jax.random.key(2))
@@ -85,19 +99,19 @@ def check_meta_learner(
     first_task = jax.tree.map(lambda leaf: leaf[0], tasks)
     adaptation = jax.jit(learner.adapt)(end.params, support(first_task), hyper)
     assert_finite("adaptation", adaptation)
-    assert adaptation.losses.ndim == 1, "Expected the losses along one task's adaptation."
+    assert adaptation.losses.ndim == 1, "Expected the losses of one task's inner loop."
 
     close(
-        "update without jit, and with it, in lanes and with tasks sharded",
-        _update_in_lanes(learner, hyper, tasks, start, end),
+        "update without jit, and with jit, vmap and sharded tasks",
+        _update_batched(learner, hyper, tasks, start, end),
         learner.update(jax.random.key(3), end, tasks, hyper),
     )
 
 
-def _update_in_lanes(
+def _update_batched(
     learner: MetaLearner, hyper: PyTree, tasks: Episode, start: PyTree, end: PyTree
 ) -> PyTree:
-    """What an update of `end` returns, compiled with another lane and over all devices."""
+    """The result of updating `end`, compiled under `vmap` beside `start` and over all devices."""
     mesh = jax.make_mesh((len(jax.devices()),), ("tasks",), axis_types=(AxisType.Auto,))
     everywhere, split = (
         NamedSharding(mesh, spec) for spec in (PartitionSpec(), PartitionSpec("tasks"))
@@ -105,8 +119,8 @@ def _update_in_lanes(
 
     @jax.jit
     def update(key: Array, start: PyTree, end: PyTree, tasks: Episode, hyper: PyTree) -> PyTree:
-        lanes = jax.tree.map(lambda a, b: jnp.stack([a, b]), start, end)
-        return jax.vmap(learner.update, in_axes=(None, 0, None, None))(key, lanes, tasks, hyper)
+        both = jax.tree.map(lambda a, b: jnp.stack([a, b]), start, end)
+        return jax.vmap(learner.update, in_axes=(None, 0, None, None))(key, both, tasks, hyper)
 
     key, start, end, hyper = jax.device_put((jax.random.key(3), start, end, hyper), everywhere)
     both = update(key, start, end, jax.device_put(tasks, split), hyper)

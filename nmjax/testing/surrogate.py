@@ -30,24 +30,37 @@ def check_surrogate(
     tolerance: float = 1e-3,
     draws: int = 2000,
 ) -> None:
-    """Checks a `Surrogate`.
+    """Check a `Surrogate`.
 
-    Shapes; agreement with `jit` and `vmap`; one trace a shape; a failed evaluation teaches nothing;
-    data never make it less sure; its covariance, marginals and draws agree; its evidence is the sum
-    of its one-step-ahead predictions.
+    Shapes; agreement with `jit` and `vmap`; one trace per shape; a failed evaluation changes
+    nothing; observations never increase the standard deviation; covariance, marginals and draws
+    agree; the evidence is the sum of the one-step-ahead log predictive densities.
 
     Args:
-      surrogate: to check, of capacity M at the least.
+      surrogate: the surrogate to check, of capacity M or more.
       hyper: its hyperparameters.
       x: float[M, F], distinct.
       y: float[M], none NaN.
-      log_density: (state, x float[F], y float[]) -> float[], of a noisy observation to come.
+      log_density: (state, x float[F], y float[]) -> float[], log density of the next noisy
+        observation.
       unit: state -> float[], the unit of all variances, which data may change where it is inferred.
-      tolerance: absolute and relative, of what should be equal.
-      draws: joint draws whose moments are compared, within five standard errors.
+      tolerance: Absolute and relative tolerance of equality.
+      draws: Number of joint draws whose moments are compared, within five standard errors.
 
     Raises:
-      AssertionError: a promise is broken.
+      AssertionError: a property does not hold.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.testing import check_surrogate
+      >>> from nmjax.predictors import default_kernel, gaussian_process, kernel_noise
+      >>> from nmjax.stats import gaussian_log_prob
+      >>> surrogate, hyper = gaussian_process(1, capacity=3), default_kernel(1)
+      >>> def log_density(state, x, y):
+      ...     mean, std = surrogate.predict(state, x[None])
+      ...     return gaussian_log_prob(y, mean[0], jnp.sqrt(std[0] ** 2 + kernel_noise(hyper)))
+      >>> x, y = jnp.array([[0.0], [1.0], [3.0]]), jnp.array([0.1, 0.5, -0.2])
+      >>> check_surrogate(surrogate, hyper, x, y, log_density=log_density, draws=200)
     """
     x, y = jnp.asarray(x), jnp.asarray(y)
     close = partial(assert_close, tolerance=tolerance)
@@ -65,10 +78,10 @@ def check_surrogate(
     std = relative(state)
     for row, score in zip(np.asarray(x), np.asarray(y), strict=True):
         chain = chain + ahead(state, row, score)
-        before, state, less_sure = state, update(state, row, score), std
+        before, state, previous_std = state, update(state, row, score), std
         assert_same_shapes("state after an update", state, before)
         std = relative(state)
-        grown = jnp.max(std - less_sure)
+        grown = jnp.max(std - previous_std)
         assert grown <= tolerance, f"An observation made the marginals less sure, by {grown}."
     close("evidence and the sum of log predictive densities", surrogate.log_evidence(state), chain)
     update.check_once("update")
@@ -80,7 +93,7 @@ def check_surrogate(
         return surrogate.predict(update_many(surrogate, surrogate.init(hyper), x, y), x)
 
     both = jax.jit(jax.vmap(fit))(jnp.stack([y, -y]))
-    close("predict in lanes and alone", jax.tree.map(lambda leaf: leaf[1], both), fit(-y))
+    close("predictions with and without vmap", jax.tree.map(lambda leaf: leaf[1], both), fit(-y))
 
 
 def _check_marginals(surrogate: Surrogate, state: PyTree, x: Array, tolerance: float) -> None:

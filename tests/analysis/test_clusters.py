@@ -23,6 +23,6 @@ def test_tasks_that_are_alike_go_together():
 @pytest.mark.parametrize(
     "similarity", [np.ones((1, 1)), np.ones((2, 3)), np.full((2, 2), np.nan), [[1, 0.5], [0, 1]]]
 )
-def test_what_is_no_similarity_is_refused(similarity):
+def test_an_invalid_similarity_is_refused(similarity):
     with pytest.raises(NmjaxError, match="give"):
         cluster_tasks(similarity)

@@ -67,8 +67,8 @@ def test_critical_values_are_the_published_ones():
 
 def test_means_that_differ_by_paired_bootstrap():
     rng = np.random.default_rng(0)
-    lane = rng.normal(size=(6, 10, 1))
-    values = lane + [0.0, 0.0, 0.3] + 0.05 * rng.normal(size=(6, 10, 3))
+    item = rng.normal(size=(6, 10, 1))
+    values = item + [0.0, 0.0, 0.3] + 0.05 * rng.normal(size=(6, 10, 3))
     one, other, more = jnp.moveaxis(jnp.asarray(values, jnp.float32), -1, 0)
     alike = [[False, False, True]] * 2 + [[True, True, False]]
     differ = differ_by_mean(jax.random.key(0), (one, other, more), resamples=500)
@@ -78,7 +78,7 @@ def test_means_that_differ_by_paired_bootstrap():
     assert differ.tolist() == [[False, True, True], [True, False, True], [True, True, False]]
 
 
-def test_a_method_of_few_seeds_does_not_decide_what_others_are_judged_by():
+def test_a_method_of_few_seeds_does_not_limit_the_seeds_of_others():
     """Two that differ on all of their seeds, but not on the first three."""
     rng = np.random.default_rng(0)
     one = jnp.asarray(rng.normal(size=(6, 20)), jnp.float32)
@@ -108,7 +108,7 @@ def test_groups_are_the_longest_runs_of_which_no_two_differ(position, pairs, exp
     ("arguments", "message"),
     [((1, 5), "Got 1 methods"), ((3, 0), "0 tasks"), ((3, 5, 1.0), "level=1.0")],
 )
-def test_what_cannot_be_compared_is_refused(arguments, message):
+def test_incomparable_methods_are_refused(arguments, message):
     methods, tasks, *level = arguments
     with pytest.raises(NmjaxError, match=message):
         critical_difference(methods, tasks, **({"level": level[0]} if level else {}))

@@ -35,10 +35,10 @@ pool_quantile_jitted = jax.jit(pool_quantile)
 @hypothesis.given(SCORES)
 def test_incumbent_is_the_best_success_so_far(scores):
     expected = np.full(scores.shape, NAN, np.float32)
-    for lane, step in np.ndindex(scores.shape):
-        successes = [s for s in scores[lane, : step + 1] if not np.isnan(s)]
+    for item, step in np.ndindex(scores.shape):
+        successes = [s for s in scores[item, : step + 1] if not np.isnan(s)]
         if successes:
-            expected[lane, step] = max(successes)
+            expected[item, step] = max(successes)
     np.testing.assert_array_equal(incumbent(scores), expected)
     np.testing.assert_array_equal(incumbent_jitted(scores), expected)
     np.testing.assert_array_equal(jax.vmap(incumbent)(scores), expected)
@@ -48,10 +48,10 @@ def test_incumbent_is_the_best_success_so_far(scores):
 @hypothesis.given(SCORES)
 def test_incumbent_position_is_that_of_the_first_best(scores):
     expected = np.full(scores.shape, -1)
-    for lane, step in np.ndindex(scores.shape):
-        so_far = scores[lane, : step + 1]
+    for item, step in np.ndindex(scores.shape):
+        so_far = scores[item, : step + 1]
         if not np.isnan(so_far).all():
-            expected[lane, step] = np.nanargmax(so_far)
+            expected[item, step] = np.nanargmax(so_far)
     np.testing.assert_array_equal(incumbent_position(scores), expected)
 
 
@@ -119,10 +119,10 @@ def test_format_evaluations(evaluations, text):
     assert format_evaluations(jnp.int32(evaluations), 100) == text
 
 
-def falling(seed, *lanes, budget=50, speed=0.1):
-    """Regret curves whose speed differs between lanes."""
+def falling(seed, *batch, budget=50, speed=0.1):
+    """Regret curves whose speed differs between batch."""
     rng = np.random.default_rng(seed)
-    speeds = speed * rng.lognormal(0, 0.3, (*lanes, 1))
+    speeds = speed * rng.lognormal(0, 0.3, (*batch, 1))
     return np.exp(-speeds * np.arange(1, budget + 1)).astype(np.float32)
 
 

@@ -44,12 +44,12 @@ def test_products_and_sums_by_hand():
     assert count_flops(lambda a: a.T.reshape(-1)[:4], a) == 0
 
 
-def test_lanes_multiply():
+def test_a_batch_multiplies_the_count():
     a, b = jnp.ones((4, 5)), jnp.ones((6, 5))
     assert count_flops(jax.vmap(lambda b: a @ b), b) == 6 * count_flops(lambda b: a @ b, b[0])
 
 
-def test_of_branches_the_costliest_counts():
+def test_the_most_expensive_branch_counts():
     def either(flag, a):
         return jax.lax.cond(flag, lambda a: a @ a, lambda a: a + a, a)
 
@@ -57,7 +57,7 @@ def test_of_branches_the_costliest_counts():
     assert count_flops(either, True, a) - count_flops(lambda a: a @ a, a) <= 1
 
 
-def test_a_while_loop_counts_as_often_as_told():
+def test_a_while_loop_counts_its_given_trips():
     def doubled(a):
         return jax.lax.while_loop(lambda a: a[0] < 9, lambda a: a + a, a)
 
@@ -68,7 +68,7 @@ def test_a_while_loop_counts_as_often_as_told():
     assert (fewer, more) == (3 * 4 + 4 * 1, 6 * 4 + 7 * 1)
 
 
-def test_what_a_custom_derivative_is_not_asked_for_does_not_count():
+def test_an_unused_custom_derivative_does_not_count():
     @jax.custom_vjp
     def squared(a):
         return a * a
@@ -95,7 +95,7 @@ def shapes(*sizes):
         (jax.lax.scatter_max, 1),
     ],
 )
-def test_a_scatter_counts_what_it_combines(combine, each):
+def test_a_scatter_counts_its_updates(combine, each):
     """Rows of 7 numbers at 5 places of 100."""
     numbers = jax.lax.ScatterDimensionNumbers((1,), (0,), (0,))
     places = jnp.zeros((5, 1), jnp.int32)
@@ -104,8 +104,8 @@ def test_a_scatter_counts_what_it_combines(combine, each):
         return combine(into, places, rows, numbers)
 
     assert count_flops(scattered, *shapes((100, 7), (5, 7))) == each * 5 * 7
-    lanes = shapes((3, 100, 7), (3, 5, 7))
-    assert count_flops(jax.vmap(scattered), *lanes) == each * 3 * 5 * 7
+    batch = shapes((3, 100, 7), (3, 5, 7))
+    assert count_flops(jax.vmap(scattered), *batch) == each * 3 * 5 * 7
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_scatter_counts_what_it_combines(combine, each):
         ),
     ],
 )
-def test_a_reduction_counts_what_it_takes_in(reduced, expected):
+def test_a_reduction_counts_its_inputs(reduced, expected):
     assert count_flops(reduced, *shapes((3, 10))) == expected
 
 
@@ -183,7 +183,7 @@ def test_linear_algebra_counts_as_in_the_books(function, sizes, expected):
     assert count_flops(function, *batch) == pytest.approx(6 * expected, rel=0.02)
 
 
-def test_of_a_linear_solve_only_the_solve_counts():
+def test_only_the_solve_of_a_linear_solve_counts():
     """LU and two substitutions, without the product and the transposed solve beside them."""
     expected = eliminated(N, N) + 2 * K * substituted(N)
     found = count_flops(jnp.linalg.solve, *shapes((N, N), (N, K)))

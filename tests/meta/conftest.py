@@ -16,18 +16,18 @@ def sinusoids():
     return jax.jit(sample_sinusoids, static_argnames=("tasks", "size"))
 
 
-def sample_told_by_inputs(key, codes):
+def sample_code_by_inputs(key, codes):
     """Tasks y = 2 code_0 + sin(2 x) whose inputs tell which they are: x and three other codes."""
     x = jax.random.uniform(key, (codes.shape[0], 10, 1), minval=-2, maxval=2)
     y = 2 * codes[:, :1] + jnp.sin(2 * x[..., 0])
-    told = jnp.broadcast_to(codes[:, None, 1:], (*x.shape[:2], 3))
-    x, mask = jnp.concatenate([x, told], axis=-1), jnp.ones((codes.shape[0], 5), bool)
+    code = jnp.broadcast_to(codes[:, None, 1:], (*x.shape[:2], 3))
+    x, mask = jnp.concatenate([x, code], axis=-1), jnp.ones((codes.shape[0], 5), bool)
     return Episode(x[:, :5], y[:, :5], x[:, 5:], y[:, 5:], mask, mask)
 
 
 @pytest.fixture(scope="session")
-def told_by_inputs():
-    return jax.jit(sample_told_by_inputs)
+def code_by_inputs():
+    return jax.jit(sample_code_by_inputs)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_rates_and_masks_are_prefixes(start):
 
 
 @pytest.mark.parametrize("remat", [False, True])
-def test_rates_of_each_step_and_what_is_asked_along_the_way(start, remat):
+def test_rates_of_each_step_and_the_trace_of_steps(start, remat):
     target, steps = np.float32([3.0, 0.5]), 5
     rng = np.random.default_rng(0)
     rate_a, rate_b = rng.uniform(0.1, 0.6, (steps, 2)), rng.uniform(0.1, 0.9, steps)

@@ -46,7 +46,7 @@ def test_targets_of_a_task_share_one_affine_map(tasks):
     np.testing.assert_array_equal(moved.query_mask, tasks.query_mask)
 
 
-def test_affine_maps_have_the_spread_that_was_asked_for():
+def test_affine_maps_have_the_requested_spread():
     y, mask = jnp.tile(jnp.array([0.0, 1.0]), (4000, 1)), jnp.ones((4000, 2), bool)
     blank = Episode(y[..., None], y, y[..., None], y, mask, mask)
     moved = transform_targets(jax.random.key(0), blank, shift=2.0, log_scale=0.3)
@@ -83,7 +83,7 @@ def test_interpolated_tasks_lie_between_two_in_one_share(tasks):
     assert not mixed.support_x[~counts].any()
 
 
-def test_augmentations_follow_in_order(tasks):
+def test_augmentations_are_applied_in_order(tasks):
     double = lambda key, e: e._replace(query_y=2 * e.query_y)  # noqa: E731
     add = lambda key, e: e._replace(query_y=e.query_y + jax.random.uniform(key))  # noqa: E731
     sample = jax.jit(augmented(lambda key, e: e, double, add))
@@ -95,8 +95,8 @@ def test_augmentations_follow_in_order(tasks):
 
 
 @pytest.mark.slow
-def test_augmentation_keeps_maml_from_learning_tasks_by_heart(told_by_inputs):
-    """With few tasks, which can be told from the inputs, MAML remembers each and adapts badly."""
+def test_augmentation_keeps_maml_from_memorizing_tasks(told_by_inputs):
+    """With few tasks that inputs identify, MAML memorizes each and adapts badly."""
     known, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
     network = Network((24, 24), activation="tanh")
     learner = maml(squared_error(network.apply), optax.adam(3e-3), inner_steps=2)

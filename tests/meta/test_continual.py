@@ -39,19 +39,19 @@ def test_transfer_and_forgetting_by_hand():
 
 @pytest.mark.parametrize("measure", [forgetting, backward_transfer, forward_transfer])
 @pytest.mark.parametrize("shape", [(3, 3), (2, 1), (4,)])
-def test_another_shape_is_refused(measure, shape):
+def test_wrong_shapes_are_refused(measure, shape):
     with pytest.raises(NmjaxError, match=r"\[P \+ 1, P\]"):
         measure(jnp.zeros(shape))
 
 
 def numbered(numbers):
-    """Tasks that can be told apart."""
+    """Tasks that inputs identify."""
     y = jnp.asarray(numbers, jnp.float32)[..., None]
     return Episode(y[..., None], y, y[..., None], y, y > -1, y > -1)
 
 
 @pytest.mark.slow
-def test_a_reservoir_keeps_every_task_as_likely():
+def test_a_reservoir_keeps_every_task_with_equal_probability():
     many, capacity, runs = 20, 5, 4000
 
     @jax.jit
@@ -111,7 +111,7 @@ def test_replay_forgets_less():
     assert with_memory.memory.seen == 72
 
 
-def test_what_is_out_of_range_is_refused():
+def test_values_out_of_range_are_refused():
     stream = drifting(jax.random.key(0), 2)
     options = {"learner": LEARNER, "updates": 1, "batch": 2}
     data = (jax.random.key(0), NETWORK.init(jax.random.key(1), 1), stream)

@@ -113,7 +113,7 @@ def test_a_gradient_step_by_hand(planted):
 
 
 @pytest.mark.slow
-def test_what_is_task_specific_is_ridge_regression(planted):
+def test_the_task_specific_part_is_ridge_regression(planted):
     _, tasks = planted
     body = jnp.eye(SIZE)[:, :4]
     params = MultiTaskParams(body, jnp.zeros((TASKS, 5)))
@@ -134,7 +134,7 @@ def test_what_is_task_specific_is_ridge_regression(planted):
     np.testing.assert_allclose(means, expected, atol=1e-3)
 
 
-def test_the_prior_of_a_head_is_what_the_known_heads_are_like():
+def test_the_prior_of_a_head_has_the_moments_of_the_known_heads():
     heads = np.random.default_rng(0).normal(size=(6, 3)) * np.array([1.0, 0.1, 3.0]) + 2
     prior = head_prior(MultiTaskParams(None, jnp.asarray(heads)), jnp.asarray(0.25))
     phi = jnp.array([[1.0, 2.0, -1.0], [0.5, 0.0, 1.0]])
@@ -173,7 +173,7 @@ def test_updates_are_traced_once_and_a_network_learns():
     assert len(traces) == 1
 
 
-def test_errors_at_the_door(planted):
+def test_invalid_arguments_are_refused(planted):
     _, tasks = planted
     body = jnp.ones((SIZE, RANK))
     with pytest.raises(NmjaxError, match=r"\[T, M, D\]"):

@@ -76,7 +76,7 @@ def test_the_divergence_is_the_integral(tasks):
 
 
 @pytest.mark.slow
-def test_where_nothing_is_to_be_learned_nothing_is_known(tasks):
+def test_without_task_differences_weights_stay_at_the_prior(tasks):
     params = init_uncertainty({"held": jnp.array([2.0, -1.0]), "free": jnp.array([7.0])}, 0.2)
     params = params._replace(log_std=params.log_std | {"free": None})
     learner = regularized(maml(indifferent, SGD, inner_steps=1), SGD)
@@ -105,7 +105,7 @@ def test_each_task_draws_weights_of_its_own(sinusoids):
 
 
 @pytest.mark.slow
-def test_weights_that_are_certain_and_free_learn_as_without(small, tasks):
+def test_without_uncertainty_and_penalty_it_learns_as_the_inner_learner(small, tasks):
     params, apply = small
     base = maml(squared_error(apply), SGD, inner_steps=2)
     learner = regularized(ProbabilisticLearner(*base, predict=apply), SGD)
@@ -128,7 +128,7 @@ def test_weights_that_are_certain_and_free_learn_as_without(small, tasks):
 
 
 @pytest.mark.parametrize("given", [{"std": 0.0}, {"mask": False}])
-def test_certain_weights_are_refused(given):
+def test_weights_without_uncertainty_are_refused(given):
     with pytest.raises(NmjaxError, match="no weight is uncertain"):
         init_uncertainty(jnp.zeros(2), **given)
 
@@ -137,7 +137,7 @@ FIRST = {"hidden_0": True, "hidden_1": False, "head": False}
 
 
 @pytest.mark.slow
-def test_what_is_not_remembered_is_read_from_the_support(told_by_inputs):
+def test_without_memorization_the_support_is_used(told_by_inputs):
     """Tasks that the inputs tell apart: MAML remembers those it saw and adapts badly to others."""
     seen, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
     network = Network((24, 24), activation="tanh")

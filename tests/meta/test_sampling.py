@@ -69,7 +69,7 @@ def test_draws_follow_the_weights(temperature):
 
 
 @pytest.mark.slow
-def test_no_task_is_chosen_twice_and_equals_are_chosen_alike():
+def test_no_task_is_chosen_twice_and_equal_tasks_equally_often():
     np.testing.assert_array_equal(chosen_often([1.0, 2.0, 3.0], 0.5, tasks=3, draws=8), 1)
     np.testing.assert_allclose(chosen_often([2.0, 2.0, 2.0], 0.5, tasks=2), 2 / 3, atol=0.03)
 
@@ -109,7 +109,7 @@ def slow_and_fast(key, share, tasks=16):
 
 
 @pytest.mark.slow
-def test_a_hard_minority_is_learned_better_when_it_is_chosen():
+def test_focus_improves_the_loss_on_a_hard_minority():
     traces = []
 
     def sample(key, share):

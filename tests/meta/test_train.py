@@ -108,7 +108,7 @@ def test_patience_outlasting_the_steps_never_freezes():
     assert result.params == 6
 
 
-def test_each_lane_stops_by_itself():
+def test_each_run_of_a_batch_stops_by_itself():
     result = jax.vmap(lambda start: walk(start=start))(jnp.array([0.0, -4.0, 100.0]))
     np.testing.assert_array_equal(result.step, [10, 14, 6])
     np.testing.assert_array_equal(result.params, [6, 6, 102])
@@ -134,7 +134,7 @@ def test_a_failed_evaluation_is_never_the_best():
     np.testing.assert_array_equal(np.isnan(result.curves.validation_loss)[:4], [0, 0, 1, 0])
 
 
-def test_the_key_decides():
+def test_draws_depend_only_on_the_key():
     one, same, other = (
         walk(jax.random.key(seed), sample_tasks=noise, patience=9) for seed in (3, 3, 4)
     )
@@ -174,6 +174,6 @@ def test_chunks_make_the_same_run_and_trace_once():
 @pytest.mark.parametrize(
     "options", [{"steps": 5}, {"steps": 0}, {"patience": 0}, {"evaluate_every": 0}]
 )
-def test_errors_at_the_door(options):
+def test_invalid_arguments_are_refused(options):
     with pytest.raises(NmjaxError, match="multiple of evaluate_every"):
         walk(**options)

@@ -44,7 +44,7 @@ def test_large_pools_keep_precision():
         np.testing.assert_allclose(ours.depleted[0], law.cdf(motif), rtol=1e-3)
 
 
-def test_masks_lanes_and_what_cannot_be_tested():
+def test_masks_batches_and_untestable_motifs():
     rng = np.random.default_rng(0)
     present, chosen = rng.random((3, 50, 4)) < 0.4, rng.random((3, 50)) < 0.3
     present[..., 2], present[..., 3] = True, False
@@ -58,10 +58,10 @@ def test_masks_lanes_and_what_cannot_be_tested():
 
     both = [enrich(present, chosen, keep) for keep in (jnp.asarray(mask), jnp.ones(50, bool))]
     assert len(traces) == 1
-    for lane in range(3):
-        alone = patterns.motif_enrichment(present[lane, :35], chosen[lane, :35])
+    for item in range(3):
+        alone = patterns.motif_enrichment(present[item, :35], chosen[item, :35])
         for ours, expected in zip(both[0], alone, strict=True):
-            np.testing.assert_allclose(ours[lane], expected, rtol=1e-4)
+            np.testing.assert_allclose(ours[item], expected, rtol=1e-4)
     assert np.isnan(both[0].enriched[:, 2:]).all()
     assert np.isnan(both[0].depleted[:, 2:]).all()
     assert np.isfinite(both[0].enriched[:, :2]).all()
@@ -90,13 +90,13 @@ def test_false_discovery_rates_against_scipy(any_dependence):
     assert np.isnan(ours[:, 60:]).all()
 
 
-def planted_histories(lanes, evaluations, effect):
+def planted_histories(batch, evaluations, effect):
     """Histories in which c2=b and c7=d each add `effect` to scores of unit noise."""
     keys = jax.random.split(jax.random.key(0), 2)
-    architecture = sample(keys[0], LETTERS, (lanes, evaluations))
+    architecture = sample(keys[0], LETTERS, (batch, evaluations))
     lift = (architecture[..., 2] == 1).astype(jnp.float32)
     lift = lift + (architecture[..., 7] == 3).astype(jnp.float32)
-    noise = jax.random.normal(keys[1], (lanes, evaluations))
+    noise = jax.random.normal(keys[1], (batch, evaluations))
     return architecture, effect * lift + noise
 
 
@@ -198,7 +198,7 @@ def test_a_task_without_the_motif_is_no_evidence():
 
 
 @pytest.mark.slow
-def test_what_holds_everywhere_is_told_from_what_holds_somewhere():
+def test_motifs_that_hold_everywhere_differ_from_those_that_hold_somewhere():
     """Six tasks: c2=b lifts scores in all, c7=d in the first three."""
     keys = jax.random.split(jax.random.key(4), 2)
     architecture = sample(keys[0], LETTERS, (6, 1500))
@@ -227,6 +227,6 @@ def test_what_holds_everywhere_is_told_from_what_holds_somewhere():
         ),
     ],
 )
-def test_errors_at_the_door(call, match):
+def test_invalid_arguments_are_refused(call, match):
     with pytest.raises(NmjaxError, match=match):
         call()

@@ -88,7 +88,7 @@ def test_a_kernel_of_3x3_is_worth_more_than_one_of_1x1(tables):
 
 @pytest.mark.slow
 @TASTES_DIFFER
-def test_chains_of_skip_connections_are_not_what_the_best_have(tables):
+def test_chains_of_skip_connections_are_not_enriched_among_the_best(tables):
     found, names = tables
     chain = names.index("skip_connect>skip_connect")
     assert found["best", "depleted"].everywhere[chain] <= RATE

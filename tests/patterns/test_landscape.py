@@ -38,8 +38,8 @@ def test_neighbors_by_brute_force():
     assert [(row >= 0).sum() for row in np.asarray(ROWS)] == [len(n) for n in NEIGHBORS]
 
 
-def table(key, lanes=3):
-    score = np.random.default_rng(key).normal(size=(lanes, len(POOL))).astype(np.float32)
+def table(key, batch=3):
+    score = np.random.default_rng(key).normal(size=(batch, len(POOL))).astype(np.float32)
     score[0, [2, 5, 7]] = np.nan
     return score
 
@@ -47,25 +47,25 @@ def table(key, lanes=3):
 def test_neighborhoods_by_brute_force():
     score = table(0)
     ours = patterns.neighborhood(ROWS, score)
-    for lane, row in np.ndindex(score.shape):
-        theirs = [score[lane, n] for n in NEIGHBORS[row] if not np.isnan(score[lane, n])]
+    for item, row in np.ndindex(score.shape):
+        theirs = [score[item, n] for n in NEIGHBORS[row] if not np.isnan(score[item, n])]
         expected = (np.mean(theirs), np.std(theirs), np.min(theirs), len(theirs))
-        np.testing.assert_allclose([leaf[lane, row] for leaf in ours[:4]], expected, rtol=1e-4)
-        assert ours.optimum[lane, row] == (score[lane, row] >= max(theirs))
+        np.testing.assert_allclose([leaf[item, row] for leaf in ours[:4]], expected, rtol=1e-4)
+        assert ours.optimum[item, row] == (score[item, row] >= max(theirs))
 
 
 def test_climbing_step_by_step():
     score = table(1)
     reached = patterns.climb(ROWS, score)
-    for lane, row in np.ndindex(score.shape):
+    for item, row in np.ndindex(score.shape):
         at = row
         while True:
-            value = -np.inf if np.isnan(score[lane, at]) else score[lane, at]
-            better = [n for n in NEIGHBORS[at] if score[lane, n] > value]
+            value = -np.inf if np.isnan(score[item, at]) else score[item, at]
+            better = [n for n in NEIGHBORS[at] if score[item, n] > value]
             if not better:
                 break
-            at = max(better, key=lambda n: score[lane, n])
-        assert reached[lane, row] == at
+            at = max(better, key=lambda n: score[item, n])
+        assert reached[item, row] == at
     optimum = patterns.neighborhood(ROWS, score).optimum
     assert set(np.unique(reached[1])) == set(np.flatnonzero(optimum[1]))
 
@@ -123,7 +123,7 @@ def test_repeatability_by_analysis_of_variance():
         (lambda: patterns.repeatability(np.zeros((1, 3))), "two seeds"),
     ],
 )
-def test_errors_at_the_door(call, match):
+def test_invalid_arguments_are_refused(call, match):
     with pytest.raises(NmjaxError, match=match):
         call()
 

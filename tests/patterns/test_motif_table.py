@@ -57,14 +57,14 @@ def test_one_task_is_its_own_everywhere_and_somewhere(past):
     assert np.isnan(table.differs).all()
 
 
-def test_what_comes_with_a_surer_motif_is_not_told_twice():
+def test_a_motif_that_accompanies_a_more_certain_one_is_left_out():
     low = np.array([0.5, 2.0, 1.9, 1.0, 3.0])
     rate = np.array([0.01, 0.01, 0.01, 0.01, 0.2])
     nothing = np.zeros(5)
     table = patterns.MotifTable(nothing, low, low, rate, rate, nothing, low[None], rate[None])
     overlap = np.eye(5)
     overlap[1, 2] = overlap[2, 1] = 0.8
-    overlap[3, 2] = overlap[2, 3] = 0.8  # which is not told itself
+    overlap[3, 2] = overlap[2, 3] = 0.8  # which is left out itself
     found = Patterns(tuple("abcde"), overlap, {}, None, {})
     np.testing.assert_array_equal(leading_motifs(found, table, rate=0.05), [1, 3, 0])
     assert leading_motifs(found, table, rate=0.001).shape == (0,)

@@ -50,7 +50,7 @@ def test_pairs_along_edges_against_a_walk():
 
 
 @pytest.mark.parametrize("name", ["nas-bench-graph", "hpobench"])
-def test_every_motif_of_the_catalog_has_a_name_and_is_somewhere(name):
+def test_every_motif_of_the_catalog_has_a_name_and_occurs(name):
     space = get_space(name)
     pool = from_index(space, np.arange(0, space.size, 7))
     found = np.asarray(jax.jit(lambda a: patterns.find_motifs(space, a))(pool))
@@ -59,7 +59,7 @@ def test_every_motif_of_the_catalog_has_a_name_and_is_somewhere(name):
     assert found.any(0).all()
 
 
-def test_errors_at_the_door():
+def test_invalid_arguments_are_refused():
     continuous = Space.build("continuous", (), continuous=(RealChoice("rate", 0.0, 1.0),))
     with pytest.raises(NmjaxError, match="only real-valued"):
         patterns.motif_names(continuous)

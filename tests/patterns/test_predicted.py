@@ -123,7 +123,7 @@ def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_tota
         ),
     ],
 )
-def test_errors_at_the_door(space, rows, match):
+def test_invalid_arguments_are_refused(space, rows, match):
     with pytest.raises(NmjaxError, match=match):
         patterns.predicted_sobol_indices(
             jax.random.key(0), space, np.zeros(rows, np.int32), np.zeros(rows[:1], np.float32)

@@ -146,7 +146,7 @@ def test_draws_agree_with_the_table_and_cover_it():
     assert 0.8 < np.mean(covered) < 0.98
 
 
-def test_a_pool_that_is_no_grid_tells_shares_of_its_own_variance():
+def test_an_incomplete_pool_gives_shares_of_its_own_variance():
     """Rows of two choices that are always equal: each explains all, and neither is needed."""
     twins = Space.build("twins", (Choice("a", "xyz"), Choice("b", "xyz")))
     pool = np.repeat(np.arange(3), 2).reshape(3, 2)
@@ -169,7 +169,7 @@ def test_failed_evaluations_leave_the_pool():
         np.testing.assert_allclose(ours.first[choice], share, atol=1e-5)
 
 
-def test_draws_of_a_posterior_and_lanes():
+def test_draws_of_a_posterior_and_batches():
     mean, noise = grid_scores(4), 0.1 * np.random.default_rng(5).normal(size=(200, len(POOL)))
     draws = (mean + noise).astype(np.float32)
     of_draws = jax.jit(lambda s: patterns.sobol_indices(MIXED, POOL, s))(draws)
@@ -227,6 +227,6 @@ BIG = Space.build("big", tuple(Choice(f"c{i}", "abcd") for i in range(12)))
         (lambda: patterns.sensitivity_agreement(np.zeros(3)), r"indices \[3\]"),
     ],
 )
-def test_errors_at_the_door(call, match):
+def test_invalid_arguments_are_refused(call, match):
     with pytest.raises(NmjaxError, match=match):
         call()

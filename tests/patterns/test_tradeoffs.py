@@ -28,14 +28,14 @@ def draws(*shape, key=0):
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 5])
-def test_a_front_is_what_nothing_dominates(objectives):
+def test_a_front_is_the_undominated_points(objectives):
     scores = np.round(draws(90, objectives, key=objectives), 1)
     expected = [not any(dominates(a, b) for a in scores) for b in scores]
     assert 0 < sum(expected) < 90
     np.testing.assert_array_equal(patterns.pareto_front(scores), expected)
 
 
-def test_ties_stay_and_failures_go():
+def test_ties_are_kept_and_failures_left_out():
     nan = np.nan
     scores = np.array([[1, 2], [1, 2], [2, 1], [0, 2], [nan, 9], [9, nan], [nan, nan]], np.float32)
     front = [True, True, True, False, False, False, False]
@@ -71,7 +71,7 @@ def test_a_volume_is_the_chance_to_be_dominated():
     np.testing.assert_allclose(volume, share, atol=4 * np.sqrt(share * (1 - share) / 50_000))
 
 
-def test_only_the_front_has_volume():
+def test_only_the_front_contributes_volume():
     scores, reference = draws(60, 3), np.full(3, -3, np.float32)
     front = np.asarray(patterns.pareto_front(scores))
     contribution = patterns.hypervolume_contribution(scores, reference)
@@ -84,7 +84,7 @@ def test_only_the_front_has_volume():
     )
 
 
-def test_lanes_are_apart_and_shapes_trace_once():
+def test_batch_items_are_independent_and_shapes_trace_once():
     scores, reference = draws(4, 12, 2), np.full(2, -1, np.float32)
     traces = []
 
@@ -96,13 +96,13 @@ def test_lanes_are_apart_and_shapes_trace_once():
     fronts, volumes = both(scores)
     both(scores + 1)
     assert len(traces) == 1
-    for lane in range(4):
-        np.testing.assert_array_equal(fronts[lane], patterns.pareto_front(scores[lane]))
-        alone = by_inclusion_exclusion(scores[lane], reference)
-        np.testing.assert_allclose(volumes[lane], alone, rtol=1e-4)
+    for item in range(4):
+        np.testing.assert_array_equal(fronts[item], patterns.pareto_front(scores[item]))
+        alone = by_inclusion_exclusion(scores[item], reference)
+        np.testing.assert_allclose(volumes[item], alone, rtol=1e-4)
 
 
-def test_the_slope_of_a_volume_is_the_side_that_moves():
+def test_the_gradient_of_a_volume_is_the_moving_side():
     scores = jnp.array([[1.0, 3.0], [2.0, 2.0], [1.5, 1.5]])
     slope = jax.jit(jax.grad(patterns.hypervolume))(scores, jnp.zeros(2))
     np.testing.assert_allclose(slope, [[1, 1], [2, 1], [0, 0]])
@@ -117,6 +117,6 @@ def test_the_slope_of_a_volume_is_the_side_that_moves():
         (lambda: patterns.hypervolume_contribution(np.zeros((3, 2)), 0.0), r"reference \[\]"),
     ],
 )
-def test_errors_at_the_door(call, match):
+def test_invalid_arguments_are_refused(call, match):
     with pytest.raises(NmjaxError, match=match):
         call()

@@ -61,7 +61,7 @@ def test_failures_are_left_out(float64):
     np.testing.assert_allclose(std, their_std, rtol=1e-6)
 
 
-def test_all_at_once_is_one_after_the_other(float64):
+def test_conditioning_at_once_equals_one_by_one(float64):
     y = np.append(np.where(np.arange(10) % 3 == 1, np.nan, Y), [np.nan, np.nan])
     x = np.append(X, X[:2], axis=0)
     surrogate = gaussian_process(3, capacity=12)
@@ -93,7 +93,7 @@ def test_capacity_is_checked():
         gaussian_process(3, capacity=0)
 
 
-def test_single_precision_bears_smooth_curves_without_noise():
+def test_single_precision_suffices_for_smooth_curves_without_noise():
     """Twenty points of a sine, by a process of great variance that believes in no noise."""
     hyper = KernelParams(*(jnp.float32(v) for v in ([-3.0], 6.0, 6.0, -30.0)))
     surrogate = gaussian_process(1, capacity=20)

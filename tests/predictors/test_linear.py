@@ -68,7 +68,7 @@ def test_scikit_learn(float64):
     np.testing.assert_allclose(std**2, their_std**2 - 1 / ridge.alpha_, rtol=1e-6)
 
 
-def test_no_prior_variance_bars_a_feature(float64):
+def test_zero_prior_variance_excludes_a_feature(float64):
     barred = VARIANCE * np.array([1, 1, 0, 1])
     state = fit_jitted(prior(barred), X, Y)
     changed = POOL + np.array([0, 0, 7.0, 0])
@@ -97,7 +97,7 @@ def test_evidence_has_gradients(float64):
     check_grads(jax.jit(evidence), (jnp.asarray(VARIANCE), 0.4, 2.5), order=1, modes=["rev"])
 
 
-def test_lanes_are_one_trace():
+def test_a_batch_is_one_trace():
     traces = []
 
     @jax.jit

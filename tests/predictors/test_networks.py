@@ -88,7 +88,7 @@ def test_one_trace():
         ({"activation": "tan"}, "did you mean 'tanh'"),
     ],
 )
-def test_errors_at_the_door(arguments, match):
+def test_invalid_arguments_are_refused(arguments, match):
     with pytest.raises(NmjaxError, match=match):
         Network(**arguments)
 

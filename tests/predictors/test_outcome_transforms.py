@@ -80,7 +80,7 @@ def test_standardize_is_the_z_score():
     np.testing.assert_allclose(OUTCOME_TRANSFORMS["standardize"](scores), expected, rtol=1e-5)
 
 
-def test_compress_tames_a_failure_alone():
+def test_log_lower_tail_limits_a_single_failure():
     scores = jnp.array([0.0, 1.0, 2.0, 3.0, 4.0])
     worse = scores.at[0].set(-1e4)
     gap = {

@@ -104,11 +104,11 @@ def assert_dense(state, scores):
 
 
 @pytest.mark.parametrize("observe", [observe_all, observe_all_jitted], ids=["plain", "jitted"])
-def test_it_is_the_dense_posterior(float64, observe):
+def test_posterior_equals_the_dense_one(float64, observe):
     assert_dense(observe(*inputs(), constant(FAILED)), FAILED)
 
 
-def test_conditioning_in_one_scan_tells_the_evidence_so_far(float64):
+def test_conditioning_in_one_scan_returns_the_evidence_so_far(float64):
     prior, pool = inputs()
     state, so_far = jax.jit(condition_pool)(prior, pool, jnp.asarray(ROWS), jnp.asarray(FAILED))
     assert_dense(state, FAILED)
@@ -130,14 +130,14 @@ def test_covariances_between_rows_and_the_pool(float64):
         )
 
 
-def test_scores_may_be_warped_anew(float64):
+def test_scores_may_be_transformed_again(float64):
     """After the last observation only the scores as they are then matter."""
     earlier = RNG.normal(size=(CAPACITY, CAPACITY))
     scores = np.where(np.isnan(FAILED)[None], np.nan, earlier)
     assert_dense(observe_all_jitted(*inputs(), jnp.asarray(scores)), scores[-1])
 
 
-def test_nothing_new_changes_nothing():
+def test_without_a_new_observation_nothing_changes():
     prior, pool = inputs(jnp.float32)
     scores = constant(FAILED, jnp.float32)
     before = observe_all_jitted(prior, pool, scores)

@@ -49,7 +49,7 @@ def slots_and_all(prior, pool):
     return state, joined, covariance, draw
 
 
-def test_anywhere_it_is_the_dense_posterior(float64):
+def test_posterior_anywhere_equals_the_dense_one(float64):
     prior, pool = inputs()
     state, joined, covariance, draw = slots_and_all(prior, pool)
     places = np.concatenate([ROWS, np.arange(SIZE)])

@@ -184,5 +184,5 @@ def test_capacity_is_checked():
 
 
 def test_unknown_warps_are_refused():
-    with pytest.raises(NmjaxError, match="outcome_transform"):
+    with pytest.raises(NmjaxError, match="outcome transform"):
         BayesianSearch(outcome_transform="standardise")

@@ -25,7 +25,7 @@ def test_none_of_n_is_the_closed_form():
     np.testing.assert_allclose(high, 1 - 0.025 ** (1 / np.array([1, 5, 19])), atol=1e-5)
 
 
-def test_no_trial_tells_nothing():
+def test_no_trial_gives_the_full_interval():
     nothing = clopper_pearson(0, 0)
     assert np.isnan(nothing.estimate)
     assert (float(nothing.low), float(nothing.high)) == (0, 1)

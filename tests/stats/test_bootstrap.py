@@ -8,14 +8,14 @@ from nmjax import stats
 from nmjax.errors import NmjaxError
 
 
-def lanes(tasks, seeds, key=0):
+def batch(tasks, seeds, key=0):
     rng = np.random.default_rng(key)
     means = 3 * rng.normal(size=(tasks, 1))
     return (means + rng.normal(size=(tasks, seeds))).astype(np.float32)
 
 
 def test_seeds_of_one_task_against_scipy():
-    values = lanes(1, 40)
+    values = batch(1, 40)
     ours = stats.mean_interval(jax.random.key(0), values, resamples=8000)
     theirs = scipy.stats.bootstrap(
         (values[0],), np.mean, n_resamples=8000, method="percentile", rng=np.random.default_rng(0)
@@ -26,7 +26,7 @@ def test_seeds_of_one_task_against_scipy():
 
 
 def test_tasks_then_seeds_have_the_hierarchical_variance():
-    values = lanes(12, 5)
+    values = batch(12, 5)
     level = scipy.stats.norm.cdf(1) - scipy.stats.norm.cdf(-1)
     interval = stats.mean_interval(jax.random.key(1), values, resamples=8000, level=level)
     # Law of total variance, given the drawn tasks.
@@ -34,8 +34,8 @@ def test_tasks_then_seeds_have_the_hierarchical_variance():
     np.testing.assert_allclose((interval.high - interval.low) / 2, variance**0.5, rtol=0.05)
 
 
-def test_pairing_takes_out_what_both_sides_share():
-    theirs = lanes(8, 6)
+def test_pairing_removes_shared_variation():
+    theirs = batch(8, 6)
     ours = theirs - 0.5
     interval = stats.paired_bootstrap(jax.random.key(2), ours, theirs, jnp.mean, resamples=500)
     np.testing.assert_allclose(list(interval), -0.5, atol=1e-5)
@@ -44,7 +44,7 @@ def test_pairing_takes_out_what_both_sides_share():
 
 
 def test_curves_and_pytrees():
-    curves = np.stack([lanes(4, 3, key) for key in range(5)], axis=-1)
+    curves = np.stack([batch(4, 3, key) for key in range(5)], axis=-1)
     interval = jax.jit(stats.mean_interval)(jax.random.key(3), curves)
     assert interval.low.shape == interval.high.shape == (5,)
     assert (interval.low < interval.estimate).all()
@@ -57,7 +57,7 @@ def test_curves_and_pytrees():
 
 
 def test_leaves_of_fewer_seeds_are_resampled_by_themselves_and_by_the_same_tasks():
-    many, few = lanes(12, 9), lanes(12, 4)[:, :, None]
+    many, few = batch(12, 9), batch(12, 4)[:, :, None]
     both = {"many": many, "few": few, "again": few}
     interval = stats.bootstrap_interval(
         jax.random.key(3), both, lambda v: jnp.mean(v["few"]) - jnp.mean(v["again"])
@@ -75,7 +75,7 @@ def test_leaves_of_fewer_seeds_are_resampled_by_themselves_and_by_the_same_tasks
 
 
 def test_same_key_same_interval():
-    values = lanes(3, 3)
+    values = batch(3, 3)
     one, same, other = (
         stats.mean_interval(jax.random.key(seed), values, resamples=300) for seed in (4, 4, 5)
     )
@@ -92,7 +92,7 @@ def test_same_key_same_interval():
         (np.zeros((3, 3)), {"resamples": 0}, "resamples=0"),
     ],
 )
-def test_errors_at_the_door(values, options, match):
+def test_invalid_arguments_are_refused(values, options, match):
     with pytest.raises(NmjaxError, match=match):
         stats.mean_interval(jax.random.key(0), values, **options)
 

@@ -25,7 +25,7 @@ def test_coverage_against_scipy_intervals():
     np.testing.assert_allclose(error, np.abs(expected - levels).mean(1), atol=1e-6)
 
 
-def test_honest_predictions_are_calibrated_and_sure_ones_are_not():
+def test_calibrated_predictions_pass_and_overconfident_ones_do_not():
     y = jax.random.normal(jax.random.key(0), (20_000,))
     right, sure = (Gaussian(jnp.zeros(()), jnp.asarray(std)) for std in (1.0, 0.5))
     assert stats.calibration_error(right, y) < 0.01

@@ -118,7 +118,7 @@ def test_mixed_gaussians_and_broadcasting():
     assert kl(posterior, shared).shape == (3,)
 
 
-def test_barred_options():
+def test_excluded_options():
     free, barred = Categorical(jnp.zeros(4)), Categorical(jnp.array([0.0, 0.0, -jnp.inf, 0.0]))
     np.testing.assert_allclose(kl(barred, free), np.log(4 / 3), rtol=1e-6)
     assert kl(free, barred) == jnp.inf

@@ -33,7 +33,7 @@ def test_indefinite_covariance_is_nan():
     assert np.isnan(joint.scale_tril).any()
 
 
-def test_roots_of_what_rounding_made_negative_have_no_gradient():
+def test_roots_of_negative_variances_have_zero_gradient():
     root, slope = jax.jit(jax.vmap(jax.value_and_grad(stats.positive_root)))(
         jnp.array([4.0, 0.0, -1e-7])
     )

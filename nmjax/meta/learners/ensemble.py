@@ -98,6 +98,6 @@ def _count(params: PyTree) -> int:
     if len(sizes) != 1 or not sizes[0] or sizes[0][0] < 2:
         raise NmjaxError(
             f"The parameters of an ensemble have leading axes {sizes}, expected one of K members "
-            "in all leaves, 2 at least: stack those of several keys, as by vmap of init."
+            "in all leaves, at least 2: stack the parameters of several keys, as by vmap of init."
         )
     return sizes[0][0]

@@ -92,7 +92,7 @@ def smoothed_gradient(
       ((2,), (2, 8))
     """
     if pairs < 1:
-        raise NmjaxError(f"Got pairs={pairs}, expected at least 1 pair of perturbations.")
+        raise NmjaxError(f"Got pairs={pairs}, expected at least 1: give for instance 8.")
     leaves, structure = jax.tree.flatten(params)
     directions = [
         jax.random.normal(jax.random.fold_in(key, i), (pairs, *leaf.shape), leaf.dtype)
@@ -208,7 +208,7 @@ def es_maml(
     """
     if inner_steps < 1 or pairs < 1:
         raise NmjaxError(
-            f"Got inner_steps={inner_steps} and pairs={pairs}, expected at least 1 of both."
+            f"Got inner_steps={inner_steps} and pairs={pairs}, expected at least 1 of each."
         )
     adapt_to = adaptation(loss_fn, inner_steps)
 

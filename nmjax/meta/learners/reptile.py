@@ -50,7 +50,7 @@ def reptile(
     if inner_steps < 2:
         raise NmjaxError(
             f"Got inner_steps={inner_steps}, expected at least 2: with one, Reptile trains on all "
-            "tasks jointly and learns nothing of adapting."
+            "tasks jointly and does not learn to adapt."
         )
 
     base = fomaml(loss_fn, optimizer, inner_steps=inner_steps)

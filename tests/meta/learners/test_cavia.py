@@ -15,7 +15,7 @@ from nmjax.meta import (
 from nmjax.predictors import Network
 
 
-def test_cavia_moves_the_context_alone_and_from_zero(sinusoids):
+def test_cavia_adapts_only_the_context_and_from_zero(sinusoids):
     network = Network((8,), activation="tanh")
     params = init_context(network.init(jax.random.key(0), 1 + 4), 4)
     learner = cavia(squared_error(contextual(network.apply)), optax.sgd(1.0), inner_steps=3)
@@ -30,7 +30,7 @@ def test_cavia_moves_the_context_alone_and_from_zero(sinusoids):
     np.testing.assert_array_equal(again.context, adapted.context)
 
 
-def test_a_context_joins_every_row():
+def test_context_is_appended_to_every_row():
     seen = contextual(lambda shared, x: shared * x)
     out = seen(ContextParams(2.0, jnp.array([5.0])), jnp.array([[1.0], [3.0]]))
     np.testing.assert_array_equal(out, [[2.0, 10.0], [6.0, 10.0]])

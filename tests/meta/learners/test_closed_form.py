@@ -103,7 +103,7 @@ def test_deep_kernel_conditions_a_process_on_features(float64):
 
 
 @pytest.mark.slow
-def test_deep_kernel_ascends_the_marginal_likelihood_of_all_data(float64):
+def test_deep_kernel_maximizes_the_marginal_likelihood_of_all_data(float64):
     learner = deep_kernel(features, optax.sgd(1.0))
     start = learner.init(jax.random.key(0), kernel())
     after, info = jax.jit(learner.update)(jax.random.key(0), start, episodes(), None)
@@ -140,7 +140,7 @@ def test_gradients_through_conditioning(float64, make, begin):
 @pytest.mark.parametrize(
     ("make", "begin"), [(alpaca, init_last_layer), (deep_kernel, init_deep_kernel)]
 )
-def test_gradients_stay_finite_where_nothing_is_unsure(make, begin):
+def test_gradients_stay_finite_where_there_is_no_uncertainty(make, begin):
     """A prior of no variance: the square root's derivative there is infinite."""
     network = Network((8,), activation="tanh")
     params = begin(network.init(jax.random.key(0), 2), 8)

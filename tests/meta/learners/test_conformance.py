@@ -81,7 +81,7 @@ def test_conformance(name, sinusoids):
 @pytest.mark.slow
 @pytest.mark.usefixtures("unoptimized")
 @pytest.mark.parametrize("name", LEARNERS)
-def test_evaluate_is_adapting_and_asking(name, sinusoids):
+def test_evaluate_is_the_query_loss_after_adapting(name, sinusoids):
     learner, begin = LEARNERS[name]
     tasks = sinusoids(jax.random.key(3), (0.5, 2.0), tasks=2)
     one = jax.tree.map(lambda leaf: leaf[0], tasks)
@@ -104,7 +104,7 @@ def task(sinusoids):
     return jax.tree.map(lambda leaf: leaf[0], sinusoids(jax.random.key(1), (0.5, 2.0), tasks=1))
 
 
-def test_anil_moves_the_head_alone(task):
+def test_anil_adapts_only_the_head(task):
     learner, begin = LEARNERS["anil"]
     params = begin()
     adapted = learner.adapt(params, support(task), HYPER).params
@@ -118,7 +118,7 @@ def test_anil_without_a_head_is_refused():
 
 
 @pytest.mark.slow
-def test_reptile_goes_where_training_on_all_data_leads(sinusoids):
+def test_reptile_moves_toward_training_on_all_data(sinusoids):
     tasks = sinusoids(jax.random.key(1), (0.5, 2.0), tasks=2)
     learner = reptile(LOSS, optax.sgd(1.0), inner_steps=2)
     state = learner.init(jax.random.key(0), plain())

@@ -69,7 +69,7 @@ def test_members_learn_and_adapt_as_if_alone(member, params, tasks):
 
 
 @pytest.mark.slow
-def test_what_is_predicted_has_the_moments_of_draws_from_members(member, params, tasks):
+def test_predictions_have_the_moments_of_draws_from_members(member, params, tasks):
     task = alone(tasks, 0)
     together = ensemble(member)
     adapted = jax.jit(together.adapt)(params, support(task), HYPER).params

@@ -115,7 +115,7 @@ def stairs(params, batch):
 
 
 @pytest.mark.slow
-def test_a_loss_without_gradient_is_learned_where_maml_stands_still():
+def test_a_loss_without_gradient_is_learned_where_maml_does_not_move():
     hyper = ESHyper(jnp.asarray(0.02), jnp.asarray(0.3), jnp.asarray(0.3))
     es = es_maml(
         stairs,
@@ -141,7 +141,7 @@ def test_a_loss_without_gradient_is_learned_where_maml_stands_still():
 
 
 @pytest.mark.parametrize("sizes", [{"inner_steps": 0, "pairs": 4}, {"inner_steps": 1, "pairs": 0}])
-def test_nothing_to_average_or_to_adapt_is_refused(sizes):
+def test_too_few_members_or_steps_are_refused(sizes):
     with pytest.raises(NmjaxError, match="at least 1 of both"):
         es_maml(stairs, optax.sgd(1.0), **sizes)
 

@@ -48,7 +48,7 @@ def test_a_process_decodes_the_mean_of_what_it_encodes(float64):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
-def test_attention_weighs_what_is_alike(float64):
+def test_attention_weights_similar_points(float64):
     params = begin(jnp.asarray(ATTENTION))
     queries, keys = np.tanh(POOL @ ATTENTION), np.tanh(np.delete(X, 1, axis=0) @ ATTENTION)
     expected = by_hand(params, softmax(queries @ keys.T / np.sqrt(3), axis=-1))

@@ -68,7 +68,7 @@ def test_numbers_shape_the_first_generation():
     assert set(np.asarray(info.losses).tolist()) <= {0.5, 1.0}
 
 
-def test_what_is_no_strategy_is_refused():
+def test_an_invalid_strategy_is_refused():
     with pytest.raises(NmjaxError, match="evosax"):
         evolved(maml(stairs, optax.sgd(1.0), inner_steps=1), optax.adam(1e-2))
 

@@ -99,7 +99,7 @@ def task(tasks):
 @pytest.mark.slow
 @pytest.mark.usefixtures("unoptimized")
 @over_learners
-def test_evaluate_is_the_density_of_what_counts(name, tasks):
+def test_evaluate_is_the_density_of_valid_rows(name, tasks):
     learner, begin, _ = LEARNERS[name]
     tasks = tasks._replace(
         query_mask=tasks.query_mask.at[:, 0].set(False),
@@ -134,7 +134,7 @@ def test_losses_are_those_before_and_after_conditioning(name, task):
 @pytest.mark.slow
 @pytest.mark.usefixtures("unoptimized")
 @over_learners
-def test_order_does_not_matter_and_rows_that_do_not_count_teach_nothing(name, task):
+def test_order_does_not_matter_and_invalid_rows_have_no_effect(name, task):
     learner, begin, _ = LEARNERS[name]
 
     @jax.jit
