@@ -81,7 +81,7 @@ def _of_equation(equation: JaxprEqn, while_trips: int | None) -> float:
     if name.startswith("scatter"):
         return _size(equation.invars[2]) * sum(within)
     if name.startswith("reduce_window"):
-        window = math.prod(params["window_dimensions"])
+        window: int = math.prod(params["window_dimensions"])
         return _size(equation.outvars[0]) * window * (sum(within) if within else 1.0)
     if name == "reduce":
         return _size(equation.invars[0]) * sum(within)

@@ -142,7 +142,7 @@ def test_a_loss_without_gradient_is_learned_where_maml_does_not_move():
 
 @pytest.mark.parametrize("sizes", [{"inner_steps": 0, "pairs": 4}, {"inner_steps": 1, "pairs": 0}])
 def test_too_few_members_or_steps_are_refused(sizes):
-    with pytest.raises(NmjaxError, match="at least 1 of both"):
+    with pytest.raises(NmjaxError, match="at least 1 of each"):
         es_maml(stairs, optax.sgd(1.0), **sizes)
 
 
