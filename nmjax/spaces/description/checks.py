@@ -11,6 +11,8 @@ import numpy as np
 from nmjax.errors import NmjaxError
 
 _FLOAT32 = np.finfo(np.float32)
+# Twice a span and its reciprocal must be normal float32 numbers, as others are flushed to 0.
+_LARGEST, _SMALLEST = 2.0**125, 2.0**-125
 
 
 def to_python(value: Any) -> Any:
@@ -72,20 +74,25 @@ def check_ordinal(what: str, options: Sequence[Any], scale: str) -> None:
         raise NmjaxError(
             f"{what} is ordinal with the options {list(options)}; give increasing numbers."
         )
-    if not math.isfinite(numbers[-1] - numbers[0]):
+    if scale == "linear" and not math.isfinite(2 * (numbers[-1] - numbers[0])):
         raise NmjaxError(
             f"{what} spans from {numbers[0]} to {numbers[-1]}, more than a float can hold; "
             "give options in a larger unit."
         )
     if scale == "log" and numbers[0] <= 0:
         raise NmjaxError(f"{what} starts at {numbers[0]} on a log scale; give positive values.")
+    if scale == "log" and any(math.log(b) <= math.log(a) for a, b in pairwise(numbers)):
+        raise NmjaxError(
+            f"{what} has the options {list(options)}, of which some have equal logarithms; use a "
+            "linear scale."
+        )
 
 
 def check_bounds(what: str, low: Any, high: Any, scale: str) -> None:
     """Raises an NmjaxError unless the bounds are finite, increasing, and fit float32 and scale."""
     if not (is_number(low) and is_number(high) and is_finite(low) and is_finite(high)):
         raise NmjaxError(f"{what} has bounds [{low!r}, {high!r}]; give two finite numbers.")
-    if max(abs(low), abs(high), high - low) > float(_FLOAT32.max):
+    if max(abs(low), abs(high), high - low) > _LARGEST:
         raise NmjaxError(
             f"{what} has bounds [{low}, {high}], beyond the range of float32; give it in a larger "
             "unit."
@@ -97,7 +104,7 @@ def check_bounds(what: str, low: Any, high: Any, scale: str) -> None:
             f"{what} starts at {low} on a log scale, below the smallest normal float32; give at "
             f"least {float(_FLOAT32.tiny):.3g}."
         )
-    if not np.float32(low) < np.float32(high):
+    if not np.float32(low) < np.float32(high) or high - low < _SMALLEST:
         raise NmjaxError(
             f"{what} has bounds [{low}, {high}]; give low < high, different in float32."
         )

@@ -138,7 +138,7 @@ class Choice:
             return NmjaxError(
                 f"Choice {self.name!r} got {value}; give one of {list(self.options)}."
             )
-        if is_number(value) and all(map(is_number, self.options)):
+        if is_number(value) and is_finite(value) and all(map(is_number, self.options)):
             nearest = min(self.options, key=lambda option: abs(float(option) - float(value)))
             return NmjaxError(
                 f"Choice {self.name!r} got {value!r}, which is not one of its options; the "

@@ -130,8 +130,8 @@ class Space:
     ) -> None:
         fields = {
             "name": name,
-            "choices": tuple(choices),
-            "continuous": tuple(continuous),
+            "choices": _as_tuple(choices),
+            "continuous": _as_tuple(continuous),
             "cell": cell,
             "valid": valid,
             "canonical": canonical,
@@ -349,6 +349,11 @@ def discrete_config(space: Space, architecture: Any) -> Config:
 
 def _holds(required: Requirement, indices: np.ndarray) -> bool:
     return all(indices[parent] in allowed for parent, allowed in required)
+
+
+def _as_tuple(choices: Any) -> tuple[Any, ...]:
+    """The choices as a tuple, of one element if they are no collection."""
+    return tuple(choices) if isinstance(choices, Iterable) else (choices,)
 
 
 def _check_types(what: str, choices: tuple[Any, ...], expected: type) -> None:

@@ -37,7 +37,7 @@ class Ordinal:
             )
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "log", _checked_flag("Ordinal", log))
-        self.named("ordinal")
+        _check(self)
 
     def named(self, name: str, conditions: Sequence[Condition] = ()) -> Choice:
         """The choice of that name."""
@@ -80,7 +80,7 @@ class Integer:
                 f"than {MAX_INTEGERS:,}; use Ordinal with a coarser grid, or Real and round the "
                 "value."
             )
-        self.named("integer")
+        _check(self)
 
     def named(self, name: str, conditions: Sequence[Condition] = ()) -> Choice:
         """The choice of that name."""
@@ -110,7 +110,7 @@ class Real:
 
     def __post_init__(self) -> None:
         _checked_flag("Real", self.log)
-        self.named("real")
+        _check(self)
 
     def named(self, name: str, conditions: Sequence[Condition] = ()) -> RealChoice:
         """The real-valued choice of that name."""
@@ -196,6 +196,16 @@ def _named(name: str, spec: Any) -> Choice | RealChoice:
     elif isinstance(spec, Choice | RealChoice):
         hint += ", or named choices to Space.build"
     raise NmjaxError(f"Choice {name!r} got {spec!r} of type {type(spec).__name__}; give {hint}.")
+
+
+def _check(spec: Ordinal | Integer | Real) -> None:
+    """Raises the error that the named choice would raise, before it has a name."""
+    what = type(spec).__name__
+    try:
+        spec.named(what)
+    except NmjaxError as error:
+        text = str(error).removeprefix("Real-valued choice ").removeprefix("Choice ")
+        raise NmjaxError(what + text.removeprefix(repr(what))) from None
 
 
 def _checked_flag(what: str, log: Any) -> bool:
