@@ -1,1 +1,41 @@
-"""The evaluation protocol: held-out tasks, methods, comparisons."""
+"""The evaluation protocol: hold a task out, run methods and users' searches, compare them.
+
+Example:
+  >>> from nmjax import evaluation
+  >>> sorted(name for name, method in evaluation.METHODS.items() if not method.transfer)
+  ['bananas', 'evolution', 'gp', 'local-search', 'random']
+"""
+
+from nmjax.evaluation.comparison import RIVALS, compare
+from nmjax.evaluation.leave_one_out import MethodRun, Prepared, prepare, run_methods
+from nmjax.evaluation.methods import METHODS, Method, get_algorithm, get_method
+from nmjax.evaluation.protocol import prepare_search
+from nmjax.evaluation.summary import summarize
+from nmjax.evaluation.trajectories import (
+    Trajectories,
+    packaged_trajectories,
+    read_trajectories,
+    write_trajectories,
+)
+from nmjax.evaluation.user_search import SearchTask, evaluate_user_search
+
+__all__ = [
+    "METHODS",
+    "RIVALS",
+    "Method",
+    "MethodRun",
+    "Prepared",
+    "SearchTask",
+    "Trajectories",
+    "compare",
+    "evaluate_user_search",
+    "get_algorithm",
+    "get_method",
+    "packaged_trajectories",
+    "prepare",
+    "prepare_search",
+    "read_trajectories",
+    "run_methods",
+    "summarize",
+    "write_trajectories",
+]

@@ -35,13 +35,13 @@ from nmjax.tasks import Suite, oriented_metric
 from nmjax.types import Array
 
 STEPS = (1, 5, 10, 20, 50, 100)
-"""Evaluations after which rows tell what a search has found."""
+"""Evaluations after which rows report what a search has found."""
 RANKED = (20, 100)
 """Evaluations after which methods are ranked."""
 LEAST_SEEDS = 2
-"""Seeds below which a method is told of, but has no interval, no rank, and is no rival."""
+"""Least number of seeds for an interval, a rank, and to be a rival."""
 ALIKE = 0.05
-"""The p-value of Friedman's test from which on methods are one group."""
+"""p-value of Friedman's test above which all methods are one group."""
 RIVALS = ("without transfer", "without a learned prior mean")
 """Groups of methods from which rivals are taken; claims are made against the first."""
 KERNEL_ONLY = "kernel-transfer"
@@ -50,12 +50,11 @@ Curves = Mapping[str, np.ndarray]
 
 
 def measures(suite: Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """What the incumbents of rows int[T, S, B] are worth, float[T, S, B] each.
+    """Return measures of the incumbents of rows int[T, S, B], float[T, S, B] each.
 
     Returns:
-      `regret`, normalized; `log10_rank` in the pool, in which those that tie share a rank;
-      `quantile` of the pool, 1 at its best; and `test`, the test metric, higher is better, where
-      the suite has one.
+      `regret`, normalized; `log10_rank` in the pool, where ties share a rank; `quantile` of the
+      pool, 1 at its best; and `test`, the test metric, higher is better, if the suite has one.
     """
     table = jnp.asarray(oriented_metric(suite, suite.score_metric))
     tasks = np.arange(len(suite.tasks))[:, None, None]
@@ -70,7 +69,7 @@ def measures(suite: Suite, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 @jax.jit
 def _worth(table: Array, evaluated: Array) -> dict[str, Array]:
-    """By the pools float[T, N] and what was evaluated in them, float[T, S, B]."""
+    """Measures by the pools float[T, N] and the evaluated scores float[T, S, B]."""
     best, median = pool_summary(table)
     reached = incumbent(evaluated)
     return {
@@ -81,28 +80,38 @@ def _worth(table: Array, evaluated: Array) -> dict[str, Array]:
 
 
 def paired(*curves: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Those of [T, S, ...] on the seeds that all have, which are the first ones."""
+    """Restrict curves [T, S, ...] to the first seeds, which all have.
+
+    Example:
+      >>> [curve.shape for curve in paired(np.zeros((2, 5, 9)), np.zeros((2, 3, 9)))]
+      [(2, 3, 9), (2, 3, 9)]
+    """
     seeds = min(each.shape[1] for each in curves)
     return tuple(each[:, :seeds] for each in curves)
 
 
 def best_of(regret: Curves, names: Sequence[str]) -> str:
-    """The one of some methods whose mean regret is lowest at the end, of float[T, S, B] each."""
+    """Return the method whose mean regret float[T, S, B] is lowest at the end."""
     return min(names, key=lambda name: regret[name][..., -1].mean())
 
 
 def speed_up_text(ratio: float | None) -> str:
-    """A speed-up as printed; "<1" where the budget did not suffice to know more."""
+    """Format a speed-up; "<1" if it is below 1 and the budget was too small to measure it.
+
+    Example:
+      >>> speed_up_text(2.25), speed_up_text(None)
+      ('2.2', '<1')
+    """
     return "<1" if ratio is None else f"{ratio:.1f}"
 
 
 def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict]:
-    """All rows of a result: one a method, one a method and task, and those of `focus`.
+    """Return all rows of a result: per method, per method and task, and comparisons of `focus`.
 
     Args:
-      suite: that was searched.
-      found: by method, of one budget.
-      focus: the method whose evaluations to reach the others, and claims, are told.
+      suite: suite that was searched.
+      found: trajectories by method, of one budget.
+      focus: method that is compared with the others, and for which claims are evaluated.
     """
     by_method = {name: measures(suite, method.rows) for name, method in found.items()}
     regret = {name: values["regret"] for name, values in by_method.items()}
@@ -122,7 +131,7 @@ def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> l
 
 
 def with_enough_seeds(found: Mapping[str, Trajectories], focus: str) -> dict[str, Trajectories]:
-    """Those with `LEAST_SEEDS` seeds or more, or as many as `focus` where it has fewer."""
+    """Keep methods with `LEAST_SEEDS` seeds or more, or as many as `focus` if it has fewer."""
     least = min(LEAST_SEEDS, found[focus].rows.shape[1])
     return {name: method for name, method in found.items() if method.rows.shape[1] >= least}
 
@@ -135,14 +144,14 @@ def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
 
 
 def rank_methods(regret: Curves, step: int) -> dict:
-    """Average ranks over tasks, and which methods do not differ, by rank and by regret.
+    """Return average ranks over tasks, and groups of methods that do not differ.
 
-    A method ranks by its mean over all of its seeds. By rank two differ by Nemenyi's test, if any
-    do by Friedman's; by regret on the seeds that both have.
+    A method ranks by its mean over all of its seeds. Ranks differ by Nemenyi's test, if any differ
+    by Friedman's; regrets are compared on the seeds that both methods have.
 
     Args:
       regret: float[T, S] by method, after `step` evaluations; S may differ between methods.
-      step: what the row is told to be about.
+      step: number of evaluations, recorded in the row.
     """
     names, values = list(regret), tuple(jnp.asarray(of) for of in regret.values())
     task_mean = _task_means(values)
@@ -187,7 +196,7 @@ def _ranks_of(values: tuple[Array, ...]) -> Array:
 def _summaries(
     suite: Suite, name: str, method: Trajectories, values: Mapping[str, np.ndarray]
 ) -> list[dict]:
-    """A method over all tasks, and on each."""
+    """Return a row over all tasks, and one per task."""
     steps = [step for step in STEPS if step <= method.rows.shape[-1]]
     at_steps = np.stack([curve[..., np.array(steps) - 1] for curve in values.values()], axis=-2)
     final = values["regret"][..., -1].mean(1)
@@ -214,9 +223,9 @@ def _summaries(
 
 
 def _reach(regret: Curves, ours: str, theirs: str) -> dict:
-    """Evaluations that one method takes to another's regret at the end, and how much sooner.
+    """Return the evaluations of one method to another's final regret, and the speed-up.
 
-    Of a speed-up of which only that it is below 1 is known, nothing is told.
+    The speed-up is None if all that is known is that it is below 1.
     """
     curves = [jnp.asarray(of) for of in paired(regret[ours], regret[theirs])]
     reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
@@ -231,20 +240,20 @@ def _reach(regret: Curves, ours: str, theirs: str) -> dict:
 
 
 def _claims(regret: Curves, focus: str, reach: Mapping[str, Any], kind: str) -> list[dict]:
-    """What is claimed of transfer, as numbers of `focus` and of a rival of some kind.
+    """Return the five claims about transfer, as numbers of `focus` and of a rival.
 
     Args:
       regret: float[T, S, B] by method.
-      focus: the method of which it is claimed.
-      reach: what `_reach` tells of it and the rival.
-      kind: of rival.
+      focus: method of the claims.
+      reach: row of `_reach` about it and the rival.
+      kind: group of the rival.
     """
     rival = reach["reach"]
     typical = np.median(regret["random"][..., -1], axis=1)[:, None]
     final = paired(*(regret[name][..., -1] for name in (focus, rival)))
-    told = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]
-    ours, theirs = (np.asarray(_ends(each)).tolist() for each in told)
-    less = paired_bootstrap(jax.random.key(0), *told, _ends)
+    ends = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]
+    ours, theirs = (np.asarray(_ends(each)).tolist() for each in ends)
+    less = paired_bootstrap(jax.random.key(0), *ends, _ends)
     rows: list[dict] = [
         {
             "claim": "faster convergence",
@@ -275,8 +284,8 @@ _CLAIMS = (
 )
 
 
-def _ends(told: tuple[Array, Array]) -> Array:
-    """The numbers float[4] of `_CLAIMS`, of final regret and failures float[T, S]."""
-    final, failed = told
+def _ends(values: tuple[Array, Array]) -> Array:
+    """Return the numbers float[4] of `_CLAIMS`, from final regret and failures float[T, S]."""
+    final, failed = values
     spread = jnp.mean(jnp.std(final, axis=1, ddof=1))
     return jnp.stack([jnp.mean(final), spread, jnp.max(jnp.mean(final, axis=1)), jnp.mean(failed)])

@@ -1,4 +1,4 @@
-"""Pasts other than random evaluations: what optimizers left, and one with a task of no kin."""
+"""Pasts other than random evaluations: of optimizers, and with an unrelated task."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -22,11 +22,11 @@ _BUDGET = 100
 
 
 def evolved_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
-    """What regularized evolution would have recorded: biased toward what is good.
+    """Sample the past that regularized evolution would have recorded, biased to good architectures.
 
-    Each task has as many searches of 100 evaluations, independent of one another, as give `size`
-    of them, the last one cut short. An architecture that several of them evaluated is there once,
-    so a task may have fewer rows; the rest is padding. Arguments are those of `sample_history`.
+    Each task has independent searches of 100 evaluations, the last one truncated to give `size`
+    evaluations. An architecture that several searches evaluated is recorded once, so a task may
+    have fewer rows; the rest is padding. Arguments are those of `sample_history`.
     """
     score = np.asarray(scores(suite))
     sources = [suite.tasks.index(task) for task in tasks]
@@ -46,7 +46,7 @@ def evolved_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -
 
 
 def unrelated_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
-    """Random evaluations, and one task, drawn at random, whose metrics are permuted among them.
+    """Sample random evaluations, and permute the metrics of one task drawn at random.
 
     The other tasks' evaluations, the arguments and errors are those of `sample_history`.
     """
@@ -71,7 +71,7 @@ def _neighbors(suite: Suite) -> Array:
 
 
 def _evolve(keys: Array, score: Array, neighbors: Array, budget: int) -> np.ndarray:
-    """Rows int[S, B] of a search for each key[S], which reads nothing but scores and neighbors."""
+    """Return rows int[S, B] of a search per key[S], which reads only scores and neighbors."""
     nothing: Any = jnp.zeros((0,))
     problem = Problem(score, nothing, nothing, nothing, nothing, nothing, neighbors)
     hyper = default_hyper(budget)

@@ -1,4 +1,4 @@
-"""The main job: learn from the past of all tasks but one, then search that one by each method."""
+"""Learn from the past of all tasks but one, then search that task by each method."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -42,16 +42,16 @@ CHUNK = 25
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A new task, and what past tasks taught of it.
+    """A held-out task and the knowledge of past tasks.
 
     Attributes:
-      suite: that all tasks are of.
-      split: its sources and its target.
-      meta_validation: bool[S], the sources that early stopping looked at.
-      history: the past evaluations of the sources.
+      suite: suite of all tasks.
+      split: sources and target.
+      meta_validation: bool[S], sources used for early stopping.
+      history: past evaluations of the sources.
       knowledge: learned from the sources alone.
-      config: of learning.
-      info: how learning went.
+      config: settings of learning.
+      info: diagnostics of learning.
       problem: the target's pool, to be searched.
     """
 
@@ -70,9 +70,9 @@ class MethodRun(NamedTuple):
 
     Attributes:
       trace: leaves [S, B].
-      information_gain: float[S], nats, divergence of the final from the initial posterior; NaN
+      information_gain: float[S], divergence of the final from the initial posterior in nats; NaN
         without a model.
-      seconds: {"compile", "run"}, wall-clock.
+      seconds: {"compile", "run"}, wall-clock seconds.
     """
 
     trace: SearchInfo
@@ -81,12 +81,12 @@ class MethodRun(NamedTuple):
 
 
 class PastKeys(NamedTuple):
-    """Keys of what is random before a search.
+    """PRNG keys of everything random before a search.
 
     Attributes:
-      validation: of the meta-validation split.
-      history: of the past evaluations.
-      learn: of learning from them.
+      validation: key of the meta-validation split.
+      history: key of the past evaluations.
+      learn: key of learning.
     """
 
     validation: Array
@@ -95,7 +95,7 @@ class PastKeys(NamedTuple):
 
 
 def past_keys(key: Array) -> PastKeys:
-    """The keys that `prepare` makes of its own."""
+    """Return the keys that `prepare` derives from its own."""
     return PastKeys(*jax.random.split(key, 3))
 
 
@@ -109,20 +109,20 @@ def prepare(
     config: LearnConfig | None = None,
     stages: StageTimer | None = None,
 ) -> Prepared:
-    """Draws a past of the sources, learns from it, and sets the target up.
+    """Draw a past of the sources, learn from it, and build the target's problem.
 
     Args:
-      key: of the past, of the meta-validation split and of learning.
-      suite: a benchmark.
-      split: as made by `leave_one_out` or `leave_family_out`.
+      key: PRNG key of the past, of the meta-validation split and of learning.
+      suite: benchmark.
+      split: sources and target, from `leave_one_out` or `leave_family_out`.
       history_size: past evaluations of each source.
       draw: (key, suite, sources, size) -> history; random evaluations by default, others are in
-        `experiments.histories`.
-      config: of learning.
-      stages: told of each stage.
+        `evaluation.histories`.
+      config: settings of learning.
+      stages: timer of the stages.
 
     Raises:
-      NmjaxError: fewer than two sources, or a past too small to learn from.
+      NmjaxError: there are fewer than two sources, or the past is too small to learn from.
     """
     stages = StageTimer() if stages is None else stages
     keys = past_keys(key)
@@ -157,20 +157,20 @@ def run_methods(
     budget: int = 100,
     stages: StageTimer | None = None,
 ) -> dict[str, MethodRun]:
-    """The searches of each method, one a key[S], all at once.
+    """Run the searches of each method, one per key[S], as one batch.
 
-    Searches go in chunks of `CHUNK` evaluations; another budget of the same capacity, and another
-    target of the same suite, compile nothing anew.
+    Searches run in chunks of `CHUNK` evaluations. Another budget of the same capacity, or another
+    target of the same suite, does not recompile.
 
     Args:
-      keys: of the seeds, the same ones for each method.
+      keys: PRNG keys of the seeds, shared by all methods.
       prepared: the task to search.
-      methods: names, as in `METHODS`.
+      methods: names in `METHODS`.
       budget: B, evaluations of each search.
-      stages: told of each method and chunk.
+      stages: timer of the stages.
 
     Raises:
-      NmjaxError: those of `check_run`.
+      NmjaxError: an error of `check_run`.
     """
     check_run(prepared.suite, methods=methods, budget=budget)
     stages = StageTimer() if stages is None else stages
@@ -183,10 +183,10 @@ def run_methods(
 
 
 def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
-    """Refuses what cannot be run.
+    """Check methods and budget.
 
     Raises:
-      NmjaxError: an unknown or repeated method, none at all, or a budget outside 1..N.
+      NmjaxError: a method is unknown or repeated, there is none, or the budget is outside 1..N.
     """
     for name in methods:
         get_method(name)
@@ -200,12 +200,12 @@ def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
 
 
 def seed_keys(key: Array, seeds: int) -> Array:
-    """A key for each of `seeds` searches; those of the first do not depend on how many."""
+    """Return a key per search; the first keys do not depend on the number of searches."""
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(seeds))
 
 
 def _meta_validation(key: Array, suite: Suite, split: Split) -> np.ndarray:
-    """A random family bool[S] of the sources; where they are of one family, a random task of it."""
+    """Draw a random family bool[S] of the sources, or a random task if there is one family."""
     sources = split.sources
     if len(sources) < 2:
         raise NmjaxError(
@@ -242,10 +242,10 @@ def _run_method(
 def compile_search(
     algorithm: SearchAlgorithm[Any, Any], keys: Array, problem: Problem, hyper: SearchHyper
 ) -> tuple[Compiled, Compiled]:
-    """Compiled (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
+    """Compile (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
 
-    The second takes `CHUNK` steps of a search for each key; arguments of the same shapes compile
-    nothing anew.
+    The second runs `CHUNK` steps of a search per key. Arguments of the same shapes do not
+    recompile.
     """
     leaves, structure = jax.tree.flatten((keys, problem, hyper))
     return _compile_for(algorithm, structure, tuple(jax.typeof(leaf) for leaf in leaves))
@@ -277,13 +277,13 @@ def _compile_for(
 
 @jax.jit
 def _information_gain(states: SearchState, problem: Problem) -> Array:
-    """Nats float[S] between final and initial posterior, over components by their weight."""
+    """Return the divergence float[S] of the final from the initial posterior, in nats."""
     each = jax.vmap(pool_information_gain, in_axes=(0, None))(states.model, problem.prior)
     return jnp.sum(jnp.exp(states.log_weights) * each, axis=-1)
 
 
 class _Evaluations(SilentProgress):
-    """Tells a display of evaluations where it is told of chunks."""
+    """Converts progress in chunks to progress in evaluations."""
 
     def __init__(self, shown: Progress, budget: int):
         self._shown, self._budget = shown, budget

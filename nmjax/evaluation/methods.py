@@ -27,9 +27,9 @@ class Method(NamedTuple):
 
     Attributes:
       search: a search class, or a callable with the keyword `capacity` that returns a search.
-      view: what of a problem it is given.
+      view: function from the problem to the part that the search may use.
       transfer: whether it learns from past tasks.
-      ours: whether it is nmjax's own, and no baseline that was rebuilt.
+      ours: whether it is nmjax's own method, not a reimplemented baseline.
     """
 
     search: type[SearchAlgorithm[Any, Problem]] | Callable[..., SearchAlgorithm[Any, Problem]]
@@ -57,10 +57,14 @@ METHODS = {
 
 
 def get_method(name: str) -> Method:
-    """The method `name`.
+    """Return the method `name`.
 
     Raises:
       NmjaxError: no method has that name.
+
+    Example:
+      >>> get_method("kernel-transfer").transfer
+      True
     """
     if name not in METHODS:
         raise unknown_name("method", name, METHODS)
@@ -68,9 +72,13 @@ def get_method(name: str) -> Method:
 
 
 def get_algorithm(name: str, budget: int) -> SearchAlgorithm[Any, Problem]:
-    """The algorithm of a method, equal for all budgets of one capacity.
+    """Return the search of a method, equal for all budgets of one capacity.
 
     Raises:
       NmjaxError: no method has that name.
+
+    Example:
+      >>> get_algorithm("random", 100) == get_algorithm("random", 20)
+      True
     """
     return get_method(name).search(capacity=-(-budget // CAPACITY_STEP) * CAPACITY_STEP)

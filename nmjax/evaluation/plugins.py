@@ -1,4 +1,4 @@
-"""Another's code: found by MODULE:NAME, its failures told in its own lines."""
+"""User code loaded by MODULE:NAME, whose errors are reported with their own lines."""
 
 import importlib
 import sys
@@ -16,16 +16,20 @@ _OURS = Path(__file__).parent
 
 
 def load_named(name: str, kind: str, fits: Callable[[Any], bool], expected: str) -> Any:
-    """What `MODULE:NAME` names; modules of the working folder are found too.
+    """Import the object `MODULE:NAME`, also from modules in the working folder.
 
     Args:
       name: MODULE:NAME.
-      kind: of what is looked for, such as "function".
-      fits: whether what was found is of that kind.
-      expected: the form of `name`, and an example.
+      kind: kind of object, such as "function", for messages.
+      fits: whether an object is of that kind.
+      expected: form of `name` with an example, for messages.
 
     Raises:
-      NmjaxError: there is no such module or name, it does not fit, or importing failed.
+      NmjaxError: there is no such module or name, the object does not fit, or importing failed.
+
+    Example:
+      >>> load_named("math:sqrt", "function", callable, "MODULE:FUNCTION")(4.0)
+      2.0
     """
     module, _, attribute = name.partition(":")
     if not module or not attribute:
@@ -40,17 +44,21 @@ def load_named(name: str, kind: str, fits: Callable[[Any], bool], expected: str)
 
 
 def load_space(name: str) -> Space:
-    """The space of that name in the catalog, or the one that `MODULE:NAME` is or returns.
+    """Return the space of that name in the catalog, or the one that `MODULE:NAME` is or returns.
 
     Raises:
-      NmjaxError: there is no such space, module or name, what is there is no space and returns
-        none, or it failed.
+      NmjaxError: there is no such space, module or name, the object is not a space and does not
+        return one, or it fails.
+
+    Example:
+      >>> load_space("nas-bench-graph").name
+      'nas-bench-graph'
     """
     if ":" not in name:
         try:
             return get_space(name)
         except NmjaxError as error:
-            raise NmjaxError(f"{error} A space of your own is given as {OWN_SPACE}.") from None
+            raise NmjaxError(f"{error} Give your own space as {OWN_SPACE}.") from None
     found = load_named(name, "space", lambda it: isinstance(it, Space) or callable(it), OWN_SPACE)
     if not isinstance(found, Space):
         with reraise_user_error(name):
@@ -62,10 +70,10 @@ def load_space(name: str) -> Space:
 
 @contextmanager
 def reraise_user_error(what: str) -> Iterator[None]:
-    """Tells a failure of another's code in their own lines.
+    """Raise errors of user code as NmjaxErrors that show the user's own lines.
 
     Raises:
-      NmjaxError: in place of any other error; one that is raised within stays as it is.
+      NmjaxError: in place of any other error; an NmjaxError is passed on.
     """
     try:
         yield

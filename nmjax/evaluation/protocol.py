@@ -1,4 +1,4 @@
-"""The frozen protocol: which past, which keys and how many evaluations each search has."""
+"""The frozen protocol: the past, the keys and the budget of each search."""
 
 from collections.abc import Callable
 
@@ -35,18 +35,23 @@ def prepare_search(
     history: str = "random",
     history_size: int = HISTORY_SIZE,
 ) -> tuple[Prepared, Array]:
-    """A held-out task with the past of one seed, and the key[1] of its searches.
+    """Hold out a task, learn from the past of one seed, and return the key[1] of its searches.
 
     Args:
-      suite: a benchmark.
-      task: the target.
-      seed: of the past, of learning and of the searches.
-      leave: a name in `SPLITTERS`: what is held out beside the target.
-      history: a name in `HISTORIES`: what the past consists of.
+      suite: benchmark.
+      task: target, held out of the past.
+      seed: seed of the past, of learning and of the searches.
+      leave: name in `SPLITTERS`, what is held out besides the target.
+      history: name in `HISTORIES`, how the past was sampled.
       history_size: past evaluations of each source.
 
     Raises:
       NmjaxError: a name is unknown, or the past is too small to learn from.
+
+    Example:
+      >>> from nmjax.tasks import load_suite
+      >>> suite = load_suite("nas-bench-graph")  # doctest: +SKIP
+      >>> prepared, key = prepare_search(suite, "cora", 0)  # doctest: +SKIP
     """
     for kind, name, known in (("split", leave, SPLITTERS), ("history", history, HISTORIES)):
         if name not in known:
@@ -59,10 +64,10 @@ def prepare_search(
 
 
 def past_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], History]:
-    """The sources of a held-out task, and the very evaluations of them that `prepare_search` draws.
+    """Return the sources of a held-out task and the same past evaluations as `prepare_search`.
 
     Raises:
-      NmjaxError: an unknown task.
+      NmjaxError: the task is unknown.
     """
     sources = leave_one_out(suite, task).sources
     key = past_keys(search_key(suite, task, seed)).history
@@ -70,5 +75,5 @@ def past_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], H
 
 
 def search_key(suite: Suite, task: str, seed: int) -> Array:
-    """The key of all that is random in one seed's search of a task."""
+    """Return the key of everything random in one seed's search of a task."""
     return jax.random.fold_in(jax.random.key(seed), suite.tasks.index(task))

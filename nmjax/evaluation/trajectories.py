@@ -1,4 +1,4 @@
-"""Which rows of the pool searches evaluated: kept in one small file a suite, and read back."""
+"""The rows of the pool that searches evaluated, stored in one small file per suite."""
 
 import json
 import zipfile
@@ -8,26 +8,35 @@ from pathlib import Path
 
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks import Suite
 
 PACKAGED = Path(__file__).parent / "stored"
-"""The folder of the files that come with nmjax."""
+"""Folder of the files that come with nmjax."""
+KINDS = ("ours", "baseline", "peer", "user")
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """What one method did on every task of a suite.
+    """The searches of one method on every task of a suite.
 
     Attributes:
-      rows: int32[T, S, B], of the pool, in the order of evaluation, distinct within a search.
+      rows: int32[T, S, B], rows of the pool in the order of evaluation, distinct within a search.
       transfer: whether the method learns from past tasks.
-      kind: "ours"; "baseline" for what nmjax rebuilt; "peer" for another's own program; "guest" for
-        what is compared with all these.
-      seconds: of a search without its evaluations, the median: wall-clock, or CPU seconds of a
-        peer; NaN where it is not known.
-      provenance: the version or commit that ran.
+      kind: "ours"; "baseline" for reimplementations in nmjax; "peer" for other packages; "user" for
+        a user's search that is compared with these.
+      seconds: median seconds of a search without its evaluations, in wall-clock time, or CPU time
+        for a peer; NaN if unknown.
+      provenance: version or commit that ran.
+
+    Raises:
+      NmjaxError: `kind` is unknown.
+
+    Example:
+      >>> rows = np.array([[[2, 0, 1]]], np.int32)
+      >>> Trajectories(rows, transfer=False, kind="user").rows.shape
+      (1, 1, 3)
     """
 
     rows: np.ndarray
@@ -36,21 +45,30 @@ class Trajectories:
     seconds: float = float("nan")
     provenance: str = ""
 
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown_name("kind of method", self.kind, KINDS)
+
 
 def write_trajectories(path: str | Path, suite: Suite, found: Mapping[str, Trajectories]) -> None:
-    """Write methods by name, T tasks of S seeds and B evaluations each, without pickle.
+    """Write the trajectories of methods by name, without pickle.
 
     Raises:
-      NmjaxError: as `check_rows`.
+      NmjaxError: an error of `check_rows`.
     """
     for name, method in found.items():
         check_rows(name, method.rows, suite)
     small = np.min_scalar_type(len(suite.pool) - 1)
-    told = {
+    methods = {
         name: {field.name: getattr(method, field.name) for field in fields(method)[1:]}
         for name, method in found.items()
     }
-    about = {"suite": suite.name, "package": suite.package, "tasks": suite.tasks, "methods": told}
+    about = {
+        "suite": suite.name,
+        "package": suite.package,
+        "tasks": suite.tasks,
+        "methods": methods,
+    }
     arrays = {name: method.rows.astype(small) for name, method in found.items()}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +76,10 @@ def write_trajectories(path: str | Path, suite: Suite, found: Mapping[str, Traje
 
 
 def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]:
-    """What `write_trajectories` wrote, by method; nothing where there is no such file.
+    """Read the trajectories of methods by name; {} if there is no such file.
 
     Raises:
-      NmjaxError: the file is damaged, or of other data.
+      NmjaxError: the file is damaged, or belongs to other data.
     """
     path = Path(path)
     if not path.exists():
@@ -69,17 +87,18 @@ def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
-            told = about["methods"]
+            known = about["methods"]
             found = {
-                name: Trajectories(rows=file[name].astype(np.int32), **told[name]) for name in told
+                name: Trajectories(rows=file[name].astype(np.int32), **known[name])
+                for name in known
             }
             came = about["package"], tuple(about["tasks"])
     except _DAMAGED as error:
-        raise NmjaxError(f"{path} holds no trajectories ({error}): install nmjax anew.") from error
+        raise NmjaxError(f"{path} is damaged ({error}): reinstall nmjax.") from error
     if came != (suite.package, suite.tasks):
         raise NmjaxError(
-            f"{path} is of {came}, expected {(suite.package, suite.tasks)}: install the data that "
-            "it is of, so that rows mean the same architectures."
+            f"{path} belongs to {came}, expected {(suite.package, suite.tasks)}: install the data "
+            "that it was recorded on, so that rows mean the same architectures."
         )
     for name, method in found.items():
         check_rows(name, method.rows, suite)
@@ -87,26 +106,32 @@ def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]
 
 
 def packaged_trajectories(suite: Suite) -> dict[str, Trajectories]:
-    """The searches of all methods and peers that come with nmjax.
+    """Read the trajectories of all methods and peers that come with nmjax.
 
     Raises:
-      NmjaxError: none are kept for the suite, or the installed data are others.
+      NmjaxError: none are stored for the suite, or the installed data differ.
+
+    Example:
+      >>> from nmjax.tasks import load_suite
+      >>> suite = load_suite("nas-bench-graph")  # doctest: +SKIP
+      >>> packaged_trajectories(suite)["transfer"].rows.shape  # doctest: +SKIP
+      (9, 20, 100)
     """
     found = read_trajectories(PACKAGED / f"{suite.name}.npz", suite)
     if not found:
         known = sorted(path.stem for path in PACKAGED.glob("*.npz"))
         raise NmjaxError(
-            f"No searches of {suite.name!r} are kept to compare with; choose one of "
+            f"No searches of {suite.name!r} are stored to compare with; choose one of "
             f"{', '.join(known) or '(none)'}."
         )
     return found
 
 
 def check_rows(name: str, rows: np.ndarray, suite: Suite) -> None:
-    """Refuses what are no searches of a suite.
+    """Check that rows are searches of a suite.
 
     Raises:
-      NmjaxError: rows are not int[T, S, B], leave the pool, or one is evaluated twice in a search.
+      NmjaxError: rows are not int[T, S, B], are outside the pool, or repeat within a search.
     """
     if rows.ndim != 3 or len(rows) != len(suite.tasks) or 0 in rows.shape:
         raise NmjaxError(
@@ -114,6 +139,6 @@ def check_rows(name: str, rows: np.ndarray, suite: Suite) -> None:
             f"int[{len(suite.tasks)}, seeds, evaluations], the tasks of {suite.name!r} first."
         )
     if rows.min() < 0 or rows.max() >= len(suite.pool):
-        raise NmjaxError(f"Rows of {name!r} leave the pool of {len(suite.pool)}.")
+        raise NmjaxError(f"Rows of {name!r} are outside the pool of {len(suite.pool)}.")
     if (np.diff(np.sort(rows, axis=-1), axis=-1) == 0).any():
-        raise NmjaxError(f"A search of {name!r} pays for a row twice, expected distinct ones.")
+        raise NmjaxError(f"A search of {name!r} evaluates a row twice, expected distinct rows.")

@@ -1,10 +1,10 @@
-"""Anyone's search under the frozen protocol: the splits, seeds and pasts of nmjax's own methods.
+"""Evaluate a user's search under the frozen protocol, with the splits and seeds of all methods.
 
-A guest is an (init, step) pair, as `nmjax.search` makes them, or an object with `ask()` and
-`tell(architecture, score)`. Both are held to the rules of the peers: a row that was evaluated costs
-nothing when it is suggested again, nor does what is not in the pool; after 20 suggestions for each
-evaluation what is left of the budget goes to random rows. A pair is given all scores, of which it
-may read those of rows that it suggested; the first search is run again with the others changed.
+A user's search is a search of `nmjax.search`, an (init, step) pair, or an object with `ask()` and
+`tell(architecture, score)`. The rules are those of the peers: suggesting an evaluated row again, or
+an architecture outside the pool, is free; after 20 suggestions per evaluation, the rest of the
+budget goes to random rows. A pair receives all scores but may only read those of rows that it
+suggested: the first search is repeated with the other scores changed, and must not change.
 """
 
 import inspect
@@ -38,16 +38,16 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class SearchTask(NamedTuple):
-    """What an `ask`/`tell` guest is made from, anew for each search.
+    """What an `ask`/`tell` search is constructed from, once per search.
 
     Attributes:
-      space: of the architectures.
+      space: space of the architectures.
       pool: int32[N, C], the architectures that have a score.
-      budget: evaluations that it will be told of, repeated ones aside.
-      seed: an integer for what is random; each search has its own.
-      sources: T names of past tasks.
-      history: of these, 300 random evaluations each.
-      metric: what of the history's metrics the score is made from, by `tasks.history_scores`.
+      budget: number of distinct evaluations.
+      seed: random seed of this search.
+      sources: names of the T past tasks.
+      history: 300 random evaluations of each past task.
+      metric: metric behind the score, for `nmjax.tasks.history_scores`.
     """
 
     space: Space
@@ -61,7 +61,7 @@ class SearchTask(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class StepSearch(SearchAlgorithm[Any, Problem]):
-    """A search made of a user's `init` and `step`, which need not come in halves.
+    """A search made of a user's `init` and `step`, without `suggest` and `observe`.
 
     Attributes:
       capacity: not used.
@@ -83,27 +83,32 @@ class StepSearch(SearchAlgorithm[Any, Problem]):
         return advanced
 
     def suggest(self, state: Any, problem: Problem, hyper: SearchHyper) -> Array:
-        """Refuse: only whole steps are known."""
+        """Raise an error: the search has whole steps only."""
         del state, problem, hyper
-        raise _no_halves()
+        raise _no_suggest()
 
     def update(
         self, state: Any, problem: Problem, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[Any, SearchInfo]:
-        """Refuse: only whole steps are known."""
+        """Raise an error: the search has whole steps only."""
         del state, problem, hyper, index, score
-        raise _no_halves()
+        raise _no_suggest()
 
 
-def _no_halves() -> NmjaxError:
-    return NmjaxError("Got a search of init and step; expected one with suggest and observe.")
+def _no_suggest() -> NmjaxError:
+    return NmjaxError("Got a search with only init and step; give one with suggest and observe.")
 
 
 class BudgetedObjective:
-    """What one search on one task evaluated, and what its rows are answered with.
+    """The objective of one search on one task, which counts evaluations and suggestions.
 
     Attributes:
-      rows: of the pool, in the order in which they were evaluated.
+      rows: evaluated rows of the pool, in order.
+
+    Example:
+      >>> objective = BudgetedObjective(np.array([0.1, 0.5, 0.3]), budget=2)
+      >>> objective.evaluate(1), objective.evaluate(1), objective.rows, objective.finished
+      (0.5, 0.5, [1], False)
     """
 
     def __init__(self, score: np.ndarray, budget: int):
@@ -112,18 +117,18 @@ class BudgetedObjective:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the suggestions are."""
+        """Whether the budget or the number of suggestions is used up."""
         limit = SUGGESTIONS_PER_EVALUATION * self._budget
         return len(self.rows) == self._budget or self._suggestions == limit
 
     def evaluate(self, row: int) -> float:
-        """The score of a row; NaN where it failed, or for -1, which is not in the pool.
+        """Return the score of a row; NaN if it failed, or for -1, an architecture not in the pool.
 
         Raises:
-          NmjaxError: the row is beyond the pool.
+          NmjaxError: the row is outside the pool.
         """
         if not -1 <= row < len(self._score):
-            raise NmjaxError(f"Got row {row}; expected 0 to {len(self._score) - 1}, or -1.")
+            raise NmjaxError(f"Got row {row}; give 0 to {len(self._score) - 1}, or -1.")
         self._suggestions += 1
         if row < 0:
             return float("nan")
@@ -132,20 +137,25 @@ class BudgetedObjective:
         return float(self._score[row])
 
     def filled(self, generator: np.random.Generator) -> np.ndarray:
-        """The rows int32[B], what is left of the budget at random."""
+        """Return the rows int32[B], with the rest of the budget drawn at random."""
         rest = np.setdiff1d(np.arange(len(self._score)), self.rows)
         drawn = generator.choice(rest, self._budget - len(self.rows), replace=False)
         return np.array([*self.rows, *drawn], np.int32)
 
 
-Play = Callable[[BudgetedObjective, str, int, int], float]
+RunSearch = Callable[[BudgetedObjective, str, int, int], float]
+"""(objective, task, seed, random seed) -> seconds of the search without learning."""
 
 
 def load_user_search(name: str) -> Callable[..., Any]:
-    """The function `MODULE:FUNCTION`; modules of the working folder are found too.
+    """Import the function `MODULE:FUNCTION`, also from modules in the working folder.
 
     Raises:
       NmjaxError: there is no such module or function, or importing it failed.
+
+    Example:
+      >>> load_user_search("nmjax.search:RandomSearch").__name__
+      'RandomSearch'
     """
     return load_named(
         name, "function", callable, "MODULE:FUNCTION, as in nmjax.search:RandomSearch"
@@ -160,57 +170,65 @@ def evaluate_user_search(
     seeds: int,
     progress: Progress | None = None,
 ) -> Trajectories:
-    """The searches of a guest on every task, S seeds of 100 evaluations.
+    """Run a user's search on every task, with S seeds of 100 evaluations each.
 
     Args:
-      name: that failures are told by.
-      function: () -> an (init, step) pair, which is given the problem with all that was learned
-        from the past; or (SearchTask) -> an object with `ask` and `tell`, for one search.
-      suite: a benchmark.
-      seeds: S; they are 0 to S - 1.
-      progress: told of each search.
+      name: name of the search in error messages.
+      function: () -> a search of `nmjax.search` or an (init, step) pair, whose problem holds
+        everything learned from the past; or (SearchTask) -> an object with `ask` and `tell`, for
+        one search.
+      suite: benchmark to search.
+      seeds: S; the seeds are 0 to S - 1.
+      progress: display that is updated after each search.
 
     Raises:
-      NmjaxError: no seed, the guest is neither, it failed, it suggested what is no architecture, or
-        a pair has too small a capacity or reads scores that it did not pay for.
+      NmjaxError: there is no seed, the function returns neither, the search fails or suggests
+        something that is not an architecture, or a pair has too small a capacity or reads scores
+        that it did not evaluate.
+
+    Example:
+      >>> from nmjax.search import RandomSearch
+      >>> from nmjax.tasks import load_suite
+      >>> suite = load_suite("nas-bench-graph")  # doctest: +SKIP
+      >>> evaluate_user_search("mine", RandomSearch, suite, seeds=1).kind  # doctest: +SKIP
+      'user'
     """
     if seeds < 1:
         raise NmjaxError(f"Got --seeds {seeds}; give at least 1.")
     progress = SilentProgress() if progress is None else progress
-    play, table = _player(name, function, suite), np.asarray(scores(suite))
+    run_search, table = _runner(name, function, suite), np.asarray(scores(suite))
     rows = np.zeros((len(suite.tasks), seeds, BUDGET), np.int32)
     seconds = np.zeros(rows.shape[:2])
     for done, (task, seed) in enumerate(np.ndindex(*seconds.shape)):
         own, filling = np.random.SeedSequence((task, seed)).spawn(2)
         search, number = BudgetedObjective(table[task], BUDGET), int(own.generate_state(1)[0])
         with reraise_user_error(f"{name} on {suite.tasks[task]}, seed {seed},"):
-            seconds[task, seed] = play(search, suite.tasks[task], seed, number)
+            seconds[task, seed] = run_search(search, suite.tasks[task], seed, number)
         rows[task, seed] = search.filled(np.random.default_rng(filling))
         progress.update(f"search: {name}", done + 1, seconds.size)
-    return Trajectories(rows, True, "guest", float(np.median(seconds)), name)
+    return Trajectories(rows, True, "user", float(np.median(seconds)), name)
 
 
-def _player(name: str, function: Callable[..., Any], suite: Suite) -> Play:
-    """What plays one search, and returns its seconds without learning."""
+def _runner(name: str, function: Callable[..., Any], suite: Suite) -> RunSearch:
     with reraise_user_error(f"The signature of {name}"):
         parameters = inspect.signature(function).parameters.values()
     required = [p for p in parameters if p.default is p.empty and p.kind not in _VARIADIC]
     if required:
-        return partial(_play_object, function, suite, _row_of_options(suite))
+        return partial(_run_object, function, suite, _row_of_options(suite))
     with reraise_user_error(name):
         made = function()
     halves: list[Any] = [getattr(made, half, None) for half in ("init", "step")]
     pair = halves if all(halves) or not isinstance(made, tuple) else made
     if len(pair) != 2 or not all(map(callable, pair)):
         raise NmjaxError(
-            f"{name} takes nothing and returned a {type(made).__name__}, expected an (init, step) "
-            "pair; let it take a SearchTask if it makes an object with ask and tell."
+            f"{name} takes no argument and returned a {type(made).__name__}, expected an "
+            "(init, step) pair; let it take a SearchTask if it returns an object with ask and tell."
         )
     algorithm = StepSearch(begin=pair[0], advance=pair[1])
-    return partial(_play_pair, name, algorithm, suite)
+    return partial(_run_pair, name, algorithm, suite)
 
 
-def _play_pair(
+def _run_pair(
     name: str,
     algorithm: StepSearch,
     suite: Suite,
@@ -236,14 +254,14 @@ def _play_pair(
         evaluated = np.isin(np.arange(len(suite.pool)), search.rows)
         for changed in with_unevaluated_changed(problem, jnp.asarray(evaluated)):
             again = islice(_suggestions(compiled, keys, changed, hyper), len(suggested))
-            _refuse_peeking(f"{name} on {task}, seed {seed},", suggested, list(again))
+            _check_unread(f"{name} on {task}, seed {seed},", suggested, list(again))
     return seconds
 
 
 def _suggestions(
     compiled: tuple[Compiled, Compiled], keys: Array, problem: Problem, hyper: SearchHyper
 ) -> Iterator[int]:
-    """The rows that a search of key[1] suggests, without an end."""
+    """Yield the rows that a search with key[1] suggests, without end."""
     start, advance = compiled
     state = start(keys, problem, hyper)
     while True:
@@ -251,18 +269,18 @@ def _suggestions(
         yield from np.asarray(trace.row[0]).tolist()
 
 
-def _refuse_peeking(what: str, suggested: Sequence[int], again: Sequence[int]) -> None:
+def _check_unread(what: str, suggested: Sequence[int], again: Sequence[int]) -> None:
     for place, (row, other) in enumerate(zip(suggested, again, strict=True)):
         if row != other:
             raise NmjaxError(
                 f"{what} suggested row {other} instead of {row} at step {place + 1} of a second "
                 "run, in which only scores that it had not evaluated were changed; expected the "
-                "same rows. Let init and step read problem.score at the rows that step suggests "
-                "and nowhere else, and take all that is random from the key."
+                "same rows. Let init and step read problem.score only at rows that step suggests, "
+                "and derive all randomness from the key."
             )
 
 
-def _play_object(
+def _run_object(
     function: Callable[[SearchTask], Any],
     suite: Suite,
     row_of: np.ndarray,
@@ -274,16 +292,18 @@ def _play_object(
     sources, history = past_history(suite, task, seed)
     metric = suite.metric_info[suite.score_metric]
     begun = time.perf_counter()
-    guest = function(SearchTask(suite.space, suite.pool, BUDGET, number, sources, history, metric))
+    searcher = function(
+        SearchTask(suite.space, suite.pool, BUDGET, number, sources, history, metric)
+    )
     while not search.finished:
-        architecture = guest.ask()
+        architecture = searcher.ask()
         row = int(row_of[_options(suite.space, architecture)])
-        guest.tell(architecture, search.evaluate(row))
+        searcher.tell(architecture, search.evaluate(row))
     return time.perf_counter() - begun
 
 
 def _row_of_options(suite: Suite) -> np.ndarray:
-    """The pool's row int32[O_1, ..., O_C] of option indices, -1 where there is none."""
+    """Return the pool's row int32[O_1, ..., O_C] of option indices, -1 if there is none."""
     sizes = suite.space.num_options
     every = np.stack(np.unravel_index(np.arange(suite.space.size), sizes), axis=-1)
     rows = pool_rows(suite.space, jnp.asarray(suite.pool), jnp.asarray(every, jnp.int32))
@@ -291,12 +311,12 @@ def _row_of_options(suite: Suite) -> np.ndarray:
 
 
 def _options(space: Space, architecture: Any) -> tuple[int, ...]:
-    """C option indices of what a guest asked for."""
-    told = np.asarray(architecture)
-    fits = told.shape == (space.num_choices,) and np.issubdtype(told.dtype, np.integer)
-    if not fits or (told < 0).any() or (told >= np.array(space.num_options)).any():
+    """Return the C option indices of an architecture that `ask` returned."""
+    indices = np.asarray(architecture)
+    fits = indices.shape == (space.num_choices,) and np.issubdtype(indices.dtype, np.integer)
+    if not fits or (indices < 0).any() or (indices >= np.array(space.num_options)).any():
         raise NmjaxError(
             f"ask() returned {architecture!r}, expected {space.num_choices} option indices below "
             f"{', '.join(map(str, space.num_options))}."
         )
-    return tuple(told.tolist())
+    return tuple(indices.tolist())

@@ -49,10 +49,10 @@ def test_what_does_not_fit_is_refused(suite, path, monkeypatch):
     with pytest.raises(NmjaxError, match=r"expected .*toy 1"):
         read_trajectories(path, other)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(NmjaxError, match="holds no trajectories"):
+    with pytest.raises(NmjaxError, match="is damaged"):
         read_trajectories(path, suite)
     monkeypatch.setattr(trajectories, "PACKAGED", path.parent / "none")
-    with pytest.raises(NmjaxError, match="No searches of 'toy' are kept"):
+    with pytest.raises(NmjaxError, match="No searches of 'toy' are stored"):
         packaged_trajectories(suite)
 
 
@@ -61,8 +61,8 @@ def test_what_does_not_fit_is_refused(suite, path, monkeypatch):
     [
         (ROWS[:2], r"expected int\[3"),
         (ROWS[..., :0], r"expected int\[3"),
-        (ROWS + 60, "leave the pool of 64"),
-        (np.zeros((3, 1, 2), int), "pays for a row twice"),
+        (ROWS + 60, "are outside the pool of 64"),
+        (np.zeros((3, 1, 2), int), "evaluates a row twice"),
     ],
 )
 def test_rows_that_are_no_searches_are_refused(suite, tmp_path, rows, message):

@@ -1,4 +1,4 @@
-"""Anyone's search under the protocol, on a toy whose past is set up by hand."""
+"""A user's search under the protocol, on a toy whose past is set up by hand."""
 
 import dataclasses
 import sys
@@ -57,18 +57,18 @@ def test_an_object_sees_the_protocols_past_and_is_told_scores(suite):
         return made[-1]
 
     found = evaluate_user_search("mine", make, suite, seeds=2)
-    assert (found.rows.shape, found.kind) == ((3, 2, BUDGET), "guest")
-    assert len({guest.task.seed for guest in made}) == 6
-    for guest, (t, seed) in zip(made, np.ndindex(3, 2), strict=True):
-        row = np.ravel_multi_index(np.array([a for a, _ in guest.told]).T, (4, 4, 4))
-        np.testing.assert_array_equal([s for _, s in guest.told], scores(suite)[t, row])
+    assert (found.rows.shape, found.kind) == ((3, 2, BUDGET), "user")
+    assert len({searcher.task.seed for searcher in made}) == 6
+    for searcher, (t, seed) in zip(made, np.ndindex(3, 2), strict=True):
+        row = np.ravel_multi_index(np.array([a for a, _ in searcher.told]).T, (4, 4, 4))
+        np.testing.assert_array_equal([s for _, s in searcher.told], scores(suite)[t, row])
         evaluated = list(dict.fromkeys(row.tolist()))
         np.testing.assert_array_equal(found.rows[t, seed], evaluated)
         key = jax.random.split(jax.random.fold_in(jax.random.key(seed), t), 3)[1]
         sources = leave_one_out(suite, suite.tasks[t]).sources
         past = sample_history(key, suite, sources, 30)
-        assert guest.task.sources == sources
-        np.testing.assert_array_equal(guest.task.history.architecture, past.architecture)
+        assert searcher.task.sources == sources
+        np.testing.assert_array_equal(searcher.task.history.architecture, past.architecture)
 
 
 def test_a_pair_gives_the_rows_of_the_method_itself(suite, prepared):
@@ -181,16 +181,16 @@ def test_a_replayed_method_gets_its_row_of_the_table(suite):
         np.testing.assert_array_equal(ours[name], curve)
 
 
-def test_who_repeats_pays_nothing_and_is_filled_up_at_random(suite):
+def test_repeated_suggestions_are_free_and_the_rest_is_random(suite):
     def make(task):
-        guest = Random(task)
-        guest.ask = lambda: suite.pool[5]
-        made.append(guest)
-        return guest
+        searcher = Random(task)
+        searcher.ask = lambda: suite.pool[5]
+        made.append(searcher)
+        return searcher
 
     made = []
     found = evaluate_user_search("stubborn", make, suite, seeds=2)
-    assert [len(guest.told) for guest in made] == [20 * BUDGET] * 6
+    assert [len(searcher.told) for searcher in made] == [20 * BUDGET] * 6
     assert (found.rows[..., 0] == 5).all()
     assert all(len(set(rows)) == BUDGET for rows in found.rows.reshape(-1, BUDGET).tolist())
     assert len(np.unique(found.rows.reshape(-1, BUDGET), axis=0)) == 6
@@ -213,16 +213,16 @@ def test_the_rule_is_that_of_the_peers():
 
 
 def broken(task):
-    guest = Random(task)
-    guest.tell = lambda *_: 1 / 0
-    return guest
+    searcher = Random(task)
+    searcher.tell = lambda *_: 1 / 0
+    return searcher
 
 
 def asking(what):
     def make(task):
-        guest = Random(task)
-        guest.ask = lambda: what
-        return guest
+        searcher = Random(task)
+        searcher.ask = lambda: what
+        return searcher
 
     return make
 
@@ -247,18 +247,18 @@ def test_what_is_no_search_is_told_plainly(suite, function, says):
     assert user_search.__file__ not in str(caught.value)
 
 
-def test_a_guest_is_found_in_the_working_folder(tmp_path, monkeypatch):
-    (tmp_path / "guest_of_mine.py").write_text("def make(task): return 3\nnumber = 3\n")
-    (tmp_path / "guest_that_breaks.py").write_text("import nowhere_to_be_found\n")
+def test_a_user_search_is_found_in_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def make(task): return 3\nnumber = 3\n")
+    (tmp_path / "breaking.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    assert load_user_search("guest_of_mine:make")(None) == 3
+    assert load_user_search("mine:make")(None) == 3
     for name, says in (
-        ("guest_of_mine", "give MODULE:FUNCTION"),
-        ("guest_of_mine:none", "has no function 'none'"),
-        ("guest_of_mine:number", "has no function 'number'"),
-        ("guest_of_nobody:make", "No module named 'guest_of_nobody'"),
-        ("guest_that_breaks:make", "nowhere_to_be_found"),
+        ("mine", "give MODULE:FUNCTION"),
+        ("mine:none", "has no function 'none'"),
+        ("mine:number", "has no function 'number'"),
+        ("nobody:make", "No module named 'nobody'"),
+        ("breaking:make", "nowhere_to_be_found"),
     ):
         with pytest.raises(NmjaxError, match=says):
             load_user_search(name)
