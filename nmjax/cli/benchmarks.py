@@ -1,4 +1,4 @@
-"""`nmjax benchmarks`: what can be searched here."""
+"""`nmjax benchmarks`: list the benchmarks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from nmjax.cli.console import make_console
 
 @dataclass(frozen=True)
 class BenchmarksConfig:
-    """List the benchmarks: whether installed, tasks, size, metrics and license.
+    """List the benchmarks with their tasks, size, metrics, license, and whether they are installed.
 
     Attributes:
       data: Folder with the data of benchmarks that no package ships.
@@ -21,7 +21,7 @@ class BenchmarksConfig:
 
 
 def run(config: BenchmarksConfig) -> None:
-    """Print one block a benchmark, the metric that a search sees first."""
+    """Print one block per benchmark, its score metric first."""
     from rich.table import Table
     from rich.text import Text
 

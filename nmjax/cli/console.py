@@ -28,7 +28,7 @@ def make_console(*, markup: bool = False) -> "Console":
 
 
 def plain_table(title: str | None = None) -> "Table":
-    """A table without lines, its title, if any, above on the left."""
+    """Return a table without lines, with its title on the left."""
     from rich.table import Table
 
     return Table(
@@ -43,15 +43,15 @@ def plain_table(title: str | None = None) -> "Table":
 
 
 def over_interval(value: str, low: str, high: str) -> str:
-    """A number above the ends of its interval."""
+    """Format a number above the ends of its interval."""
     return f"{value}\n[dim]{low}\u2013{high}[/dim]"
 
 
 def past_heading(past: PastSearches) -> tuple["Text", "Text"]:
-    """What a past is of, and how much of it there is, above a report on it."""
+    """Return the heading of a report on past searches: metric, tasks and evaluations."""
     from rich.text import Text
 
     sizes = np.asarray(past.history.mask.sum(-1))
     heading = f"\n{past.name}: {past.required_metric.name} of {len(past.tasks)} tasks"
-    caption = f"From {sizes.min():,} to {sizes.max():,} evaluations a task.\n"
+    caption = f"From {sizes.min():,} to {sizes.max():,} evaluations per task.\n"
     return Text(heading, style="bold"), Text(caption, style="dim")

@@ -1,4 +1,4 @@
-"""`nmjax evaluate`: anyone's search beside those that are kept."""
+"""`nmjax evaluate`: compare a user's search with the stored ones."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,17 +12,18 @@ from nmjax.compilation_cache import enable_compilation_cache
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Run a search of your own under the frozen protocol, beside all methods and peers.
+    """Run your own search under the frozen protocol, and compare it with all methods and peers.
 
-    Every task of the benchmark is held out in turn, with 100 evaluations a search and, for each
-    seed, the past that nmjax's own methods had. Nothing else is run: the others' searches come with
-    nmjax. Prints a table and which methods do not differ, and writes a folder with results.json,
-    trajectories.npz and ranks.png.
+    Every task of the benchmark is held out in turn, with 100 evaluations per search and the same
+    past for each seed as all other methods. Only your search is run: the others' searches come with
+    nmjax. Prints a table and the groups of methods that do not differ, and writes a folder with
+    results.json, trajectories.npz and ranks.png.
 
     Attributes:
-      search: MODULE:FUNCTION. A function of nothing returns an (init, step) pair; one of a
-        SearchTask returns, for one search, an object with ask() and tell(architecture, score).
-      benchmark: One whose searches are kept: nas-bench-graph, nas-bench-201, hpobench, hpolib or
+      search: MODULE:FUNCTION. A function without arguments returns a search of nmjax.search or an
+        (init, step) pair; a function of a SearchTask returns, for one search, an object with ask()
+        and tell(architecture, score).
+      benchmark: Benchmark with stored searches: nas-bench-graph, nas-bench-201, hpobench, hpolib or
         transnas101.
       seeds: Searches of each task.
       out: Folder to write: a new one, or an empty one.
@@ -42,8 +43,8 @@ def run(config: EvaluateConfig) -> None:
     """Run the search, print the comparison, and write its folder.
 
     Raises:
-      NmjaxError: a name is unknown, nothing is kept of the benchmark, the search fails or is none,
-        or the folder is taken.
+      NmjaxError: a name is unknown, no searches of the benchmark are stored, the search fails, or
+        the folder is not empty or cannot be made.
     """
     from nmjax.cli.reports.leaderboard import leaderboard_table, write_leaderboard
     from nmjax.cli.run_folder import run_folder

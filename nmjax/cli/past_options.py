@@ -1,8 +1,8 @@
-"""What commands that look at a past are told of it."""
+"""Options of the commands that analyze past searches."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PastConfig:
-    """Which past, and how much of it.
+    """Past searches, and how much of them to use.
 
     Attributes:
-      past: A folder made by `nmjax history import`, or its URL; or a benchmark, whose past is drawn
+      past: Folder made by `nmjax history import`, or its URL; or a benchmark, whose past is drawn
         at random.
-      score: Metric to look at; by default the folder's first one, or the benchmark's own.
-      direction: Which way the score of a folder is better; a benchmark's is known.
+      maximize: Metric to maximize. A folder needs --maximize or --minimize; a benchmark has a
+        metric of its own.
+      minimize: Metric to minimize.
       tasks: Restrict to these tasks.
-      evaluations: Evaluations of each task at the most, drawn at random.
+      evaluations: Maximum number of evaluations of each task, drawn at random.
       seed: Random seed.
       data: Folder with the data of benchmarks that no package ships.
     """
 
     past: Annotated[Positional[str], arg(metavar="PAST")]
-    score: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
-    direction: Literal["max", "min"] = "max"
+    maximize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
+    minimize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
     tasks: Annotated[
         tuple[str, ...], arg(metavar="[TASK [TASK ...]]", help_behavior_hint="(default: all)")
     ] = ()
@@ -40,25 +41,62 @@ class PastConfig:
 
 
 def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearches", "Array"]:
-    """The past, and a key for what else is random.
+    """Return the past searches, and a key for everything else that is random.
 
     Args:
       config: which past, and how much of it.
-      cost: the metric that the score is traded for, as of `sample_store` or `sample_suite`.
+      cost: metric that the score is traded for, as in `sample_store` or `sample_suite`.
 
     Raises:
-      NmjaxError: a name is unknown, a number is out of range, or data are not installed.
+      NmjaxError: a name is unknown, a number is out of range, a folder comes without a metric, the
+        direction contradicts a benchmark's, or data are not installed.
     """
     import jax
 
-    from nmjax.tasks import sample_store, sample_suite
+    from nmjax.tasks import open_store, sample_store, sample_suite
 
     if config.seed < 0:
         raise NmjaxError(f"Got --seed {config.seed}; give one from 0.")
+    if config.maximize is not None and config.minimize is not None:
+        raise NmjaxError("Got both --maximize and --minimize; give one of them.")
     past_key, key = jax.random.split(jax.random.key(config.seed))
-    drawn: dict[str, Any] = {"tasks": config.tasks, "evaluations": config.evaluations}
-    names = (config.score, cost)
+    name = config.maximize or config.minimize
     if "://" in config.past or Path(config.past).is_dir():
-        drawn["direction"] = config.direction
-        return sample_store(past_key, config.past, *names, **drawn), key
-    return sample_suite(past_key, config.past, *names, **drawn, data=config.data), key
+        if name is None:
+            known = ", ".join(open_store(config.past).metrics)
+            raise NmjaxError(
+                f"Got no metric of {config.past}; give --maximize or --minimize with one of "
+                f"{known}."
+            )
+        past = sample_store(
+            past_key,
+            config.past,
+            name,
+            cost,
+            direction="max" if config.minimize is None else "min",
+            tasks=config.tasks,
+            evaluations=config.evaluations,
+        )
+        return past, key
+    past = sample_suite(
+        past_key,
+        config.past,
+        name,
+        cost,
+        tasks=config.tasks,
+        evaluations=config.evaluations,
+        data=config.data,
+    )
+    _check_direction(config, past)
+    return past, key
+
+
+def _check_direction(config: PastConfig, past: "PastSearches") -> None:
+    metric = past.required_metric
+    flags = {"max": "--maximize", "min": "--minimize"}
+    given = {"max": config.maximize, "min": config.minimize}
+    if any(given.values()) and given[metric.direction] is None:
+        raise NmjaxError(
+            f"{metric.name!r} of {past.name!r} is to be {flags[metric.direction][2:]}d; give "
+            f"{flags[metric.direction]} {metric.name}."
+        )

@@ -1,4 +1,4 @@
-"""`nmjax patterns`: what past searches have in common, printed and drawn."""
+"""`nmjax patterns`: what past searches have in common."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +13,17 @@ from nmjax.errors import NmjaxError
 
 @dataclass(frozen=True)
 class PatternsConfig(PastConfig):
-    """Say what a past has in common: motifs, sensitivities, trade-offs.
+    """Find what past searches have in common: motifs, sensitivities, trade-offs.
 
-    Prints which motifs are enriched among the best and among the failed (where none failed, the
-    worst), on which tasks; how much of the score each choice explains, out of a Gaussian process
-    with error bars; and the Pareto front of score against cost. Writes these as pictures, and all
-    motifs as a table, to a folder.
+    Prints motifs that are enriched among the best and among the failed evaluations (the worst, if
+    none failed), and on which tasks; the share of the score's variance that each choice explains,
+    by a Gaussian process, with error bars; and the Pareto front of score against cost. Writes
+    plots, and a table of all motifs, to a folder.
 
     Attributes:
-      cost: Metric of which less is better; by default a benchmark's first such one.
-      share: Share of a task's evaluations that are its best, or its worst.
-      rate: False discovery rate of what is called enriched.
+      cost: Metric of which less is better; a benchmark's first such metric by default.
+      share: Share of a task's evaluations that counts as its best, or its worst.
+      rate: False discovery rate of enriched motifs.
       out: Folder to write: a new one, or an empty one.
     """
 
@@ -40,7 +40,7 @@ def run(config: PatternsConfig) -> None:
 
     Raises:
       NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
-        folder is taken.
+        folder is not empty or cannot be made.
     """
     from nmjax.cli.reports.patterns import patterns_report, write_patterns
     from nmjax.cli.run_folder import run_folder

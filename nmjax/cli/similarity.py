@@ -1,4 +1,4 @@
-"""`nmjax similarity`: how alike past tasks are to one another, printed and drawn."""
+"""`nmjax similarity`: pairwise similarities of past tasks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,15 @@ from nmjax.cli.past_options import PastConfig, draw_past
 
 @dataclass(frozen=True)
 class SimilarityConfig(PastConfig):
-    """Say how alike the tasks of a past are to one another.
+    """Measure how similar past tasks are.
 
-    Prints the similarity of each two tasks, and which one each is most and least like, with
-    intervals. Writes a heat map in the order of their hierarchical clustering, and all pairs as a
-    table, to a folder.
+    Prints the similarity of each pair of tasks, and the most and the least similar task of each,
+    with intervals. Writes a heat map in the order of a hierarchical clustering, and a table of all
+    pairs, to a folder.
 
     Attributes:
-      measure: Kind of similarity: "rank", the rank correlation over the space of what is known
-        of the tasks' functions; "distribution", of their scores, whatever the architectures.
+      measure: Measure of similarity: "rank", the rank correlation of the tasks' functions over the
+        space; "distribution", of their scores, regardless of architectures.
       out: Folder to write: a new one, or an empty one.
     """
 
@@ -35,7 +35,7 @@ def run(config: SimilarityConfig) -> None:
 
     Raises:
       NmjaxError: a name is unknown, a number is out of range, there are fewer than two tasks, data
-        are not installed, or the folder is taken.
+        are not installed, or the folder is not empty or cannot be made.
     """
     from nmjax.cli.reports.similarity import similarity_report, write_similarity
     from nmjax.cli.run_folder import run_folder

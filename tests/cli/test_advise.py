@@ -42,7 +42,7 @@ def nmjax(capsys, *arguments, code=0):
 @pytest.mark.slow
 def test_a_file_gets_its_advice(capsys):
     text = nmjax(
-        *(capsys, "kept", "--direction", "min", "--new", "few.csv"),
+        *(capsys, "kept", "--minimize", "loss", "--new", "few.csv"),
         *("--budget", "6", "--replays", "2"),
     )
     assert "will 3 past tasks help with new?" in text
@@ -78,6 +78,6 @@ def test_a_file_gets_its_advice(capsys):
     ],
 )
 def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
-    message = nmjax(capsys, "kept", *arguments, code=2)
+    message = nmjax(capsys, "kept", "--minimize", "loss", *arguments, code=2)
     assert says in message
     assert message.count("\n") == 1

@@ -129,7 +129,7 @@ def test_a_space_of_ones_own_has_its_patterns_without_the_module(capsys, own):
     flags = ("--space", "space_of_mine:SPACE", "--metrics", "loss")
     nmjax(capsys, "import", "own.csv", "kept", *flags)
     own()
-    assert main(["patterns", "kept", "--direction", "min", "--out", "found"]) == 0
+    assert main(["patterns", "kept", "--minimize", "loss", "--out", "found"]) == 0
     shares = capsys.readouterr().out.split("Share of the variance")[1].splitlines()
     first = next(line for line in shares if line.startswith(("op ", "width ")))
     assert first.split()[0] == "op"
@@ -144,7 +144,7 @@ def test_a_space_of_ones_own_has_its_patterns_without_the_module(capsys, own):
         ("space_of_mine:asking", "missing 1 required positional argument: 'size'"),
         ("space_of_mine:", "Got 'space_of_mine:'; give MODULE:NAME, where"),
         ("space_of_none:SPACE", "No module named 'space_of_none'"),
-        ("space_of_mine", "A space of your own is given as MODULE:NAME, where"),
+        ("space_of_mine", "Give your own space as MODULE:NAME, where"),
     ],
 )
 def test_what_is_no_space_gets_one_sentence(capsys, own, name, says):

@@ -37,7 +37,7 @@ def nmjax(capsys, *arguments, code=0):
 @pytest.mark.slow
 def test_a_store_has_its_patterns_printed_and_drawn(capsys, tmp_path):
     text = nmjax(
-        *(capsys, "kept", "--score", "loss", "--direction", "min", "--cost", "seconds"),
+        *(capsys, "kept", "--minimize", "loss", "--cost", "seconds"),
         *("--share", "0.25", "--out", "found"),
     )
     best, failed = text.split("Enriched among the failed")
@@ -64,12 +64,12 @@ def test_a_store_has_its_patterns_printed_and_drawn(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("kept", "--score", "los"), "did you mean 'loss'"),
-        (("kept", "--cost", "second"), "did you mean 'seconds'"),
-        (("kept", "--tasks", "corra"), "did you mean 'cora'"),
-        (("kept", "--evaluations", "0"), "--evaluations 0"),
+        (("kept", "--maximize", "los"), "did you mean 'loss'"),
+        (("kept", "--minimize", "loss", "--cost", "second"), "did you mean 'seconds'"),
+        (("kept", "--minimize", "loss", "--tasks", "corra"), "did you mean 'cora'"),
+        (("kept", "--minimize", "loss", "--evaluations", "0"), "--evaluations 0"),
         (("kept", "--share", "1"), "--share 1"),
-        (("kept", "--out", "kept"), "is not empty"),
+        (("kept", "--minimize", "loss", "--out", "kept"), "is not empty"),
         (("absent",), "Unknown suite 'absent'"),
     ],
 )

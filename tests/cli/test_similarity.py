@@ -33,7 +33,7 @@ def nmjax(capsys, *arguments, code=0):
 
 @pytest.mark.slow
 def test_a_store_has_its_similarities_printed_and_drawn(capsys, tmp_path):
-    text = nmjax(capsys, "kept", "--direction", "min", "--out", "found")
+    text = nmjax(capsys, "kept", "--minimize", "loss", "--out", "found")
     assert {path.name for path in (tmp_path / "found").iterdir()} == {
         "similarity.parquet",
         "similarity.png",
@@ -55,11 +55,14 @@ def test_a_store_has_its_similarities_printed_and_drawn(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("kept", "--measure", "ranks"), "did you mean 'rank'"),
-        (("kept", "--score", "los"), "did you mean 'loss'"),
-        (("kept", "--tasks", "cora"), "at least two"),
-        (("kept", "--seed", "-1"), "--seed -1"),
-        (("kept", "--out", "kept"), "is not empty"),
+        (("kept", "--minimize", "loss", "--measure", "ranks"), "did you mean 'rank'"),
+        (("kept", "--minimize", "los"), "did you mean 'loss'"),
+        (("kept", "--minimize", "loss", "--maximize", "loss"), "Got both"),
+        (("nas-bench-graph", "--minimize", "valid_perf"), "give --maximize valid_perf"),
+        (("kept",), "give --maximize or --minimize with one of loss"),
+        (("kept", "--minimize", "loss", "--tasks", "cora"), "at least two"),
+        (("kept", "--minimize", "loss", "--seed", "-1"), "--seed -1"),
+        (("kept", "--minimize", "loss", "--out", "kept"), "is not empty"),
     ],
 )
 def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):

@@ -1,4 +1,4 @@
-"""Where a search stands among the others, for people: a table, a diagram and a result file."""
+"""A search compared with the others: a table, a diagram and a result file."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ def write_leaderboard(
     """Write results.json, trajectories.npz and ranks.png.
 
     Args:
-      folder: an empty one.
-      suite: that was searched.
-      found: by method, two or more.
+      folder: empty folder.
+      suite: suite that was searched.
+      found: trajectories of two or more methods, by name.
       config: every setting, by name.
-      focus: the method that the others are compared with.
+      focus: method that the others are compared with.
 
     Returns:
-      The rows of results.json, as `comparison.compare` makes them.
+      The rows of results.json, from `comparison.compare`.
     """
     from nmjax.analysis.plots import plot_critical_difference
 
@@ -63,12 +63,12 @@ def write_leaderboard(
 
 
 def leaderboard_table(suite: Suite, rows: Sequence[Mapping[str, Any]], *, focus: str) -> "Group":
-    """What a person reads: regret and speed-up by method, and which methods do not differ.
+    """Format regret and speed-up by method, and the groups of methods that do not differ.
 
     Args:
-      suite: that was searched.
-      rows: as `write_leaderboard` returns them.
-      focus: the method that the others are compared with.
+      suite: suite that was searched.
+      rows: rows from `write_leaderboard`.
+      focus: method that the others are compared with.
     """
     from rich.console import Group
     from rich.text import Text
@@ -114,7 +114,7 @@ def _with_interval(value: float, interval: Sequence[float] | None) -> str:
 
 
 def _alike(row: Mapping[str, Any]) -> list[str]:
-    """Average ranks, and groups of methods that do not differ, in lines."""
+    """Format average ranks, and groups of methods that do not differ, as lines."""
     ranks = sorted(zip(row["methods"], row["average_rank"], strict=True), key=lambda pair: pair[1])
     told = ", ".join(f"{name} {rank:.1f}" for name, rank in ranks)
     return [

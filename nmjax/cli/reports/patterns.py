@@ -1,4 +1,4 @@
-"""What a past has in common, for people: tables, pictures and a file of all motifs."""
+"""What past searches have in common: tables, plots and a file of all motifs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Group":
-    """What a person reads: motifs by effect, choices by sensitivity, fronts by hypervolume."""
+    """Format motifs by effect, choices by sensitivity and fronts by hypervolume."""
     from rich.console import Group
 
     parts: list = [*past_heading(past)]
@@ -40,7 +40,7 @@ def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Gro
 
 
 def write_patterns(folder: Path, past: PastSearches, found: Patterns, *, rate: float) -> None:
-    """Write motifs.parquet, all of them, and motifs.png, sensitivity.png and tradeoffs.png."""
+    """Write motifs.parquet, with all motifs, motifs.png, sensitivity.png and tradeoffs.png."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -91,7 +91,9 @@ def _motifs(
     number = int((np.asarray(motifs.somewhere) <= rate).sum())
     title = (
         f"Enriched among {group}: {number} of {len(found.names)} motifs at a false discovery rate "
-        f"of {rate:g}" + (f"; {len(shown)} that differ" if number > len(shown) else "")
+        f"of {rate:g}"
+        + (f"; {len(shown)} without overlap" if number > len(shown) else "")
+        + ", sorted by the lower end of the interval"
     )
     table = plain_table()
     table.add_column("motif", overflow="fold")
@@ -115,10 +117,10 @@ def _motifs(
 
 
 def _sensitivities(past: PastSearches, found: Sensitivity) -> list:
-    """Means over tasks, and the least and the most on one task."""
+    """Format means over tasks, and the least and the largest share on one task."""
     title = (
-        "Share of the variance of ranks that a choice explains, mean over tasks with the mean "
-        "95% interval of one; on which task least and most"
+        "Share of the variance of ranks that a choice explains: mean over tasks, with the mean "
+        "95% interval of a task; tasks with the least and the largest share"
     )
     table = plain_table()
     table.add_column("choice", no_wrap=True)
@@ -141,12 +143,12 @@ def _sensitivities(past: PastSearches, found: Sensitivity) -> list:
 
 
 def _agreement(past: PastSearches, total: np.ndarray) -> list[str]:
-    """Which two tasks agree the least on what matters."""
+    """Name the two tasks that agree least on the sensitivities."""
     if len(total) < 2:
         return []
     cosine = np.array(sensitivity_agreement(jnp.asarray(total))) + 2 * np.eye(len(total))
     a, b = (past.tasks[task] for task in np.unravel_index(cosine.argmin(), cosine.shape))
-    return [f"Tasks agree on these to a cosine of {cosine.min():.2f} or more, {a} and {b} least."]
+    return [f"Least agreement between tasks: {a} and {b}, cosine {cosine.min():.2f}."]
 
 
 def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> list:

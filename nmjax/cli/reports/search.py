@@ -1,4 +1,4 @@
-"""The main job for people: a table, and a folder with results, trace, settings and pictures."""
+"""A benchmark search: a table, and a folder with results, trace, settings and plots."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def describe_split(prepared: Prepared) -> str:
-    """Which task is new, which are past, and which of those early stopping looked at."""
+    """Describe the target, the sources, and those used for early stopping."""
     split = prepared.split
     looked_at = compress(split.sources, prepared.meta_validation)
     return (
@@ -48,7 +48,7 @@ def make_result(
     *,
     seeds: int,
 ) -> Result:
-    """The content of results.json, `seconds` by stage among it."""
+    """Return the content of results.json, with `seconds` by stage."""
     return Result(
         **collect_provenance(),
         split=describe_split(prepared),
@@ -67,9 +67,10 @@ def write_trace(path: Path, prepared: Prepared, runs: Mapping[str, MethodRun]) -
 
 
 def trace_table(prepared: Prepared, runs: Mapping[str, MethodRun]) -> "pyarrow.Table":
-    """One row an evaluation: method, seed, step (from 1), row of the pool, architecture as text,
-    score, every raw metric, information gains in nats, and transfer_weight in the transferred
-    prior.
+    """Return one row per evaluation.
+
+    The columns are method, seed, step (from 1), row of the pool, architecture as text, score, every
+    raw metric, information gains in nats, and the weight of the transferred prior.
     """
     import pyarrow
 
@@ -108,11 +109,11 @@ def write_pictures(
 
 
 def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Group":
-    """What a person reads: how good each method was, how soon, and what its model did.
+    """Format the regret of each method, evaluations to reach the others, and what was found.
 
     Args:
       prepared: the task that was searched.
-      rows: as made by `summarize`.
+      rows: rows from `summarize`.
     """
     from rich.console import Group
     from rich.text import Text

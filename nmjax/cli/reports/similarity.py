@@ -1,4 +1,4 @@
-"""How alike past tasks are, for people: a table, a picture and a file of all pairs."""
+"""Similarities of past tasks: a table, a plot and a file of all pairs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 MATRIX = 12
-"""The most tasks whose similarities are printed two and two."""
+"""Largest number of tasks whose pairwise similarities are printed."""
 MEANINGS = {
     "rank": "Spearman's correlation of scores over the space, by correlated Gaussian processes",
     "distribution": "exp(-Wasserstein distance) of the distributions of standardized scores",
@@ -24,7 +24,7 @@ MEANINGS = {
 
 
 def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "Group":
-    """What a person reads: all pairs of a few tasks, and whom each is most and least like."""
+    """Format all pairs of a few tasks, and the most and least similar task of each."""
     from rich.console import Group
 
     middle, low, high = (np.asarray(end) for end in found)
@@ -45,7 +45,7 @@ def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "
         parts += [matrix, ""]
 
     ends = plain_table()
-    for column in ("task", "most like", "", "least like", ""):
+    for column in ("task", "most similar", "", "least similar", ""):
         ends.add_column(column, no_wrap=not column)
     for task in order:
         others = [other for other in order if other != task]
@@ -58,7 +58,7 @@ def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "
 
 
 def write_similarity(folder: Path, past: PastSearches, found: Interval, *, measure: str) -> None:
-    """Write similarity.parquet, all pairs, and similarity.png."""
+    """Write similarity.parquet, with all pairs, and similarity.png."""
     import pyarrow as pa
     from pyarrow import parquet
 
