@@ -21,6 +21,7 @@ from nmjax.spaces import (
     Condition,
     RealChoice,
     Space,
+    active_choices,
     at_options,
     canonicalize,
     encode,
@@ -234,7 +235,8 @@ def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Ar
       int32[..., C], and bool[...], whether all options are left; where one is not, the choice has
       another that is.
     """
-    inside = jnp.all(at_options(adapted.kept, architecture), axis=-1)
+    inactive = ~active_choices(adapted.original, architecture)
+    inside = jnp.all(at_options(adapted.kept, architecture) | inactive, axis=-1)
     position = np.maximum(np.cumsum(adapted.kept, axis=-1) - 1, 0).astype(np.int32)
     return at_options(position, architecture), inside
 

@@ -4,6 +4,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
+    AdaptedSpace,
     adapt_space,
     from_original,
     predicted_history,
@@ -16,6 +17,7 @@ from nmjax.knowledge.transfer.pruning import architecture_levels, isomorphism_cl
 from nmjax.predictors import kernel_position
 from nmjax.spaces import (
     Choice,
+    Real,
     RealChoice,
     Space,
     canonicalize,
@@ -27,8 +29,10 @@ from nmjax.spaces import (
     is_valid,
     sample,
     to_scale,
+    when,
     within_bounds,
 )
+from nmjax.stats import Interval
 from nmjax.tasks import make_history
 from nmjax.types import Metric
 from tests.related import SPACE as RELATED
@@ -269,3 +273,26 @@ def test_a_space_of_nothing_is_refused():
     skip[1:, :4] = False
     with pytest.raises(NmjaxError, match="keep more"):
         restrict_space(graph, skip)
+
+
+def test_conditions_stay_where_options_of_their_parents_do():
+    space = Space(
+        "s",
+        a=["x", "y", "z"],
+        b=when([1, 2, 3], a=["x", "y"]),
+        c=when([1, 2], a="z"),
+        r=when(Real(0, 1), b=3),
+    )
+    kept = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 0]], bool)
+    ours = restrict_space(space, kept)
+    adapted = AdaptedSpace(ours, space, kept, 0.1, Interval(0.0, 0.0, 0.0), resolved=True)
+    assert ours.num_options == (2, 2, 2)
+    for architecture in np.ndindex(*ours.num_options):
+        config = ours.to_config(architecture, [0.5])
+        assert "c" not in config
+        assert ("r" in config) == (config.get("b") == 3)
+        original = to_original(adapted, np.array(architecture))
+        assert space.to_config(np.asarray(original), [0.5]) == config
+        again, inside = from_original(adapted, canonicalize(space, original))
+        assert inside
+        assert ours.to_config(np.asarray(again), [0.5]) == config

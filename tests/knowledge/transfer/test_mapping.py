@@ -19,7 +19,17 @@ from nmjax.knowledge import (
     shared_encoding,
     shared_names,
 )
-from nmjax.spaces import Choice, Space, encode, encoding_names, get_space, parse, sample, to_text
+from nmjax.spaces import (
+    Choice,
+    Space,
+    encode,
+    encoding_names,
+    get_space,
+    parse,
+    sample,
+    to_text,
+    when,
+)
 from nmjax.tasks import list_suites, load_suite, make_history, sample_history, scores
 from nmjax.types import Metric
 
@@ -180,3 +190,11 @@ def test_image_classifiers_teach_other_vision_tasks():
     correlation = [spearmanr(jnp.mean(predicted, -1), own).statistic for own in target]
     assert np.mean(correlation) > 0.3, correlation
     assert np.min(correlation) > 0, correlation
+
+
+def test_conditions_are_renamed_with_their_parents():
+    space = Space("s", optimiser=["adam", "SGD"], nesterov=when([False, True], optimiser="SGD"))
+    named = rename(space, {"optimiser": "optimizer", "SGD": "sgd"})
+    assert named == Space(
+        "s", optimizer=["adam", "sgd"], nesterov=when([False, True], optimizer="sgd")
+    )
