@@ -59,6 +59,7 @@ def misses() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "speedups": search_tables.speedups,
     "transfer-suites": search_tables.suites,
     "throughput": throughput_table,
     "startup": startup_table,

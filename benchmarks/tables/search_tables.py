@@ -7,14 +7,49 @@ from benchmarks.reproductions.hpob import PUBLISHED, SHOWN
 from benchmarks.script import stored, stored_variants
 from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
 from benchmarks.tables import markdown
+from benchmarks.tables.chart import LINES, TITLES
 from nmjax.evaluation.comparison import LEAST_SEEDS, RIVALS, speed_up_text
 from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import Result
 
 IN_DESIGN = ("nas-bench-201", "hpobench", "transnas101")
 """Suites that settings of nmjax were chosen on, or looked at for."""
+NAMES = {name: line.label for name, line in LINES.items()} | {
+    "gp": "Gaussian process",
+    "bananas": "BANANAS",
+}
+"""Names of methods in the README."""
 Row = Mapping[str, Any]
 Cells = tuple[str, ...]
+
+
+def speedups() -> str:
+    """A row a suite: the best method without transfer, regret at 100 of both, and the speed-up."""
+    rows = []
+    for suite, result in _results().items():
+        claims = _claims(result, RIVALS[0])
+        if not claims:
+            continue
+        rival = claims[0]["rival"]
+        methods = {row["method"]: row for row in _methods(result)}
+        (faster,) = (row for row in claims if row["claim"] == "faster convergence")
+        regrets = (f"{methods[name]['regret'][-1]:.4f}" for name in ("transfer", rival))
+        rows.append(
+            (
+                TITLES[suite],
+                NAMES.get(rival, rival),
+                *regrets,
+                _speed_up(faster["ours"], faster["ci"]),
+            )
+        )
+    header = (
+        "benchmark",
+        "best without transfer",
+        "regret of nmjax",
+        "its regret",
+        "speed-up, 95% interval",
+    )
+    return markdown.table(header, rows) if rows else markdown.UNMEASURED
 
 
 def suites() -> str:
