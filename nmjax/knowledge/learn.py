@@ -246,8 +246,8 @@ def _check(past: Past, validation: np.ndarray, config: LearnConfig) -> None:
     refuse_leakage(
         teaching,
         examining,
-        teaching_names=np.flatnonzero(~validation).tolist(),
-        examining_names=np.flatnonzero(validation).tolist(),
+        training_names=np.flatnonzero(~validation).tolist(),
+        evaluation_names=np.flatnonzero(validation).tolist(),
     )
 
 

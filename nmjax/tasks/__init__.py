@@ -1,4 +1,4 @@
-"""What was observed: histories, real benchmarks, files, and splits into past and new."""
+"""Past evaluations: histories, files and stores, benchmarks, and splits of tasks."""
 
 from nmjax.tasks.episodes import (
     Episode,

@@ -1,4 +1,4 @@
-"""Which tasks teach and which examine; and, within a task, support and query."""
+"""Splits of tasks into past and new ones, and of a task's rows into support and query."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,13 +14,19 @@ from nmjax.types import Array
 
 
 class Split(NamedTuple):
-    """The tasks of the past and the new one.
+    """Source tasks and the target task of a suite.
 
     Attributes:
       sources: S names.
-      target: a name.
-      source_indices: int32[S], rows of the suite's tables.
-      target_index: row of the suite's tables.
+      target: Name of the target.
+      source_indices: Rows of the sources in the suite's tables, int32[S].
+      target_index: Row of the target in the suite's tables.
+
+    Example:
+      >>> from nmjax.tasks import leave_one_out, load_suite
+      >>> split = leave_one_out(load_suite("nas-bench-201"), "cifar10")
+      >>> split.sources, split.target_index
+      (('cifar100', 'imagenet'), 0)
     """
 
     sources: tuple[str, ...]
@@ -30,7 +36,9 @@ class Split(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """Disjoint draws from each task; a task with too few rows has False in its masks, x and y 0.
+    """Disjoint support and query rows of each task.
+
+    Rows that a task lacks have x = 0, y = 0 and mask False.
 
     Attributes:
       support_x: float[..., S, D].
@@ -39,6 +47,14 @@ class Episode(NamedTuple):
       query_y: float[..., Q].
       support_mask: bool[..., S].
       query_mask: bool[..., Q].
+
+    Example:
+      >>> import jax
+      >>> from nmjax.tasks import CurveRanges, sample_curves
+      >>> episode = sample_curves(
+      ...     jax.random.key(0), CurveRanges(), tasks=4, support=5, query=10)
+      >>> episode.support_x.shape, episode.query_y.shape
+      ((4, 5, 1), (4, 10))
     """
 
     support_x: Array
@@ -50,11 +66,16 @@ class Episode(NamedTuple):
 
 
 def make_split(suite: Suite, sources: Sequence[str], target: str) -> Split:
-    """The split of chosen tasks.
+    """Return the split into the given sources and target.
 
     Raises:
-      NmjaxError: an unknown task, no source, a repeated one, or the target among the sources, under
-        its own name or with the same scores under another.
+      NmjaxError: A task is unknown or repeated, there is no source, or a source is the target, by
+        name or by having the same scores.
+
+    Example:
+      >>> from nmjax.tasks import load_suite, make_split
+      >>> make_split(load_suite("nas-bench-201"), ["cifar10"], "imagenet").source_indices.tolist()
+      [0]
     """
     for task in (*sources, target):
         if task not in suite.tasks:
@@ -67,26 +88,36 @@ def make_split(suite: Suite, sources: Sequence[str], target: str) -> Split:
     refuse_leakage(
         _evaluations(suite, indices),
         _evaluations(suite, np.array([target_index])),
-        teaching_names=sources,
-        examining_names=(target,),
+        training_names=sources,
+        evaluation_names=(target,),
     )
     return Split(tuple(sources), target, indices, target_index)
 
 
 def leave_one_out(suite: Suite, target: str) -> Split:
-    """Every other task is a source.
+    """Return the split with every other task of the suite as a source.
 
     Raises:
-      NmjaxError: an unknown target, or the suite has no other task.
+      NmjaxError: The target is unknown, or the suite has no other task.
+
+    Example:
+      >>> from nmjax.tasks import leave_one_out, load_suite
+      >>> leave_one_out(load_suite("nas-bench-201"), "imagenet").sources
+      ('cifar10', 'cifar100')
     """
     return make_split(suite, [task for task in suite.tasks if task != target], target)
 
 
 def leave_family_out(suite: Suite, target: str) -> Split:
-    """Every task that is no sibling of the target is a source.
+    """Return the split with every task of the other families as a source.
 
     Raises:
-      NmjaxError: an unknown target, or the suite has no other family.
+      NmjaxError: The target is unknown, or the suite has no other family.
+
+    Example:
+      >>> from nmjax.tasks import leave_family_out, load_suite
+      >>> leave_family_out(load_suite("nas-bench-graph"), "cora").sources
+      ('cs', 'physics', 'photo', 'computers', 'arxiv')
     """
     siblings = {task for family in suite.families if target in family for task in family}
     return make_split(suite, [task for task in suite.tasks if task not in siblings], target)
@@ -99,17 +130,24 @@ def split_meta_validation(
     *,
     num_families: int = 1,
 ) -> np.ndarray:
-    """Which sources are for meta-validation, bool[S]: random families of them, each whole.
+    """Choose random families of sources for meta-validation, each as a whole: bool[S].
 
     Args:
-      key: decides which.
+      key: Random key.
       sources: S task names.
-      families: siblings grouped, as in `Suite.families`; may name other tasks too. By default each
-        task is a family of its own.
-      num_families: how many of the families that have a source go to meta-validation.
+      families: Related tasks grouped, as in `Suite.families`; may contain other tasks. By default
+        each task is its own family.
+      num_families: Number of families, among those with a source, for meta-validation.
 
     Raises:
-      NmjaxError: a source is repeated, or in no family or in two; or no family would be left.
+      NmjaxError: A source is repeated, or not in exactly one family; or no family would be left to
+        train on.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.tasks import split_meta_validation
+      >>> int(split_meta_validation(jax.random.key(0), ["a", "b", "c"]).sum())
+      1
     """
     _check_apart(sources, ())
     families = [(task,) for task in sources] if families is None else families
@@ -120,21 +158,31 @@ def split_meta_validation(
     present = [family for family in families if set(family) & set(sources)]
     if not 1 <= num_families < len(present):
         raise NmjaxError(
-            f"num_families is {num_families}, expected 1 to {len(present) - 1}: the sources are "
-            f"of {len(present)} families, and one must be left to train on."
+            f"num_families is {num_families}, expected 1 to {len(present) - 1}: the sources have "
+            f"{len(present)} families, and at least one is needed for training."
         )
     chosen = np.asarray(jax.random.permutation(key, len(present)))[:num_families]
     return np.isin(sources, [task for index in chosen for task in present[index]])
 
 
 def support_query_masks(key: Array, mask: Array, support: Array | int) -> tuple[Array, Array]:
-    """Disjoint random (support, query) masks bool[..., M] over the True rows of `mask`.
+    """Split the rows where `mask` is True into random disjoint support and query masks.
 
     Args:
-      key: for the draw, independent along leading axes.
-      mask: bool[..., M], rows that can be drawn.
-      support: int, or int array that broadcasts with [..., 1]: how many rows support takes (all,
-        where there are fewer); query takes the rest.
+      key: Random key; draws are independent along leading axes.
+      mask: Rows to draw from, bool[..., M].
+      support: Number of support rows, an int or an int array that broadcasts with [..., 1]. All
+        rows if there are fewer. The query gets the rest.
+
+    Returns:
+      (support, query), each bool[..., M].
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.tasks import support_query_masks
+      >>> support, query = support_query_masks(jax.random.key(0), jnp.ones(5, bool), 2)
+      >>> int(support.sum()), int(query.sum()), bool((support & query).any())
+      (2, 3, False)
     """
     rank = jnp.argsort(jnp.argsort(-_priority(key, mask), axis=-1), axis=-1)
     chosen = mask & (rank < support)
@@ -144,23 +192,32 @@ def support_query_masks(key: Array, mask: Array, support: Array | int) -> tuple[
 def sample_episode(
     key: Array, x: Array, y: Array, mask: Array, *, support: int, query: int
 ) -> Episode:
-    """Random disjoint support and query rows of each task, from those with a score.
+    """Draw random disjoint support and query rows of each task, from those with a score.
+
+    The support is filled first if a task has few rows.
 
     Args:
-      key: for the draw, independent along leading axes.
-      x: float[..., M, D], encodings.
-      y: float[..., M], scores; NaN is a failed evaluation and never drawn.
+      key: Random key; draws are independent along leading axes.
+      x: Encodings, float[..., M, D].
+      y: Scores, float[..., M]; failed evaluations, which are NaN, are not drawn.
       mask: bool[..., M], False where a row is padding.
-      support: S, static.
-      query: Q, static. Support is filled first where rows are few.
+      support: Number S of support rows, static.
+      query: Number Q of query rows, static.
 
     Raises:
-      NmjaxError: S and Q are not positive or their sum is over M.
+      NmjaxError: S or Q is not positive, or their sum is greater than M.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.tasks import sample_episode
+      >>> x, y, mask = jnp.zeros((3, 9, 2)), jnp.zeros((3, 9)), jnp.ones((3, 9), bool)
+      >>> sample_episode(jax.random.key(0), x, y, mask, support=4, query=5).query_x.shape
+      (3, 5, 2)
     """
     if support < 1 or query < 1 or support + query > y.shape[-1]:
         raise NmjaxError(
-            f"support {support} and query {query} came for {y.shape[-1]} rows a task, expected "
-            "positive sizes that fit together."
+            f"Got support {support} and query {query}, expected positive sizes whose sum is at "
+            f"most {y.shape[-1]}, the number of rows of a task."
         )
     usable = mask & ~jnp.isnan(y)
     _, row = jax.lax.top_k(_priority(key, usable), support + query)
@@ -179,7 +236,7 @@ def sample_episode(
 
 
 def _priority(key: Array, mask: Array) -> Array:
-    """float32[..., M]: independent and uniform in [0, 1) where `mask` is True, -1 elsewhere."""
+    """Return uniform numbers in [0, 1) where `mask` is True, -1 elsewhere: float32[..., M]."""
     return jnp.where(mask, jax.random.uniform(key, mask.shape), -1.0)
 
 
@@ -193,6 +250,6 @@ def _check_apart(one: Sequence[str], other: Sequence[str]) -> None:
     for task in (*one, *other):
         if [*one, *other].count(task) > 1:
             raise NmjaxError(
-                f"Task {task!r} is named twice, expected every task on one side and once: what "
-                "examines must not have taught."
+                f"Task {task!r} is named twice, expected each task once, either as a source or as "
+                "the target."
             )

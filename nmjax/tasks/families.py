@@ -1,4 +1,4 @@
-"""Tasks that are generated: curves of one or several kinds, with or without noise."""
+"""Generated tasks: curves of one or several kinds, with or without noise."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,18 +14,25 @@ Range = tuple[Array | float, Array | float]
 
 
 class CurveRanges(NamedTuple):
-    """Where curves are drawn from, uniformly; traced. Sinusoids are those of Finn et al. (2017).
+    """Ranges of the uniform distributions that curves are drawn from; traced.
+
+    The defaults for sinusoids are those of Finn et al. (2017).
 
     Attributes:
-      x: (low, high) of the encodings, which have length 1.
-      amplitude: (low, high) of a sinusoid's amplitude.
-      phase: (low, high) of where a sinusoid rises through 0.
-      slope: (low, high) of a line's slope.
-      offset: (low, high) of a line's score at 0, of each level of a step, and of a parabola's
-        score at its vertex.
-      position: (low, high) of a step's place and of a parabola's vertex.
-      curvature: (low, high) of a parabola's coefficient of x squared.
-      noise: float[], standard deviation of the normal noise on every score.
+      x: Range (low, high) of the encodings, which have length 1.
+      amplitude: Range of a sinusoid's amplitude.
+      phase: Range of the position where a sinusoid crosses 0 upwards.
+      slope: Range of a line's slope.
+      offset: Range of a line's score at 0, of the two levels of a step, and of a parabola's score
+        at its vertex.
+      position: Range of a step's position and of a parabola's vertex.
+      curvature: Range of a parabola's coefficient of x squared.
+      noise: Standard deviation of the normal noise of every score, float[].
+
+    Example:
+      >>> from nmjax.tasks import CurveRanges
+      >>> CurveRanges(noise=0.1).amplitude
+      (0.1, 5.0)
     """
 
     x: Range = (-5.0, 5.0)
@@ -80,25 +87,34 @@ def sample_curves(
     query: int,
     kinds: tuple[str, ...] = ("sinusoid",),
 ) -> Episode:
-    """T tasks, each one curve of a random kind, observed at uniform encodings.
+    """Draw T tasks, each a curve of a random kind that is observed at uniform encodings.
 
-    With one kind and no noise these are the sinusoids of Finn, Abbeel and Levine (2017, section
-    5.1); several kinds are the mixed families of Vuorio et al. (2019) and Finn, Xu and Levine
-    (2018), here with curves of about the same height.
+    With one kind and no noise, these are the sinusoids of Finn, Abbeel and Levine (2017, section
+    5.1). Several kinds give the mixed families of Vuorio et al. (2019) and Finn, Xu and Levine
+    (2018), here with curves of similar height.
 
     Args:
-      key: decides curves, encodings and noise.
-      ranges: where to draw from.
-      tasks: T.
-      support: S, evaluations to adapt to.
-      query: Q, evaluations to be judged on, of other encodings and noise.
-      kinds: of "sinusoid", "line", "step", "quadratic"; each task's is drawn uniformly.
+      key: Random key.
+      ranges: Ranges to draw from.
+      tasks: Number T of tasks.
+      support: Number S of evaluations to adapt to.
+      query: Number Q of evaluations to predict, with their own encodings and noise.
+      kinds: Names among `CURVES`; the kind of each task is drawn uniformly.
 
     Returns:
       An `Episode` with x float[T, S, 1] and float[T, Q, 1].
 
     Raises:
-      NmjaxError: a size is not positive, a kind is unknown, or there is none.
+      NmjaxError: A size is not positive, a kind is unknown, or there is none.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.tasks import CurveRanges, sample_curves
+      >>> kinds = ("sinusoid", "line")
+      >>> sample_curves(
+      ...     jax.random.key(0), CurveRanges(), tasks=2, support=3, query=1, kinds=kinds
+      ... ).support_x.shape
+      (2, 3, 1)
     """
     if min(tasks, support, query) < 1 or not kinds:
         raise NmjaxError(
@@ -116,7 +132,8 @@ def sample_curves(
     curves = [_CURVES[name] for name in kinds]
 
     def curve(kind: Array, u: Array, x: Array) -> Array:
-        return jax.lax.switch(kind, curves, ranges, u, x)
+        value: Array = jax.lax.switch(kind, curves, ranges, u, x)
+        return value
 
     y = jax.vmap(curve)(kind, draws[:, :3], x)
     y = y + ranges.noise * jax.random.normal(noise_key, x.shape)

@@ -1,4 +1,4 @@
-"""Past evaluations as one padded pytree: build, select, sample, score."""
+"""Past evaluations as one padded pytree: build, select, sample, score and encode."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -24,19 +24,26 @@ def make_history(
     continuous: ArrayLike | None = None,
     space: Space | None = None,
 ) -> History:
-    """A checked `History`.
+    """Return a checked `History`.
 
     Args:
-      architecture: int[T, M, C], option indices.
+      architecture: Option indices, int[T, M, C].
       metrics: {name: float[T, M]}, raw values; NaN is a failed evaluation.
-      context: float[T, K]; empty (K = 0) by default.
+      context: Description of each task, float[T, K]; K = 0 by default.
       mask: bool[T, M], False where a row is padding; all True by default.
-      continuous: float[T, M, R], real-valued choices; none (R = 0) by default. C may then be 0.
-      space: where given, every unmasked architecture must be one of its.
+      continuous: Real-valued choices, float[T, M, R]; R = 0 by default. With some, C may be 0.
+      space: Space that unmasked architectures are checked against.
 
     Raises:
-      NmjaxError: a shape or a dtype is wrong, there is no task, metric or choice, an index is no
-        option, or a real-valued choice is not finite or out of its bounds.
+      NmjaxError: A shape or dtype is wrong, there is no task, metric or choice, an index is not an
+        option, a real-valued choice is not finite or out of bounds, or float32 cannot distinguish
+        most values of a metric.
+
+    Example:
+      >>> from nmjax.tasks import make_history
+      >>> history = make_history([[[0, 1], [1, 1]]], {"accuracy": [[0.8, float("nan")]]})
+      >>> history.architecture.shape, history.mask.tolist()
+      ((1, 2, 2), [[True, True]])
     """
     rows = np.asarray(architecture)
     if rows.ndim != 3 or 0 in rows.shape[:2] or not np.issubdtype(rows.dtype, np.integer):
@@ -55,10 +62,14 @@ def make_history(
             f"mask is {known.dtype}{list(known.shape)}, expected bool{list(rows.shape[:2])}: "
             "mark real rows True and padding False."
         )
-    told = np.zeros((rows.shape[0], 0)) if context is None else np.asarray(context)
-    if told.ndim != 2:
-        raise NmjaxError(f"context is [{told.ndim} axes], expected float[T, K]: one row a task.")
-    told = _shaped("context", told, (rows.shape[0], told.shape[1]))
+    described = np.zeros((rows.shape[0], 0)) if context is None else np.asarray(context)
+    if described.ndim != 2:
+        raise NmjaxError(
+            f"context has {described.ndim} axes, expected float[T, K]: one row for each task."
+        )
+    described = _shaped("context", described, (rows.shape[0], described.shape[1]))
+    for name, column in values.items():
+        _check_precision(name, column, known)
     numbers = np.zeros((*rows.shape[:2], 0)) if continuous is None else np.asarray(continuous)
     if numbers.ndim != 3 or rows.shape[-1] + numbers.shape[-1] == 0:
         raise NmjaxError(
@@ -68,7 +79,7 @@ def make_history(
     numbers = _shaped("continuous", numbers, (*rows.shape[:2], numbers.shape[2]))
     if not np.isfinite(numbers[known]).all():
         raise NmjaxError(
-            "continuous are not all finite, expected numbers where a row is no padding."
+            "continuous are not all finite, expected numbers in rows that are not padding."
         )
     if space is not None:
         _check_options(rows, known, space)
@@ -77,7 +88,7 @@ def make_history(
         architecture=jnp.asarray(rows, dtype=jnp.int32),
         continuous=jnp.asarray(numbers, dtype=jnp.float32),
         metrics={name: jnp.asarray(v, dtype=jnp.float32) for name, v in values.items()},
-        context=jnp.asarray(told, dtype=jnp.float32),
+        context=jnp.asarray(described, dtype=jnp.float32),
         mask=jnp.asarray(known),
     )
 
@@ -90,24 +101,29 @@ def stack_tasks(
     continuous: Sequence[ArrayLike] | None = None,
     space: Space | None = None,
 ) -> History:
-    """A `History` of tasks with different numbers of evaluations, padded to the longest.
+    """Return a `History` of tasks with different numbers of evaluations, padded to the longest.
+
+    Padding has architecture 0, real-valued choices 0, metrics NaN and mask False.
 
     Args:
-      architectures: for each of T tasks, int[M_t, C].
-      metrics: for each task, {name: float[M_t]}, the same names for all.
-      context: as in `make_history`.
-      continuous: for each task, float[M_t, R]; none by default.
-      space: as in `make_history`.
-
-    Padding is architecture 0, real-valued choice 0, metric NaN, mask False.
+      architectures: Option indices int[M_t, C] of each of T tasks.
+      metrics: {name: float[M_t]} of each task, with the same names.
+      context: As in `make_history`.
+      continuous: Real-valued choices float[M_t, R] of each task; none by default.
+      space: As in `make_history`.
 
     Raises:
-      NmjaxError: as `make_history`; or tasks differ in choices or metric names.
+      NmjaxError: As `make_history`; or tasks differ in choices or metric names.
+
+    Example:
+      >>> from nmjax.tasks import stack_tasks
+      >>> stack_tasks([[[0], [1]], [[1]]], [{"loss": [0.3, 0.2]}, {"loss": [0.1]}]).mask.tolist()
+      [[True, True], [True, False]]
     """
     tables = [np.asarray(a) for a in architectures]
     if not tables or len(tables) != len(metrics):
         raise NmjaxError(
-            f"{len(tables)} architecture tables came with {len(metrics)} metric tables, expected "
+            f"Got {len(tables)} architecture tables and {len(metrics)} metric tables, expected "
             "one of each for every task."
         )
     names = tuple(metrics[0])
@@ -139,51 +155,100 @@ def stack_tasks(
 
 
 def select_tasks(history: History, indices: ArrayLike) -> History:
-    """The tasks of `history` at int `indices` [S], in that order."""
+    """Return the tasks of a history at `indices` int[S], in that order.
+
+    Example:
+      >>> from nmjax.tasks import make_history, select_tasks
+      >>> history = make_history([[[0]], [[1]]], {"loss": [[0.3], [0.2]]})
+      >>> select_tasks(history, [1]).metrics["loss"].shape
+      (1, 1)
+    """
     wanted = jnp.asarray(indices)
-    return jax.tree.map(lambda leaf: leaf[wanted], history)
+    selected: History = jax.tree.map(lambda leaf: leaf[wanted], history)
+    return selected
 
 
 def num_evaluations(history: History) -> Array:
-    """int32[T]: evaluations of each task, failed ones included, padding not."""
+    """Return the number of evaluations of each task, including failed ones: int32[T].
+
+    Example:
+      >>> from nmjax.tasks import make_history, num_evaluations
+      >>> num_evaluations(make_history([[[0], [1]]], {"loss": [[0.3, 0.2]]})).tolist()
+      [2]
+    """
     return jnp.sum(history.mask, axis=-1, dtype=jnp.int32)
 
 
 def history_scores(history: History, metric: Metric) -> Array:
-    """float32[T, M] scores by `metric`, NaN where an evaluation failed or a row is padding."""
-    return jnp.where(history.mask, raw_to_score(metric, history.metrics[metric.name]), jnp.nan)
+    """Return scores by `metric`, higher is better; NaN where failed or padding: float32[T, M].
+
+    Raises:
+      NmjaxError: The history lacks the metric, or as `raw_to_score`.
+
+    Example:
+      >>> from nmjax.tasks import history_scores, make_history
+      >>> from nmjax.types import Metric
+      >>> history = make_history([[[0], [1]]], {"loss": [[0.5, 0.25]]})
+      >>> history_scores(history, Metric("loss", direction="min")).tolist()
+      [[-0.5, -0.25]]
+    """
+    if metric.name not in history.metrics:
+        raise unknown_name("metric", metric.name, history.metrics)
+    raw = jnp.where(history.mask, history.metrics[metric.name], jnp.nan)
+    return raw_to_score(metric, raw)
 
 
 @partial(jax.jit, static_argnames="space")
 def encode_history(space: Space, history: History) -> Array:
-    """The encodings float32[T, M, D] of a history, finite where a row is padding, too.
+    """Return the encodings of a history, which are finite for padding too: float32[T, M, D].
 
     Raises:
-      NmjaxError: the history's choices are not those of the space.
+      NmjaxError: The history has other choices than the space.
+
+    Example:
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import encode_history, make_history
+      >>> history = make_history([[[0], [1]]], {"loss": [[0.5, 0.25]]})
+      >>> encode_history(Space(op=["conv", "pool"]), history).tolist()
+      [[[1.0, 0.0], [0.0, 1.0]]]
     """
     continuous = history.continuous
     if continuous.shape[-1] == space.num_continuous:
         lowest = jnp.array([real.low for real in space.continuous], jnp.float32)
         continuous = jnp.where(history.mask[..., None], continuous, lowest[None, None, :])
-    return encode(space, history.architecture, continuous)
+    encoding: Array = encode(space, history.architecture, continuous)
+    return encoding
 
 
 def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
-    """What random search would have recorded: `size` architectures of the pool for each task.
+    """Return random architectures of the pool for each task, as random search would record them.
 
-    Draws are uniform without replacement, independent between tasks, and those of one task do
-    not depend on which others are asked for. Metrics are raw; failed evaluations stay NaN.
+    Draws are uniform, without replacement and independent between tasks. Those of a task do not
+    depend on the other tasks. Metrics are raw; failed evaluations are NaN.
+
+    Args:
+      key: Random key.
+      suite: Benchmark to draw from.
+      tasks: Names of tasks.
+      size: Number of architectures for each task, 1 to N.
 
     Raises:
-      NmjaxError: an unknown task, no task, or a size outside 1..N.
+      NmjaxError: A task is unknown, there is no task, or the size is out of range.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.tasks import load_suite, sample_history
+      >>> suite = load_suite("nas-bench-201")
+      >>> sample_history(jax.random.key(0), suite, ["cifar10"], 5).architecture.shape
+      (1, 5, 6)
     """
     for task in tasks:
         if task not in suite.tasks:
             raise unknown_name("task", task, suite.tasks)
     if not tasks or not 1 <= size <= len(suite.pool):
         raise NmjaxError(
-            f"{len(tasks)} tasks and size {size} came, expected at least one task and a size "
-            f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
+            f"Got {len(tasks)} tasks and size {size}, expected at least one task and a size from "
+            f"1 to {len(suite.pool)}, the size of the pool of {suite.name!r}."
         )
     index = np.array([suite.tasks.index(task) for task in tasks])
     draws = np.asarray(_shuffled_pools(key, index, pool_size=len(suite.pool)))[:, :size]
@@ -212,7 +277,7 @@ def _shaped(what: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
 
 def _padded(table: np.ndarray, length: int, fill: float) -> np.ndarray:
     widths = [(0, length - len(table))] + [(0, 0)] * (table.ndim - 1)
-    table = table if table.ndim > 1 else table.astype(np.float32)
+    table = table if table.ndim > 1 else table.astype(np.float64)
     return np.pad(table, widths, constant_values=fill)
 
 
@@ -229,6 +294,24 @@ def _stacked_continuous(
             f"with M being {[len(table) for table in tables]} and one R for all."
         )
     return np.stack([_padded(table, length, 0) for table in numbers])
+
+
+def _check_precision(name: str, values: np.ndarray, mask: np.ndarray) -> None:
+    """Refuse values of which float32 would make most equal, such as -2.5e8 + [0, 1, 2]."""
+    if values.dtype.itemsize < 4 or values.dtype == np.float32:
+        return
+    for task, (row, known) in enumerate(zip(values, mask & np.isfinite(values), strict=True)):
+        kept = row[known].astype(np.float64)
+        largest = np.abs(kept).max(initial=0.0)
+        if not 0 < largest <= np.finfo(np.float32).max:
+            continue
+        distinct = len(np.unique(np.round(kept / largest, 12)))
+        stored = len(np.unique(kept.astype(np.float32)))
+        if stored < distinct / 2:
+            raise NmjaxError(
+                f"Task {task}: metric {name!r} has {distinct} different values, of which float32 "
+                f"distinguishes {stored}. Subtract a constant, such as {kept.min():g}, first."
+            )
 
 
 def _check_continuous(continuous: np.ndarray, mask: np.ndarray, space: Space) -> None:

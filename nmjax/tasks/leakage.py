@@ -1,4 +1,4 @@
-"""What examines must not have taught: tasks that are on both sides of a split."""
+"""Check that no task is on both sides of a split."""
 
 from collections.abc import Sequence
 
@@ -11,45 +11,52 @@ Evaluations = tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
 def refuse_leakage(
-    teaching: Evaluations,
-    examining: Evaluations,
+    training: Evaluations,
+    evaluation: Evaluations,
     *,
-    teaching_names: Sequence[object] | None = None,
-    examining_names: Sequence[object] | None = None,
+    training_names: Sequence[object] | None = None,
+    evaluation_names: Sequence[object] | None = None,
 ) -> None:
-    """Raises where a task is on both sides: the same evaluations, in any order.
+    """Raise an error if a task to learn from is also a task to evaluate on.
 
-    Draws of other rows of one task are not recognized: split the tasks before drawing episodes.
+    Two tasks are the same if their successful evaluations are, in any order. Different rows of one
+    task are not recognized, so split tasks before episodes are drawn.
 
     Args:
-      teaching: x float[T, M, D] encodings or architectures, y float[T, M] scores with NaN for
-        failed evaluations, mask bool[T, M]; the tasks to learn from.
-      examining: the same of meta-validation or test tasks, with T and M of their own.
-      teaching_names: T names, by default their numbers.
-      examining_names: likewise.
+      training: Tasks to learn from: encodings or architectures float[T, M, D], scores float[T, M]
+        with NaN for failed evaluations, and the mask bool[T, M].
+      evaluation: Likewise, the tasks for meta-validation or testing, with other T and M.
+      training_names: T names for the message, by default indices.
+      evaluation_names: Likewise.
 
     Raises:
-      NmjaxError: some task of the one is a task of the other; names each pair.
+      NmjaxError: Tasks are on both sides; the message names each pair.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.tasks import refuse_leakage
+      >>> x, y, mask = np.zeros((2, 1, 1)), np.array([[0.1], [0.2]]), np.ones((2, 1), bool)
+      >>> refuse_leakage((x[:1], y[:1], mask[:1]), (x[1:], y[1:], mask[1:]))
     """
-    ones, others = _content(*teaching), _content(*examining)
+    ours, theirs = _contents(*training), _contents(*evaluation)
     pairs = [
-        f"{teaching_names[i] if teaching_names else i} and "
-        f"{examining_names[j] if examining_names else j}"
-        for i, one in enumerate(ones)
-        for j, other in enumerate(others)
+        f"{training_names[i] if training_names else i} and "
+        f"{evaluation_names[j] if evaluation_names else j}"
+        for i, one in enumerate(ours)
+        for j, other in enumerate(theirs)
         if one and one == other
     ]
     if pairs:
         raise NmjaxError(
             f"Got tasks with the same evaluations on both sides of a split: {', '.join(pairs)}. "
-            "What examines must not have taught: leave one of each pair out."
+            "Remove one of each pair."
         )
 
 
-def _content(x: ArrayLike, y: ArrayLike, mask: ArrayLike) -> list[bytes]:
-    """Each task's successful evaluations in one order."""
+def _contents(x: ArrayLike, y: ArrayLike, mask: ArrayLike) -> list[bytes]:
+    """Return the successful evaluations of each task as bytes, in a canonical order."""
     x, y, mask = np.asarray(x), np.asarray(y), np.asarray(mask)
-    # Adding 0 makes -0 and 0 the same bytes.
+    # Adding 0 turns -0 into 0.
     rows = np.concatenate([x.reshape(*y.shape, -1), y[..., None]], axis=-1) + 0.0
-    kept = [task[counts] for task, counts in zip(rows, mask & ~np.isnan(y), strict=True)]
+    kept = [task[valid] for task, valid in zip(rows, mask & ~np.isnan(y), strict=True)]
     return [task[np.lexsort(task.T)].tobytes() for task in kept]

@@ -1,12 +1,13 @@
-"""What to look at in a history before learning from it, row by row, and keeping it out."""
+"""Suspicious rows of a history: find them, and leave them out."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space, canonicalize, is_valid, within_bounds
 from nmjax.types import History
 
@@ -19,7 +20,7 @@ _Suspects = tuple[Kind, np.ndarray, str]
 
 
 class _Table(NamedTuple):
-    """[T, M] arrays of one history: `values` [T, M, metrics], codes -1 where not valid."""
+    """Arrays [T, M] of one history; `values` is [T, M, metrics], codes are -1 where invalid."""
 
     metrics: tuple[str, ...]
     values: np.ndarray
@@ -30,24 +31,38 @@ class _Table(NamedTuple):
     succeeded: np.ndarray
 
 
-class Finding(NamedTuple):
-    """Rows of one task that may not be what they should.
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """Suspicious rows of one task.
 
     Attributes:
-      kind: "outside", no valid architecture of the space; "duplicate", architecture and metrics
-        of an earlier row; "repeated", the architecture of an earlier row with other metrics;
-        "failed", a metric is NaN; "infinite", a metric is infinite; "constant", a metric is the
-        same throughout; "leaked", evaluations of an earlier task; "few", a task with too few
-        evaluations. Isomorphic architectures are one.
-      task: its index t.
-      rows: int[n], indices m of `history.architecture[t, m]`, increasing.
-      text: how many of how many of which task, and what was found.
+      kind: "outside": not a valid architecture of the space; "duplicate": same architecture and
+        metrics as an earlier row; "repeated": same architecture as an earlier row, other metrics;
+        "failed": a metric is NaN; "infinite": a metric is infinite; "constant": a metric has one
+        value; "leaked": same evaluations as an earlier task; "few": a task with too few
+        evaluations. Isomorphic architectures count as the same.
+      task: Index of the task.
+      rows: Indices of the rows of the task, increasing, int[n].
+      text: Message with the number of rows, the task and the reason.
+
+    Raises:
+      NmjaxError: The kind is unknown.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.tasks import Finding
+      >>> Finding("failed", 0, np.array([3]), "1 of 9 of 'cora': metric 'loss' is NaN.").kind
+      'failed'
     """
 
     kind: Kind
     task: int
     rows: np.ndarray
     text: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise unknown_name("kind of finding", self.kind, get_args(Kind))
 
 
 def check_quality(
@@ -58,20 +73,28 @@ def check_quality(
     min_evaluations: int = 10,
     leak_share: float = 0.05,
 ) -> tuple[Finding, ...]:
-    """Everything in `history` to look at, task by task; changes nothing.
+    """Find suspicious rows, task by task.
 
     Args:
-      history: its choices may lie outside of `space`.
-      space: of its architectures.
-      tasks: T names, by default their numbers.
-      min_evaluations: a task with fewer successful ones of valid architectures is "few".
-      leak_share: of the architectures that two tasks share and that succeeded in both, the share
-        with all metrics equal from which on these evaluations are "leaked", if there are two. A
-        history whose metrics are all the same for every task, such as a number of parameters, is
-        so by right.
+      history: Evaluations, whose options may be outside the space.
+      space: Space of the architectures.
+      tasks: T names for the messages, by default indices.
+      min_evaluations: Number of successful evaluations of valid architectures below which a task
+        is "few".
+      leak_share: Share of the architectures that succeeded in both of two tasks, from which on
+        those with all metrics equal are "leaked", if there are at least two. Metrics that do not
+        depend on the task, such as a number of parameters, are always equal; leave them out.
 
     Raises:
-      NmjaxError: the history has other choices than `space`, or there are not T names.
+      NmjaxError: The history has other choices than the space, or there are not T names.
+
+    Example:
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import check_quality, make_history
+      >>> history = make_history([[[0], [1], [1]]], {"loss": [[0.3, 0.2, 0.2]]})
+      >>> found = check_quality(history, Space(op=["conv", "pool"]), min_evaluations=1)
+      >>> [(finding.kind, finding.rows.tolist()) for finding in found]
+      [('duplicate', [2])]
     """
     mask, rows = np.asarray(history.mask), np.asarray(history.architecture)
     continuous = np.asarray(history.continuous)
@@ -109,9 +132,19 @@ def check_quality(
 
 
 def drop_findings(history: History, findings: Sequence[Finding]) -> History:
-    """`history` with the rows of `findings` masked like padding; shapes and other rows stay.
+    """Mask the rows of findings as padding; shapes and other rows stay.
 
-    Choose by kind: `drop_findings(history, [f for f in found if f.kind in ("outside", "leaked")])`.
+    Args:
+      history: History that the findings are about.
+      findings: Findings of `check_quality`, for instance those of some kinds.
+
+    Example:
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import check_quality, drop_findings, make_history
+      >>> history = make_history([[[0], [1], [1]]], {"loss": [[0.3, 0.2, 0.2]]})
+      >>> found = check_quality(history, Space(op=["conv", "pool"]), min_evaluations=1)
+      >>> drop_findings(history, [f for f in found if f.kind == "duplicate"]).mask.tolist()
+      [[True, True, False]]
     """
     mask = np.array(history.mask)
     for finding in findings:
@@ -120,7 +153,7 @@ def drop_findings(history: History, findings: Sequence[Finding]) -> History:
 
 
 def _valid(space: Space, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """bool[T, M] of which are valid, and int[T, M, C]: these canonical, the others 0."""
+    """Return the valid rows bool[T, M], and the rows int[T, M, C], canonical or 0 if invalid."""
     within = np.asarray(((rows >= 0) & (rows < np.array(space.num_options))).all(-1))
     safe = jnp.asarray(np.where(within[..., None], rows, 0))
     inside = within & np.asarray(is_valid(space, safe))
@@ -128,13 +161,13 @@ def _valid(space: Space, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
-    """int32 of float32: equal numbers have equal bits, 0 and -0 or two NaN among them."""
+    """Return float32 as int32 such that equal numbers, 0 and -0, and all NaN have equal bits."""
     values = np.where(np.isnan(values), np.float32(np.nan), values + np.float32(0))
     return values.view(np.int32)
 
 
 def _codes(rows: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """int[T, M]: a number for each distinct row of [T, M, X], -1 where not `known`."""
+    """Return a number for each distinct row of [T, M, X], -1 where not `known`: int[T, M]."""
     codes = np.full(known.shape, -1)
     codes[known] = np.unique(rows[known], axis=0, return_inverse=True)[1].reshape(-1)
     return codes

@@ -29,8 +29,8 @@ def test_pairs_are_named(data):
         refuse_leakage(
             rows(data, [3, 0]),
             rows(data, [0]),
-            teaching_names=["a", "cora"],
-            examining_names=["new"],
+            training_names=["a", "cora"],
+            evaluation_names=["new"],
         )
 
 

@@ -1,4 +1,4 @@
-"""Files written wholly or not at all, and the cache of converted tables that is made of them."""
+"""Files that appear complete or not at all, and a cache of converted tables made of them."""
 
 import os
 import uuid
@@ -20,15 +20,14 @@ def cached_arrays(
     shapes: Mapping[str, tuple[int, ...]],
     build: Callable[[], Mapping[str, np.ndarray]],
 ) -> dict[str, np.ndarray]:
-    """The arrays stored under `key`, built and stored where absent.
+    """Return the arrays stored under `key`; build and store them if they are missing.
+
+    If the folder cannot be written, a warning is given once, and the arrays are built each time.
 
     Args:
-      key: a file name that changes with everything the arrays depend on.
-      shapes: {name: shape} of what is expected; a stored file that differs is built anew, as is
-        one that is damaged.
-      build: makes the arrays, which hold no objects.
-
-    Where the folder cannot be written, a warning is given once and the arrays are built each time.
+      key: File name that changes with everything the arrays depend on.
+      shapes: Expected {name: shape}; a stored file that differs or is damaged is replaced.
+      build: Function that returns the arrays, which contain no objects.
     """
     path = cache_folder() / f"{key}.npz"
     stored = _read(path)
@@ -53,14 +52,14 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
 
 @contextmanager
 def whole_file(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
-    """A file to write that appears at `path` complete, and on disk, or not at all.
+    """Open a file to write that appears at `path` complete, and durable, or not at all.
 
-    Until then its bytes are in a neighbor whose name begins with a dot and ends in ".tmp"; a
-    killed process leaves that one behind. Folders are made as needed.
+    The bytes are first written to a file next to it whose name begins with a dot and ends in
+    ".tmp", which a killed process leaves behind. Folders are made as needed.
 
     Args:
-      path: replaced where it is there already.
-      new: refuse that with a FileExistsError; needs a file system with hard links.
+      path: File to write; replaced if it exists.
+      new: Raise a FileExistsError if it exists; needs a file system with hard links.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
@@ -79,7 +78,7 @@ def whole_file(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
 def _sync_names(folder: Path) -> None:
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # so is every folder on Windows
+    except PermissionError:  # as for every folder on Windows
         return
     try:
         os.fsync(handle)
@@ -90,7 +89,7 @@ def _sync_names(folder: Path) -> None:
 @lru_cache
 def _warn_unwritable(folder: str, reason: str) -> None:
     warnings.warn(
-        f"Converted tables cannot be kept in {folder} ({reason}) and are converted at each load: "
+        f"Converted tables cannot be stored in {folder} ({reason}) and are converted at each load: "
         "set NMJAX_CACHE to a folder that can be written.",
         stacklevel=4,
     )

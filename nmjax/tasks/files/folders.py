@@ -106,7 +106,8 @@ def _remote(url: str) -> Folder:
 
     @_client_errors()
     def read(name: str) -> BinaryIO:
-        return system.open(f"{root}/{name}", "rb")
+        file: BinaryIO = system.open(f"{root}/{name}", "rb")
+        return file
 
     @_client_errors()
     def find(folder: str) -> list[str]:

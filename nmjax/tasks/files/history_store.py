@@ -1,10 +1,11 @@
-"""A `History` on disk: the folder, and the manifest that says what its rows are."""
+"""A store of past evaluations: its folder, and the manifest that describes its rows."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, RealChoice, Space, catalog, get_space
@@ -16,24 +17,31 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class HistoryStore:
-    """What the manifest of a folder of evaluations says; the rows stay on disk.
+    """Description of a folder of evaluations; the rows stay on disk.
 
-    `manifest.json` is written once and never changed. `task=NAME/`, with NAME percent-encoded,
-    holds a task's rows, a Parquet file for each append: choices as int32 option indices,
-    real-valued choices, metrics and context as float32. A file appears wholly or not at all and
-    is never written again, so a killed writer loses at most the append in flight, and several
-    processes, wherever they are, lose none of each other's. Readers see what had appeared when
-    they looked. Other tools read the folder as a hive-partitioned data set.
+    `manifest.json` is written once and never changed. The folder `task=NAME`, with NAME
+    percent-encoded, contains the rows of a task, in one Parquet file for each append: choices as
+    int32 option indices; real-valued choices, metrics and context as float32. A file appears
+    complete or not at all and never changes, so a killed writer loses at most the append in
+    progress, and several processes can append at once. Readers see the files that exist when they
+    look. Other tools can read the folder as a hive-partitioned data set.
 
-    Each file of rows repeats the manifest. A server that does not know conditional requests, as
-    S3, Google's and Azure's do, may keep the last of several manifests that were made at once;
-    then rows that another describes are refused, not misread.
+    Each file of rows repeats the manifest. A server without conditional requests, unlike those of
+    S3, Google and Azure, may keep the last of several manifests that are written at once. Rows that
+    another manifest describes are then refused.
 
     Attributes:
-      folder: a path, or the URL of an object store.
-      space: of the architectures.
-      metrics: names of the metrics, raw values.
-      context: K names of what is known of a task before any evaluation.
+      folder: Path, or URL of an object store.
+      space: Space of the architectures.
+      metrics: Names of the metrics, whose raw values are stored.
+      context: K names of numbers that describe a task.
+
+    Example:
+      >>> import tempfile
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import HistoryStore
+      >>> HistoryStore(tempfile.mkdtemp(), Space(op=["conv", "pool"]), ("loss",)).columns
+      ['op', 'loss']
     """
 
     folder: str | Path
@@ -43,15 +51,15 @@ class HistoryStore:
 
     @property
     def columns(self) -> list[str]:
-        """Of a file of rows: choices, real-valued choices, metrics, context."""
+        """Columns of a file of rows: choices, real-valued choices, metrics, context."""
         return [*self.space.names, *self.metrics, *self.context]
 
     @cached_property
     def manifest(self) -> bytes:
-        """What `manifest.json` says."""
-        choices = [asdict(choice) for choice in self.space.choices]
+        """Content of `manifest.json`."""
+        choices = [_described(choice) for choice in self.space.choices]
         continuous = (
-            {"continuous": [asdict(real) for real in self.space.continuous]}
+            {"continuous": [_described(real) for real in self.space.continuous]}
             if self.space.continuous
             else {}
         )
@@ -67,24 +75,35 @@ class HistoryStore:
 def create_store(
     folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
 ) -> HistoryStore:
-    """The store in `folder`, made where there is none; any number of processes may do so at once.
+    """Return the store in a folder, created if it is missing.
+
+    Several processes may call this at once.
 
     Args:
-      folder: a path, or a URL: s3://BUCKET/..., gs:// or az://, with the extra s3, gcs or azure.
-        What they need to be reached is set as for s3fs, gcsfs and adlfs.
-      space: of the architectures.
-      metrics: names of the metrics, raw values.
-      context: names of what is known of a task before any evaluation.
+      folder: Path, or URL: s3://BUCKET/..., gs:// or az://, which need the extra s3, gcs or azure.
+        Credentials are configured as for s3fs, gcsfs and adlfs.
+      space: Space of the architectures.
+      metrics: Names of the metrics, whose raw values are stored.
+      context: Names of numbers that describe a task.
 
     Raises:
-      NmjaxError: the folder holds a store of something else, there is no metric, two columns would
-        share a name, or nothing can be written there.
+      NmjaxError: The folder holds a store with another space, metrics or context; there is no
+        metric; two columns would share a name; or the folder cannot be written.
+
+    Example:
+      >>> import tempfile
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import create_store
+      >>> create_store(tempfile.mkdtemp(), Space(op=["conv", "pool"]), metrics=["loss"]).metrics
+      ('loss',)
     """
+    if isinstance(metrics, str) or isinstance(context, str):
+        raise NmjaxError(f"Expected lists of names, got metrics={metrics!r}, context={context!r}.")
     store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context))
     names = ["task", *store.columns]
     if not metrics or len(set(names)) < len(names):
         raise NmjaxError(
-            f"Columns {names} came, expected at least one metric and no name twice: rename one."
+            f"Got columns {names}, expected at least one metric and no name twice: rename one."
         )
     try:
         folder_at(store.folder).create(MANIFEST, store.manifest)
@@ -100,39 +119,48 @@ def create_store(
 
 
 def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
-    """The store in `folder`; reads its manifest only.
+    """Return the store in a folder; reads its manifest only.
 
     Args:
-      folder: as given to `create_store`.
-      space: as given to `create_store`; by default that of the catalog, if it has the name and
-        choices. Of any other the manifest holds these alone: neither its cell nor what is valid
-        and isomorphic, which are code.
+      folder: As given to `create_store`.
+      space: As given to `create_store`. By default the space of the catalog with that name and
+        choices, or else one with the choices of the manifest, which contains neither a cell nor
+        which architectures are valid or isomorphic, as these are code.
 
     Raises:
-      NmjaxError: there is no store, its manifest cannot be read, or its space is another.
+      NmjaxError: There is no store, its manifest cannot be read, or its space is another one.
+
+    Example:
+      >>> import tempfile
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import create_store, open_store
+      >>> folder = tempfile.mkdtemp()
+      >>> _ = create_store(folder, Space(op=["conv", "pool"]), metrics=["loss"])
+      >>> open_store(folder).space.names
+      ('op',)
     """
     location = locate(folder)
     path = f"{location}/{MANIFEST}"
     try:
         with folder_at(location).open(MANIFEST) as file:
-            told = json.loads(file.read())
-        if told["schema"] != SCHEMA:
+            manifest = json.loads(file.read())
+        if manifest["schema"] != SCHEMA:
             raise NmjaxError(
-                f"{path} has schema {told['schema']}, expected {SCHEMA}: use the version of nmjax "
-                "that wrote it."
+                f"{path} has schema {manifest['schema']}, expected {SCHEMA}: use the version of "
+                "nmjax that wrote it."
             )
-        choices = tuple(Choice(**choice) for choice in told["space"]["choices"])
-        continuous = tuple(RealChoice(**real) for real in told["space"].get("continuous", ()))
-        stored = Space.build(told["space"]["name"], choices, continuous)
-        metrics, context = tuple(told["metrics"]), tuple(told["context"])
+        choices = tuple(Choice(**choice) for choice in manifest["space"]["choices"])
+        continuous = tuple(RealChoice(**real) for real in manifest["space"].get("continuous", ()))
+        stored = Space.build(manifest["space"]["name"], choices, continuous)
+        metrics, context = tuple(manifest["metrics"]), tuple(manifest["context"])
     except FileNotFoundError:
         raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise NmjaxError(f"{path} cannot be read as a history's manifest: {error!r}.") from error
     if space is None:
         ready = get_space(stored.name) if stored.name in catalog.names() else stored
-        space = ready if _what_is_stored(ready) == _what_is_stored(stored) else stored
-    elif _what_is_stored(space) != _what_is_stored(stored):
+        space = ready if _choices_of(ready) == _choices_of(stored) else stored
+    elif _choices_of(space) != _choices_of(stored):
         raise NmjaxError(
             f"{folder} holds architectures of space {stored.name!r} with choices "
             f"{list(stored.names)}, not of {space.name!r} with {list(space.names)}, or their "
@@ -141,5 +169,13 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
     return HistoryStore(location, space, metrics, context)
 
 
-def _what_is_stored(space: Space) -> tuple[str, tuple[Choice, ...], tuple[RealChoice, ...]]:
+def _described(choice: Choice | RealChoice) -> dict[str, Any]:
+    """Return the fields of a choice, without conditions if it has none."""
+    fields = asdict(choice)
+    if not fields["conditions"]:
+        del fields["conditions"]
+    return fields
+
+
+def _choices_of(space: Space) -> tuple[str, tuple[Choice, ...], tuple[RealChoice, ...]]:
     return space.name, space.choices, space.continuous

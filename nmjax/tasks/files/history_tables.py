@@ -314,7 +314,7 @@ def _history_of(
     valid = np.asarray(is_valid(space, filled[kept]))
     if not valid.all():
         row = kept[valid.argmin()]
-        raise NmjaxError(f"Row {row + 1} is no valid architecture of {space.name!r}.")
+        raise NmjaxError(f"Row {row + 1} is not a valid architecture of {space.name!r}.")
     canonical = np.asarray(canonicalize(space, filled[kept]))
     continuous = np.asarray(reset_continuous(space, filled, jnp.asarray(continuous)))
     members = [np.flatnonzero(names == label) for label in labels]

@@ -136,7 +136,7 @@ def is_nan(value: Any) -> bool:
 
 
 def _option_index(value: Any, choice: Choice) -> int | None:
-    """Return an index, `MISSING`, or None if the value is no option.
+    """Return an index, `MISSING`, or None if the value is not an option.
 
     Text and exact numbers come first, then the nearest number, if none other is near.
     """

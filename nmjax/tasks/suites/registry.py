@@ -1,4 +1,8 @@
-"""Every suite by its name: what there is, what is installed, and loading one."""
+"""List and load suites by name.
+
+The data of a suite are in a package that the extra `bench` installs, or in a folder of the user
+that `NMJAX_DATA` or `data=` names. Nothing is downloaded.
+"""
 
 import os
 from collections.abc import Mapping
@@ -31,26 +35,38 @@ _SUITES: Mapping[str, tuple[SuiteInfo, Reader]] = {
 
 
 def list_suites(*, data: str | Path | None = None) -> tuple[SuiteInfo, ...]:
-    """All suites, each with its version and whether its data are installed; reads none of them.
+    """Return all suites, with their versions and whether their data are installed.
+
+    Reads no data.
 
     Args:
-      data: a folder with data that no package ships; `NMJAX_DATA` by default.
+      data: Folder with data that no package contains; `NMJAX_DATA` by default.
+
+    Example:
+      >>> from nmjax.tasks import list_suites
+      >>> [info.name for info in list_suites()][:3]
+      ['nas-bench-graph', 'nas-bench-graph-proteins', 'nas-bench-201']
     """
     return tuple(_found(info, _folder(info, data)) for info, _ in _SUITES.values())
 
 
 def load_suite(name: str, *, data: str | Path | None = None) -> Suite:
-    """The suite `name`, read from its package or from `data`.
+    """Return a suite, read from its package or from the folder `data`.
 
-    A package's data are converted once and kept (`nmjax.tasks.store`); nothing of the package is
-    imported or run.
+    The data of a package are converted once and cached in `NMJAX_CACHE` or the user's cache folder.
+    No code of the package is run.
 
     Args:
-      name: one of `list_suites`.
-      data: a folder with data that no package ships; `NMJAX_DATA` by default.
+      name: Name of a suite, as in `list_suites`.
+      data: Folder with data that no package contains; `NMJAX_DATA` by default.
 
     Raises:
-      NmjaxError: no such suite, its data are not installed, or a file is damaged.
+      NmjaxError: The suite is unknown, its data are not installed, or a file is damaged.
+
+    Example:
+      >>> from nmjax.tasks import load_suite
+      >>> load_suite("nas-bench-201").tasks
+      ('cifar10', 'cifar100', 'imagenet')
     """
     if name not in _SUITES:
         raise unknown_name("suite", name, _SUITES)

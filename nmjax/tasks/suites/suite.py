@@ -1,4 +1,4 @@
-"""What a real benchmark is: a space, its measured pool, and what the numbers mean."""
+"""Tabular benchmarks in memory, and helpers to read their files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space, canonicalize, enumerate_architectures, pool_rows
 from nmjax.tasks.metrics import raw_to_score
 from nmjax.tasks.suites.unpickle import read_pickle
@@ -17,24 +17,29 @@ from nmjax.types import Array, Metric
 
 @dataclass(frozen=True)
 class SuiteInfo:
-    """What is known of a suite before its data are read.
+    """Description of a suite, available before its data are read.
 
     Attributes:
-      name: as `load_suite` takes it.
-      space: the name of its space in `nmjax.spaces.catalog`.
-      size: architectures in the pool, isomorphic ones counted once.
-      families: its tasks, siblings grouped.
-      metrics: what was measured.
-      score_metric: the metric that a search sees.
-      test_metric: the metric of held-out data, where the suite has one.
-      package: the distribution that ships the data; "" where a user's folder does.
-      module: the folder that the package installs; "" as above.
-      file: path of a task's data below that folder, with `{task}` for its name.
-      license: of the data.
-      citation: the paper.
-      install: what makes the data available.
-      version: of the installed package; "" where it is not known.
-      installed: whether all data files were found.
+      name: Name that `load_suite` takes.
+      space: Name of its space in `nmjax.spaces.catalog`.
+      size: Number of architectures in the pool, isomorphic ones counted once.
+      families: Task names, related tasks grouped.
+      metrics: Measured quantities.
+      score_metric: Name of the metric that a search improves.
+      test_metric: Name of the metric on held-out data, or None.
+      package: Distribution that contains the data; "" if they are in a folder of the user.
+      module: Folder that the package installs; "" likewise.
+      file: Path of a task's data in that folder, with `{task}` for the task's name.
+      license: License of the data.
+      citation: Paper to cite.
+      install: How to get the data.
+      version: Version of the installed package; "" if unknown.
+      installed: Whether all data files were found.
+
+    Example:
+      >>> from nmjax.tasks import list_suites
+      >>> [info.size for info in list_suites() if info.name == "nas-bench-201"]
+      [6466]
     """
 
     name: str
@@ -61,21 +66,27 @@ class SuiteInfo:
 
 @dataclass(frozen=True, eq=False)
 class Suite:
-    """A benchmark in memory.
+    """A tabular benchmark in memory.
 
     Attributes:
-      name: as in `load_suite`.
-      space: of every task.
+      name: Name that `load_suite` takes.
+      space: Space of every task.
       tasks: T names.
-      families: the same names, siblings grouped, for leaving a whole family out.
-      pool: int32[N, C], one architecture of each isomorphism class.
+      families: Task names, related tasks grouped.
+      pool: One architecture of each isomorphism class, int32[N, C].
       metrics: {name: float32[T, N]}, raw; NaN is a failed or missing evaluation.
       metric_info: {name: Metric}.
-      score_metric: the metric that a search sees.
-      test_metric: the metric of held-out data, or None.
-      license: of the data.
-      citation: the paper.
-      package: what the data came from, with its version.
+      score_metric: Name of the metric that a search improves.
+      test_metric: Name of the metric on held-out data, or None.
+      license: License of the data.
+      citation: Paper to cite.
+      package: Source of the data, with its version.
+
+    Example:
+      >>> from nmjax.tasks import load_suite
+      >>> suite = load_suite("nas-bench-201")
+      >>> suite.pool.shape, suite.metrics["val_acc"].shape
+      ((6466, 6), (3, 6466))
     """
 
     name: str
@@ -93,22 +104,42 @@ class Suite:
 
 
 def scores(suite: Suite) -> Array:
-    """float32[T, N] scores of the whole pool by the suite's score metric; NaN is kept."""
+    """Return the scores of the whole pool by the suite's score metric, higher is better.
+
+    Returns:
+      float32[T, N]; NaN where an evaluation failed or is missing.
+
+    Example:
+      >>> from nmjax.tasks import load_suite, scores
+      >>> scores(load_suite("nas-bench-201")).shape
+      (3, 6466)
+    """
     metric = suite.metric_info[suite.score_metric]
     return raw_to_score(metric, suite.metrics[suite.score_metric])
 
 
 def oriented_metric(suite: Suite, name: str) -> np.ndarray:
-    """float32[T, N] of a raw metric of the whole pool, negated where lower is better."""
+    """Return a raw metric of the whole pool, negated if lower is better: float32[T, N].
+
+    Raises:
+      NmjaxError: The metric is unknown.
+
+    Example:
+      >>> from nmjax.tasks import load_suite, oriented_metric
+      >>> bool((oriented_metric(load_suite("nas-bench-201"), "latency") < 0).all())
+      True
+    """
+    if name not in suite.metrics:
+        raise unknown_name("metric", name, suite.metrics)
     raw = suite.metrics[name]
     return raw if suite.metric_info[name].direction == "max" else -raw
 
 
 class Table(NamedTuple):
-    """One task as its file holds it.
+    """Evaluations of one task as in its file.
 
     Attributes:
-      architecture: int32[n, C], isomorphic ones not merged.
+      architecture: Option indices, isomorphic architectures not merged, int32[n, C].
       metrics: {name: float64[n]}, raw.
     """
 
@@ -120,10 +151,10 @@ Reader = Callable[[Path, str, Space], Table]
 
 
 def pool_arrays(space: Space, tables: Sequence[Table]) -> dict[str, np.ndarray]:
-    """The `pool` int32[N, C] of `space` and, for every metric, its float32[T, N].
+    """Return the `pool` int32[N, C] of `space` and float32[T, N] for every metric.
 
     A class of isomorphic architectures has the value of its canonical representative, or of
-    another member where the table lacks that one; NaN where it has none.
+    another member if the table lacks that one, or NaN.
     """
     pool = np.asarray(enumerate_architectures(space), dtype=np.int32)
     arrays = {
@@ -142,12 +173,12 @@ def pool_arrays(space: Space, tables: Sequence[Table]) -> dict[str, np.ndarray]:
 
 
 def read_columns(path: Path, names: Sequence[str]) -> tuple[Sequence[Any], dict[str, np.ndarray]]:
-    """Keys and {name: float64[n]} of a pickled {key: {name: value or values of all seeds}}.
+    """Return keys and {name: float64[n]} of a pickled {key: {name: value or list of values}}.
 
-    Several seeds become their mean.
+    A list has a value for each seed and becomes its mean.
 
     Raises:
-      NmjaxError: the file is not such a table.
+      NmjaxError: The file is not such a table.
     """
     table = read_pickle(path)
     try:
@@ -163,10 +194,10 @@ def read_columns(path: Path, names: Sequence[str]) -> tuple[Sequence[Any], dict[
 
 
 def digits(keys: Sequence[str], space: Space) -> np.ndarray:
-    """int32[n, C] of keys that write each option index as one digit.
+    """Return int32[n, C] of keys that write each option index as one digit.
 
     Raises:
-      NmjaxError: a key is no architecture of `space`.
+      NmjaxError: A key is not an architecture of `space`.
     """
     width = space.num_choices
     good = all(isinstance(key, str) and len(key) == width and key.isdecimal() for key in keys)
@@ -175,7 +206,7 @@ def digits(keys: Sequence[str], space: Space) -> np.ndarray:
     flat = np.frombuffer("".join(keys).encode("ascii", "replace"), np.uint8) - ord("0")
     rows = flat.reshape(len(keys), width).astype(np.int32)
     if (rows >= np.array(space.num_options)).any():
-        raise NmjaxError(f"A key of {space.name!r} is no architecture: reinstall its package.")
+        raise NmjaxError(f"A key of {space.name!r} is not an architecture: reinstall its package.")
     return rows
 
 

@@ -1,4 +1,7 @@
-"""TransNAS-Bench-101, micro space: one set of cells on seven different vision tasks."""
+"""TransNAS-Bench-101, micro space: one set of cells on seven vision tasks.
+
+Data: the file `transnas101/micro.npz` in the folder `NMJAX_DATA`, made from the authors' tables.
+"""
 
 from pathlib import Path
 
@@ -38,16 +41,16 @@ INFO = SuiteInfo(
 
 
 def read(path: Path, task: str, space: Space) -> Table:
-    """The table of one task, whose final validation score is higher for better throughout.
+    """Return the table of one task, with final validation scores, of which higher is better.
 
-    The file holds `arch`, strings as "(0, 0, 0, 0, 0, 1)", and float[n] by task name.
+    The file contains `arch`, strings such as "(0, 0, 0, 0, 0, 1)", and float[n] for each task name.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             texts, values = file["arch"].tolist(), file[task].astype(np.float64)
     except (KeyError, ValueError, OSError) as error:
         raise NmjaxError(
-            f"{path} holds no `arch` and {task!r} ({error}): fetch it anew."
+            f"{path} holds no `arch` and {task!r} ({error}): download it again."
         ) from error
     keys = ["".join(c for c in text if c.isdecimal()) for text in texts]
     return Table(digits(keys, space), {INFO.score_metric: values})

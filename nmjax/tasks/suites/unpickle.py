@@ -1,7 +1,7 @@
-"""Reading benchmark pickles without running what they name.
+"""Read the pickles of benchmarks without running code that they refer to.
 
-A pickle may call anything it can import. Here it can name two things only, numpy's scalar and
-dtype, and gets our own narrow versions of them: plain numbers come out, nothing else runs.
+A pickle can call anything that can be imported. Here it can refer to two names only, numpy's scalar
+and dtype, and gets restricted versions of them, so it yields plain numbers and runs nothing else.
 """
 
 import pickle
@@ -16,12 +16,12 @@ _STRUCT_CODES = {"f4": "f", "f8": "d", "i4": "i", "i8": "q"}
 
 
 def read_pickle(path: Path) -> Any:
-    """The dicts, lists, strings and numbers of the pickle at `path`.
+    """Return the dicts, lists, strings and numbers of the pickle at `path`.
 
-    numpy scalars of 4- or 8-byte floats and integers become Python numbers.
+    Numpy scalars of 4- or 8-byte floats and integers become Python numbers.
 
     Raises:
-      NmjaxError: the file is damaged, or names anything else.
+      NmjaxError: The file is damaged, or refers to anything else.
     """
     try:
         with path.open("rb") as file:
@@ -30,12 +30,12 @@ def read_pickle(path: Path) -> Any:
         raise
     except Exception as error:
         raise NmjaxError(
-            f"{path} is no table of plain numbers ({error}): reinstall the package it is from."
+            f"{path} is not a table of plain numbers ({error}): reinstall its package."
         ) from error
 
 
 class _Dtype:
-    """A number format, as numpy pickles it: made from a code, then told its byte order."""
+    """A number format as numpy pickles it: created from a code, then given its byte order."""
 
     __slots__ = ("code", "order")
 
@@ -45,7 +45,7 @@ class _Dtype:
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 8 or state[1] not in ("<", ">"):
-            raise pickle.UnpicklingError("refused a dtype that is no plain number")
+            raise pickle.UnpicklingError("refused a dtype that is not a plain number")
         if state[2:5] != (None, None, None):
             raise pickle.UnpicklingError("refused a dtype with fields")
         self.order = state[1]
@@ -74,8 +74,9 @@ def _dtype(code: Any, *align_and_copy: bool) -> _Dtype:
 
 def _scalar(dtype: Any, raw: Any) -> float | int:
     if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes):
-        raise pickle.UnpicklingError("refused a scalar that is no plain number")
-    return struct.unpack(dtype.order + _STRUCT_CODES[dtype.code], raw)[0]
+        raise pickle.UnpicklingError("refused a scalar that is not a plain number")
+    number: float | int = struct.unpack(dtype.order + _STRUCT_CODES[dtype.code], raw)[0]
+    return number
 
 
 _ALLOWED = {

@@ -131,7 +131,7 @@ def test_invalid_architectures_are_refused_with_the_row(path):
     space = get_space("nas-bench-graph")
     rows = np.stack([np.asarray(sample(jax.random.key(0), space)), np.array([0, 8, 8, 8, 8])])
     write_history(path, stack_tasks([rows], [{"acc": [0.1, 0.2]}]), space, tasks=("t",))
-    with pytest.raises(NmjaxError, match="Row 2 is no valid architecture"):
+    with pytest.raises(NmjaxError, match="Row 2 is not a valid architecture"):
         read_history(path, space, metrics=("acc",))
 
 
