@@ -86,6 +86,18 @@ def find_patterns(key: Array, past: PastSearches, *, share: float) -> Patterns:
 
     Raises:
       NmjaxError: the share is outside (0, 1).
+
+    Example:
+      >>> import jax
+      >>> from nmjax.patterns import find_patterns
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import PastSearches, make_history
+      >>> from nmjax.types import Metric
+      >>> space = Space("wide", **{f"width{i}": list(range(10)) for i in range(7)})
+      >>> history = make_history([[[0] * 7, [1] * 7]], {"accuracy": [[0.9, 0.5]]})
+      >>> past = PastSearches(space, history, ("task",), Metric("accuracy"))
+      >>> list(find_patterns(jax.random.key(0), past, share=0.5).motifs)
+      ['the best 50%', 'the worst 50%']
     """
     if not 0 < share < 1:
         raise NmjaxError(f"Got share={share}, expected one inside (0, 1): give for instance 0.1.")
@@ -114,6 +126,14 @@ def leading_motifs(found: Patterns, table: MotifTable, *, rate: float) -> np.nda
 
     They are ordered by the lower ends of their intervals, the largest first. A motif that mostly
     occurs together with an earlier one is left out, such as a range beside a slightly shorter one.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.patterns import MotifTable, Patterns, leading_motifs
+      >>> found = Patterns(("op=a",), np.eye(1), {}, None, {})
+      >>> table = MotifTable(*np.full((6, 1), 0.01), *np.full((2, 1, 1), 0.01))
+      >>> leading_motifs(found, table, rate=0.05).tolist()
+      [0]
     """
     holds = np.asarray(table.somewhere) <= rate
     order = np.argsort(-np.where(holds, np.asarray(table.low), -np.inf), kind="stable")

@@ -23,19 +23,33 @@ def check_acquisition(
     *,
     tolerance: float = 1e-4,
 ) -> None:
-    """Checks an `Acquisition`.
+    """Check an `Acquisition`.
 
-    Shapes; agreement with `jit` and `vmap`; one trace a shape; the same value from the same key;
-    finite values and gradients, also before any evaluation; two equal components are one.
+    Shapes; agreement with `jit` and `vmap`; one trace per shape; equal values from equal keys;
+    finite values and gradients, also before any evaluation; a component split in two halves changes
+    nothing.
 
     Args:
-      acquire: to check.
+      acquire: the acquisition to check.
       posterior: K components over a pool of N.
-      context: with a finite best score.
-      tolerance: absolute and relative, of what should be equal.
+      context: a context with a finite best score.
+      tolerance: Absolute and relative tolerance of equality.
 
     Raises:
-      AssertionError: a promise is broken.
+      AssertionError: a property does not hold.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.testing import check_acquisition
+      >>> from nmjax.types import Gaussian, Mixture
+      >>> def acquire(key, posterior, context):
+      ...     weights = jnp.exp(posterior.log_weights)
+      ...     return weights @ posterior.components.mean
+      >>> one, none = jnp.ones(1), jnp.zeros(3, bool)
+      >>> context = AcquisitionContext(0.0, 2.0, 0, none, none, one, jnp.ones(3), None,
+      ...     lambda key: jnp.zeros(3), lambda rows: jnp.zeros((1, len(rows), 3)))
+      >>> posterior = Mixture(0 * one, Gaussian(jnp.zeros((1, 3)), jnp.ones((1, 3))))
+      >>> check_acquisition(acquire, posterior, context)
     """
     close = partial(assert_close, tolerance=tolerance)
 
@@ -58,9 +72,9 @@ def check_acquisition(
     alone = jnp.stack([value, compiled(jax.random.key(0), other, *numbers)])
     compiled.check_once("acquisition")
 
-    lanes = jax.jit(jax.vmap(of, in_axes=(None, 0, None, None)))
+    batched = jax.jit(jax.vmap(of, in_axes=(None, 0, None, None)))
     both = jax.tree.map(lambda *leaves: jnp.stack(leaves), posterior, other)
-    close("values in lanes and alone", lanes(jax.random.key(0), both, *numbers), alone)
+    close("values with and without vmap", batched(jax.random.key(0), both, *numbers), alone)
     halves = Mixture(
         jnp.concatenate([posterior.log_weights, posterior.log_weights]) - jnp.log(2),
         jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf]), posterior.components),

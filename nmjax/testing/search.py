@@ -20,21 +20,23 @@ from nmjax.testing.compare import (
 from nmjax.types import Array, PyTree
 
 
-def check_search(algorithm: SearchAlgorithm, problem: Problem, hyper: SearchHyper) -> None:
-    """Checks a search whose state has a `record`, and its halves `suggest` and `observe`.
+def check_search(
+    algorithm: SearchAlgorithm[Any, Any], problem: Problem, hyper: SearchHyper
+) -> None:
+    """Check a search whose state has a `record`, and its halves `suggest` and `observe`.
 
-    No row twice, whoever chose to evaluate it; the budget exactly, as a mask that compiles nothing
-    anew; the same run from the same key, from a state that was saved, within a scan, in lanes and
-    by halves; no score that was not evaluated; failed evaluations are counted, and the search goes
-    on.
+    No row is evaluated twice, whether suggested or not; the budget is spent exactly, as a mask that
+    compiles nothing again; runs are equal from the same key, from a saved state, within a scan,
+    under `vmap` and by halves; no score is read before its evaluation; failed evaluations are
+    counted, and the search continues.
 
     Args:
-      algorithm: to check, of a capacity of `hyper.budget` + 2 at the least.
-      problem: of N > `hyper.budget` + 2 rows, no score NaN.
-      hyper: with a `budget` of at least 4.
+      algorithm: the search to check, of capacity `hyper.budget` + 2 or more.
+      problem: a problem of N > `hyper.budget` + 2 rows, no score NaN.
+      hyper: the search's traced numbers, with a `budget` of at least 4.
 
     Raises:
-      AssertionError: a promise is broken.
+      AssertionError: a property does not hold.
     """
     budget = int(hyper.budget)
     length = budget + 2
@@ -98,7 +100,7 @@ def _check_trace(
 
 
 def _check_forms(
-    algorithm: SearchAlgorithm,
+    algorithm: SearchAlgorithm[Any, Any],
     step: Callable[..., Any],
     problem: Problem,
     hyper: SearchHyper,
@@ -122,10 +124,10 @@ def _check_forms(
     halves = observe(start, problem, hyper, index, problem.score[index])
     close("a step and its halves", halves, stepped)
 
-    unasked = jnp.asarray(trace.row[int(hyper.budget) - 1])
-    told, _ = observe(start, problem, hyper, unasked, problem.score[unasked])
-    rows = scanned(told, problem, hyper).row
-    assert unasked not in rows, f"Row {unasked} was suggested after it had been observed."
+    unsuggested = jnp.asarray(trace.row[int(hyper.budget) - 1])
+    observed, _ = observe(start, problem, hyper, unsuggested, problem.score[unsuggested])
+    rows = scanned(observed, problem, hyper).row
+    assert unsuggested not in rows, f"Row {unsuggested} was suggested after it had been observed."
 
     @jax.jit
     @jax.vmap
@@ -133,5 +135,5 @@ def _check_forms(
         key = jax.random.key(number)
         return algorithm.step(algorithm.init(key, problem, hyper), problem, hyper)
 
-    lanes = to_numpy(first(jnp.array([1, 0])))
-    close("a step in lanes and alone", jax.tree.map(lambda leaf: leaf[1], lanes), stepped)
+    both = to_numpy(first(jnp.array([1, 0])))
+    close("a step with and without vmap", jax.tree.map(lambda leaf: leaf[1], both), stepped)

@@ -11,6 +11,7 @@ from nmjax.knowledge.information_gain import (
     expected_information_gain,
     realized_information_gain,
 )
+from nmjax.stats import import_tfp
 from nmjax.types import Gaussian, MultivariateGaussian
 
 NOISE = 0.3
@@ -92,3 +93,14 @@ def test_gradients_and_one_trace():
     gain(jnp.array([1.0, 3.0]), 0.3, jnp.array([0.0, 1.0]))
     assert len(traces) == before
     np.testing.assert_array_equal(expected_information_gain(jnp.zeros(2), 1.0), [0, 0])
+
+
+def test_tfp_distributions_are_taken_beside_ours():
+    tfd = import_tfp().distributions
+    prior = Gaussian(jnp.zeros(2), jnp.ones(2))
+    posterior = Gaussian(jnp.array([0.5, -1.0]), jnp.array([0.3, 0.8]))
+    variance, mean = np.square(posterior.std), np.asarray(posterior.mean)
+    expected = 0.5 * np.sum(variance + mean**2 - 1 - np.log(variance))
+    for before in (prior, tfd.Normal(0.0, jnp.ones(2)), tfd.MultivariateNormalDiag(*prior)):
+        gain = compute_information_gain(before, posterior)
+        np.testing.assert_allclose(gain, expected, rtol=1e-6)
