@@ -1,7 +1,7 @@
 """The error that nmjax raises for input that a user can correct."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class NmjaxError(ValueError):
@@ -36,3 +36,27 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> NmjaxError:
         else f"choose one of {', '.join(map(repr, known)) or '(none are installed)'}."
     )
     return NmjaxError(f"Unknown {kind} {name!r}: {hint}")
+
+
+def check_shape(name: str, shape: Sequence[int], expected: Sequence[int | None]) -> None:
+    """Validate the shape of an argument.
+
+    Args:
+      name: Name of the argument.
+      shape: Its shape.
+      expected: The expected size of each axis; None is any size.
+
+    Raises:
+      NmjaxError: the shapes differ.
+
+    Example:
+      >>> from nmjax.errors import check_shape
+      >>> check_shape("pool", (10, 3), (None, 3))
+    """
+    if len(shape) != len(expected) or any(
+        size not in (None, found) for found, size in zip(shape, expected, strict=True)
+    ):
+        sizes = ", ".join("any" if size is None else str(size) for size in expected)
+        raise NmjaxError(
+            f"Got {name} of shape {list(shape)}, expected [{sizes}]: pass an array of that shape."
+        )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_shape
 from nmjax.stats import check_level, mean_interval, rank
 from nmjax.types import Array
 
@@ -52,6 +52,7 @@ def average_ranks(values: Array) -> Array:
       >>> average_ranks(jnp.array([[0.1, 0.3, 0.2], [0.2, 0.2, 0.1]]))
       Array([1.75, 2.75, 1.5 ], dtype=float32)
     """
+    check_shape("values", jnp.shape(values), (None, None))
     return jnp.mean(rank(values), axis=0)
 
 
@@ -64,6 +65,7 @@ def friedman(values: Array) -> Friedman:
       >>> float(friedman(jnp.array([[1.0, 2.0], [2.0, 1.0]])).statistic)
       0.0
     """
+    check_shape("values", jnp.shape(values), (None, None))
     methods = values.shape[-1]
     ranks = rank(values)
     center = 0.5 * (methods + 1)

@@ -5,6 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 
+from nmjax.errors import check_shape
 from nmjax.stats import gaussian_log_prob
 from nmjax.tasks.episodes import Episode
 from nmjax.types import ApplyFn, Array, Gaussian, PyTree
@@ -103,7 +104,9 @@ def squared_error(apply: ApplyFn) -> LossFn:
     """
 
     def of_rows(params: PyTree, x: Array, y: Array) -> Array:
-        return jnp.square(apply(params, x) - y)
+        prediction = apply(params, x)
+        check_shape("prediction", jnp.shape(prediction), jnp.shape(y))
+        return jnp.square(prediction - y)
 
     return _mean_over_rows(of_rows)
 
@@ -129,7 +132,9 @@ def negative_log_density(
     """
 
     def of_rows(params: PyTree, x: Array, y: Array) -> Array:
-        return -gaussian_log_prob(y, *predict(params, x))
+        prediction = predict(params, x)
+        check_shape("predicted mean", jnp.shape(prediction.mean), jnp.shape(y))
+        return -gaussian_log_prob(y, *prediction)
 
     return _mean_over_rows(of_rows)
 

@@ -155,11 +155,7 @@ def train_chunk(
       >>> int(state.step)
       4
     """
-    if evaluate_every < 1 or patience < 1 or steps < 1 or steps % evaluate_every:
-        raise NmjaxError(
-            f"Got steps={steps}, evaluate_every={evaluate_every}, patience={patience}, expected "
-            "positive numbers with steps a multiple of evaluate_every: round steps up."
-        )
+    _check_lengths(steps, evaluate_every, patience)
 
     # The scan carries the key's bits: under vmap `cond` selects between each operand and itself,
     # which for a key counts as using it twice.
@@ -249,3 +245,11 @@ def train(
     )
     gap = state.best_validation_loss - state.best_train_loss
     return TrainResult(state.best_params, state.step, gap, curves, state)
+
+
+def _check_lengths(steps: int, evaluate_every: int, patience: int) -> None:
+    if evaluate_every < 1 or patience < 1 or steps < 1 or steps % evaluate_every:
+        raise NmjaxError(
+            f"Got steps={steps}, evaluate_every={evaluate_every}, patience={patience}, expected "
+            "positive numbers with steps a multiple of evaluate_every: round steps up."
+        )

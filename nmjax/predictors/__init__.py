@@ -37,13 +37,15 @@ from nmjax.predictors.pool import (
     condition_pool,
     init_pool,
     observe_pool,
+)
+from nmjax.predictors.pool_extension import extend_pool, replace_in_pool
+from nmjax.predictors.pool_prediction import (
     pool_covariance,
     pool_information_gain,
     predict_evaluation,
     predict_pool,
     variance_scale,
 )
-from nmjax.predictors.pool_extension import extend_pool, replace_in_pool
 from nmjax.predictors.pool_sampling import sample_pool_posterior, sample_pool_prior
 from nmjax.predictors.streaming_ridge import Moments, init_moments, ridge_weights, update_moments
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_shape
 from nmjax.predictors.kernel import (
     NOISE_FLOOR,
     KernelParams,
@@ -72,6 +72,11 @@ class GaussianProcess(NamedTuple):
 
     def init(self, hyper: KernelParams) -> GPState:
         """Return the state before any observation."""
+        if jnp.shape(hyper.log_relevance) not in ((self.size,), (1,)):
+            raise NmjaxError(
+                f"Got relevances of shape {list(jnp.shape(hyper.log_relevance))}, expected "
+                f"[{self.size}] or [1]: give one for each feature, or one for all."
+            )
         rows, dtype = self.capacity, jnp.result_type(hyper.log_relevance)
         return GPState(
             hyper,
@@ -87,6 +92,8 @@ class GaussianProcess(NamedTuple):
 
         A NaN leaves the state unchanged, and so does any observation after the first B.
         """
+        check_shape("x", jnp.shape(x), (self.size,))
+        check_shape("y", jnp.shape(y), ())
         skipped = jnp.isnan(y) | (state.number >= self.capacity)
         cross = self._whiten(state, x[None, :])[:, 0]
         prior = kernel_covariance(state.params, x[None, :], x[None, :])[0, 0]
@@ -110,6 +117,8 @@ class GaussianProcess(NamedTuple):
 
         Rows with a NaN score are left out, but use up their slot.
         """
+        check_shape("x", jnp.shape(x), (self.capacity, self.size))
+        check_shape("y", jnp.shape(y), (self.capacity,))
         counts = ~jnp.isnan(y)
         inverse = inverse_factor(noisy_covariance(hyper, x), counts)
         white = inverse @ jnp.where(counts, y, 0)
@@ -118,6 +127,7 @@ class GaussianProcess(NamedTuple):
 
     def predict(self, state: GPState, pool: Array) -> Gaussian:
         """Marginals of the noise-free score at pool float[N, D]. O(N B^2)."""
+        check_shape("pool", jnp.shape(pool), (None, self.size))
         cross = self._whiten(state, pool)
         variance = kernel_variance(state.params) - jnp.sum(cross * cross, axis=0)
         return Gaussian(state.white @ cross, positive_root(variance))

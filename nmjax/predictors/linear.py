@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_shape
 from nmjax.stats import positive_root
 from nmjax.types import Array, Gaussian, PyTree, Surrogate
 
@@ -112,6 +112,8 @@ class BayesianLinear(NamedTuple):
 
         A NaN leaves the state unchanged.
         """
+        check_shape("x", jnp.shape(x), jnp.shape(state.mean))
+        check_shape("y", jnp.shape(y), ())
         prior = state.prior
         counts = ~jnp.isnan(y)
         white = x * jnp.sqrt(prior.variance)
@@ -146,6 +148,7 @@ class BayesianLinear(NamedTuple):
 
         The Student-t with scale `std` and 2 shape degrees of freedom, returned as a `Gaussian`.
         """
+        check_shape("pool", jnp.shape(pool), (None, state.mean.shape[-1]))
         white = pool * jnp.sqrt(state.prior.variance)[None, :]
         mean = pool @ state.prior.mean + white @ state.mean
         variance = jnp.sum(white * (white @ state.covariance), axis=-1)

@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_shape
 from nmjax.predictors.kernel import unit_matern
-from nmjax.types import Array, Gaussian
+from nmjax.types import Array
 
 
 class Pool(NamedTuple):
@@ -153,6 +153,9 @@ def observe_pool(
       score: float[B], NaN where there is none or the evaluation failed.
       newest: int32[], position of the newest observation in `index`; -1 for none.
 
+    Raises:
+      NmjaxError: index or score is not [B].
+
     Example:
       >>> import jax.numpy as jnp
       >>> from nmjax.predictors import Pool, PoolPrior, init_pool, observe_pool
@@ -163,6 +166,8 @@ def observe_pool(
       >>> round(float(observe_pool(state, prior, pool, index, score, 0).mean[0, 0]), 3)
       0.667
     """
+    check_shape("score", jnp.shape(score), state.white.shape[-1:])
+    check_shape("index", jnp.shape(index), state.white.shape[-1:])
     counts = ~jnp.isnan(score)
     is_newest = jnp.arange(score.shape[0], dtype=jnp.int32) == newest
     is_new = jnp.any(is_newest & counts)
@@ -183,8 +188,8 @@ def observe_pool(
     inverse = state.inverse + is_newest.astype(score.dtype)[None, :, None] * contrast[:, None, :]
 
     residual = jnp.where(counts[None, :], score[None, :] - prior.mean @ features.T, 0)
-    white = _whiten(inverse, residual)
-    weights = _unwhiten(inverse, white)
+    white = whiten(inverse, residual)
+    weights = unwhiten(inverse, white)
     over_rows = jnp.stack([weights, contrast])
     over_features = prior.variance[None] * (over_rows @ features)
     over_features = over_features.at[0].add(prior.mean)
@@ -200,7 +205,7 @@ def observe_pool(
         - gammaln(prior.shape)
         + prior.shape * jnp.log(prior.rate)
         - shape * jnp.log(rate)
-        - 0.5 * (_log_determinant(inverse) + number * jnp.log(2 * jnp.pi))
+        - 0.5 * (log_determinant(inverse) + number * jnp.log(2 * jnp.pi))
     )
     remaining = jnp.maximum(state.variance - jnp.square(gain), 0)
     return PoolState(mean, remaining, kernel, inverse, white, shape, rate, log_evidence)
@@ -241,108 +246,6 @@ def condition_pool(
     return jax.lax.scan(observe, init_pool(prior, pool, capacity=score.shape[0]), order)
 
 
-def predict_pool(state: PoolState) -> Gaussian:
-    """Marginals of the noise-free score over the pool, mean and std float[K, N].
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from nmjax.predictors import Pool, PoolPrior, init_pool, predict_pool
-      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
-      >>> state = init_pool(prior, Pool(jnp.eye(4, 2), jnp.eye(4, 3)), capacity=2)
-      >>> predict_pool(state).std.shape
-      (1, 4)
-    """
-    return Gaussian(state.mean, jnp.sqrt(state.variance * variance_scale(state)[:, None]))
-
-
-def predict_evaluation(state: PoolState, prior: PoolPrior) -> Gaussian:
-    """Marginals float[K, N] of the score that an evaluation would return, noise included.
-
-    Where the noise belongs to the architecture, as in a table or a finished training run, it is
-    part of the score that is kept, so that improvement over the best evaluation is measured on
-    these.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from nmjax.predictors import Pool, PoolPrior, init_pool, predict_evaluation, predict_pool
-      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
-      >>> state = init_pool(prior, Pool(jnp.eye(4, 2), jnp.eye(4, 3)), capacity=2)
-      >>> bool((predict_evaluation(state, prior).std > predict_pool(state).std).all())
-      True
-    """
-    variance = (state.variance + prior.noise[:, None]) * variance_scale(state)[:, None]
-    return Gaussian(state.mean, jnp.sqrt(variance))
-
-
-def variance_scale(state: PoolState) -> Array:
-    """Estimates float[K] of s2, the unit of all variances.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from nmjax.predictors import Pool, PoolPrior, init_pool, variance_scale
-      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
-      >>> variance_scale(init_pool(prior, Pool(jnp.eye(4, 2), jnp.eye(4, 3)), capacity=2))
-      Array([1.], dtype=float32)
-    """
-    return state.rate / state.shape
-
-
-def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:
-    """KL divergence float[K] in nats of the posterior function from its prior, at the current s2.
-
-    It equals the divergence between their values at the observations, given which both agree
-    elsewhere. In terms of the observations' covariance A = C + noise I it is
-    0.5 [log |A| - n log noise - tr(C inv(A)) + w' C w / s2] with w = inv(A) residual.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from nmjax.predictors import Pool, PoolPrior, init_pool, pool_information_gain
-      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
-      >>> state = init_pool(prior, Pool(jnp.eye(4, 2), jnp.eye(4, 3)), capacity=2)
-      >>> float(abs(pool_information_gain(state, prior)[0]))
-      0.0
-    """
-    number = 2 * (state.shape - prior.shape)
-    unexplained = jnp.sum(jnp.square(state.inverse), axis=(-2, -1)) * prior.noise
-    weights = _unwhiten(state.inverse, state.white)
-    quadratic = jnp.sum(jnp.square(state.white), axis=-1)
-    quadratic = quadratic - prior.noise * jnp.sum(jnp.square(weights), axis=-1)
-    volume = _log_determinant(state.inverse) - number * jnp.log(prior.noise)
-    return 0.5 * (volume - (number - unexplained) + quadratic / variance_scale(state))
-
-
-def pool_covariance(
-    state: PoolState, prior: PoolPrior, pool: Pool, index: Array, rows: Array
-) -> Array:
-    """Covariances float[K, M, N] of the noise-free score between some rows and the whole pool.
-
-    Args:
-      state: the posteriors after the observations.
-      prior: the priors.
-      pool: the pool.
-      index: int32[B], the observed rows of the pool.
-      rows: int32[M].
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from nmjax.predictors import Pool, PoolPrior, init_pool, pool_covariance
-      >>> pool = Pool(jnp.eye(4, 2), jnp.eye(4, 3))
-      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
-      >>> state, index = init_pool(prior, pool, capacity=2), jnp.zeros(2, jnp.int32)
-      >>> pool_covariance(state, prior, pool, index, jnp.arange(3)).shape
-      (1, 3, 4)
-    """
-    features, observed = pool.features[rows], pool.features[index]
-    cross = prior.amplitude[:, None, None] * state.kernel[:, rows].T[None]
-    cross = cross + (prior.variance[:, None, :] * features[None]) @ observed.T
-    # Where nothing is observed the factors are 0.
-    weights = jnp.einsum("kbi,kbj,kmj->kmi", state.inverse, state.inverse, cross)
-    over_features = prior.variance[:, None, :] * (features[None] - weights @ observed)
-    kernel = unit_matern(pool.position[rows], pool.position)[None] - weights @ state.kernel
-    covariance = over_features @ pool.features.T + prior.amplitude[:, None, None] * kernel
-    return variance_scale(state)[:, None, None] * covariance
-
-
 def solve_observed(inverse: Array, values: Array) -> Array:
     """Multiply values float[K, B] of the observations by the inverse of their covariances.
 
@@ -350,20 +253,20 @@ def solve_observed(inverse: Array, values: Array) -> Array:
       inverse: float[K, B, B], of a `PoolState`.
       values: float[K, B]; those of unobserved rows are ignored.
     """
-    return _unwhiten(inverse, _whiten(inverse, values))
+    return unwhiten(inverse, whiten(inverse, values))
 
 
-def _whiten(inverse: Array, values: Array) -> Array:
+def whiten(inverse: Array, values: Array) -> Array:
     """Whiten values float[K, B] of the observations by their factors."""
     return jnp.einsum("kij,kj->ki", inverse, values)
 
 
-def _unwhiten(inverse: Array, white: Array) -> Array:
+def unwhiten(inverse: Array, white: Array) -> Array:
     """Apply the transposed inverse factors to whitened values float[K, B]."""
     return jnp.einsum("kij,ki->kj", inverse, white)
 
 
-def _log_determinant(inverse: Array) -> Array:
+def log_determinant(inverse: Array) -> Array:
     """Log-determinants float[K] of covariances, given the inverses of their factors."""
     diagonal = jnp.diagonal(inverse, axis1=-2, axis2=-1)
     return -2 * jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1)), axis=-1)

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.predictors.kernel import spectral_features
-from nmjax.predictors.pool import Pool, PoolPrior, PoolState, solve_observed, variance_scale
+from nmjax.predictors.pool import Pool, PoolPrior, PoolState, solve_observed
+from nmjax.predictors.pool_prediction import variance_scale
 from nmjax.stats import normals
 from nmjax.types import Array
 

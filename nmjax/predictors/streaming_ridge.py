@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve
 
+from nmjax.errors import check_shape
 from nmjax.types import Array
 
 
@@ -59,6 +60,8 @@ def update_moments(state: Moments, x: Array, y: Array) -> Moments:
       >>> float(moments.number)
       1.0
     """
+    check_shape("x", jnp.shape(x), (None, state.x.shape[-1]))
+    check_shape("y", jnp.shape(y), jnp.shape(x)[:1])
     counts = ~jnp.isnan(y)
     weight = counts.astype(x.dtype)
     added = jnp.sum(weight)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_shape
 from nmjax.stats.distributions import from_distribution, import_tfp, to_distribution
 from nmjax.stats.gaussian import to_multivariate
 from nmjax.stats.truncated import truncated_gaussian_kl
@@ -84,6 +84,9 @@ def wasserstein(a: Array, b: Array, a_weight: Array, b_weight: Array) -> Array:
       a_weight: float[A], non-negative, of sum 1.
       b_weight: float[B], non-negative, of sum 1.
 
+    Raises:
+      NmjaxError: the shapes differ from these.
+
     Example:
       >>> import jax.numpy as jnp
       >>> from nmjax.stats import wasserstein
@@ -91,6 +94,10 @@ def wasserstein(a: Array, b: Array, a_weight: Array, b_weight: Array) -> Array:
       >>> wasserstein(jnp.array([0.0, 1.0]), jnp.array([2.0, 3.0]), half, half)
       Array(2., dtype=float32)
     """
+    check_shape("a", jnp.shape(a), (None,))
+    check_shape("b", jnp.shape(b), (None,))
+    check_shape("a_weight", jnp.shape(a_weight), jnp.shape(a))
+    check_shape("b_weight", jnp.shape(b_weight), jnp.shape(b))
     points = jnp.concatenate([a, b])
     order = jnp.argsort(points)
     excess = jnp.cumsum(jnp.concatenate([a_weight, -b_weight])[order])

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from nmjax.errors import NmjaxError
 from nmjax.types import Array
 
 
@@ -45,6 +46,9 @@ def spearman(a: Array, b: Array, mask: Array | None = None) -> Array:
 
     Returns:
       float[...] over the rows where neither is NaN or masked; NaN where a side is constant.
+
+    Raises:
+      NmjaxError: the last axes differ.
 
     Example:
       >>> import jax.numpy as jnp
@@ -99,7 +103,13 @@ def _valid(x: Array, mask: Array | None) -> Array:
 def _pair(a: Array, b: Array, mask: Array | None) -> tuple[Array, Array, Array]:
     """Both sides, and the rows to compare, broadcast to one shape."""
     dtype = jnp.result_type(float)
-    a, b = jnp.broadcast_arrays(jnp.asarray(a, dtype), jnp.asarray(b, dtype))
+    a, b = jnp.asarray(a, dtype), jnp.asarray(b, dtype)
+    if not (a.ndim and b.ndim and a.shape[-1] == b.shape[-1]):
+        raise NmjaxError(
+            f"Got shapes {list(a.shape)} and {list(b.shape)}, expected the same last axis: give "
+            "both sides of each pair."
+        )
+    a, b = jnp.broadcast_arrays(a, b)
     return a, b, _valid(a, mask) & _valid(b, mask)
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
+from nmjax.errors import NmjaxError
 from nmjax.predictors import init_moments, ridge_weights, update_moments
 
 
@@ -34,3 +35,8 @@ def test_batches_without_a_success_change_nothing():
         after = update_moments(state, jnp.ones((4, 2)), failed)
         for old, new in zip(state, after, strict=True):
             np.testing.assert_allclose(new, old, atol=1e-6)
+
+
+def test_batches_of_another_shape_are_refused():
+    with pytest.raises(NmjaxError, match="y of shape"):
+        update_moments(init_moments(2), jnp.zeros((3, 2)), jnp.zeros(1))

@@ -6,10 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nmjax.errors import NmjaxError
 from nmjax.predictors import (
     KernelParams,
     LinearPrior,
     bayesian_linear,
+    default_kernel,
     gaussian_process,
     kernel_noise,
 )
@@ -114,3 +116,20 @@ def test_more_than_the_capacity_is_not_kept():
     full = small.update(state, X[2], Y[2])
     np.testing.assert_array_equal(full.white, state.white)
     assert full.number == 2
+
+
+@pytest.mark.parametrize("case", [linear_case, process_case])
+def test_shapes_that_would_broadcast_are_refused(case):
+    surrogate, hyper, *_ = case()
+    state = surrogate.init(hyper)
+    with pytest.raises(NmjaxError, match="x of shape"):
+        surrogate.update(state, jnp.zeros(1), jnp.zeros(()))
+    with pytest.raises(NmjaxError, match="y of shape"):
+        surrogate.update(state, jnp.zeros(3), jnp.zeros(1))
+    with pytest.raises(NmjaxError, match="pool of shape"):
+        surrogate.predict(state, jnp.zeros((5, 1)))
+
+
+def test_relevances_of_another_number_are_refused():
+    with pytest.raises(NmjaxError, match="relevances of shape"):
+        gaussian_process(3, capacity=2).init(default_kernel(2))

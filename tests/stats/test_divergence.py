@@ -297,3 +297,9 @@ def test_different_sizes_are_refused(kind):
     }
     with pytest.raises(NmjaxError, match="same last axis"):
         kl(posterior, fewer[kind](prior))
+
+
+@pytest.mark.parametrize("sizes", [(3, 2, 2, 2), (2, 2, 2, 3)])
+def test_wasserstein_weights_of_another_number_are_refused(sizes):
+    with pytest.raises(NmjaxError, match="weight of shape"):
+        stats.wasserstein(*(jnp.full(size, 1 / size) for size in sizes))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nmjax import stats
+from nmjax.errors import NmjaxError
 
 PAIRS = {
     "spearman": (stats.spearman, scipy.stats.spearmanr),
@@ -76,3 +77,9 @@ def test_a_large_pool_keeps_precision():
     np.testing.assert_allclose(
         JITTED["spearman"](a, b), scipy.stats.spearmanr(a, b).statistic, atol=2e-6
     )
+
+
+@pytest.mark.parametrize("correlation", [stats.spearman, stats.kendall])
+def test_sides_of_different_sizes_are_refused(correlation):
+    with pytest.raises(NmjaxError, match="same last axis"):
+        correlation(jnp.zeros(4), jnp.zeros(1))

@@ -10,6 +10,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.meta import (
+    Batch,
     MAMLHyper,
     MultiStepHyper,
     anil,
@@ -145,3 +146,9 @@ def test_reptile_moves_toward_training_on_all_data(sinusoids):
 def test_reptile_with_one_step_is_refused():
     with pytest.raises(NmjaxError, match="jointly"):
         reptile(LOSS, ADAM, inner_steps=1)
+
+
+def test_a_network_with_an_axis_too_many_is_refused():
+    batch = Batch(jnp.zeros((4, 1)), jnp.zeros(4), jnp.ones(4, bool))
+    with pytest.raises(NmjaxError, match="prediction of shape"):
+        squared_error(lambda params, x: x)(None, batch)

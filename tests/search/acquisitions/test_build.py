@@ -47,7 +47,7 @@ class TestBroken:
     def test_one_value_for_all(self, world):
         self.check(world, lambda key, p, c: jnp.mean(p.components.mean), "shape")
 
-    def test_lanes_that_are_mixed(self, world):
+    def test_batch_items_that_are_mixed(self, world):
         @jax.custom_batching.custom_vmap
         def below_the_best(value):
             return value - jnp.max(value)
