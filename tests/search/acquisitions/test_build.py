@@ -53,14 +53,14 @@ class TestBroken:
             return value - jnp.max(value)
 
         @below_the_best.def_vmap
-        def below_the_best_of_all_lanes(size, batched, value):
+        def below_the_best_of_the_batch(size, batched, value):
             return value - jnp.max(value), True
 
         def acquire(key, posterior, context):
             highest = jnp.max(posterior.components.mean, axis=0)
             return below_the_best(jax.lax.stop_gradient(highest))
 
-        self.check(world, acquire, "in lanes and alone")
+        self.check(world, acquire, "with and without vmap")
 
 
 def test_improvement_for_its_cost(world):
