@@ -105,7 +105,7 @@ def speed_up_text(ratio: float | None) -> str:
     return "<1" if ratio is None else f"{ratio:.1f}"
 
 
-def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict]:
+def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict[str, Any]]:
     """Return all rows of a result: per method, per method and task, and comparisons of `focus`.
 
     Args:
@@ -143,7 +143,7 @@ def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
     return dict(zip(RIVALS, (without, zero_mean), strict=True))
 
 
-def rank_methods(regret: Curves, step: int) -> dict:
+def rank_methods(regret: Curves, step: int) -> dict[str, Any]:
     """Return average ranks over tasks, and groups of methods that do not differ.
 
     A method ranks by its mean over all of its seeds. Ranks differ by Nemenyi's test, if any differ
@@ -195,7 +195,7 @@ def _ranks_of(values: tuple[Array, ...]) -> Array:
 
 def _summaries(
     suite: Suite, name: str, method: Trajectories, values: Mapping[str, np.ndarray]
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Return a row over all tasks, and one per task."""
     steps = [step for step in STEPS if step <= method.rows.shape[-1]]
     at_steps = np.stack([curve[..., np.array(steps) - 1] for curve in values.values()], axis=-2)
@@ -222,7 +222,7 @@ def _summaries(
     return rows
 
 
-def _reach(regret: Curves, ours: str, theirs: str) -> dict:
+def _reach(regret: Curves, ours: str, theirs: str) -> dict[str, Any]:
     """Return the evaluations of one method to another's final regret, and the speed-up.
 
     The speed-up is None if all that is known is that it is below 1.
@@ -239,7 +239,9 @@ def _reach(regret: Curves, ours: str, theirs: str) -> dict:
     }
 
 
-def _claims(regret: Curves, focus: str, reach: Mapping[str, Any], kind: str) -> list[dict]:
+def _claims(
+    regret: Curves, focus: str, reach: Mapping[str, Any], kind: str
+) -> list[dict[str, Any]]:
     """Return the five claims about transfer, as numbers of `focus` and of a rival.
 
     Args:
@@ -254,7 +256,7 @@ def _claims(regret: Curves, focus: str, reach: Mapping[str, Any], kind: str) -> 
     ends = [(jnp.asarray(of), jnp.asarray(of > typical, of.dtype)) for of in final]
     ours, theirs = (np.asarray(_ends(each)).tolist() for each in ends)
     less = paired_bootstrap(jax.random.key(0), *ends, _ends)
-    rows: list[dict] = [
+    rows: list[dict[str, Any]] = [
         {
             "claim": "faster convergence",
             "measure": "evaluations until the rival's final regret, the rival's / its own",

@@ -155,7 +155,8 @@ def _ends(prepared: Prepared, run: MethodRun) -> dict[str, Any]:
 
 def _of_target(prepared: Prepared, metric: str) -> np.ndarray:
     """Return float32[N] of the target, higher is better."""
-    return oriented_metric(prepared.suite, metric)[prepared.split.target_index]
+    values: np.ndarray = oriented_metric(prepared.suite, metric)[prepared.split.target_index]
+    return values
 
 
 def _mean_sum(gain: Array) -> float:

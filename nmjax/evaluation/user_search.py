@@ -157,9 +157,10 @@ def load_user_search(name: str) -> Callable[..., Any]:
       >>> load_user_search("nmjax.search:RandomSearch").__name__
       'RandomSearch'
     """
-    return load_named(
+    function: Callable[..., Any] = load_named(
         name, "function", callable, "MODULE:FUNCTION, as in nmjax.search:RandomSearch"
     )
+    return function
 
 
 def evaluate_user_search(

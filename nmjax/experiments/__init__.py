@@ -1,4 +1,4 @@
-"""Long runs and what is kept of them: chunks, checkpoints, progress, result files."""
+"""Long runs: chunks, checkpoints, progress displays and result files."""
 
 from nmjax.experiments.checkpoint import (
     Restored,

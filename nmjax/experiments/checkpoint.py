@@ -1,4 +1,4 @@
-"""Checkpoints of a pytree, written by Orbax: whole or not at all, the newest kept."""
+"""Checkpoints of a pytree by Orbax, written atomically; the newest is kept."""
 
 import hashlib
 import itertools
@@ -18,11 +18,16 @@ from nmjax.version import __version__
 
 
 class Restored(NamedTuple):
-    """A checkpoint read back.
+    """A restored checkpoint.
 
     Attributes:
-      step: the step it was saved at.
-      pytree: as saved, with the structure and sharding of what it was restored like.
+      step: step at which it was saved.
+      pytree: saved leaves, with the structure and sharding of `like`.
+
+    Example:
+      >>> from nmjax.experiments import Restored
+      >>> Restored(3, {"x": 1.0}).step
+      3
     """
 
     step: int
@@ -30,35 +35,50 @@ class Restored(NamedTuple):
 
 
 def fingerprint(config: Any) -> str:
-    """A digest of a configuration and of the version of nmjax.
+    """Return a digest of a configuration and of the version of nmjax.
 
     Raises:
-      NmjaxError: if the configuration has no form in JSON.
+      NmjaxError: the configuration cannot be written as JSON.
+
+    Example:
+      >>> from nmjax.experiments import fingerprint
+      >>> fingerprint({"rate": 0.1}) == fingerprint({"rate": 0.2})
+      False
     """
     content = json.dumps([__version__, json_ready(config, "config")], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def save_checkpoint(
-    folder: str | os.PathLike, step: int, pytree: PyTree, *, config: Any = None
+    folder: str | os.PathLike[str], step: int, pytree: PyTree, *, config: Any = None
 ) -> None:
-    """Save `pytree` as the checkpoint of `step`, and drop the one before once it is safe.
+    """Save `pytree` as the checkpoint of `step`, then delete the previous one.
 
     Args:
-      folder: made if missing; holds the checkpoints of one run.
-      step: later than that of the checkpoint in the folder, if any.
-      pytree: of arrays, typed PRNG keys among them.
-      config: the run's settings; their `fingerprint` is stored.
+      folder: folder of the checkpoints of one run; created if missing.
+      step: step, later than that of the checkpoint in the folder, if any.
+      pytree: pytree of arrays, which may include typed PRNG keys.
+      config: settings of the run, whose `fingerprint` is stored.
 
     Raises:
-      NmjaxError: if the folder holds a checkpoint of this step or a later one.
+      NmjaxError: the folder holds a checkpoint of this step or a later one, or cannot be made.
+
+    Example:
+      >>> import tempfile
+      >>> import jax.numpy as jnp
+      >>> from nmjax.experiments import restore_checkpoint, save_checkpoint
+      >>> folder = tempfile.mkdtemp()
+      >>> save_checkpoint(folder, 1, {"x": jnp.ones(2)})
+      >>> restore_checkpoint(folder, {"x": jnp.zeros(2)}).pytree["x"].tolist()
+      [1.0, 1.0]
     """
     import orbax.checkpoint as ocp
 
+    make_checkpoint_folder(folder)
     latest = latest_step(folder)
     if latest is not None and step <= latest:
         raise NmjaxError(
-            f"Step {step} came, but {folder} has a checkpoint of step {latest}: save a later step, "
+            f"Got step {step}, but {folder} has a checkpoint of step {latest}: save a later step, "
             "or choose another folder."
         )
     leaves = jax.tree.leaves(pytree)
@@ -73,24 +93,37 @@ def save_checkpoint(
         )
 
 
-def restore_checkpoint(folder: str | os.PathLike, like: PyTree, *, config: Any = None) -> Restored:
-    """The newest checkpoint of a folder; ask `latest_step` first whether it has one.
+def restore_checkpoint(
+    folder: str | os.PathLike[str], like: PyTree, *, config: Any = None
+) -> Restored:
+    """Restore the newest checkpoint of a folder; `latest_step` returns whether there is one.
 
     Args:
-      folder: as given to `save_checkpoint`.
-      like: a pytree of arrays or `jax.ShapeDtypeStruct` with the structure, shapes, dtypes and
-        sharding wanted; where it holds a NumPy array, one is restored.
-      config: as given to `save_checkpoint`.
+      folder: folder given to `save_checkpoint`.
+      like: pytree of arrays or `jax.ShapeDtypeStruct` with the structure, shapes, dtypes and
+        sharding of the result; NumPy arrays are restored as NumPy arrays.
+      config: settings given to `save_checkpoint`.
 
     Raises:
-      NmjaxError: if there is none, it was saved under another configuration or version of nmjax,
-        or its structure, shapes or dtypes are not those of `like`.
+      NmjaxError: there is no checkpoint, it was saved with another configuration or version of
+        nmjax, or its structure, shapes or dtypes differ from those of `like`.
+
+    Example:
+      >>> import tempfile
+      >>> import jax.numpy as jnp
+      >>> from nmjax.experiments import restore_checkpoint, save_checkpoint
+      >>> folder = tempfile.mkdtemp()
+      >>> save_checkpoint(folder, 7, jnp.arange(3))
+      >>> restore_checkpoint(folder, jnp.zeros(3, jnp.int32)).step
+      7
     """
     import orbax.checkpoint as ocp
 
     step = latest_step(folder)
     if step is None:
-        raise NmjaxError(f"{folder} has no whole checkpoint: save one first, or mend the path.")
+        raise NmjaxError(
+            f"{folder} has no complete checkpoint: save one first, or correct the path."
+        )
     leaves, structure = jax.tree.flatten(like)
     with _manager(folder) as manager:
         meta = manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
@@ -107,15 +140,35 @@ def restore_checkpoint(folder: str | os.PathLike, like: PyTree, *, config: Any =
     return Restored(step, jax.tree.unflatten(structure, restored))
 
 
-def latest_step(folder: str | os.PathLike) -> int | None:
-    """The step of a folder's newest whole checkpoint, None if it has none."""
+def make_checkpoint_folder(folder: str | os.PathLike[str]) -> None:
+    """Create the folder of a run's checkpoints, so that errors come before the run.
+
+    Raises:
+      NmjaxError: the folder cannot be made.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NmjaxError(
+            f"The folder of checkpoints cannot be made ({error}): give another one."
+        ) from error
+
+
+def latest_step(folder: str | os.PathLike[str]) -> int | None:
+    """Return the step of a folder's newest complete checkpoint, None if it has none.
+
+    Example:
+      >>> from nmjax.experiments import latest_step
+      >>> latest_step("no-such-folder") is None
+      True
+    """
     from orbax.checkpoint.utils import checkpoint_steps
 
     folder = Path(folder)
     return max(checkpoint_steps(folder), default=None) if folder.is_dir() else None
 
 
-def _manager(folder: str | os.PathLike):
+def _manager(folder: str | os.PathLike[str]) -> Any:
     import orbax.checkpoint as ocp
 
     options = ocp.CheckpointManagerOptions(
@@ -125,14 +178,14 @@ def _manager(folder: str | os.PathLike):
 
 
 def _describe(pytree: PyTree) -> list[str]:
-    """One line a leaf: its place, dtype and shape."""
+    """Describe each leaf by its path, dtype and shape."""
     return [
         f"{jax.tree_util.keystr(path)} {_dtype(leaf)}{list(np.shape(leaf))}"
         for path, leaf in jax.tree_util.tree_leaves_with_path(pytree)
     ]
 
 
-def _check_leaves(folder: str | os.PathLike, saved: list[str], wanted: list[str]) -> None:
+def _check_leaves(folder: str | os.PathLike[str], saved: list[str], wanted: list[str]) -> None:
     for ours, theirs in itertools.zip_longest(saved, wanted, fillvalue="nothing"):
         if ours != theirs:
             raise NmjaxError(
@@ -146,18 +199,18 @@ def _dtype(leaf: Any) -> Any:
 
 
 def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(_dtype(leaf), jax.dtypes.prng_key)
+    return bool(jnp.issubdtype(_dtype(leaf), jax.dtypes.prng_key))
 
 
 def _raw(leaf: Any) -> Any:
-    """What Orbax can write: key data for typed keys, arrays for numbers."""
+    """Return what Orbax can write: key data for typed keys, arrays for numbers."""
     if _is_key(leaf):
         return jax.random.key_data(leaf)
     return leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
 
 
 def _target(leaf: Any) -> Any:
-    """What Orbax is to read, for a leaf that may be abstract."""
+    """Return the target that Orbax restores to, for a leaf that may be abstract."""
     if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
         return np.asarray(leaf)
     sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -167,7 +220,7 @@ def _target(leaf: Any) -> Any:
 
 
 def _cooked(raw: Any, leaf: Any) -> Any:
-    """A leaf as it was saved; arrays without elements were not, and are made anew."""
+    """Return a leaf as it was saved; arrays without elements were not saved and are created."""
     if raw is None:
         return jnp.zeros(leaf.shape, leaf.dtype)
     if _is_key(leaf):

@@ -1,4 +1,4 @@
-"""How far a run is: drawn by the host between chunks, never from within compiled code."""
+"""Progress displays, updated by the host between chunks, and a timer of stages."""
 
 import sys
 import time
@@ -13,15 +13,24 @@ Kind = Literal["auto", "rich", "plain", "silent"]
 
 
 class Progress(Protocol):
-    """Something that is told how far each stage is; a context, so that it can tidy up."""
+    """A progress display: a context manager that is updated stage by stage.
+
+    Example:
+      >>> from nmjax.experiments import Progress, make_progress
+      >>> def work(progress: Progress) -> None:
+      ...     for done in range(3):
+      ...         progress.update("work", done + 1, 3)
+      >>> with make_progress("silent") as progress:
+      ...     work(progress)
+    """
 
     def update(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` units of a stage are behind us; a new name starts a new stage."""
+        """Show that `done` of `total` units of a stage are complete; a new name starts a stage."""
 
     def __enter__(self) -> Self:
         """Start drawing."""
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop drawing."""
 
 
@@ -34,12 +43,12 @@ class SilentProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
 
 class PlainProgress(SilentProgress):
-    """A line at a stage's start and end and, between them, at most one every `interval` seconds."""
+    """Prints a line at a stage's start and end, and at most one every `interval` seconds."""
 
     def __init__(
         self,
@@ -67,7 +76,7 @@ class PlainProgress(SilentProgress):
 
 
 class RichProgress:
-    """Bars on a terminal, one a stage, with the time left."""
+    """Draws a bar per stage on a terminal, with the time left."""
 
     def __init__(self, stream: TextIO | None = None):
         from rich.console import Console
@@ -99,16 +108,24 @@ class RichProgress:
         self._bars.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
 
 class StageTimer:
-    """Seconds of each stage; a progress display is told as one begins and ends.
+    """Times stages, and updates a progress display when a stage begins and ends.
 
     Attributes:
-      seconds: {stage: wall-clock seconds}, of stages that have ended.
-      progress: the display.
+      seconds: {stage: wall-clock seconds} of stages that have ended.
+      progress: progress display.
+
+    Example:
+      >>> stages = StageTimer()
+      >>> stages.begin("learn")
+      >>> stages.begin("search")
+      >>> stages.end()
+      >>> list(stages.seconds)
+      ['learn', 'search']
     """
 
     def __init__(self, progress: Progress | None = None):
@@ -132,15 +149,22 @@ class StageTimer:
 
 
 def make_progress(kind: Kind = "auto", stream: TextIO | None = None) -> Progress:
-    """A progress display on `stream`, by default standard error.
+    """Create a progress display.
 
     Args:
-      kind: "rich" bars, "plain" lines, "silent"; "auto" is rich on a terminal, plain elsewhere, and
-        silent on every process of a multi-host run but the first.
-      stream: where to draw.
+      kind: "rich" bars, "plain" lines or "silent"; "auto" is rich on a terminal, plain elsewhere,
+        and silent on all processes of a multi-host run except the first.
+      stream: stream to draw on; standard error by default.
 
     Raises:
-      NmjaxError: for an unknown kind.
+      NmjaxError: the kind is unknown.
+
+    Example:
+      >>> import sys
+      >>> from nmjax.experiments import make_progress
+      >>> with make_progress("plain", sys.stdout) as progress:
+      ...     progress.update("search", 2, 2)
+      search: 2/2
     """
     kinds: dict[str, Callable[[TextIO | None], Progress]] = {
         "rich": RichProgress,

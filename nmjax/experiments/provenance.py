@@ -1,4 +1,4 @@
-"""Which code ran, how it was called, and on what."""
+"""The code version, command and device of a run."""
 
 import os
 import platform
@@ -15,16 +15,24 @@ import numpy as np
 
 from nmjax.version import __version__
 
-# Results lie in the checkout: one that was just written does not make the code another one.
+# Results are in the checkout; a new result file does not change the code.
 _NOT_CODE = (":!benchmarks/results", ":!nmjax/evaluation/stored")
 _ABSOLUTE = re.compile(r"(?<![\w.:/~])(?:/[\w.+@-]+)+/?")
 
 
 def collect_provenance(command: Sequence[str] | None = None) -> dict[str, Any]:
-    """The fields `commit`, `dirty`, `command`, `versions` and `device` of a `Result`.
+    """Return the fields `commit`, `dirty`, `command`, `versions` and `device` of a `Result`.
 
-    No host name, user or path of the machine is in it: absolute paths in `command` (by default that
-    of this process) become relative to the checkout or the working folder, or a bare name.
+    They contain no host name, user or path of the machine: absolute paths in `command` become
+    relative to the checkout or the working folder, or a bare name.
+
+    Args:
+      command: program and arguments; those of this process by default.
+
+    Example:
+      >>> from nmjax.experiments import collect_provenance
+      >>> collect_provenance(["python", "-m", "mine"])["command"]
+      ('python', '-m', 'mine')
     """
     checkout = Path(__file__).resolve().parents[2]
     commit = _git(checkout, "rev-parse", "HEAD") if (checkout / ".git").exists() else None
@@ -59,7 +67,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _portable(command: Sequence[str], checkout: Path) -> tuple[str, ...]:
-    def shorten(match: re.Match) -> str:
+    def shorten(match: re.Match[str]) -> str:
         path = Path(match.group())
         for folder in (checkout, Path.cwd()):
             if path.is_relative_to(folder):

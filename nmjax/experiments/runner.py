@@ -1,4 +1,4 @@
-"""Long runs as compiled chunks: the host draws progress, saves, and resumes between them."""
+"""Long runs in compiled chunks, with progress, checkpoints and resumption between chunks."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,12 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from nmjax.errors import NmjaxError
-from nmjax.experiments.checkpoint import latest_step, restore_checkpoint, save_checkpoint
+from nmjax.experiments.checkpoint import (
+    latest_step,
+    make_checkpoint_folder,
+    restore_checkpoint,
+    save_checkpoint,
+)
 from nmjax.experiments.progress import Progress, SilentProgress
 from nmjax.types import PyTree
 
@@ -20,43 +25,56 @@ def run_chunked(
     *,
     num_chunks: int,
     axis: int = 0,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     config: Any = None,
     progress: Progress | None = None,
     stage: str = "search",
 ) -> tuple[PyTree, PyTree]:
-    """Run `step_chunk` `num_chunks` times and join its infos.
+    """Run `step_chunk` `num_chunks` times and concatenate its infos.
 
-    With a folder, state and infos so far are saved after each chunk, and a run that finds some
-    there goes on from them: same bits as a run that was never interrupted. A finished run is read
-    back; asked for more chunks, it is extended.
+    With a folder, the state and the infos so far are saved after each chunk, and a run that finds a
+    checkpoint continues from it, with the same bits as an uninterrupted run. A finished run is
+    read back, or extended if more chunks are requested.
 
     Args:
-      step_chunk: compiled, pure (state, chunk index) -> (state, info); the leaves of info have the
-        chunk's steps along `axis`.
-      state: before the first chunk.
-      num_chunks: how many chunks in all, those already saved included.
-      axis: of the steps in the leaves of info: 0 for a scan, 1 for a vmapped one.
-      folder: for checkpoints, one a run; None saves nothing.
-      config: the run's settings, which a checkpoint must share to be gone on from.
-      progress: told of each chunk; None draws nothing.
-      stage: the name it is told.
+      step_chunk: compiled pure function (state, chunk index) -> (state, info); the leaves of info
+        have the chunk's steps along `axis`.
+      state: state before the first chunk.
+      num_chunks: total number of chunks, including those already saved.
+      axis: axis of the steps in the leaves of info: 0 for a scan, 1 for a vmapped scan.
+      folder: folder for the checkpoints of this run; None saves nothing.
+      config: settings of the run, which must equal those of a checkpoint to continue from.
+      progress: progress display; None draws nothing.
+      stage: name of the stage on the display.
 
     Returns:
-      The final state, and the infos as NumPy arrays on the host, joined along `axis`.
+      The final state, and the infos as NumPy arrays on the host, concatenated along `axis`.
 
     Raises:
-      NmjaxError: if there is nothing to run, or the folder holds another run or a longer one.
+      NmjaxError: there is nothing to run, or the folder holds another run or a longer one.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.experiments import run_chunked
+      >>> @jax.jit
+      ... def step_chunk(state, chunk):
+      ...     return jax.lax.scan(lambda x, _: (x + 1, x), state, None, length=2)
+      >>> state, info = run_chunked(step_chunk, jnp.zeros(()), num_chunks=3)
+      >>> info.tolist()
+      [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     """
     if num_chunks < 1:
-        raise NmjaxError(f"num_chunks={num_chunks} came; expected at least 1.")
+        raise NmjaxError(f"Got num_chunks={num_chunks}; give at least 1.")
     progress = SilentProgress() if progress is None else progress
     done, infos = 0, None
+    if folder is not None:
+        make_checkpoint_folder(folder)
     if folder is not None and (saved := latest_step(folder)) is not None:
         if saved > num_chunks:
             raise NmjaxError(
-                f"{folder} holds {saved} chunks, more than num_chunks={num_chunks}: ask for as "
-                "many, or choose another folder."
+                f"{folder} holds {saved} chunks, more than num_chunks={num_chunks}: give at least "
+                f"{saved}, or choose another folder."
             )
         like = (state, _infos_like(step_chunk, state, saved, axis))
         restored = restore_checkpoint(folder, like, config=config)
@@ -78,12 +96,14 @@ def run_chunked(
 
 def _to_host(leaf: jax.Array) -> np.ndarray:
     if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
-        return multihost_utils.process_allgather(leaf, tiled=True)
-    return np.asarray(leaf)
+        gathered: np.ndarray = multihost_utils.process_allgather(leaf, tiled=True)
+        return gathered
+    array: np.ndarray = np.asarray(leaf)
+    return array
 
 
-def _infos_like(step_chunk: Callable, state: PyTree, chunks: int, axis: int) -> PyTree:
-    """Arrays of the infos' shapes after so many chunks."""
+def _infos_like(step_chunk: Callable[..., Any], state: PyTree, chunks: int, axis: int) -> PyTree:
+    """Return arrays with the infos' shapes after so many chunks."""
 
     def longer(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
         shape = list(leaf.shape)

@@ -112,7 +112,7 @@ def test_another_structure_is_refused(tmp_path, like):
 
 
 def test_what_is_not_there_or_too_old_is_refused(tmp_path):
-    with pytest.raises(NmjaxError, match="no whole checkpoint"):
+    with pytest.raises(NmjaxError, match="no complete checkpoint"):
         restore_checkpoint(tmp_path / "none", jnp.zeros(3))
     save(tmp_path, 4, jnp.zeros(3))
     with pytest.raises(NmjaxError, match="has a checkpoint of step 4"):

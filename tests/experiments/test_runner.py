@@ -127,5 +127,15 @@ def test_another_run_is_refused(tmp_path):
         run_chunked(compiled, start(), num_chunks=3, folder=tmp_path, config={"rate": 2})
     with pytest.raises(NmjaxError, match="holds 2 chunks, more than num_chunks=1"):
         run_chunked(compiled, start(), num_chunks=1, folder=tmp_path, config={"rate": 1})
-    with pytest.raises(NmjaxError, match="expected at least 1"):
+    with pytest.raises(NmjaxError, match="num_chunks=0; give at least 1"):
         run_chunked(compiled, start(), num_chunks=0)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_first_chunk(tmp_path):
+    (tmp_path / "file").touch()
+
+    def never(state, chunk):
+        raise AssertionError("ran before the folder was made")
+
+    with pytest.raises(NmjaxError, match="cannot be made"):
+        run_chunked(never, jnp.zeros(()), num_chunks=2, folder=tmp_path / "file" / "x")

@@ -1,6 +1,7 @@
 """Normalized regret against evaluations, one curve per method."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -101,7 +102,7 @@ def plot_regret(
     return figure
 
 
-def _style(index: int | None) -> dict:
+def _style(index: int | None) -> dict[str, Any]:
     if index is None:
         return {"color": EMPHASIS, "linewidth": 2.6, "zorder": 4}
     dashes = DASHES[(index // len(COLOURS)) % len(DASHES)]
@@ -130,7 +131,7 @@ def _label_floor(axes: Axes, floor: float) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _label_ends(axes: Axes, ends: Sequence[tuple]) -> None:
+def _label_ends(axes: Axes, ends: Sequence[tuple[Any, ...]]) -> None:
     """Write names beside the ends of the curves, moved apart where they would overlap."""
     bottom, top = np.log10(axes.get_ylim())
     wanted = np.array([(np.log10(y) - bottom) / (top - bottom) for _, _, y, _, _ in ends])

@@ -1,6 +1,7 @@
 """Pairwise similarities of tasks, with the tree of their clusters."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -116,7 +117,7 @@ def _write(
             )
 
 
-def _draw_tree(axes: Axes, tree: dict) -> None:
+def _draw_tree(axes: Axes, tree: dict[str, Any]) -> None:
     heights, places = np.array(tree["dcoord"]), np.array(tree["icoord"])
     axes.add_collection(
         LineCollection(list(np.stack([heights, places], -1)), colors=INK, linewidths=1.2)

@@ -25,7 +25,7 @@ def write_leaderboard(
     *,
     config: Mapping[str, Any],
     focus: str,
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Write results.json, trajectories.npz and ranks.png.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ def patterns_report(past: PastSearches, found: Patterns, *, rate: float) -> "Gro
     """Format motifs by effect, choices by sensitivity and fronts by hypervolume."""
     from rich.console import Group
 
-    parts: list = [*past_heading(past)]
+    parts: list[Any] = [*past_heading(past)]
     for group, table in found.motifs.items():
         parts += _motifs(past, found, group, table, rate)
     if found.sensitivity is not None:
@@ -86,7 +86,7 @@ def write_patterns(folder: Path, past: PastSearches, found: Patterns, *, rate: f
 
 def _motifs(
     past: PastSearches, found: Patterns, group: str, motifs: MotifTable, rate: float
-) -> list:
+) -> list[Any]:
     shown = leading_motifs(found, motifs, rate=rate)
     number = int((np.asarray(motifs.somewhere) <= rate).sum())
     title = (
@@ -116,7 +116,7 @@ def _motifs(
     return [title, table, ""]
 
 
-def _sensitivities(past: PastSearches, found: Sensitivity) -> list:
+def _sensitivities(past: PastSearches, found: Sensitivity) -> list[Any]:
     """Format means over tasks, and the least and the largest share on one task."""
     title = (
         "Share of the variance of ranks that a choice explains: mean over tasks, with the mean "
@@ -151,7 +151,7 @@ def _agreement(past: PastSearches, total: np.ndarray) -> list[str]:
     return [f"Least agreement between tasks: {a} and {b}, cosine {cosine.min():.2f}."]
 
 
-def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> list:
+def _fronts(tradeoffs: Mapping[str, Tradeoff], score: Metric, cost: Metric) -> list[Any]:
     title = (
         f"{score.name} against {cost.name}: the front, and the share that it dominates of the box "
         "between the worst and the best of each, as scores"

@@ -1,7 +1,7 @@
 """Similarities of past tasks: a table, a plot and a file of all pairs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list
@@ -29,7 +29,7 @@ def similarity_report(past: PastSearches, found: Interval, *, measure: str) -> "
 
     middle, low, high = (np.asarray(end) for end in found)
     order = leaves_list(cluster_tasks(middle)).tolist()
-    parts: list = [
+    parts: list[Any] = [
         *past_heading(past),
         f"{MEANINGS[measure]}; with 95% intervals, tasks in the order of their clusters",
     ]
