@@ -20,7 +20,7 @@ from nmjax.search import (
     observe,
     run,
     run_batch,
-    start_study,
+    start,
     suggest,
     with_flat_prior,
 )
@@ -75,7 +75,7 @@ __all__ = [
     "scores",
     "run_batch",
     "split_meta_validation",
-    "start_study",
+    "start",
     "suggest",
     "with_flat_prior",
 ]

@@ -20,6 +20,7 @@ from nmjax.search.acquisitions import (
     get_acquisition,
 )
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, default_hyper
+from nmjax.search.ask_tell import is_finished, observe, start, suggest, suggest_next_point
 from nmjax.search.baselines import (
     BananasSearch,
     FSBOSearch,
@@ -50,14 +51,6 @@ from nmjax.search.problem import (
     with_flat_prior,
 )
 from nmjax.search.record import Record, SearchInfo
-from nmjax.search.study import (
-    Study,
-    is_finished,
-    observe,
-    start_study,
-    suggest,
-    suggest_next_point,
-)
 from nmjax.search.transfer_advice import (
     NewTask,
     TransferAdvice,
@@ -77,7 +70,6 @@ __all__ = [
     "SearchState",
     "SpaceProblem",
     "SpaceState",
-    "Study",
     "TransferAdvice",
     "advise_from_past",
     "advise_transfer",
@@ -119,7 +111,7 @@ __all__ = [
     "run_batch",
     "select_initial_points",
     "SpaceSearch",
-    "start_study",
+    "start",
     "suggest",
     "suggest_next_point",
     "ThompsonSampling",

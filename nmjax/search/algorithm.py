@@ -5,10 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.search.record import Record, SearchInfo, failed_unless_finite
+from nmjax.search.record import (
+    Record,
+    SearchInfo,
+    SearchLabel,
+    empty_record,
+    failed_unless_finite,
+)
 from nmjax.types import Array, PyTree
 
 StateT = TypeVar("StateT")
@@ -89,6 +97,15 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
     def __post_init__(self) -> None:
         check_sizes(capacity=self.capacity)
 
+    @property
+    def label(self) -> SearchLabel:
+        """The name of the search and of its outcome transform, which its record keeps."""
+        return SearchLabel(type(self).__name__, getattr(self, "outcome_transform", ""))
+
+    def empty_record(self, score: Array) -> Record:
+        """Return a record without evaluations of a pool with scores float[N]."""
+        return empty_record(score, capacity=self.capacity, made_by=self.label)
+
     @abstractmethod
     def init(self, key: Array, problem: ProblemT, hyper: SearchHyper) -> StateT:
         """Return the state before the first evaluation."""
@@ -116,8 +133,57 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
         index = self.suggest(state, problem, hyper)
         return self.observe(state, problem, hyper, index, self.evaluate(problem, index))
 
+    def check_index(self, state: StateT, index: Any) -> PyTree:
+        """Validate an evaluated row on the host; tracers pass.
+
+        Raises:
+          NmjaxError: it is not one row of the pool, or was observed before.
+        """
+        return check_row(index, _record(state).evaluated)
+
+    def check_indices(self, state: StateT, indices: Any) -> None:
+        """Validate a list of evaluated rows on the host; tracers pass.
+
+        Raises:
+          NmjaxError: one is not a row of the pool, or is repeated.
+        """
+        if isinstance(indices, jax.core.Tracer):
+            return
+        evaluated = np.zeros(_record(state).evaluated.shape, bool)
+        for index in indices:
+            evaluated[int(check_row(index, evaluated))] = True
+
 
 AnySearch = SearchAlgorithm[Any, Any]
+
+
+def _record(state: Any) -> Record:
+    record: Record = state.record
+    return record
+
+
+def check_row(index: Any, evaluated: Array | np.ndarray) -> Array:
+    """Validate a row int32[] of a pool on the host; tracers pass.
+
+    Args:
+      index: the row.
+      evaluated: bool[N], which rows were observed before.
+
+    Raises:
+      NmjaxError: it is not one row of the pool, or was observed before.
+    """
+    if isinstance(index, jax.core.Tracer):
+        return index.astype(jnp.int32)
+    size, row = evaluated.shape[-1], np.asarray(index)
+    if row.shape != () or not np.issubdtype(row.dtype, np.integer):
+        raise NmjaxError(f"Got {index!r} as a row; give a whole number from 0 to {size - 1}.")
+    if not 0 <= row < size:
+        raise NmjaxError(f"Got row {row} of a pool of {size}; give one from 0 to {size - 1}.")
+    if not isinstance(evaluated, jax.core.Tracer) and np.asarray(evaluated)[..., row].all():
+        raise NmjaxError(
+            f"Row {row} was observed before; each row is evaluated once, so give another one."
+        )
+    return jnp.asarray(row, jnp.int32)
 
 
 def check_sizes(**sizes: int) -> None:

@@ -16,7 +16,7 @@ from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
 from nmjax.search.belief import ModelUpdate, condition, predictive
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
+from nmjax.search.record import Record, SearchInfo, can_go_on
 from nmjax.types import Acquisition, Array
 
 LOG_IMPROVEMENT = LogExpectedImprovement()
@@ -79,7 +79,7 @@ class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
         """Return the state before the first evaluation."""
         return SearchState(
             key,
-            empty_record(problem.score, capacity=self.capacity),
+            self.empty_record(problem.score),
             initial_design(jax.random.fold_in(key, self.capacity), problem, hyper.initial_spread),
             init_pool(problem.prior, problem.pool, capacity=self.capacity),
             problem.log_weights,
@@ -97,7 +97,8 @@ class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
         value = self.acquisition(jax.random.fold_in(state.key, record.step), posterior, context)
         planned = next_initial(state, problem)
         follows_plan = (record.step < INITIAL) & ~record.evaluated[planned]
-        return jnp.where(follows_plan, planned, argmax_unevaluated(value, record.evaluated))
+        chosen = argmax_unevaluated(value, record.evaluated, otherwise=state.initial[0])
+        return jnp.where(follows_plan, planned, chosen)
 
     def update(
         self, state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array

@@ -8,10 +8,11 @@ looks for the largest acquisition value.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
@@ -34,8 +35,8 @@ from nmjax.search.belief import condition, predictive
 from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
 from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
 from nmjax.search.problem import Problem, SpaceProblem
-from nmjax.search.record import Record, SearchInfo, can_go_on, empty_record
-from nmjax.spaces import Space, canonicalize, encode, encoding_size, mutate, sample
+from nmjax.search.record import Record, SearchInfo, can_go_on
+from nmjax.spaces import Space, canonicalize, encode, encoding_size, is_valid, mutate, sample
 from nmjax.types import Acquisition, Array
 
 ELITE = 8
@@ -141,7 +142,7 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
         )
         state = SpaceState(
             key=key,
-            record=empty_record(jnp.zeros((capacity,), dtype), capacity=capacity),
+            record=self.empty_record(jnp.zeros((capacity,), dtype)),
             initial=canonicalize(space, sample(uniform_key, space, (INITIAL + 1,))),
             model=init_pool(problem.prior, pool, capacity=capacity),
             log_weights=problem.log_weights,
@@ -244,6 +245,54 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
             outcome_transform=get_outcome_transform(self.outcome_transform),
         )
         return self._propose(state, problem, hyper), info
+
+    def check_index(self, state: SpaceState, index: Any) -> Array:
+        """Validate an evaluated architecture int32[C] on the host; tracers pass.
+
+        Raises:
+          NmjaxError: it is not one architecture of the space, or was observed before.
+        """
+        if isinstance(index, jax.core.Tracer):
+            return index.astype(jnp.int32)
+        return self._check(index, state.architecture)
+
+    def check_indices(self, state: SpaceState, indices: Any) -> None:
+        """Validate a list of evaluated architectures on the host; tracers pass.
+
+        Raises:
+          NmjaxError: one is not an architecture of the space, or is repeated.
+        """
+        if isinstance(indices, jax.core.Tracer):
+            return
+        known = np.full((len(indices), self.space.num_choices), -1, np.int32)
+        for place, index in enumerate(indices):
+            checked = self._check(index, known)
+            known[place] = np.asarray(canonicalize(self.space, checked))
+        del state
+
+    def _check(self, index: Any, known: Array | np.ndarray) -> Array:
+        try:
+            architecture = jnp.asarray(self.space.check_architecture(index), jnp.int32)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, NmjaxError):
+                raise
+            raise NmjaxError(
+                f"Got {index!r} as an architecture; give int[{self.space.num_choices}], an option "
+                "index for each choice."
+            ) from error
+        if not bool(is_valid(self.space, architecture)):
+            raise NmjaxError(
+                f"Got the architecture {architecture.tolist()}, which space {self.space.name!r} "
+                "does not allow; give a valid one."
+            )
+        if not isinstance(known, jax.core.Tracer):
+            canonical = np.asarray(canonicalize(self.space, architecture))
+            if (np.asarray(known) == canonical).all(axis=-1).any():
+                raise NmjaxError(
+                    f"Architecture {architecture.tolist()} or one isomorphic to it was observed "
+                    "before; each is evaluated once, so give another one."
+                )
+        return architecture
 
     def _starts(self, key: Array, state: SpaceState, problem: SpaceProblem) -> Array:
         """Return where ascents start, int32[3 starts, C]."""

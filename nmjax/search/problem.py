@@ -9,10 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features
+from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features, require_space
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.search.record import failed_unless_finite
-from nmjax.spaces import Space, encode, encode_paths, pool_neighbors, within_bounds
+from nmjax.spaces import (
+    Space,
+    canonicalize_mixed,
+    encode,
+    encode_paths,
+    is_valid,
+    pool_neighbors,
+    within_bounds,
+)
 from nmjax.types import Array, PyTree
 
 
@@ -85,15 +93,11 @@ def make_problem(
       cost: float[N], positive, what an evaluation is expected to cost; the same for all by default.
 
     Raises:
-      NmjaxError: shapes do not fit, the pool is empty, a real-valued choice is out of bounds, no
+      NmjaxError: the knowledge is of another space, shapes do not fit, the pool is empty, has
+        options or values out of range, architectures that are not allowed or the same twice, no
         score is finite, or a cost is not positive.
     """
-    pool = jnp.asarray(pool)
-    if pool.ndim != 2 or pool.shape[0] == 0 or pool.shape[1] != space.num_choices:
-        raise NmjaxError(
-            f"Got a pool {list(pool.shape)} for space {space.name!r}; "
-            f"give one or more architectures as int32[N, {space.num_choices}]."
-        )
+    pool = _checked_pool(space, pool)
     numbers = np.zeros((len(pool), 0)) if continuous is None else np.asarray(continuous)
     if (
         numbers.shape != (len(pool), space.num_continuous)
@@ -116,6 +120,8 @@ def make_problem(
             f"Got costs {list(cost.shape)} for {len(pool)} architectures; "
             "give one positive number each."
         )
+    _check_distinct(space, pool, numbers)
+    require_space(knowledge, space)
     features = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
     dtype = features.pool.features.dtype
     return Problem(
@@ -131,6 +137,51 @@ def make_problem(
     )
 
 
+def _checked_pool(space: Space, pool: Array) -> Array:
+    """The pool as int32[N, C], each of which is an architecture of the space."""
+    given = np.asarray(pool)
+    if given.ndim != 2 or not len(given) or given.shape[1] != space.num_choices:
+        raise NmjaxError(
+            f"Got a pool {list(given.shape)} for space {space.name!r}; "
+            f"give one or more architectures as int32[N, {space.num_choices}]."
+        )
+    if given.size and not np.issubdtype(given.dtype, np.integer):
+        raise NmjaxError(
+            f"Got a pool of {given.dtype} for space {space.name!r}; give option indices as int32."
+        )
+    wrong = np.argwhere((given < 0) | (given >= np.array(space.num_options, int)[None, :]))
+    if len(wrong):
+        row, place = wrong[0]
+        choice = space.choices[place]
+        raise NmjaxError(
+            f"Row {row} of the pool has option {given[row, place]} of choice {choice.name!r}, "
+            f"which has {len(choice.options)}; give indices from 0 to {len(choice.options) - 1}."
+        )
+    checked = jnp.asarray(given, jnp.int32)
+    invalid = np.flatnonzero(~np.asarray(is_valid(space, checked)))
+    if len(invalid):
+        raise NmjaxError(
+            f"Row {invalid[0]} of the pool, {given[invalid[0]].tolist()}, is not allowed in space "
+            f"{space.name!r}; leave it out."
+        )
+    return checked
+
+
+def _check_distinct(space: Space, pool: Array, continuous: np.ndarray) -> None:
+    """Refuse architectures of a pool that are the same or isomorphic."""
+    numbers = jnp.asarray(continuous, jnp.float32)
+    canonical = (np.asarray(leaf) for leaf in canonicalize_mixed(space, pool, numbers))
+    rows = np.concatenate([leaf.astype(np.float64) for leaf in canonical], axis=1)
+    _, first, copies = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    repeated = np.flatnonzero(first[copies.ravel()] != np.arange(len(rows)))
+    if len(repeated):
+        row = repeated[0]
+        raise NmjaxError(
+            f"Rows {first[copies.ravel()[row]]} and {row} of the pool are the same or isomorphic "
+            "architectures; give each once."
+        )
+
+
 def make_space_problem(
     space: Space, knowledge: MetaKnowledge, target: PyTree = None
 ) -> SpaceProblem:
@@ -144,13 +195,12 @@ def make_space_problem(
     Raises:
       NmjaxError: the space has real-valued choices, or the knowledge is of another.
     """
-    known, expected = knowledge.sampling.logits.shape, (space.num_choices, space.max_options)
-    if space.num_continuous or known != expected:
+    if space.num_continuous:
         raise NmjaxError(
-            f"Got knowledge of options {list(known)} for space {space.name!r} with options "
-            f"{list(expected)} and {space.num_continuous} real-valued choices; give a space of "
-            "discrete choices and what was learned on it."
+            f"Got space {space.name!r} with {space.num_continuous} real-valued choices; give a "
+            "space of discrete choices."
         )
+    require_space(knowledge, space)
     return SpaceProblem(knowledge.prior, knowledge.log_weights, knowledge, target)
 
 

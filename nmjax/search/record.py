@@ -1,5 +1,6 @@
-"""What every search keeps of its evaluations, and what each step tells."""
+"""The record that every search keeps of its evaluations, and the information of each step."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -7,35 +8,60 @@ import jax.numpy as jnp
 
 from nmjax.types import Array
 
+# Scores of a larger magnitude are failures, as their squares and the sums of these overflow: the
+# square root of the largest number over this.
+_MARGIN = 1024.0
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class SearchLabel:
+    """Which search made a record; static within a pytree.
+
+    Attributes:
+      search: name of the class.
+      outcome_transform: name of the transform of its scores; empty if it has none.
+    """
+
+    search: str
+    outcome_transform: str = ""
+
+    def __str__(self) -> str:
+        if not self.outcome_transform:
+            return self.search
+        return f"{self.search} with outcome_transform={self.outcome_transform!r}"
+
 
 class Record(NamedTuple):
     """The evaluations of a search so far, padded to its capacity of B.
 
     Attributes:
       row: int32[B], rows of the pool in the order of evaluation; 0 where padded.
-      score: float[B], what they returned; NaN where failed or padded.
-      evaluated: bool[N], which rows of the pool have been.
-      step: int32[], how many evaluations have been evaluated, failed ones included.
+      score: float[B], their scores; NaN where failed or padded.
+      evaluated: bool[N], which rows of the pool have been evaluated.
+      step: int32[], number of evaluations, failed ones included.
+      made_by: the search that made the record; static.
     """
 
     row: Array
     score: Array
     evaluated: Array
     step: Array
+    made_by: SearchLabel
 
 
 class SearchInfo(NamedTuple):
-    """What one step did; stacked by a scan it is the trace.
+    """Information about one step; stacked by a scan it is the trace.
 
     Attributes:
       row: int32[], the evaluated row of the pool; -1 once the search is over.
-      score: float[], what it returned; NaN where it failed or the search is over.
-      counted: bool[], False once the search is over: the budget is spent, or nothing is left
-        that is worth its min_expected_improvement.
+      score: float[], its score; NaN if it failed or the search is over.
+      counted: bool[], False once the search is over: the budget is spent, or the expected
+        improvement is below `SearchHyper.min_expected_improvement`.
       expected_gain: float[], expected information gain in nats; NaN without a model, or once the
         search is over.
-      realized_gain: float[], realized information gain in nats; NaN likewise, and where the
-        evaluation failed.
+      realized_gain: float[], realized information gain in nats; NaN likewise, and if the evaluation
+        failed.
       transfer_weight: float[], weight of the transferred prior at the choice; NaN without one, or
         once the search is over.
     """
@@ -48,13 +74,14 @@ class SearchInfo(NamedTuple):
     transfer_weight: Array
 
 
-def empty_record(score: Array, *, capacity: int) -> Record:
-    """No evaluations yet, of a pool with scores float[N]."""
+def empty_record(score: Array, *, capacity: int, made_by: SearchLabel) -> Record:
+    """A record without evaluations of a pool with scores float[N]."""
     return Record(
         row=jnp.zeros((capacity,), jnp.int32),
         score=jnp.full((capacity,), jnp.nan, score.dtype),
         evaluated=jnp.zeros(score.shape, bool),
         step=jnp.zeros((), jnp.int32),
+        made_by=made_by,
     )
 
 
@@ -66,21 +93,27 @@ def append(record: Record, index: Array, score: Array, active: Array) -> Record:
         score=record.score.at[position].set(jnp.where(active, score, record.score[position])),
         evaluated=record.evaluated.at[index].set(record.evaluated[index] | active),
         step=record.step + active.astype(jnp.int32),
+        made_by=record.made_by,
     )
 
 
 def failed_unless_finite(score: Array) -> Array:
-    """What an evaluation returned, float[]; NaN, as of a failed one, where that is infinite."""
-    return jnp.where(jnp.isfinite(score), score, jnp.nan)
+    """The scores float[...], NaN if an evaluation failed.
+
+    One failed if its score is not finite, or so large that its square would not be: 1.8e16 and more
+    in single precision.
+    """
+    largest = jnp.finfo(score.dtype).max ** 0.5 / _MARGIN
+    return jnp.where(jnp.abs(score) < largest, score, jnp.nan)
 
 
 def best_score(score: Array) -> Array:
-    """The highest of scores float[B], NaN not counting; -inf where there is none."""
+    """The highest of the scores float[B] that are not NaN; -inf if there is none."""
     return jnp.max(jnp.where(jnp.isnan(score), -jnp.inf, score))
 
 
 def can_go_on(record: Record, budget: Array) -> Array:
-    """Whether bool[] there is budget, capacity and an architecture left to evaluate."""
+    """Whether bool[] budget, capacity and an unevaluated architecture are left."""
     capacity, size = record.row.shape[0], record.evaluated.shape[0]
     return record.step < jnp.minimum(budget, min(capacity, size))
 
@@ -96,7 +129,7 @@ def record_evaluation(
 ) -> tuple[Record, SearchInfo]:
     """The record with one more evaluation, and the `SearchInfo` of a search without a model.
 
-    Once it can go on no more, the record is the very same.
+    The record stays the very same once the search is over.
     """
     active = can_go_on(record, budget)
     nan = jnp.full_like(score, jnp.nan)

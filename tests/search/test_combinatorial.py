@@ -12,7 +12,6 @@ from nmjax.search import (
     BayesianSearch,
     LocalAscent,
     SpaceSearch,
-    Study,
     default_hyper,
     get_acquisition,
     is_finished,
@@ -20,11 +19,12 @@ from nmjax.search import (
     make_space_problem,
     observe,
     run,
+    start,
     suggest,
     suggest_next_point,
     with_flat_prior,
 )
-from nmjax.spaces import Choice, RealChoice, Space, get_space, to_index
+from nmjax.spaces import Choice, RealChoice, Space, from_index, get_space, to_index
 from nmjax.testing.compare import assert_equal, through_host
 from tests.related import SPACE, plain_knowledge, related_tasks
 
@@ -103,22 +103,24 @@ def test_the_budget_is_spent_on_distinct_architectures(played):
 @pytest.mark.slow
 def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
     scores, wanted = played.tasks.scores[-1], played.final.architecture
-    study = Study(played.start, played.problem._replace(target=None), HYPER)
+    state, problem = played.start, played.problem._replace(target=None)
     for step in range(BUDGET):
         if step == 5:
-            study = through_host(study)
-        architecture = suggest(study, algorithm=ALGORITHM)
+            state = through_host(state)
+        architecture = suggest(state, problem, ALGORITHM, HYPER)
         np.testing.assert_array_equal(architecture, wanted[step])
-        assert not is_finished(study, algorithm=ALGORITHM)
+        assert not is_finished(state, problem, ALGORITHM, HYPER)
         score = scores[int(to_index(SPACE, architecture))]
-        study, info = observe(study, architecture, score, algorithm=ALGORITHM)
+        state, info = observe(state, problem, ALGORITHM, HYPER, architecture, score)
         assert info.counted
-    assert is_finished(study, algorithm=ALGORITHM)
-    same, info = observe(study, wanted[0], 9.0, algorithm=ALGORITHM)
+    assert is_finished(state, problem, ALGORITHM, HYPER)
+    seen = set(np.asarray(to_index(SPACE, wanted[:BUDGET])).tolist())
+    new = next(index for index in range(SPACE.size) if index not in seen)
+    same, info = observe(state, problem, ALGORITHM, HYPER, from_index(SPACE, new), 9.0)
     assert not info.counted
-    assert_equal("the state after the end", same.state, study.state)
-    nothing = study.problem, HYPER, wanted[:7], played.final.record.score[:7]
-    following = suggest_next_point(jax.random.key(0), *nothing, algorithm=ALGORITHM)
+    assert_equal("the state after the end", same, state)
+    nothing = HYPER, wanted[:7], played.final.record.score[:7]
+    following = suggest_next_point(jax.random.key(0), problem, ALGORITHM, *nothing)
     np.testing.assert_array_equal(following, wanted[7])
 
 
@@ -156,7 +158,9 @@ def test_acquisitions_that_draw_functions(played, name):
 
 @pytest.mark.slow
 def test_what_does_not_fit_is_refused(played):
-    with pytest.raises(NmjaxError, match="knowledge of options"):
+    with pytest.raises(
+        NmjaxError, match="knowledge of space 'related' for space 'fbnet', which differs"
+    ):
         make_space_problem(get_space("fbnet"), played.knowledge)
     with_reals = Space.build("continuous", SPACE.choices, (RealChoice("rate", 0, 1),))
     with pytest.raises(NmjaxError, match="real-valued"):
@@ -167,3 +171,29 @@ def test_what_does_not_fit_is_refused(played):
         SpaceSearch(SPACE, starts=0)
     with pytest.raises(NmjaxError, match="outcome_transform"):
         SpaceSearch(Space.build("s", (Choice("a", (1, 2)),)), outcome_transform="none")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "says"),
+    [
+        ([99] * 5, "has 3 options and got index 99"),
+        ([-1, 0, 0, 0, 0], "has 3 options and got index -1"),
+        ([0, 1], r"int\[5\]"),
+        ([0.0] * 5, r"int\[5\]"),
+        (None, r"int\[5\]"),
+        ("0.3", r"int\[5\]"),
+        ({"c0": "a"}, r"int\[5\]"),
+        ([1, 1, 1, 1, 1], "was observed before"),
+    ],
+)
+def test_observe_refuses_what_is_no_new_architecture(architecture, says):
+    algorithm = SpaceSearch(SPACE, capacity=4, starts=2)
+    problem = make_space_problem(SPACE, plain_knowledge(3))
+    state = start(jax.random.key(0), problem, algorithm)
+    state, _ = observe(state, problem, algorithm, None, np.ones(5, np.int32), 0.5)
+    with pytest.raises(NmjaxError, match=says):
+        observe(state, problem, algorithm, None, architecture, 0.1)
+    with pytest.raises(NmjaxError, match="was observed before"):
+        suggest_next_point(
+            jax.random.key(0), problem, algorithm, None, np.ones((2, 5), int), [0.1, 0.2]
+        )

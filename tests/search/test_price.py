@@ -12,7 +12,7 @@ from nmjax.search import (
     default_hyper,
     is_finished,
     observe,
-    start_study,
+    start,
     suggest_next_point,
 )
 
@@ -79,20 +79,20 @@ def test_a_study_tells_when_it_is_over(problem):
         hyper = default_hyper(budget)._replace(
             min_expected_improvement=jnp.asarray(min_expected_improvement)
         )
-        study = start_study(jax.random.key(0), problem, hyper, algorithm=ALGORITHM)
+        state = start(jax.random.key(0), problem, ALGORITHM, hyper)
         for row in range(number):
-            assert not is_finished(study, algorithm=ALGORITHM)
-            study, _ = observe(study, jnp.int32(row), problem.score[row], algorithm=ALGORITHM)
-        assert is_finished(study, algorithm=ALGORITHM)
+            assert not is_finished(state, problem, ALGORITHM, hyper)
+            state, _ = observe(state, problem, ALGORITHM, hyper, row, problem.score[row])
+        assert is_finished(state, problem, ALGORITHM, hyper)
 
 
 def test_failures_do_not_end_it(problem):
     """Where nothing has succeeded yet, there is no improvement to be expected."""
     hyper = default_hyper(10)._replace(min_expected_improvement=jnp.asarray(1e3))
-    study = start_study(jax.random.key(0), problem, hyper, algorithm=ALGORITHM)
+    state = start(jax.random.key(0), problem, ALGORITHM, hyper)
     for row in range(6):
-        study, _ = observe(study, jnp.int32(row), jnp.nan, algorithm=ALGORITHM)
-        assert not is_finished(study, algorithm=ALGORITHM)
+        state, _ = observe(state, problem, ALGORITHM, hyper, row, jnp.nan)
+        assert not is_finished(state, problem, ALGORITHM, hyper)
 
 
 @pytest.mark.slow
@@ -103,12 +103,12 @@ def test_it_does_not_keep_evaluations_from_counting(problem):
         suggest_next_point(
             jax.random.key(0),
             problem,
+            ALGORITHM,
             default_hyper(SIZE)._replace(
                 min_expected_improvement=jnp.asarray(min_expected_improvement)
             ),
             rows,
             problem.score[:8],
-            algorithm=ALGORITHM,
         )
         for min_expected_improvement in (0.0, 1e3)
     ]

@@ -4,7 +4,13 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
-from nmjax.search import RandomSearch, default_hyper, make_problem, with_flat_prior
+from nmjax.search import (
+    RandomSearch,
+    default_hyper,
+    make_problem,
+    make_space_problem,
+    with_flat_prior,
+)
 from nmjax.spaces import Choice, Space, encode
 from tests.related import SOURCES, learn_related, plain_knowledge, related_tasks
 from tests.related import SPACE as RELATED
@@ -65,8 +71,29 @@ def test_what_is_not_finite_has_failed():
         (GRID, np.zeros(5), "scores"),
         (GRID, np.full(12, np.nan), "at least one finite"),
         (GRID, np.full(12, -np.inf), "at least one finite"),
+        (np.full((1, 3), 0.5), None, "Got a pool of float64"),
+        (np.array([[0, 0, 0], [3, 0, 0]]), None, "Row 1 .* option 3 of choice 'a', which has 3"),
+        (np.array([[0, -1, 0]]), None, "Row 0 .* option -1 of choice 'b', which has 2"),
+        (GRID, None, "Rows 0 and 1 of the pool are the same or isomorphic"),
     ],
 )
 def test_what_does_not_fit_is_refused(pool, score, message):
     with pytest.raises(NmjaxError, match=message):
         make_problem(SPACE, pool, score, None)
+
+
+def test_pools_hold_only_what_the_space_allows():
+    even = SPACE.replace(valid=lambda architecture: architecture.sum(-1) % 2 == 0)
+    with pytest.raises(NmjaxError, match=r"Row 1 of the pool, \[1, 0, 0\], is not allowed"):
+        make_problem(even, np.array([[0, 0, 0], [1, 0, 0]]), None, None)
+
+
+def test_knowledge_of_another_space_is_refused():
+    """One of the same shape, whose options have another order, would be misread."""
+    reordered = RELATED.replace(
+        choices=(Choice("c0", ("b", "a", "c")), *RELATED.choices[1:]), name="reordered"
+    )
+    with pytest.raises(NmjaxError, match=r"Got knowledge of space 'related' for .*'reordered'"):
+        make_problem(reordered, related_tasks().pool, None, plain_knowledge(3))
+    with pytest.raises(NmjaxError, match=r"Got knowledge of space 'related' for .*'reordered'"):
+        make_space_problem(reordered, plain_knowledge(3))

@@ -12,7 +12,7 @@ from nmjax.search import (
     default_hyper,
     run,
     run_batch,
-    start_study,
+    start,
     suggest_next_point,
 )
 from tests.related import SPACE
@@ -51,16 +51,16 @@ def test_sizes_of_a_search_of_a_space_are_positive():
 
 def test_no_more_is_asked_for_than_there_is_room_for(problem):
     keys, hyper, more = jax.random.split(jax.random.key(0), 4), default_hyper(12), default_hyper(13)
-    start, evaluated = ALGORITHM.init(keys[0], problem, hyper), (jnp.arange(13), problem.score[:13])
+    state, evaluated = ALGORITHM.init(keys[0], problem, hyper), (jnp.arange(13), problem.score[:13])
     says = "=13 for a search of capacity=12; make the search with capacity=13"
     with pytest.raises(NmjaxError, match="Got steps" + says):
-        run(start, problem, ALGORITHM, hyper, steps=13)
+        run(state, problem, ALGORITHM, hyper, steps=13)
     with pytest.raises(NmjaxError, match="Got steps" + says):
         run_batch(keys[1:2], problem, ALGORITHM, hyper, steps=13)
     with pytest.raises(NmjaxError, match="Got budget" + says):
-        start_study(keys[2], problem, more, algorithm=ALGORITHM)
+        start(keys[2], problem, ALGORITHM, more)
     with pytest.raises(NmjaxError, match="Got evaluations" + says):
-        suggest_next_point(keys[3], problem, hyper, *evaluated, algorithm=ALGORITHM)
+        suggest_next_point(keys[3], problem, ALGORITHM, hyper, *evaluated)
 
 
 def test_what_is_not_known_is_not_checked(problem):
@@ -69,7 +69,7 @@ def test_what_is_not_known_is_not_checked(problem):
     @jax.jit
     def begun(key, budget):
         hyper = default_hyper(12)._replace(budget=budget)
-        return start_study(key, problem, hyper, algorithm=ALGORITHM).state.record.step
+        return start(key, problem, ALGORITHM, hyper).record.step
 
     assert begun(jax.random.key(0), 13) == 0
 

@@ -16,7 +16,6 @@ from nmjax.search.record import (
     Record,
     SearchInfo,
     can_go_on,
-    empty_record,
     record_evaluation,
     sample_unevaluated,
 )
@@ -120,7 +119,7 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
         rows = jax.random.permutation(
             jax.random.fold_in(key, self.capacity), problem.score.shape[0]
         )
-        record = empty_record(problem.score, capacity=self.capacity)
+        record = self.empty_record(problem.score)
         return BananasState(key, record, rows[: self.batch].astype(jnp.int32))
 
     def _train(self, key: Array, x: Array, y: Array, number: Array) -> DeepParams:

@@ -11,7 +11,6 @@ from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
-    empty_record,
     record_evaluation,
     sample_unevaluated,
 )
@@ -54,7 +53,7 @@ class LocalSearch(SearchAlgorithm[LocalState, Problem]):
     def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
         """Return the state before the first evaluation."""
         del hyper
-        record = empty_record(problem.score, capacity=self.capacity)
+        record = self.empty_record(problem.score)
         return LocalState(key, record, jnp.zeros((), jnp.int32))
 
     def suggest(self, state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, empty_record, record_evaluation
+from nmjax.search.record import Record, SearchInfo, record_evaluation
 from nmjax.types import Array
 
 
@@ -45,7 +45,7 @@ class OrderedSearch(SearchAlgorithm[OrderedState, Problem]):
         """Return the state before the first evaluation."""
         del hyper
         rows = self.order(key, problem)[: self.capacity].astype(jnp.int32)
-        return OrderedState(empty_record(problem.score, capacity=self.capacity), rows)
+        return OrderedState(self.empty_record(problem.score), rows)
 
     def suggest(self, state: OrderedState, problem: Problem, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""

@@ -23,7 +23,7 @@ from nmjax.predictors import (
 from nmjax.search.acquisitions import most_improving
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, empty_record, record_evaluation
+from nmjax.search.record import Record, SearchInfo, record_evaluation
 from nmjax.types import Array, Gaussian, PyTree
 
 Fit = tuple[DeepKernelParams, PyTree]
@@ -100,7 +100,7 @@ class RefittedProcessSearch(SearchAlgorithm[ProcessState, Problem]):
         """Return the state before the first evaluation."""
         del hyper
         params, planned = self.begin(key, problem)
-        record = empty_record(problem.score, capacity=self.capacity)
+        record = self.empty_record(problem.score)
         return ProcessState(record, planned, params, params)
 
     def _fit(self, start: DeepKernelParams, x: Array, y: Array) -> DeepKernelParams:

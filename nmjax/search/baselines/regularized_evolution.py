@@ -12,7 +12,6 @@ from nmjax.search.problem import Problem, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
-    empty_record,
     record_evaluation,
     sample_unevaluated,
 )
@@ -85,7 +84,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
         del hyper
         return EvolutionState(
             key,
-            empty_record(problem.score, capacity=self.capacity),
+            self.empty_record(problem.score),
             jnp.full_like(problem.score, -jnp.inf),
             Population(jnp.zeros((self.population_size,), jnp.int32), jnp.zeros((), jnp.int32)),
         )

@@ -26,7 +26,7 @@ from nmjax.predictors import (
 from nmjax.search.acquisitions import most_improving
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
 from nmjax.search.problem import Problem, known_past, with_flat_prior
-from nmjax.search.record import Record, SearchInfo, empty_record, record_evaluation
+from nmjax.search.record import Record, SearchInfo, record_evaluation
 from nmjax.types import Array, Gaussian
 
 
@@ -80,7 +80,7 @@ class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
         del hyper
         return RGPEState(
             key,
-            empty_record(problem.score, capacity=self.capacity),
+            self.empty_record(problem.score),
             init_pool(with_flat_prior(problem).prior, problem.pool, capacity=self.capacity),
             source_variance(known_past(problem), problem.pool.position),
         )
