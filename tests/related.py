@@ -14,13 +14,13 @@ from nmjax.knowledge import (
     MetaKnowledge,
     learn_from_history,
 )
+from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.features import group_index, predictor_network
 from nmjax.knowledge.kernel_fitting import fit_sources
 from nmjax.knowledge.prior_fitting import (
     Layout,
     default_prior_params,
     make_prior,
-    prior_log_weights,
 )
 from nmjax.knowledge.standardized_past import best_options
 from nmjax.predictors import default_kernel, normal_scores

@@ -1,13 +1,15 @@
 """What carries over from one task to the next."""
 
+from nmjax.knowledge.component_weights import mixture_log_weights, weight_sources
+from nmjax.knowledge.config import LearnConfig, config_for
+from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.features import PoolFeatures, pool_features, source_scores
 from nmjax.knowledge.information_gain import (
     compute_information_gain,
     expected_information_gain,
     realized_information_gain,
 )
-from nmjax.knowledge.learn import LearnConfig, LearnInfo, config_for, learn_from_history
-from nmjax.knowledge.mixture import mixture_log_weights
+from nmjax.knowledge.learning import LearnInfo, learn, learn_from_history
 from nmjax.knowledge.similarity.context import context_similarity, source_correlations
 from nmjax.knowledge.similarity.embedding import embedding_similarity, task_embedding
 from nmjax.knowledge.similarity.measures import (
@@ -61,7 +63,6 @@ from nmjax.knowledge.transfer.sampling_distribution import (
     uniform_sampling,
     update_sampling_distribution,
 )
-from nmjax.knowledge.transfer.source_weights import share_among_sources
 from nmjax.knowledge.transfer.zero_shot import (
     ContextFit,
     context_weights,
@@ -90,6 +91,7 @@ __all__ = [
     "context_similarity",
     "context_weights",
     "match_choices",
+    "default_knowledge",
     "distribution_similarity",
     "embedding_similarity",
     "evidence_similarity",
@@ -99,6 +101,7 @@ __all__ = [
     "from_original",
     "function_similarity",
     "join_histories",
+    "learn",
     "learn_from_history",
     "map_architectures",
     "map_history",
@@ -121,7 +124,6 @@ __all__ = [
     "sample_sources",
     "sampling_divergence",
     "sampling_moments",
-    "share_among_sources",
     "shared_encoding",
     "shared_names",
     "single_source_priors",
@@ -135,6 +137,7 @@ __all__ = [
     "uniform_sampling",
     "update",
     "update_sampling_distribution",
+    "weight_sources",
     "with_capacity",
     "zero_shot_prior",
 ]

@@ -75,7 +75,12 @@ def source_scores(knowledge: MetaKnowledge) -> Array:
 
 
 def network_features(params: FeatureParams, standardized: Array) -> Array:
-    """The meta-trained network's last activations, float[N, h], standardized over the past."""
+    """The meta-trained network's last activations, float[N, h], standardized over the past.
+
+    Without a network there are none, h = 0.
+    """
+    if params.network is None:
+        return jnp.zeros((len(standardized), 0), standardized.dtype)
     raw = predictor_network().features(params.network, standardized)
     return (raw - params.network_location[None, :]) / params.network_scale[None, :]
 
@@ -89,4 +94,11 @@ def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     network = network_features(params, standardized)
     constant = jnp.ones_like(predicted[:, :1])
     features = jnp.concatenate([constant, predicted, network], axis=-1)
-    return PoolFeatures(Pool(features, position), jnp.mean(predicted, axis=-1))
+    return PoolFeatures(Pool(features, position), _mean_over_sources(predicted))
+
+
+def _mean_over_sources(predicted: Array) -> Array:
+    """The mean float[N] of predictions float[N, S]; 0 without a source."""
+    if predicted.shape[-1] == 0:
+        return jnp.zeros(len(predicted), predicted.dtype)
+    return jnp.mean(predicted, axis=-1)

@@ -206,20 +206,3 @@ def fit_priors(
         params, active=everything, with_network=transferred
     )
     return priors, wins, curves
-
-
-def prior_log_weights(wins: Array, number: Array) -> Array:
-    """Log-weights float[2] of the transferred and the flat prior before any evaluation.
-
-    The share of sources by which wins exceed losses, one more source of each counted: a past that
-    explains as often as it misleads is worth next to nothing, and gets no more than one win would
-    give it. However alike the past, the transferred prior gets no more than the benefit of the
-    doubt: evidence is soon there for it, and a head start is costly where a task is unlike all.
-
-    Args:
-      wins: float[], sources on which the transferred prior was the better one.
-      number: float[], of sources.
-    """
-    net = (2 * wins - number) / (number + 2)
-    transferred = jnp.clip(net, 1 / (number + 2), 0.5)
-    return jnp.log(jnp.stack([transferred, 1 - transferred]))

@@ -40,24 +40,31 @@ def standardize_past(history: History, *, space: Space, metric: Metric) -> Past:
     """The past of a history with raw metrics, one of which is the score."""
     score = history_scores(history, metric)
     encoding = encode_history(space, history)
-    mask = history.mask.astype(encoding.dtype)
-    weight = mask / jnp.sum(mask)
-    location = jnp.einsum("tm,tmd->d", weight, encoding)
-    centered = encoding - location[None, None, :]
-    variance = jnp.einsum("tm,tmd->d", weight, jnp.square(centered))
-    group = jnp.array(group_index(space))
-    total = jax.ops.segment_sum(variance, group, len(group))
-    # What the past never varied keeps its unit: a target may vary it.
-    scale = jnp.sqrt(jnp.where(total > 1e-12, total, 1))[group]
+    location, scale = standardization(encoding, history.mask, space=space)
     return Past(
         encoding,
-        centered / scale[None, None, :],
+        (encoding - location[None, None, :]) / scale[None, None, :],
         jax.vmap(normal_scores)(score),
         score,
         history.mask,
         location,
         scale,
     )
+
+
+def standardization(encoding: Array, mask: Array, *, space: Space) -> tuple[Array, Array]:
+    """Location float[D] and scale float[D] of encodings float[T, M, D] where mask bool[T, M].
+
+    Features of a group share a scale, with which they have unit variance together.
+    """
+    counts = mask.astype(encoding.dtype)
+    weight = counts / jnp.sum(counts)
+    location = jnp.einsum("tm,tmd->d", weight, encoding)
+    variance = jnp.einsum("tm,tmd->d", weight, jnp.square(encoding - location[None, None, :]))
+    group = jnp.array(group_index(space))
+    total = jax.ops.segment_sum(variance, group, len(group))
+    # What the past never varied keeps its unit: a target may vary it.
+    return location, jnp.sqrt(jnp.where(total > 1e-12, total, 1))[group]
 
 
 @partial(jax.jit, static_argnames=("space", "share"))

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from nmjax.knowledge.config import LearnConfig
 from nmjax.knowledge.features import predictor_network
-from nmjax.knowledge.learn import LearnConfig
 from nmjax.knowledge.similarity.bayesian_bootstrap import (
     INTERVAL_LEVEL,
     bootstrap_weights,

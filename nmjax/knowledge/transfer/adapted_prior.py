@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jax.scipy.stats import norm
 from jax.typing import ArrayLike
 
+from nmjax.knowledge.component_weights import mixture_log_weights
 from nmjax.knowledge.features import pool_features
-from nmjax.knowledge.mixture import mixture_log_weights
 from nmjax.knowledge.similarity.bayesian_bootstrap import INTERVAL_LEVEL
 from nmjax.knowledge.similarity.measures import compute_task_similarity
 from nmjax.knowledge.state import MetaKnowledge, source_features

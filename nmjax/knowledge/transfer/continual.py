@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge.component_weights import prior_log_weights, weight_sources
 from nmjax.knowledge.features import pool_features, standardize_encoding
 from nmjax.knowledge.kernel_fitting import fit_sources
-from nmjax.knowledge.prior_fitting import log_evidence, prior_log_weights, replay
+from nmjax.knowledge.prior_fitting import log_evidence, replay
 from nmjax.knowledge.standardized_past import best_options
 from nmjax.knowledge.state import (
     MetaKnowledge,
@@ -28,7 +29,6 @@ from nmjax.knowledge.state import (
     require_space,
     source_features,
 )
-from nmjax.knowledge.transfer.source_weights import share_among_sources
 from nmjax.predictors import Pool, normal_scores
 from nmjax.spaces import Space
 from nmjax.tasks import encode_history, history_scores
@@ -143,7 +143,7 @@ def _append_all(
         capacity = knowledge.sources.constant.shape[0]
         share = (jnp.arange(capacity) <= number).astype(win.dtype) / (before + 1)
         updated = knowledge.replace(
-            prior=share_among_sources(knowledge.prior, share),
+            prior=weight_sources(knowledge.prior, share),
             sampling=Categorical(jnp.log(mean / (before + 1))),
             bounds=jnp.stack([lowest, highest], axis=-1),
             wins=wins,

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge.component_weights import weight_sources
 from nmjax.knowledge.features import predict_sources
 from nmjax.knowledge.similarity.context import context_scale
 from nmjax.knowledge.standardized_past import standardize_past
 from nmjax.knowledge.state import MetaKnowledge, require_metric, require_space
-from nmjax.knowledge.transfer.source_weights import share_among_sources
 from nmjax.predictors import PoolPrior, kernel_position
 from nmjax.spaces import Space
 from nmjax.stats import spearman
@@ -131,7 +131,7 @@ def zero_shot_prior(
     if not (np.isfinite(context).all() and np.isfinite(target).all()):
         raise NmjaxError("Got contexts that are not finite; fill in what is not known.")
     fit = fit_context(context, *_cross_predictions(knowledge, history, space=space, metric=metric))
-    return share_among_sources(knowledge.prior, context_weights(context, target, fit.length)), fit
+    return weight_sources(knowledge.prior, context_weights(context, target, fit.length)), fit
 
 
 @partial(jax.jit, static_argnames=("space", "metric"))

@@ -9,8 +9,8 @@ from nmjax.knowledge import (
     learn_from_history,
     num_sources,
     pool_features,
-    share_among_sources,
     update,
+    weight_sources,
     with_capacity,
 )
 from nmjax.knowledge.prior_fitting import log_evidence, replay
@@ -87,7 +87,7 @@ def without_the_last(number):
     """Knowledge of some sources whose last one the context of a target gives no weight."""
     knowledge = plain_knowledge(number)
     share = jnp.ones(number).at[-1].set(0) / (number - 1)
-    return knowledge.replace(prior=share_among_sources(knowledge.prior, share))
+    return knowledge.replace(prior=weight_sources(knowledge.prior, share))
 
 
 def test_a_source_without_weight_is_one():

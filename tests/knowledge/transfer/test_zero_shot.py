@@ -8,7 +8,7 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
     context_weights,
     fit_context,
-    share_among_sources,
+    weight_sources,
     with_capacity,
     zero_shot_prior,
 )
@@ -97,7 +97,7 @@ def test_shares_keep_the_sums():
     wide = rng.uniform(size=(2, 2, 7)).astype(np.float32)
     wide[:, 1, 1:5] = 0
     prior = PoolPrior(*map(jnp.asarray, wide), *(jnp.ones(2) for _ in range(4)))
-    ours = share_among_sources(prior, jnp.array([0.1, 0.2, 0.3, 0.4]))
+    ours = weight_sources(prior, jnp.array([0.1, 0.2, 0.3, 0.4]))
     for before, after in zip(prior[:2], ours[:2], strict=True):
         np.testing.assert_allclose(after[0, 2] / after[0, 1], 2, rtol=1e-5)
         np.testing.assert_allclose(jnp.sum(after, -1), jnp.sum(before, -1), rtol=1e-5)

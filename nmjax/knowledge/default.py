@@ -1,0 +1,77 @@
+"""Knowledge without a past: default kernel and flat priors."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.knowledge.features import group_index
+from nmjax.knowledge.prior_fitting import Layout, PriorParams, make_prior
+from nmjax.knowledge.standardized_past import standardization
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, SourceModels
+from nmjax.predictors import PoolPrior, default_kernel
+from nmjax.spaces import Space, encode, option_mask, sample, sample_continuous
+from nmjax.types import Array, Categorical, Metric
+
+_SAMPLE = 512
+_LOG_STRUCTURE, _NOISE_LOGIT = 0.0, -2.0
+
+
+def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowledge:
+    """Knowledge of no past task, for a search from scratch.
+
+    It has no sources and no network. Both components are one flat prior with default kernel
+    hyperparameters, and the transferred one has no weight.
+
+    Args:
+      space: Space to search.
+      metric: Metric that evaluations return.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, num_sources
+      >>> from nmjax.spaces import Space
+      >>> int(num_sources(default_knowledge(Space(width=[8, 16, 32]))))
+      0
+    """
+    location, scale, prior = _defaults(space)
+    size = len(location)
+    return MetaKnowledge(
+        FeatureParams(
+            location,
+            scale,
+            default_kernel(size, num_groups=1 + max(group_index(space))),
+            None,
+            jnp.zeros(0),
+            jnp.ones(0),
+        ),
+        prior,
+        SourceModels(
+            jnp.zeros((0, 1, size)), jnp.zeros((0, 1)), jnp.zeros(0), jnp.zeros((0, 1), bool)
+        ),
+        _uniform(space),
+        jnp.asarray(np.array([(0, count - 1) for count in space.num_options]).reshape(-1, 2)),
+        jnp.zeros(()),
+        jnp.asarray([-np.inf, 0.0], jnp.float32),
+        space=space,
+        metric=metric,
+    )
+
+
+def _uniform(space: Space) -> Categorical:
+    mask = np.asarray(option_mask(space))
+    counts = np.maximum(mask.sum(-1, keepdims=True), 1)
+    return Categorical(jnp.asarray(np.where(mask, -np.log(counts), -np.inf), jnp.float32))
+
+
+@partial(jax.jit, static_argnums=0)
+def _defaults(space: Space) -> tuple[Array, Array, PoolPrior]:
+    """Location and scale of encodings of random architectures, and the priors."""
+    option_key, real_key = jax.random.split(jax.random.key(0))
+    drawn = sample(option_key, space, (_SAMPLE,)), sample_continuous(real_key, space, (_SAMPLE,))
+    encoding = encode(space, *drawn)
+    location, scale = standardization(encoding[None], jnp.ones((1, _SAMPLE), bool), space=space)
+    one, none = jnp.ones(()), jnp.zeros(0, bool)
+    params = PriorParams(-one, one, -one, -3 * one, _LOG_STRUCTURE * one, _NOISE_LOGIT * one, one)
+    flat = make_prior(params, Layout(0, 0), none, jnp.zeros((), bool))
+    return location, scale, jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), flat)
