@@ -20,7 +20,7 @@ LAYERS = (
     ("predictors",),
     ("meta",),
     ("knowledge",),
-    ("patterns",),
+    ("patterns", "storage"),
     ("search",),
     ("live",),
     ("analysis",),
