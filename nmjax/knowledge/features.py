@@ -92,7 +92,7 @@ def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     position = kernel_position(params.kernel, standardized)
     predicted = predict_sources(knowledge.sources, position)
     network = network_features(params, standardized)
-    constant = jnp.ones_like(predicted[:, :1])
+    constant = jnp.ones((len(predicted), 1), predicted.dtype)
     features = jnp.concatenate([constant, predicted, network], axis=-1)
     return PoolFeatures(Pool(features, position), _mean_over_sources(predicted))
 

@@ -96,6 +96,11 @@ def compute_task_similarity(
         return rank_similarity(key, predicted, score)
     if measure == "embedding":
         params = knowledge.params
+        if params.network is None:
+            raise NmjaxError(
+                "Got knowledge without a network, whose embeddings are to be compared; learn with "
+                "LearnConfig(network=True), or compare by another measure."
+            )
         x = standardize_encoding(params.location, params.scale, encoding)
         return embedding_similarity(key, params.network, x, predicted, score)
     transformed = get_outcome_transform(knowledge.outcome_transform)(score)

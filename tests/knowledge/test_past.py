@@ -1,0 +1,167 @@
+"""Learning from any past: one task, few evaluations, failures, none; without compiling anew."""
+
+import jax
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import (
+    LearnConfig,
+    compute_task_similarity,
+    config_for,
+    default_knowledge,
+    learn,
+    learn_from_history,
+    num_sources,
+    pool_features,
+)
+from nmjax.search import BayesianSearch, default_hyper, make_problem, run_batch
+from nmjax.spaces import Ordinal, Real, Space, encode
+from nmjax.tasks import PastSearches, select_tasks, stack_tasks
+from nmjax.types import Metric
+from tests.related import METRIC, SPACE, related_tasks
+
+QUICK = LearnConfig(network=False, kernel_steps=5, prior_steps=5)
+
+
+def past_of(*sizes, failed=(), metric=METRIC):
+    """Past searches whose tasks have these numbers of evaluations; those of some all failed."""
+    tasks = related_tasks()
+    architectures = [tasks.pool[rows[:n]] for rows, n in zip(tasks.rows, sizes, strict=False)]
+    scores = [s[r[:n]] for s, r, n in zip(tasks.scores, tasks.rows, sizes, strict=False)]
+    for task in failed:
+        scores[task] = np.full_like(scores[task], np.nan)
+    history = stack_tasks(architectures, [{"score": s} for s in scores], space=SPACE)
+    return PastSearches(SPACE, history, tuple(f"t{i}" for i in range(len(sizes))), metric)
+
+
+def finite(knowledge):
+    leaves = jax.tree.leaves(knowledge.replace(log_weights=jax.numpy.exp(knowledge.log_weights)))
+    return all(np.isfinite(leaf).all() for leaf in leaves)
+
+
+def search(knowledge):
+    """Scores of the target that four searches of ten evaluations find."""
+    tasks = related_tasks()
+    problem = make_problem(SPACE, tasks.pool, tasks.scores[-1], knowledge)
+    keys = jax.random.split(jax.random.key(0), 4)
+    hyper = default_hyper(10)
+    _, trace = run_batch(keys, problem, BayesianSearch(capacity=10), hyper, steps=10)
+    return np.asarray(trace.score)
+
+
+@pytest.mark.parametrize("sizes", [(5,), (30,), (5, 30)])
+def test_a_small_past_is_learned_from(sizes):
+    past = past_of(*sizes)
+    config = config_for(past.history, METRIC)
+    assert not config.network
+    knowledge = learn(past, config=QUICK)
+    assert finite(knowledge)
+    assert int(num_sources(knowledge)) == len(sizes)
+    assert np.exp(knowledge.log_weights[0]) < 0.5
+    features = pool_features(knowledge, encode(SPACE, related_tasks().pool)).pool.features
+    assert features.shape[1] == 1 + len(sizes)
+
+
+def test_one_long_task_predicts_the_next():
+    features = pool_features(
+        learn(past_of(60), config=QUICK), encode(SPACE, related_tasks().pool)
+    ).pool.features
+    own = np.corrcoef(features[:, 1], related_tasks().scores[0])[0, 1]
+    related = np.corrcoef(features[:, 1], related_tasks().scores[-1])[0, 1]
+    assert own > 0.7
+    assert related > 0.4
+
+
+def test_tasks_without_a_success_are_left_out():
+    with_failed, without = past_of(5, 5, 5, failed=[1]), past_of(5, 5, 5)
+    kept = without.replace(
+        history=select_tasks(without.history, np.array([0, 2])), tasks=("a", "b")
+    )
+    ours, theirs = (learn(past, config=QUICK) for past in (with_failed, kept))
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+    nothing = learn(past_of(5, failed=[0]))
+    jax.tree.map(np.testing.assert_array_equal, nothing, default_knowledge(SPACE, METRIC))
+    with pytest.raises(NmjaxError, match="Past task 1 has no successful evaluation"):
+        learn_from_history(
+            jax.random.key(0), with_failed.history, METRIC, None, space=SPACE, config=QUICK
+        )
+
+
+def test_failed_evaluations_are_no_scores():
+    past = past_of(20)
+    score = np.asarray(past.history.metrics["score"]).copy()
+    score[0, 5:] = np.nan
+    failures = past.replace(history=past.history._replace(metrics={"score": score}))
+    first = past_of(5)
+    ours, theirs = learn(failures, config=QUICK), learn(first, config=QUICK)
+    np.testing.assert_array_equal(ours.sources.mask.sum(), theirs.sources.mask.sum())
+    assert finite(ours)
+
+
+def test_the_metric_must_be_named():
+    with pytest.raises(NmjaxError, match="name it by maximize= or minimize="):
+        learn(past_of(5, metric=None))
+
+
+def test_the_seed_decides():
+    past = past_of(60, 60)
+    one, again, other = (learn(past, seed=seed, config=QUICK) for seed in (0, 0, 1))
+    jax.tree.map(np.testing.assert_array_equal, one, again)
+    assert np.any(one.prior.mean != other.prior.mean)
+
+
+def test_a_minimized_metric_is_learned_upside_down():
+    past = past_of(30)
+    score = -np.asarray(past.history.metrics["score"])
+    loss = past.replace(
+        history=past.history._replace(metrics={"score": score}),
+        metric=Metric("score", direction="min"),
+    )
+    ours, theirs = learn(loss, config=QUICK), learn(past, config=QUICK)
+    np.testing.assert_array_equal(ours.sources.weights, theirs.sources.weights)
+    assert ours.metric.direction == "min"
+
+
+def test_without_a_past_the_search_starts_from_scratch():
+    knowledge = default_knowledge(SPACE, METRIC)
+    assert finite(knowledge)
+    assert int(num_sources(knowledge)) == 0
+    np.testing.assert_array_equal(np.exp(knowledge.log_weights), [0, 1])
+    found = search(knowledge)
+    random = np.random.default_rng(0).choice(related_tasks().scores[-1], (1000, 10))
+    assert np.isfinite(found).all()
+    assert found.max(1).mean() > random.max(1).mean()
+
+
+def test_spaces_of_every_kind_have_default_knowledge():
+    space = Space(op=["a", "b"], width=Ordinal(8, 16, 64, log=True), rate=Real(1e-4, 1, log=True))
+    knowledge = default_knowledge(space)
+    assert finite(knowledge.replace(sampling=None))
+    real = default_knowledge(Space(rate=Real(0, 1)))
+    assert np.isfinite(real.params.location).all()
+
+
+def test_embeddings_need_the_network():
+    knowledge, tasks = learn(past_of(30, 30), config=QUICK), related_tasks()
+    rows = tasks.rows[-1][:8]
+    with pytest.raises(NmjaxError, match="LearnConfig\\(network=True\\)"):
+        compute_task_similarity(
+            jax.random.key(0),
+            knowledge,
+            encode(SPACE, tasks.pool[rows]),
+            jax.numpy.asarray(tasks.scores[-1][rows]),
+            measure="embedding",
+        )
+
+
+def test_one_more_evaluation_compiles_nothing_anew(caplog):
+    pasts = [past_of(*sizes) for sizes in ((31, 31), (32, 32), (38, 37))]
+    learn(pasts[0], config=QUICK)
+    jax.clear_caches()
+    for past, compiles in zip(pasts, (True, False, False), strict=True):
+        caplog.clear()
+        with jax.log_compiles():
+            learn(past, config=QUICK)
+        compiled = [line for line in caplog.messages if line.startswith("Compiling jit")]
+        assert bool(compiled) == compiles
