@@ -28,6 +28,7 @@ def mixture_log_weights(log_prior: Array, log_evidence: Array, fixed_share: Arra
     return jnp.logaddexp(jnp.log1p(-fixed_share) + posterior, jnp.log(fixed_share) + log_prior)
 
 
+@jax.jit
 def prior_log_weights(wins: Array, number: Array) -> Array:
     """Log-weights float[2] of the transferred and the flat prior before any evaluation.
 

@@ -101,10 +101,12 @@ def learn(
             "minimize= when reading them."
         )
     enable_compilation_cache()
-    usable = np.flatnonzero(count_successes(history_scores(past.history, past.metric)))
+    history = _padded(past.history, past.metric)
+    usable = np.flatnonzero(count_successes(history_scores(history, past.metric)))
     if not len(usable):
         return default_knowledge(past.space, past.metric)
-    history = past.history if len(usable) == len(past.tasks) else select_tasks(past.history, usable)
+    if len(usable) < len(past.tasks):
+        history = select_tasks(history, usable)
     split_key, learn_key = jax.random.split(jax.random.key(seed))
     config = config or config_for(history, past.metric)
     validation = None
@@ -166,8 +168,8 @@ def learn_from_history(
       >>> info.kernel_posterior.shape
       (2,)
     """
-    config = config or config_for(history, metric)
     history = _padded(history, metric)
+    config = config or config_for(history, metric)
     past = standardize_past(history, space=space, metric=metric)
     held_out = _check(past, validation, config)
     network_key, replay_key = jax.random.split(key)
@@ -213,11 +215,11 @@ def _padded(history: History, metric: Metric) -> History:
     rows = [(0, 0), (0, missing)]
     values = np.pad(history.metrics[metric.name], rows, constant_values=np.nan)
     return History(
-        np.pad(history.architecture, [*rows, (0, 0)]),
-        np.pad(history.continuous, [*rows, (0, 0)]),
-        {metric.name: values},
-        np.zeros((len(history.mask), 0), np.float32),
-        np.pad(history.mask, rows),
+        jnp.asarray(np.pad(history.architecture, [*rows, (0, 0)])),
+        jnp.asarray(np.pad(history.continuous, [*rows, (0, 0)])),
+        {metric.name: jnp.asarray(values)},
+        jnp.asarray(np.zeros((len(history.mask), 0), np.float32)),
+        jnp.asarray(np.pad(history.mask, rows)),
     )
 
 

@@ -74,9 +74,11 @@ def train_network(
         patience=config.patience,
     )
     params = state.best_params
+    location, scale = _network_spread(params, past, jnp.asarray(~held_out))
     return TrainedNetwork(
         params,
-        *_network_spread(params, past, jnp.asarray(~held_out)),
+        location,
+        scale,
         curves,
         state.best_step,
         state.best_validation_loss - state.best_train_loss,
