@@ -283,8 +283,8 @@ def _check(past: Past, validation: ArrayLike | None, config: LearnConfig) -> np.
     refuse_leakage(
         training,
         examining,
-        teaching_names=np.flatnonzero(~held_out).tolist(),
-        examining_names=np.flatnonzero(held_out).tolist(),
+        training_names=np.flatnonzero(~held_out).tolist(),
+        evaluation_names=np.flatnonzero(held_out).tolist(),
     )
     return held_out
 
