@@ -187,7 +187,7 @@ def test_tensorflow_probability_is_imported_lazily():
     assert loads_probability(SOURCES) == []
 
 
-BELOW = "nmjax.stats.kl"
+BELOW = "nmjax.stats.divergence"
 
 
 @pytest.mark.parametrize(
