@@ -227,3 +227,47 @@ def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
     message = nmjax(capsys, *arguments, code=2)
     assert says in message
     assert message.count("\n") == 1
+
+
+def test_a_file_that_is_imported_twice_is_there_once(capsys, tmp_path):
+    nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    text = nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    assert "Added 0 of 4 evaluations" in text
+    assert "Skipped 4 evaluations that kept holds already" in text
+    more = (*LINES, "cs,18333,0012,gat,gcn,gin,skip,0.7")
+    (tmp_path / "past.csv").write_text(HEADER + "".join(f"{line}\n" for line in more))
+    assert "Added 1 of 5 evaluations" in nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    assert count_evaluations(open_store("kept")) == {"cora": 3, "cs": 2}
+    text = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, "--allow-duplicates")
+    assert "Skipped" not in text
+    assert count_evaluations(open_store("kept")) == {"cora": 6, "cs": 4}
+
+
+def test_stores_that_are_merged_twice_are_there_once(capsys):
+    nmjax(capsys, "import", "past.csv", "one", *FLAGS)
+    assert "Added 4 evaluations" in nmjax(capsys, "merge", "all", "one")
+    text = nmjax(capsys, "merge", "all", "one")
+    assert "Added 0 evaluations" in text
+    assert "Skipped 4" in text
+    assert "Added 4 evaluations" in nmjax(capsys, "merge", "all", "one", "--allow-duplicates")
+
+
+def test_a_failed_import_adds_nothing(capsys, tmp_path):
+    line = LINES[3].replace("cs", "ü" * 40)
+    (tmp_path / "past.csv").write_text(f"{HEADER}{LINES[0]}\n{line}\n")
+    message = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, code=2)
+    assert message.count("\n") == 1
+    assert count_evaluations(open_store("kept")) == {}
+
+
+def test_an_export_keeps_files_and_says_where_it_cannot_write(capsys, tmp_path):
+    nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    before = (tmp_path / "past.csv").read_text()
+    assert "pass --overwrite" in nmjax(capsys, "export", "kept", "past.csv", code=2)
+    assert (tmp_path / "past.csv").read_text() == before
+    assert "Wrote 4" in nmjax(capsys, "export", "kept", "past.csv", "--overwrite")
+    (tmp_path / "file").write_text("")
+    for file in ("file/out.csv", "/proc/x/out.csv", "kept.txt", "kept/task=cs"):
+        message = nmjax(capsys, "export", "kept", file, "--overwrite", code=2)
+        assert message.count("\n") == 1
+    assert "Wrote 4" in nmjax(capsys, "export", "kept", "new/folder/out.csv")

@@ -6,7 +6,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.integrations import read_studies, write_studies
-from nmjax.spaces import Choice, RealChoice, Space
+from nmjax.spaces import Choice, RealChoice, Space, when
 from nmjax.tasks import stack_tasks
 from nmjax.types import Metric
 
@@ -195,3 +195,51 @@ def test_without_optuna_the_cure_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(NmjaxError, match=r"nmjax\[optuna\]"):
         read_studies("sqlite://", SPACE, objectives=("acc",))
+
+
+def test_the_direction_of_a_study_is_that_of_its_metric(optuna):
+    storage = optuna.storages.InMemoryStorage()
+    metrics = (ACCURACY, SECONDS)
+    write_studies(storage, past(), SPACE, tasks=("a", "b"), objectives=metrics, context=("rows",))
+    read = read_studies(storage, SPACE, objectives=(ACCURACY.name, SECONDS))
+    assert read.metric.direction == "max"
+    assert read.cost == SECONDS
+    loss = read_studies(storage, SPACE, objectives=("loss", "seconds"), attributes=("size",))
+    assert loss.metric == Metric("loss", direction="max")
+    study = optuna.create_study(study_name="c", storage=storage, directions=["minimize"] * 2)
+    study.add_trial(optuna.load_study(study_name="a", storage=storage).trials[0])
+    with pytest.raises(NmjaxError, match="'a' and 'c' have different directions"):
+        read_studies(storage, SPACE, objectives=("acc", "time"))
+    only = read_studies(storage, SPACE, objectives=("acc", "time"), studies=("c",))
+    assert only.metric.direction == "min"
+
+
+def test_a_parameter_that_a_trial_lacks_is_not_the_option_none(optuna):
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(study_name="s", storage=storage, direction="maximize")
+
+    def objective(trial):
+        depth = trial.suggest_categorical("depth", [1, 2])
+        if depth == 2:
+            trial.suggest_categorical("norm", ["batch", "None"])
+        return depth
+
+    study.enqueue_trial({"depth": 1})
+    study.enqueue_trial({"depth": 2, "norm": "None"})
+    study.optimize(objective, n_trials=2)
+    with pytest.raises(NmjaxError, match="norm is None"):
+        read_studies(storage, Space(depth=[1, 2], norm=["batch", "None"]), objectives=("acc",))
+    space = Space(depth=[1, 2], norm=when(["batch", "None"], depth=2))
+    history = read_studies(storage, space, objectives=("acc",)).history
+    np.testing.assert_array_equal(history.architecture, [[[0, 0], [1, 1]]])
+    again = optuna.storages.InMemoryStorage()
+    write_studies(again, history, space, tasks=("s",), objectives=(ACCURACY,))
+    trials = optuna.load_study(study_name="s", storage=again).trials
+    assert [trial.params for trial in trials] == [{"depth": 1}, {"depth": 2, "norm": "None"}]
+
+
+def test_equal_names_of_objectives_and_attributes_are_refused(optuna):
+    storage = optuna.storages.InMemoryStorage()
+    for names in ({"attributes": ("acc",)}, {"context": ("acc",)}, {"attributes": ("op",)}):
+        with pytest.raises(NmjaxError, match="Expected different names"):
+            read_studies(storage, SPACE, objectives=("acc",), **names)

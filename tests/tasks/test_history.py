@@ -205,3 +205,14 @@ def test_real_valued_choices_are_checked_where_a_row_is_real(continuous, says):
 def test_real_valued_choices_of_tasks_have_to_fit(continuous):
     with pytest.raises(NmjaxError, match="one R for all"):
         stack_tasks([[[0], [1]], [[1]]], [{"acc": [1, 2]}, {"acc": [3]}], continuous=continuous)
+
+
+def test_values_that_float32_would_make_equal_are_refused():
+    rows, elbo = np.arange(12)[:, None], -2.5e8 + np.arange(12.0)
+    with pytest.raises(NmjaxError, match=r"'elbo' has 12 different values, .* distinguishes 2"):
+        stack_tasks([rows], [{"elbo": elbo}])
+    with pytest.raises(NmjaxError, match=r"Subtract a constant, such as -2\.5e\+08"):
+        make_history(rows[None], {"elbo": elbo[None]})
+    stack_tasks([rows], [{"elbo": elbo + 2.5e8}])
+    noise = 0.3 + np.arange(12) * 1e-16
+    assert np.ptp(stack_tasks([rows], [{"acc": noise}]).metrics["acc"]) == 0

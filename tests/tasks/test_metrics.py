@@ -95,3 +95,39 @@ def test_gradients(kind):
     values = jnp.array([0.2, 0.5, 0.8])
     check_grads(jax.jit(lambda v: raw_to_score(metric, v)), (values,), order=1, rtol=1e-2)
     check_grads(jax.jit(lambda s: score_to_raw(metric, s)), (values,), order=1, rtol=1e-2)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(KINDS),
+    st.floats(2e-4, 0.999, width=32),
+    st.sampled_from((1.0, 1e-3, 1e4)),
+)
+def test_a_raw_value_comes_back_from_its_score(kind, share, unit):
+    value = share if kind[1] == "log_error" else share * unit
+    metric = Metric("m", "u", *kind)
+    again = score_to_raw(metric, raw_to_score(metric, value))
+    tolerance = {"identity": 1e-6, "log": 2e-6, "log_error": 1e-3}[kind[1]]
+    np.testing.assert_allclose(again, value, rtol=tolerance)
+
+
+def test_percentages_are_refused_where_accuracies_are_expected():
+    metric = Metric("acc", "percent", "max", "log_error")
+    percent = np.linspace(85, 94.6, 12)
+    with pytest.raises(
+        NmjaxError, match=r"'acc' in \[0, 1\] .* got 85 to 94.6. Divide percentages"
+    ):
+        raw_to_score(metric, percent)
+    history = make_history(np.arange(12)[None, :, None], {"acc": percent[None]})
+    with pytest.raises(NmjaxError, match="Divide percentages by 100"):
+        history_scores(history, metric)
+    assert np.isnan(jax.jit(lambda v: raw_to_score(metric, v))(percent)).all()
+    masked = history._replace(mask=history.mask & False)
+    assert np.isnan(history_scores(masked, metric)).all()
+
+
+@pytest.mark.parametrize(("direction", "transform"), KINDS)
+def test_infinite_values_are_failed_evaluations(direction, transform):
+    values = jnp.array([np.inf, -np.inf])
+    metric = Metric("m", "u", direction, transform)
+    assert np.isnan(raw_to_score(metric, values)).all()

@@ -8,12 +8,14 @@ from nmjax.tasks import (
     append_evaluations,
     append_history,
     create_store,
+    history_from_frame,
     list_suites,
     load_history,
     open_store,
     sample_store,
     sample_suite,
 )
+from nmjax.types import Metric
 
 SPACE = Space.build("toy", (Choice("a", "wxyz"), Choice("b", "uvst")))
 
@@ -94,3 +96,66 @@ def test_the_past_of_a_suite():
     assert swapped.cost.name == "model_size"
     with pytest.raises(NmjaxError, match="did you mean 'latency'"):
         sample_suite(key(), "nas-bench-201", cost="latenc", evaluations=10)
+
+
+FRAME = {"task": ["t", "u"], "a": ["w", "x"], "b": ["u", "v"], "acc": [0.1, 0.9], "cost": [1, 2]}
+
+
+def test_the_metric_to_improve_has_the_direction_of_its_keyword():
+    past = history_from_frame(FRAME, SPACE, minimize="acc", metrics=("cost",))
+    assert past.metric == Metric("acc", direction="min")
+    assert set(past.history.metrics) == {"acc", "cost"}
+    np.testing.assert_allclose(past.scores, [[-0.1], [-0.9]], rtol=1e-6)
+    accuracy = Metric("acc", "accuracy", "max", "log_error")
+    assert history_from_frame(FRAME, SPACE, maximize=accuracy).metric == accuracy
+    assert history_from_frame(FRAME, SPACE, minimize=Metric("acc", "s")).metric.direction == "min"
+
+
+def test_past_searches_of_a_store_have_the_metric_that_is_asked_for(folder):
+    past = load_history(open_store(folder), ("short",), minimize="loss")
+    assert (past.name, past.tasks, past.metric) == ("kept", ("short",), Metric("loss", "", "min"))
+    np.testing.assert_allclose(past.scores, -past.history.metrics["loss"])
+    with pytest.raises(NmjaxError, match="no metric to improve"):
+        _ = load_history(open_store(folder)).scores
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ({}, "Expected a metric to improve, got none"),
+        ({"maximize": "acc", "minimize": "cost"}, "one of maximize and minimize, got both"),
+        ({"maximize": Metric("acc", direction="min")}, "Pass it as minimize="),
+        ({"maximize": "ac"}, "did you mean 'acc'"),
+        ({"metrics": "acc"}, "Expected lists of column names"),
+    ],
+)
+def test_no_metric_two_metrics_or_a_wrong_one_are_refused(metric, says):
+    with pytest.raises(NmjaxError, match=says):
+        history_from_frame(FRAME, SPACE, **metric)
+
+
+def test_tasks_are_selected_by_name():
+    past = history_from_frame(FRAME, SPACE, maximize="acc")
+    turned = past.select(["u", "t"])
+    assert turned.tasks == ("u", "t")
+    np.testing.assert_array_equal(turned.history.metrics["acc"], past.history.metrics["acc"][::-1])
+    for tasks, says in (
+        (["v"], "Unknown task 'v'"),
+        ([], "at least one task"),
+        (["t", "t"], "two"),
+    ):
+        with pytest.raises(NmjaxError, match=says if says != "two" else "distinct task names"):
+            past.select(tasks)
+
+
+def test_past_searches_that_do_not_fit_together_are_refused():
+    past = history_from_frame(FRAME, SPACE, maximize="acc")
+    wide = Space.build("wide", (*SPACE.choices, Choice("c", (1, 2))))
+    for changes, says in (
+        ({"tasks": ("t",)}, "Expected 2 distinct task names"),
+        ({"space": wide}, "Expected 3 discrete"),
+        ({"metric": Metric("ac")}, "did you mean 'acc'"),
+        ({"cost": Metric("price")}, "Unknown metric 'price'"),
+    ):
+        with pytest.raises(NmjaxError, match=says):
+            past.replace(**changes)

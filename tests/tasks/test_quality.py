@@ -6,6 +6,7 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.spaces import get_space, parse
 from nmjax.tasks import (
+    Finding,
     check_quality,
     drop_findings,
     make_history,
@@ -136,3 +137,8 @@ def test_other_spaces_and_names_are_refused(history, space):
         check_quality(history, get_space("nas-bench-graph"))
     with pytest.raises(NmjaxError, match="1 task names"):
         check_quality(history, space, tasks=("a",))
+
+
+def test_unknown_kinds_of_findings_are_refused():
+    with pytest.raises(NmjaxError, match="Unknown kind of finding 'faild': did you mean 'failed'"):
+        Finding("faild", 0, np.array([1]), "")

@@ -10,12 +10,13 @@ import pytest
 from pyarrow import parquet
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, RealChoice, Space, get_space
+from nmjax.spaces import Choice, Ordinal, RealChoice, Space, get_space, when
 from nmjax.tasks import (
     append_evaluations,
     append_history,
     count_evaluations,
     create_store,
+    drop_stored,
     iter_batches,
     list_tasks,
     load_history,
@@ -23,6 +24,7 @@ from nmjax.tasks import (
     sample_history,
     stack_tasks,
 )
+from nmjax.tasks.files import store_writer
 
 SPACE = Space.build("toy", (Choice("op", ("a", "b", "c")),))
 
@@ -349,3 +351,55 @@ def test_an_append_that_fails_leaves_what_was_there(store, history, monkeypatch,
     assert tasks == ("b", "e")
     jax.tree.map(np.testing.assert_array_equal, found, history)
     assert files_in(store.folder)[2] == names
+
+
+def test_a_history_is_checked_as_a_whole_before_anything_is_written(store, history):
+    for tasks in (("b", "ü" * 40), ("b", "")):
+        with pytest.raises(NmjaxError, match="bytes when quoted"):
+            append_history(store, history, tasks)
+        assert list_tasks(store) == ()
+
+
+def test_names_of_216_quoted_bytes_are_kept(store):
+    name = "数据集" * 8
+    append_evaluations(store, name, [[0, 0, 0, 0]], {"acc": [1.0], "time": [2.0]})
+    assert list_tasks(store) == (name,)
+
+
+def test_a_history_whose_second_task_fails_to_be_written_leaves_none(store, history, monkeypatch):
+    append_history(store, history, ("b", "e"))
+    names, written = files_in(store.folder)[2], []
+    folder = store_writer.folder_at(store.folder)
+
+    def put(name, content):
+        if written:
+            raise OSError("disk full")
+        written.append(name)
+        folder.put(name, content)
+
+    monkeypatch.setattr(store_writer, "folder_at", lambda _: folder._replace(put=put))
+    with pytest.raises(OSError, match="disk full"):
+        append_history(store, history, ("f", "g"))
+    assert len(written) == 1
+    assert files_in(store.folder)[2] == names
+
+
+def test_evaluations_that_are_stored_are_left_out_as_often_as_they_are_there(store):
+    row, other = [0, 0, 0, 0], [0, 1, 0, 0]
+    append_evaluations(store, "a", [row, row, other], {"acc": [1, 1, np.nan], "time": [2, 2, 3]})
+    rows = [row, row, row, row, other, other]
+    metrics = {"acc": [1, 1, 1, 5, np.nan, 1], "time": [2, 2, 2, 2, 3, 2]}
+    history = stack_tasks([rows, rows], [metrics, metrics])
+    kept = drop_stored(store, history, ("a", "b"))
+    np.testing.assert_array_equal(kept.mask[0], [False, False, True, True, False, True])
+    assert kept.mask[1].all()
+
+
+def test_conditions_of_choices_are_kept(place):
+    space = Space(optimizer=["adam", "sgd"], momentum=when(Ordinal(0.5, 0.9), optimizer="sgd"))
+    store = create_store(f"{place}/past", space, metrics=("acc",))
+    append_evaluations(store, "t", [[1, 1], [0, 0]], {"acc": [1.0, 2.0]})
+    opened = open_store(store.folder)
+    assert opened.space == space
+    assert opened.space.is_conditional
+    assert count_evaluations(opened) == {"t": 2}

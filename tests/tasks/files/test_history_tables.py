@@ -1,9 +1,21 @@
+import json
+
 import jax
 import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, RealChoice, Space, get_space, parse, sample
+from nmjax.spaces import (
+    Choice,
+    Ordinal,
+    Real,
+    RealChoice,
+    Space,
+    get_space,
+    parse,
+    sample,
+    when,
+)
 from nmjax.tasks import (
     history_from_frame,
     history_to_frame,
@@ -208,3 +220,120 @@ def test_data_frames_of_other_libraries_hold_the_same(space):
 def test_wrong_frames_are_refused(space, frame, says):
     with pytest.raises(NmjaxError, match=says):
         history_from_frame(frame, space, **MAPPING)
+
+
+def test_options_match_exactly_before_they_match_nearly(path):
+    space = Space(limit=Ordinal(0.5, 1000000, 1000001))
+    history = stack_tasks([[[0], [1], [2]]], [{"acc": [0.1, 0.2, 0.3]}], space=space)
+    write_history(path, history, space, tasks=("a",))
+    found = read_history(path, space, maximize="acc").history
+    np.testing.assert_array_equal(found.architecture, history.architecture)
+
+
+def test_numbers_that_are_near_two_options_match_neither():
+    frame = {"task": ["a"], "limit": [1000000.4], "acc": [0.1]}
+    with pytest.raises(NmjaxError, match=r"Row 1: limit is 1000000\.4"):
+        history_from_frame(frame, Space(limit=Ordinal(1000000, 1000001)), maximize="acc")
+
+
+def test_booleans_come_back_however_they_are_spelled(path):
+    space = Space(bias=[True, False])
+    history = stack_tasks([[[0], [1]]], [{"acc": [0.1, 0.2]}], space=space)
+    write_history(path, history, space, tasks=("a",))
+    found = read_history(path, space, maximize="acc").history
+    np.testing.assert_array_equal(found.architecture, history.architecture)
+    for yes, no in (("True", "False"), ("TRUE", "false"), ("1", "0"), (1, 0), (1.0, 0.0)):
+        frame = {"task": ["a", "a"], "bias": [yes, no], "acc": [0.1, 0.2]}
+        found = history_from_frame(frame, space, maximize="acc").history
+        np.testing.assert_array_equal(found.architecture, history.architecture)
+
+
+def test_options_of_several_types_come_back(path):
+    space = Space(max_features=["sqrt", 0.5, 1])
+    history = stack_tasks([[[0], [1], [2]]], [{"acc": [0.1, 0.2, 0.3]}], space=space)
+    write_history(path, history, space, tasks=("a",))
+    found = read_history(path, space, maximize="acc").history
+    np.testing.assert_array_equal(found.architecture, history.architecture)
+
+
+def test_an_unknown_context_comes_back(path):
+    space = Space(width=[1, 2])
+    history = stack_tasks([[[0], [1]]], [{"acc": [0.1, 0.2]}], [[np.nan]], space=space)
+    write_history(path, history, space, tasks=("a",), context=("classes",))
+    found = read_history(path, space, maximize="acc", context=("classes",)).history
+    assert np.isnan(found.context).all()
+
+
+def test_inactive_choices_are_missing_in_files_and_come_back(path):
+    space = Space(
+        optimizer=["adam", "sgd"],
+        nesterov=when([False, True], optimizer="sgd"),
+        momentum=when(Real(0.0, 1.0), optimizer="sgd"),
+    )
+    history = stack_tasks(
+        [[[0, 0], [1, 1]]], [{"acc": [0.1, 0.2]}], continuous=[[[0.0], [0.5]]], space=space
+    )
+    write_history(path, history, space, tasks=("a",))
+    found = read_history(path, space, maximize="acc").history
+    jax.tree.map(np.testing.assert_array_equal, found, history)
+    frame = {"task": ["a"], "optimizer": ["sgd"], "nesterov": [None], "momentum": [0.5], "acc": [1]}
+    with pytest.raises(NmjaxError, match="Row 1: nesterov is None"):
+        history_from_frame(frame, space, maximize="acc")
+    with pytest.raises(NmjaxError, match="Row 1: momentum is None"):
+        history_from_frame(frame | {"nesterov": [True], "momentum": [None]}, space, maximize="acc")
+
+
+def test_a_missing_value_is_not_the_option_none():
+    frame = {"task": ["a", "a"], "norm": ["None", None], "acc": [0.1, 0.2]}
+    with pytest.raises(NmjaxError, match="Row 2: norm is None"):
+        history_from_frame(frame, Space(norm=["batch", "None"]), maximize="acc")
+
+
+def test_columns_that_are_not_asked_for_may_hold_anything(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    space, path = Space(width=[1, 2]), tmp_path / "past.jsonl"
+    rows = [
+        {"task": "t", "width": 1, "acc": 0.5, "note": 3},
+        {"task": "t", "width": 2, "acc": 0.6, "note": "out of memory"},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    for past in (
+        read_history(path, space, maximize="acc"),
+        history_from_frame(pandas.DataFrame(rows), space, maximize="acc"),
+    ):
+        np.testing.assert_array_equal(past.history.architecture, [[[0], [1]]])
+
+
+def test_states_of_optuna_decide_what_is_an_evaluation(tmp_path):
+    path = tmp_path / "trials.csv"
+    path.write_text(
+        "task,state,params_w,value\n"
+        "s,COMPLETE,1,0.5\ns,PRUNED,2,8.0\ns,RUNNING,1,\ns,FAIL,,\ns,FAIL,2,\n"
+    )
+    columns = {"w": "params_w", "loss": "value"}
+    past = read_history(path, Space(w=[1, 2]), minimize="loss", columns=columns)
+    np.testing.assert_array_equal(past.history.architecture, [[[0], [1], [1]]])
+    np.testing.assert_array_equal(past.history.metrics["loss"], [[0.5, np.nan, np.nan]])
+    path.write_text("task,state,params_w,value\ns,FAIL,,\n")
+    with pytest.raises(NmjaxError, match="No row is a finished trial"):
+        read_history(path, Space(w=[1, 2]), minimize="loss", columns=columns)
+
+
+def test_equal_names_from_two_sources_are_refused():
+    frame = {"task": ["a"], "width": [1], "acc": [0.5]}
+    for names in ({"metrics": ("width",)}, {"metrics": ("acc",), "context": ("acc",)}):
+        with pytest.raises(NmjaxError, match="Expected different names"):
+            history_from_frame(frame, Space(width=[1, 2]), **names)
+
+
+def test_numbers_beyond_float32_are_failed_evaluations():
+    frame = {"task": ["a"] * 2, "width": [1, 2], "loss": [0.5, 1.7e308]}
+    past = history_from_frame(frame, Space(width=[1, 2]), minimize="loss")
+    np.testing.assert_array_equal(past.history.metrics["loss"], [[0.5, np.nan]])
+
+
+def test_a_file_that_cannot_be_written_is_refused(tmp_path, space, suite):
+    history = sample_history(jax.random.key(0), suite, ("a",), 2)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NmjaxError, match="cannot be written"):
+        write_history(tmp_path / "file" / "past.csv", history, space, tasks=("a",))
