@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
+from nmjax.errors import unknown_name
 from nmjax.stats import bootstrap_interval
 from nmjax.types import Array
 
@@ -106,7 +107,12 @@ def mean_and_band(
       band: "interquartile", the middle half of the seeds; or "95%", the percentile bootstrap
         interval of their mean, the same as `nmjax.stats.mean_interval` for the same key.
       key: PRNG key of the bootstrap; `jax.random.key(0)` by default.
+
+    Raises:
+      NmjaxError: the band is unknown.
     """
+    if band not in get_args(Band):
+        raise unknown_name("band", band, get_args(Band))
     values = np.asarray(values, np.float64)
     count = np.sum(~np.isnan(values), axis=0)
     with warnings.catch_warnings():

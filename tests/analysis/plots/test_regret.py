@@ -120,3 +120,8 @@ def test_labels_do_not_overlap_nor_cover_the_curves():
 def test_what_cannot_be_drawn_is_refused(data, options, message):
     with pytest.raises(NmjaxError, match=message):
         plot_regret(data, **options)
+
+
+def test_unknown_bands_are_refused():
+    with pytest.raises(NmjaxError, match="Unknown band 'interquartil': did you mean"):
+        plot_regret(curves("ours"), band="interquartil")
