@@ -37,6 +37,17 @@ def check_search(
 
     Raises:
       AssertionError: a property does not hold.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.testing import check_search
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import RandomSearch, default_hyper, make_problem
+      >>> from nmjax.spaces import Space, enumerate_architectures
+      >>> space = Space("tiny", op=["a", "b", "c"], act=["relu", "tanh", "gelu"])
+      >>> pool, scores = enumerate_architectures(space), jnp.arange(9.0)
+      >>> problem = make_problem(space, pool, scores, default_knowledge(space))
+      >>> check_search(RandomSearch(capacity=6), problem, default_hyper(4))
     """
     budget = int(hyper.budget)
     length = budget + 2
