@@ -43,15 +43,15 @@ BINS = 5
 
 
 class Outcome(NamedTuple):
-    """What was said of a task and what came of it; leaves [..., L] over lanes.
+    """Prediction for a task and its outcome; leaves [..., L] over searches.
 
     Attributes:
-      probability: that transfer helps, as said.
-      helped: 1 where the search with transfer needed fewer evaluations for what the one without had
-        at its budget, 0.5 where as many.
-      saved: evaluations that it saved of the budget; at worst it took twice as many.
-      best: score after the budget, with transfer.
-      best_without: likewise, without.
+      probability: predicted probability that transfer helps.
+      helped: 1 if the search with transfer reached the final score of the one without in fewer
+        evaluations, 0.5 if in as many, else 0.
+      saved: number of evaluations of the budget that it saved; at worst minus the budget.
+      best: best score after the budget, with transfer.
+      best_without: best score after the budget, without transfer.
     """
 
     probability: Array
@@ -71,7 +71,7 @@ def consult(
 ) -> Interval:
     """Advice for each seed, from 10 evaluations of its own; leaves float[L]."""
 
-    def lane(key: Array) -> Interval:
+    def advise(key: Array) -> Interval:
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (MOST_EVALUATIONS,), replace=False)
         seen = pool_features(knowledge, encoding[rows])
@@ -80,11 +80,15 @@ def consult(
         )
         return judge_by_replays(key, replayed, features)
 
-    return jax.lax.map(lane, keys)
+    return jax.lax.map(advise, keys)
 
 
 def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
-    """(helped, saved, best, best_without), float[L] each, of searches with the same keys."""
+    """Run searches with and without transfer from the same keys.
+
+    Returns:
+      helped, saved, best, and best_without, float[L] each.
+    """
     algorithm = get_algorithm("transfer", 2 * budget)
     hyper = default_hyper(2 * budget)
 
@@ -99,7 +103,7 @@ def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Ar
 
 
 def measure_task(key: Array, prepared: Prepared, searches: int) -> Outcome:
-    """Of a task as it is and negated, leaves [2, L]."""
+    """Advise and run searches of a task as it is and negated; leaves [2, L]."""
     rehearse_key, advice_key, search_key = jax.random.split(key, 3)
     suite, knowledge, history = prepared.suite, prepared.knowledge, prepared.history
     past_score = history_scores(history, suite.metric_info[suite.score_metric])
@@ -127,13 +131,13 @@ def measure_task(key: Array, prepared: Prepared, searches: int) -> Outcome:
 
 
 def of_others(values: np.ndarray) -> np.ndarray:
-    """The mean float[T, 1, 1] over all other tasks than each, of values [T, K, L]."""
+    """Mean over all tasks but one, float[T, 1, 1], of values float[T, K, L]."""
     each = values.mean((1, 2))
     return ((each.sum() - each) / (len(each) - 1))[:, None, None]
 
 
 def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
-    """By fifths of the probability: how often it was said, its mean, and how often it came so."""
+    """Reliability table: by fifths of the probability, its count, mean, and observed frequency."""
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [
         {
@@ -148,7 +152,7 @@ def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
 
 
 def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Target]]:
-    """Rows and targets, of outcomes [T, 2, L]."""
+    """Rows and targets from outcomes float[T, 2, L]."""
     rows: list[dict] = [
         {"task": task, "kind": kind, "n": found.helped.shape[-1]}
         | {field: float(values[t, k].mean()) for field, values in found._asdict().items()}

@@ -1,4 +1,4 @@
-"""What several methods predict of a new task out of past ones, and how good that is."""
+"""Predictions of a new task from past ones by several methods, and their quality."""
 
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ FLAT = "flat prior"
 
 
 class Prediction(NamedTuple):
-    """Of N scores as an evaluation would return them.
+    """Predictive distribution of N scores.
 
     Attributes:
       mean: float[N].
@@ -54,7 +54,7 @@ class Prediction(NamedTuple):
 
 
 class Quality(NamedTuple):
-    """Of a prediction.
+    """Quality of a prediction.
 
     Attributes:
       spearman: float[...].
@@ -68,7 +68,7 @@ class Quality(NamedTuple):
 
 
 def student_ts(state: PoolState, prior: PoolPrior, score: Array) -> Prediction:
-    """The predictions of K posteriors, leaves [K, N]."""
+    """Predictions of K posteriors, leaves [K, N]."""
     variance = (state.variance + prior.noise[:, None]) * variance_scale(state)[:, None]
     parameters = 2 * state.shape[:, None], state.mean, jnp.sqrt(variance)
     with jax.numpy_rank_promotion("allow"):
@@ -77,20 +77,20 @@ def student_ts(state: PoolState, prior: PoolPrior, score: Array) -> Prediction:
 
 
 def mix(log_weights: Array, components: Prediction) -> Prediction:
-    """The prediction of a mixture of K, of leaves [K, N], by log-weights float[K]."""
+    """Prediction of a mixture of K components with leaves [K, N], by log-weights float[K]."""
     weights = jnp.exp(log_weights)
     log_density = logsumexp(log_weights[:, None] + components.log_density, axis=0)
     return Prediction(weights @ components.mean, log_density, weights @ components.cdf)
 
 
 def normal(mean: Array, variance: Array, score: Array) -> Prediction:
-    """The prediction of normal marginals."""
+    """Prediction of normal marginals."""
     std = jnp.sqrt(variance)
     return Prediction(mean, norm.logpdf(score, mean, std), norm.cdf(score, mean, std))
 
 
 def mean_of_sources(past_mean: Array, rows: Array, seen: Array, score: Array) -> Prediction:
-    """The past's mean, around it a normal of the variance of what was seen and one score more."""
+    """Normal around the mean of the sources, with the variance of the evaluations seen."""
     mean = (past_mean - jnp.mean(past_mean)) / jnp.std(past_mean)
     squares = jnp.nansum(jnp.square(seen - mean[rows]))
     variance = (1 + squares) / (1 + jnp.sum(~jnp.isnan(seen))).astype(mean.dtype)
@@ -114,7 +114,7 @@ def ensemble(
 
 
 def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -> Quality:
-    """How good a prediction is.
+    """Measure the quality of a prediction.
 
     Args:
       prediction: of transformed scores.
@@ -126,7 +126,7 @@ def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -
     log_density = jnp.where(counts, prediction.log_density + stretch, 0)
     inside = (prediction.cdf > 0.05) & (prediction.cdf < 0.95)
     return Quality(
-        # A prediction that is the same everywhere ranks nothing.
+        # A constant prediction ranks nothing.
         jnp.nan_to_num(spearman(prediction.mean, score, counts)),
         -jnp.sum(log_density) / number,
         jnp.sum(jnp.where(counts, inside.astype(score.dtype), 0)) / number,
@@ -137,10 +137,10 @@ def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -
 def qualities(
     keys: Array, knowledge: MetaKnowledge, encoding: Array, score: Array
 ) -> dict[str, Quality]:
-    """By method, leaves float[L, 5] of lanes that each see ever more of the same evaluations.
+    """Quality by method after each of `NUMBERS` evaluations, leaves float[L, 5] over searches.
 
     Args:
-      keys: of the lanes.
+      keys: one for each search.
       knowledge: of the sources.
       encoding: float[N, D], of the architectures.
       score: float[N], of the target, raw; NaN does not count.
@@ -154,7 +154,7 @@ def qualities(
     def slope(reference: Array) -> Array:
         return jax.grad(lambda s: jnp.nansum(log_lower_tail(s, reference)))(score)
 
-    def lane(key: Array) -> dict[str, Quality]:
+    def search(key: Array) -> dict[str, Quality]:
         row_key, source_key, model_key = jax.random.split(key, 3)
         rows = jax.random.permutation(row_key, len(score))[: max(NUMBERS)].astype(jnp.int32)
         counts = jnp.ones(score.shape, bool).at[rows].set(False) & ~jnp.isnan(score)
@@ -208,4 +208,4 @@ def qualities(
 
         return jax.lax.map(after, jnp.array(NUMBERS))
 
-    return jax.lax.map(lane, keys)
+    return jax.lax.map(search, keys)

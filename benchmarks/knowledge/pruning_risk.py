@@ -41,10 +41,10 @@ def judge(
     share: float,
     top: float,
 ) -> Array:
-    """What is left for a target at each risk, float[4, len(RISKS)], in the order of `MEASURES`.
+    """Measures of a target at each risk, float[4, len(RISKS)], in the order of `MEASURES`.
 
-    Whether its best is lost, whether its best `TOP` are, the share of the pool that is left, and
-    the upper end of the interval of the risk.
+    These are whether its optimum is lost, whether all of its best `TOP` are, the share of the pool
+    that is kept, and the upper end of the interval of the risk.
 
     Args:
       architecture: int32[T, M, C], of past tasks.
@@ -82,7 +82,7 @@ def judge(
 def measure_misses(
     suite: nmjax.Suite, seeds: int, size: int | None, share: float, top: float
 ) -> Array:
-    """float[4, R, T, S]: `MEASURES` at each risk, for each task left out and each past.
+    """`MEASURES` at each risk for each held-out task and past, float[4, R, T, S].
 
     Args:
       suite: a benchmark.
@@ -122,7 +122,7 @@ def measure_misses(
 
 
 def rows_of(history: str, past_tasks: int, found: Array) -> list[dict]:
-    """A row for each risk."""
+    """One row for each risk."""
     made = []
     for r, risk in enumerate(RISKS):
         row = {"history": history, "past_tasks": past_tasks, "risk": risk, "n": found[0, r].size}

@@ -40,9 +40,9 @@ def estimates(
     *,
     measure: str,
 ) -> Interval:
-    """Leaves float[L, 4, S] of lanes that each see ever more of the same evaluations."""
+    """Similarities of L searches after each of `NUMBERS` evaluations, leaves float[L, 4, S]."""
 
-    def lane(key: jax.Array) -> Interval:
+    def estimate(key: jax.Array) -> Interval:
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (max(NUMBERS),), replace=False)
 
@@ -55,13 +55,13 @@ def estimates(
 
         return jax.lax.map(after, (jax.random.split(key, len(NUMBERS)), jnp.array(NUMBERS)))
 
-    return jax.lax.map(lane, keys)
+    return jax.lax.map(estimate, keys)
 
 
 def judge(
     key: jax.Array, prepared: Prepared, searches: int, context: jax.Array | None = None
 ) -> dict[str, np.ndarray]:
-    """By measure, how well it ranks the sources, float[L, 4]; and the coverage of one.
+    """Measure how well each similarity ranks the sources, float[L, 4], and the coverage of one.
 
     Contexts float[S + 1, K] are those of the sources and, last, the target; the suites have none.
     """
@@ -83,7 +83,7 @@ def judge(
             continue
         similarity = estimates(keys, *known, context, measure=measure)
         told = spearman(similarity.estimate, jnp.broadcast_to(truth, similarity.estimate.shape))
-        # Estimates that are all the same say nothing.
+        # Constant estimates rank nothing.
         found[measure] = np.nan_to_num(np.asarray(told))
         if measure == "rank":
             held = (similarity.low <= concordance) & (concordance <= similarity.high)

@@ -54,7 +54,7 @@ class Racer(NamedTuple):
 
     Attributes:
       process: answers a number of meta-iterations by a line of JSON.
-      told: versions, chunk and meta-gradient.
+      told: versions, chunk and meta-gradient that it reported.
       compile_seconds: what its first chunk took more than its second.
       iterations: of one timed run.
     """
@@ -82,7 +82,7 @@ class Timing(NamedTuple):
 
 
 def interpreter(module: str) -> Path:
-    """The Python that has what the module runs, made where there is none yet."""
+    """Interpreter with the packages of a module, made if it does not exist."""
     if module == OURS:
         return Path(sys.executable)
     python = ENVIRONMENTS / module / "bin" / "python"
@@ -97,14 +97,14 @@ def ask(process: subprocess.Popen, iterations: int) -> dict[str, float]:
 
 
 def heard(process: subprocess.Popen) -> dict[str, Any]:
-    """What an implementation tells next.
+    """Read the next line of an implementation.
 
     Raises:
       NmjaxError: it ended.
     """
     line = process.stdout.readline()
     if not line:
-        raise NmjaxError("Its process ended, expected a line of JSON: see what it said above.")
+        raise NmjaxError("The process ended without a line of JSON; see its messages above.")
     return json.loads(line)
 
 
@@ -151,7 +151,9 @@ def check_gradients(racers: dict[str, Racer]) -> None:
     for name in racers.keys() - {CEILING}:
         for leaf, own in zip(expected, racers[name].told["gradient"], strict=True):
             if np.shape(own) != leaf.shape or np.abs(own - leaf).max() > 1e-4 * scale:
-                raise NmjaxError(f"{name} found another meta-gradient, expected that of {OURS}.")
+                raise NmjaxError(
+                    f"The meta-gradient of {name} differs from that of {OURS}; expected the same."
+                )
 
 
 def race(racers: dict[str, Racer], repeats: int) -> dict[str, Timing]:

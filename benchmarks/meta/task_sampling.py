@@ -73,7 +73,7 @@ SAMPLINGS = {
 
 
 class World(NamedTuple):
-    """What one meta-training sees, and what it is judged on.
+    """Data of one meta-training and of its test.
 
     Attributes:
       sources: evaluations of source tasks, leaves [S, M, ...].
@@ -193,7 +193,7 @@ def measure_scores(worlds: World, sampling: Sampling, choices: Choices) -> Score
         return jax.vmap(of_target)(targets)
 
     keys = jax.random.split(jax.random.key(TRAINING_KEY), worlds.sources.y.shape[0])
-    return jax.lax.map(lambda lane: of_world(*lane), (keys, worlds))
+    return jax.lax.map(lambda inputs: of_world(*inputs), (keys, worlds))
 
 
 def rows_of(family: str, found: dict[str, Scores]) -> list[dict]:

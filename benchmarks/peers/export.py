@@ -13,7 +13,7 @@ from nmjax.tasks import Suite, history_scores, scores
 
 
 def sample_pasts(suite: Suite, *, seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    """What each method under the protocol may learn from, for each held-out task and seed.
+    """Past evaluations that the protocol gives each method, for each held-out task and seed.
 
     Returns:
       Rows of the pool int32[T, S, T - 1, M] and their scores, float32; NaN is a failed evaluation.

@@ -1,4 +1,4 @@
-"""Our side: write a suite for a peer, run the peer once, and read the trajectories it left."""
+"""Run peers on a suite and read their trajectories."""
 
 import argparse
 import dataclasses
@@ -46,17 +46,17 @@ MEMORY_KEPT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**29),
 }
-"""What makes glibc keep memory that is freed, in bytes. To return it and fault it in again was two
-thirds of the CPU seconds of OpenBox's forests."""
+"""Variables, in bytes, that make glibc keep freed memory. Returning it and faulting it in again was
+two thirds of the CPU seconds of OpenBox's forests."""
 
 
 class PeerTimeoutError(NmjaxError):
-    """A peer did not end in the time that it was given."""
+    """A peer did not finish before its timeout."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PeerRecord:
-    """What is known of a peer's trajectories.
+    """Description of a peer's trajectories.
 
     Attributes:
       name: of the peer, one of `PEERS`.
@@ -236,7 +236,7 @@ def peer_environment() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a peer from the command line; 2 where what was asked for cannot be had."""
+    """Run a peer from the command line; return 2 if it cannot be run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.harness")
     run = parser.add_subparsers(required=True).add_parser("run", help="run a peer on a suite")
     run.add_argument("name", help=f"one of {', '.join(PEERS)}")
@@ -264,11 +264,15 @@ def _call(command: Sequence[str], timeout: float | None = None) -> None:
             command, cwd=CHECKOUT, env=peer_environment(), timeout=timeout
         ).returncode
     except subprocess.TimeoutExpired as error:
-        raise PeerTimeoutError(f"{name} did not end in {timeout} s: give it more time.") from error
+        raise PeerTimeoutError(
+            f"{name} did not finish within {timeout} s; raise the timeout."
+        ) from error
     except OSError as error:
-        raise NmjaxError(f"{command[0]} cannot be run ({error}): name another one.") from error
+        raise NmjaxError(
+            f"{command[0]} cannot be run ({error}); name another interpreter."
+        ) from error
     if status:
-        raise NmjaxError(f"{name} ended with {status}: see what it said above.")
+        raise NmjaxError(f"{name} ended with status {status}; see its messages above.")
 
 
 def _check(indices: np.ndarray, record: PeerRecord, suite: Suite) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Setting(NamedTuple):
-    """What everyone meta-learns: MAML through one second-order inner step, with Adam outside.
+    """Common setting of meta-learning: MAML with one second-order inner step, and Adam outside.
 
     Tasks are drawn within each iteration: x uniform in [-5, 5], anew or from a pool, and
     y = a sin(mean x - b) with a uniform in [.1, 5] and b in [0, pi]; for one input the sinusoids of

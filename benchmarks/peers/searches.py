@@ -27,7 +27,7 @@ class Choice(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """What can be evaluated.
+    """Architectures that can be evaluated.
 
     Attributes:
       choices: C of them.

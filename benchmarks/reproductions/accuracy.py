@@ -62,7 +62,7 @@ def predicted_by_search(problem: Problem, rows: Array, *, shots: tuple[int, ...]
 def predicted_by_ridge(
     prepared: Prepared, rows: np.ndarray, *, shots: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """What the trivial methods expect of the pool, float[len(shots), N] each.
+    """Predictions of the trivial methods, float[len(shots), N] each.
 
     The past's mean is that of one ridge regression a source, whatever was seen of the target; the
     other two regress what was seen, on encodings or on what those sources predict, and are NaN
@@ -111,7 +111,7 @@ def correlations(predicted: Array, score: Array, rows: Array) -> Array:
 
 
 def predictions(prepared: Prepared, rows: Array) -> dict[str, np.ndarray]:
-    """What every method expects of the pool after 0, 5, ... of `rows`, float[len(SHOTS), N] each.
+    """Predictions of every method after 0, 5, ... of `rows`, float[len(SHOTS), N] each.
 
     Args:
       prepared: the target, and the past of the others.
@@ -165,7 +165,7 @@ def summary_rows(found: dict[str, np.ndarray]) -> list[dict]:
 
 
 def targets(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Target, ...]:
-    """Ahead of the best trivial method, chosen in hindsight, at 20 shots."""
+    """Target: ahead of the best trivial method, chosen in hindsight, at 20 shots."""
     best = max(TRIVIAL, key=lambda name: found[name][..., JUDGED].mean())
     difference = found["transfer"][..., JUDGED] - found[best][..., JUDGED]
     ahead = mean_interval(jax.random.key(0), jnp.asarray(difference))

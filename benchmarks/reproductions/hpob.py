@@ -138,7 +138,7 @@ def searched_rows(
       trials: after the initial rows.
     """
 
-    def lane(key: Array, initial: Array) -> Array:
+    def search_from(key: Array, initial: Array) -> Array:
         state = algorithm.init(key, problem, hyper)
         state = state._replace(record=state.record._replace(evaluated=~exists))
         state, first = jax.lax.scan(
@@ -149,7 +149,7 @@ def searched_rows(
         _, then = run(state, problem, algorithm, hyper, steps=trials)
         return jnp.append(first.row, then.row)
 
-    return jax.vmap(lane)(keys, initial)
+    return jax.vmap(search_from)(keys, initial)
 
 
 def search(

@@ -1,4 +1,4 @@
-"""Predicting latency on a new device: from a few labels, past devices and what can be counted.
+"""Prediction of latency on a new device from a few labels, past devices and counted costs.
 
 Latencies add up: a device's is nearly linear in the options of an architecture. From hundreds of
 labels each source's is fitted so (`fit_source`). A target's is a linear function of few features:
@@ -34,7 +34,7 @@ from nmjax.types import Array
 
 
 class Settings(NamedTuple):
-    """What the priors of a new device are drawn from; pairs are ends of log-uniform ranges.
+    """Settings of the priors of a new device; pairs are ends of log-uniform ranges.
 
     Attributes:
       components: how many priors.

@@ -1,4 +1,4 @@
-"""The protocols of NASFLAT and HELP: who is a source, what is known of a target, what is asked.
+"""Protocols of NASFLAT and HELP: sources, known labels of a target, and test architectures.
 
 No latency of a target is read but those of its support rows, and of its queries to judge.
 """
@@ -37,7 +37,7 @@ Episodes = Iterator[tuple[str, str, dict[str, float]]]
 
 
 class Past(NamedTuple):
-    """What sources predict for the pool, standardized.
+    """Standardized predictions of the sources for the pool.
 
     Attributes:
       fitted: float[N, S], by `fit_source`.
@@ -68,7 +68,7 @@ def join(past: Mapping[str, Past], sources: Sequence[str]) -> Past:
 
 
 class Known(NamedTuple):
-    """What is known before a target's first label.
+    """Data known before a target's first label.
 
     Attributes:
       table: its latencies are read only in a target's support rows.

@@ -1,4 +1,4 @@
-"""Measured latencies of two spaces on 27 devices each, and who is source and target where.
+"""Measured latencies of two spaces on 27 devices each, and their source and target sets.
 
 The arrays are those of HELP (Lee et al., NeurIPS 2021, github.com/HayeonLee/HELP, MIT) as `.npz`:
 `ops` int[N, C], `hw_ref_idx` int[10] and `lat__DEVICE` float[N] in ms, under `help/` in the folder
@@ -56,7 +56,7 @@ class LatencyTable:
 
 
 def fbnet_costs(architecture: np.ndarray) -> np.ndarray:
-    """What FBNet architectures int[N, 22] cost in total, float[N, 8].
+    """Total costs of FBNet architectures int[N, 22], float[N, 8].
 
     In this order: convolutions, channel shuffles, multiply-adds in pointwise and in depthwise
     convolutions, values read and written, parameters, values between expansion and depthwise

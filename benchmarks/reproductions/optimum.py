@@ -30,7 +30,7 @@ PUBLISHED = {("local-search", "cifar100"): 127.0}
 
 
 def found_at(rows: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Evaluations float[S] to a row of the highest score, inf where rows int[S, B] have none."""
+    """Evaluations float[S] until a row of the highest score, inf if rows int[S, B] have none."""
     best = score[rows] == np.nanmax(score)
     return np.where(best.any(-1), best.argmax(-1) + 1.0, np.inf)
 
@@ -58,7 +58,7 @@ def exact_random(score: Array) -> float:
 def evaluations(
     method: str, searches: Sequence[tuple[Prepared, Array]], score: Array
 ) -> np.ndarray:
-    """To the best of scores float[N], one a search: of each lane as many as it has keys."""
+    """Evaluations to the best of scores float[N], one for each key of each prepared search."""
     runs = (
         run_methods(keys, prepared, methods=(method,), budget=BUDGETS[method])[method]
         for prepared, keys in searches

@@ -23,9 +23,9 @@ FIGURE = Path(__file__).parents[1] / "docs" / "ranks.png"
 
 
 def overall_ranks(results: list[Result], step: int) -> dict:
-    """`rank_methods` of the methods that all results have, over the tasks of all of them.
+    """Rank the methods that all results have, over the tasks of all results.
 
-    Tasks alone are resampled, each with its mean over seeds; `seeds` are the fewest on any suite.
+    Only tasks are resampled, each with its mean over seeds; `seeds` is the fewest of any suite.
     """
     rows = [row for of in results for row in of.rows if row.get("ranked_at") == step]
     common = set.intersection(*(set(row["methods"]) for row in rows))

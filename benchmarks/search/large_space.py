@@ -13,13 +13,22 @@ import argparse
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.script import Findings, make_parser, run_benchmark
+from benchmarks.search.additive_tasks import (
+    AFFINITY,
+    PAIRS,
+    Effects,
+    draw_effects,
+    highest,
+    related,
+    total,
+)
 from nmjax.analysis import not_worse
 from nmjax.experiments import Target
 from nmjax.knowledge import (
@@ -47,7 +56,7 @@ from nmjax.tasks import make_history
 from nmjax.types import Array, Metric
 
 SPACE = get_space("fbnet")
-SOURCES, ROWS, AFFINITY, PAIRS = 4, 100, 0.7, 0.5
+SOURCES, ROWS = 4, 100
 KINDS = ("related", "unrelated")
 CONFIG = LearnConfig(
     kernel_rows=80,
@@ -59,55 +68,6 @@ CONFIG = LearnConfig(
     prior_steps=80,
 )
 CHECKPOINTS = (1, 5, 10, 20, 30, 40, 50, 100)
-
-
-class Effects(NamedTuple):
-    """What a score is a sum of.
-
-    Attributes:
-      block: float[..., C, O], of each layer's block.
-      pair: float[..., C - 1, O, O], of each pair of blocks in a row.
-    """
-
-    block: Array
-    pair: Array
-
-
-def draw_effects(key: Array, space: Space, number: int) -> Effects:
-    """Independent normal effects of some tasks, leading axis `number`; those of pairs are less."""
-    block_key, pair_key = jax.random.split(key)
-    shape = number, space.num_choices, space.max_options
-    pair = jax.random.normal(pair_key, (number, shape[1] - 1, shape[2], shape[2]))
-    return Effects(jax.random.normal(block_key, shape), PAIRS * pair)
-
-
-def related(key: Array, space: Space, number: int) -> Effects:
-    """Effects of related tasks, whose correlation is `AFFINITY`."""
-    shared_key, own_key = jax.random.split(key)
-    shared, own = draw_effects(shared_key, space, 1), draw_effects(own_key, space, number)
-    return jax.tree.map(
-        lambda a, b: jnp.sqrt(AFFINITY) * jnp.repeat(a, number, 0) + jnp.sqrt(1 - AFFINITY) * b,
-        shared,
-        own,
-    )
-
-
-def total(effects: Effects, architecture: Array) -> Array:
-    """The score float[] of architecture int32[C]."""
-    layer = np.arange(len(effects.block))
-    pairs = effects.pair[layer[:-1], architecture[:-1], architecture[1:]]
-    return jnp.sum(effects.block[layer, architecture]) + jnp.sum(pairs)
-
-
-def highest(effects: Effects) -> Array:
-    """The score float[] of the best of all architectures, by Viterbi's algorithm."""
-
-    def next_layer(best: Array, layer: tuple[Array, Array]) -> tuple[Array, None]:
-        block, pair = layer
-        return jnp.max(best[:, None] + pair, axis=0) + block, None
-
-    best, _ = jax.lax.scan(next_layer, effects.block[0], (effects.block[1:], effects.pair))
-    return jnp.max(best)
 
 
 def evaluate(problem: SpaceProblem, architecture: Array) -> Array:

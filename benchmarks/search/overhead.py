@@ -53,14 +53,14 @@ TIMES = {"optuna_gp": 100.0, "botorch": 300.0, "openbox-rgpe": 300.0, "optuna_tp
 
 
 def cpu_seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    """What a call takes of this process's time on all its threads, and what it returns."""
+    """Measure the CPU seconds of a call, on all threads, and return them with its result."""
     begun = time.process_time()
     found = jax.block_until_ready(function(*arguments))
     return time.process_time() - begun, found
 
 
 def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
-    """A row a method of ours: medians over tasks, of which the first one compiles.
+    """One row for each method of ours: medians over tasks, the first of which compiles.
 
     A lone search of a task is the median of `REPEATS`; learning is that of `PASTS` pasts of each
     task, the first of which compiles.
@@ -95,7 +95,7 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
 
 
 def time_peer(suite: nmjax.Suite, name: str, folder: str, timeout: float) -> dict:
-    """A row: the median over tasks of a search each; where none ended, what was taken by then."""
+    """One row: the median over tasks, or the time until the timeout if no search finished."""
     module, _, variant = name.partition("-")
     peer, python = (
         importlib.import_module(f"benchmarks.peers.programs.{module}"),
@@ -132,7 +132,7 @@ def time_peer(suite: nmjax.Suite, name: str, folder: str, timeout: float) -> dic
 
 
 def with_regret(suite: nmjax.Suite, rows: Sequence[dict]) -> list[dict]:
-    """The rows with final regret, and the paired difference of `transfer` to it, where kept."""
+    """Add the final regret and its paired difference to `transfer`, for stored methods."""
     kept = packaged_trajectories(suite)
     final = {
         name: measures(suite, method.rows)["regret"][..., -1:] for name, method in kept.items()
@@ -153,9 +153,9 @@ def with_regret(suite: nmjax.Suite, rows: Sequence[dict]) -> list[dict]:
 
 
 def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
-    """Ratios of what peers take to what `transfer` takes, and that it is no worse.
+    """Targets of the ratio of CPU seconds to those of `transfer`, and of its regret.
 
-    Against a peer that learns from the past, what `transfer` takes to learn it counts too.
+    For a peer that learns from the past, the learning of `transfer` counts too.
     """
     by_name = {row["method"]: row for row in rows}
     ours, made = by_name["transfer"], []
@@ -180,10 +180,10 @@ def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
 
 
 def start_anew(core: int) -> None:
-    """Starts this program as peers are started: on one core, and with the memory kept.
+    """Restart this program as peers are started: on one core, and keeping freed memory.
 
-    A process that is pinned later has threads for all cores, which take turns on the one: learning
-    then takes 1.5 times as long.
+    A process that is pinned after its start has threads for all cores, which take turns on the one
+    core; learning then takes 1.5 times as long.
     """
     if os.sched_getaffinity(0) != {core} or not MEMORY_KEPT.items() <= os.environ.items():
         os.sched_setaffinity(0, {core})

@@ -28,7 +28,7 @@ BUDGET = 100
 
 
 def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
-    """One problem a task, with knowledge of the others; leaves have a leading axis of tasks."""
+    """Make a problem for each task, with knowledge of the others, stacked along the tasks."""
     metric = suite.metric_info[suite.score_metric]
     score = nmjax.scores(suite)
     made = []
@@ -47,7 +47,7 @@ def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
 
 
 def counting(algorithm: SearchAlgorithm, traces: list[int]) -> SearchAlgorithm:
-    """The algorithm, noting each time that its step is traced."""
+    """The algorithm, recording each trace of its step."""
 
     def evaluate(problem, index):
         traces.append(1)
@@ -60,7 +60,7 @@ def all_searches(algorithm: SearchAlgorithm):
     """(keys [T, S], problems [T, ...], hyper) -> traces [T, S, B], compiled as one call.
 
     The seeds of a task are side by side, so that its pool is read once for all of them; tasks come
-    one after the other, as each lane keeps a kernel of B x N.
+    one after the other, because each search keeps a kernel of B x N.
     """
 
     @jax.jit
@@ -76,7 +76,7 @@ def all_searches(algorithm: SearchAlgorithm):
 def refit_pool(
     state: PoolState, prior: PoolPrior, pool: Pool, index: Array, score: Array, newest: Array
 ) -> PoolState:
-    """What `observe_pool` returns, the slow way: nothing is kept of the state before.
+    """Slow reference of `observe_pool`, which keeps nothing of the previous state.
 
     All covariances are computed and factored anew, O(B^3 + N B (B + P + D)) a step.
     """
@@ -144,10 +144,10 @@ def ceilings() -> dict[str, float]:
 def counted_work(problem: Problem, seeds: int) -> dict[str, float]:
     """Operations and bytes of all searches, by formula, as a scan's body is counted once.
 
-    A step of a lane computes one row of the kernel between the pool and the newest evaluation, and
+    A step of a search computes one row of the kernel of the pool and the newest evaluation, and
     multiplies kernel and features of the pool by two columns for each of K components. Bytes are
-    the least that must move: the pool's features and positions once a step for all lanes of a
-    task, the rows of the kernel that are there once a step for each lane, and each lane's mean and
+    the least that must move: the pool's features and positions once a step for all searches of a
+    task, the rows of the kernel so far once a step for each search, and each search's mean and
     variance over the pool written and read once.
     """
     tasks, pool, features = problem.pool.features.shape

@@ -22,7 +22,7 @@ TARGETS = {"first run": 90.0, "second run": 45.0}
 
 
 def timed_run(name: str, folder: Path, environment: dict[str, str]) -> dict:
-    """Wall and CPU seconds of one run, and its own seconds by stage."""
+    """Time one run: wall and CPU seconds, and its own seconds by stage."""
     out = folder / name.replace(" ", "-")
     command = [sys.executable, "-m", "nmjax.cli", "search", "--out", str(out)]
     before, begun = os.times(), time.perf_counter()
@@ -40,7 +40,7 @@ def timed_run(name: str, folder: Path, environment: dict[str, str]) -> dict:
 
 
 def timed_runs() -> list[dict]:
-    """A run with empty caches and one after it."""
+    """Time a run with empty caches and one after it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         environment = {**os.environ, "NMJAX_CACHE": str(folder / "cache")}
@@ -50,7 +50,7 @@ def timed_runs() -> list[dict]:
 
 
 def middle(repeats: tuple[dict, ...]) -> dict:
-    """The repeat of median seconds, and the seconds of all."""
+    """The repeat with the median seconds, and the seconds of all repeats."""
     ordered = sorted(repeats, key=lambda row: row["seconds"])
     return {
         **ordered[len(ordered) // 2],

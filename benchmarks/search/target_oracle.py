@@ -43,20 +43,20 @@ MOST_FREE = 0.05
 
 @partial(jax.jit, static_argnames=("algorithm", "free"))
 def search_after(key: Array, problem: Problem, *, algorithm: SearchAlgorithm, free: int) -> Array:
-    """The rows int32[BUDGET] that are evaluated after `free` random ones were told."""
+    """Search after observing `free` random architectures; return the rows int32[BUDGET]."""
     draw_key, search_key = jax.random.split(key)
     hyper = default_hyper(free + BUDGET)
-    told = jax.random.permutation(draw_key, len(problem.score))[:free]
+    known = jax.random.permutation(draw_key, len(problem.score))[:free]
 
     def tell(state, row):
         return algorithm.observe(state, problem, hyper, row, problem.score[row])[0], None
 
-    state, _ = jax.lax.scan(tell, algorithm.init(search_key, problem, hyper), told)
+    state, _ = jax.lax.scan(tell, algorithm.init(search_key, problem, hyper), known)
     return run(state, problem, algorithm, hyper, steps=BUDGET)[1].row
 
 
 def search_all(suite: nmjax.Suite, free: int, seeds: int) -> np.ndarray:
-    """Rows int32[T, S, BUDGET] of searches that were told `free` evaluations."""
+    """Rows int32[T, S, BUDGET] of searches of every task after `free` evaluations."""
     algorithm = BayesianSearch(capacity=free + BUDGET)
     rows = np.zeros((len(suite.tasks), seeds, BUDGET), np.int32)
     for t, seed in np.ndindex(rows.shape[:2]):
@@ -70,7 +70,7 @@ def search_all(suite: nmjax.Suite, free: int, seeds: int) -> np.ndarray:
 
 
 def row_of(suite: nmjax.Suite, free: int, rows: np.ndarray) -> dict:
-    """Mean regret, and evaluations until it is what searches that were told nothing end with."""
+    """Mean regret, and evaluations until the final regret of searches without free ones."""
     regret = measures(suite, rows)["regret"]
     kept = packaged_trajectories(suite)
     found = {

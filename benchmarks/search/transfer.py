@@ -1,4 +1,4 @@
-"""How good a search is: every task held out in turn, every seed with a past of its own.
+"""Quality of searches: every task held out in turn, every seed with a past of its own.
 
     python -m benchmarks.search.transfer --suite nas-bench-graph [--methods transfer random]
         [--tasks cora] [--leave family] [--history biased] [--history-size 50]
@@ -57,7 +57,7 @@ def run(
     variant: Mapping,
     provenance: str,
 ) -> tuple[dict[str, Trajectories], dict[str, Any]]:
-    """What the methods did on some tasks of the suite, and how learning went.
+    """Run the methods on some tasks of the suite.
 
     Returns:
       Trajectories of S seeds by method; and the settings of learning, `learn`, one or several, and
@@ -67,18 +67,18 @@ def run(
     shape = (len(tasks), seeds)
     rows = {name: np.zeros((*shape, BUDGET), np.int32) for name in methods}
     seconds = {name: np.zeros(shape) for name in methods}
-    told, settings = defaultdict(list), set()
+    learning, settings = defaultdict(list), set()
     for t, seed in np.ndindex(*shape):
         begun = time.perf_counter()
         prepared, key = prepare_search(suite, tasks[t], seed, **variant)
         settings.add(prepared.config)
-        told["seconds_a_past"].append(time.perf_counter() - begun)
-        told["generalization_gap"].append(float(prepared.info.generalization_gap))
+        learning["seconds_a_past"].append(time.perf_counter() - begun)
+        learning["generalization_gap"].append(float(prepared.info.generalization_gap))
         for name, found in run_methods(key, prepared, methods=methods, budget=BUDGET).items():
             rows[name][t, seed] = found.trace.row[0]
             seconds[name][t, seed] = found.seconds["run"]
             if name == "transfer":
-                told["transfer_weight"].append(float(found.trace.transfer_weight[0, -1]))
+                learning["transfer_weight"].append(float(found.trace.transfer_weight[0, -1]))
         print(f"{tasks[t]} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
     found = {
         name: Trajectories(
@@ -92,14 +92,14 @@ def run(
     }
     return found, {
         "learn": [vars(config) for config in sorted(settings, key=repr)],
-        "medians": {name: float(np.median(values)) for name, values in told.items()},
+        "medians": {name: float(np.median(values)) for name, values in learning.items()},
     }
 
 
 def renewed(
     suite: nmjax.Suite, before: Trajectories, tasks: Sequence[str], anew: Trajectories
 ) -> Trajectories:
-    """Those kept, but for some tasks that were run anew, as many seeds of each."""
+    """Replace the trajectories of some tasks by new ones with the same number of seeds."""
     rows = before.rows.copy()
     rows[[suite.tasks.index(task) for task in tasks]] = anew.rows
     provenance = f"{before.provenance} ({', '.join(tasks)} at {anew.provenance})"
@@ -107,7 +107,7 @@ def renewed(
 
 
 def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
-    """The stored peers of a suite; those that learn from past tasks only where `transfer`."""
+    """Stored peers of a suite; those that learn from past tasks only if `transfer`."""
     found = {}
     for name in stored_peers(suite):
         rows, record = read_peer(name, suite)
@@ -119,7 +119,7 @@ def peers(suite: nmjax.Suite, *, transfer: bool) -> dict[str, Trajectories]:
 
 
 def variant_name(variant: Mapping) -> str:
-    """What a variant adds to the names of its files; "" under the protocol itself."""
+    """End of the file names of a variant; "" for the protocol itself."""
     parts = (
         "family" if variant["leave"] == "family" else "",
         variant["history"] if variant["history"] != "random" else "",

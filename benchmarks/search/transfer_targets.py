@@ -1,4 +1,4 @@
-"""What is asked of the searches of each suite."""
+"""Targets of the searches of each suite."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ TOP = 0.001
 
 
 def targets(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Target]:
-    """The targets of a suite that what was found, by method, can be held against."""
+    """Targets of a suite, for the methods that were found on it."""
     if OURS not in found:
         return []
     values = {name: measures(suite, method.rows) for name, method in found.items()}
@@ -64,7 +64,7 @@ def targets(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Targe
 def _reach(
     suite: nmjax.Suite, what: str, ours: np.ndarray, theirs: np.ndarray, threshold: float
 ) -> Target:
-    """Evaluations until our mean regret is what theirs is at the end."""
+    """Evaluations until our mean regret is at most their final one."""
     curves = map(jnp.asarray, paired(ours, theirs))
     reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
     name = f"{suite.name}: evaluations for what {what} has at {theirs.shape[-1]}"
@@ -72,7 +72,7 @@ def _reach(
 
 
 def _top(suite: nmjax.Suite, quantile: np.ndarray) -> Target:
-    """Evaluations until the mean incumbent is among the top thousandth of the pool."""
+    """Evaluations until the mean incumbent is in the top thousandth of the pool."""
     below = jnp.asarray(1 - quantile)
     reach = evaluations_to_reach_interval(jax.random.key(0), below, jnp.full_like(below, TOP))
     name = f"{suite.name}: evaluations until the incumbents' mean quantile is {1 - TOP}"
@@ -87,7 +87,7 @@ def _evaluations(name: str, reach: EvaluationsToReach, threshold: float, number:
 def _difference(
     suite: nmjax.Suite, what: str, ours: np.ndarray, theirs: np.ndarray, threshold: float
 ) -> Target:
-    """The paired 95% upper bound of our regret less theirs, at the last evaluation."""
+    """Paired 95% upper bound of our regret less theirs, at the last evaluation."""
     last = [jnp.asarray(curve[..., -1]) for curve in paired(ours, theirs)]
     upper = not_worse(jax.random.key(0), *last).upper
     name, number = f"{suite.name}: {what}, upper bound", last[0].size
@@ -95,7 +95,7 @@ def _difference(
 
 
 def _worst_task(suite: nmjax.Suite, ours: np.ndarray, theirs: np.ndarray) -> Target:
-    """Of the task with the largest upper bound."""
+    """Target of the task with the largest upper bound."""
     what = "transfer not worse than kernel-transfer on any task, the worst of which is"
     of_task = [
         _difference(suite, f"{what} {task}", *pair, 0.02)

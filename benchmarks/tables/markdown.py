@@ -1,4 +1,4 @@
-"""What tables of result files are made of."""
+"""Markdown tables from result files, with their provenance."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def with_interval(value: float | None, interval: list[float] | None) -> str:
-    """A number and its 95% interval; "not finite" where there is none."""
+    """Format a number and its 95% interval; "not finite" if there is none."""
     if value is None:
         return "not finite"
     if interval is None or None in interval:
@@ -25,17 +25,17 @@ def with_interval(value: float | None, interval: list[float] | None) -> str:
 
 
 def number(value: float) -> str:
-    """Three decimals; what they would make long as a power of ten."""
+    """Format with three decimals, or as a power of ten from 10,000 on."""
     return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.1e}"
 
 
 def evaluations(value: float) -> str:
-    """A number of evaluations, of 100 at the most."""
+    """Format a number of evaluations, up to the budget."""
     return format_evaluations(round(value), BUDGET)
 
 
 def targets_table(results: Iterable[Result], *, missed_only: bool = False) -> str:
-    """Every target of some result files, met or not, or those that were missed."""
+    """Table of the targets of some result files, or of those that were missed."""
     rows = []
     for target in (target for result in results for target in result.targets):
         if missed_only and is_met(target):
@@ -49,7 +49,7 @@ def targets_table(results: Iterable[Result], *, missed_only: bool = False) -> st
 
 
 def provenance_line(result: Result) -> str:
-    """Where a result comes from, in a line."""
+    """One line about the provenance of a result."""
     seeds = [f"{count} seed{'s' * (count > 1)}"] if (count := len(result.seeds)) else []
     device = f"{result.device.get('cpus', '')} CPU cores".strip()
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
@@ -58,5 +58,5 @@ def provenance_line(result: Result) -> str:
 
 
 def with_origin(result: Result, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table, and where it comes from."""
+    """Markdown table with its provenance."""
     return f"{table(header, rows)}\n\n{provenance_line(result)}"

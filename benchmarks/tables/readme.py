@@ -8,7 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.script import require
-from benchmarks.tables import knowledge_tables, markdown, meta_tables, search_tables
+from benchmarks.tables import (
+    cost_tables,
+    knowledge_tables,
+    markdown,
+    meta_tables,
+    reproduction_tables,
+    search_tables,
+)
 from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import is_met
 
@@ -16,39 +23,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "benchmarks").glob("*.md")))
 
 
-def throughput_table() -> str:
-    """What a search costs."""
-    result = require("search/search_throughput")
-    row = result.rows[0]
-    measured = [
-        ("wall-clock seconds a search, all in one call", f"{row['seconds_a_search']:.3f}"),
-        ("wall-clock seconds a search, one by one", f"{row['seconds_a_search_alone']:.3f}"),
-        (
-            "the same, refitted at each step",
-            f"{row['seconds_a_search_alone_refit']:.3f}",
-        ),
-        ("CPU seconds a search, Optuna's TPE", f"{row['optuna_tpe_cpu_seconds_a_search']:.2f}"),
-        ("seconds to compile", f"{row['compile_seconds']:.1f}"),
-        ("compilations", str(row["traces"])),
-        ("peak memory of the process", f"{row['peak_process_bytes'] / 2**30:.1f} GiB"),
-        ("fraction of the roofline bound", f"{100 * row['share_of_floor']:.0f}%"),
-    ]
-    header = (f"{row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures", "")
-    return markdown.with_origin(result, header, measured)
-
-
-def startup_table() -> str:
-    """How long the main job takes."""
-    result = require("search/startup")
-    header = ("`nmjax search`, without installation", "seconds", "CPU seconds")
-    runs = [
-        (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
-    ]
-    return markdown.with_origin(result, header, runs)
-
-
 def misses() -> str:
-    """How many targets are met, and those that are missed."""
+    """Count of the met targets, and a table of those that were missed."""
     names = [f"transfer_{suite}" for suite in SUITES]
     names += ["overhead", "large_space", "search_throughput", "startup"]
     results = [require(f"search/{name}") for name in names]
@@ -61,8 +37,8 @@ def misses() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "speedups": search_tables.speedups,
     "transfer-suites": search_tables.suites,
-    "throughput": throughput_table,
-    "startup": startup_table,
+    "throughput": cost_tables.throughput,
+    "startup": cost_tables.startup,
     "misses": misses,
     "search-regret": search_tables.regret,
     "search-ranks": search_tables.ranks,
@@ -71,10 +47,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-targets": search_tables.targets,
     "search-target-oracle": search_tables.target_oracle,
     "search-space": search_tables.large_space,
-    "search-overhead": search_tables.overhead,
-    "search-optimum": search_tables.optimum,
-    "optimum": search_tables.optimum_short,
-    "search-hpob": search_tables.hpob,
+    "search-overhead": cost_tables.overhead,
+    "search-optimum": reproduction_tables.optimum,
+    "optimum": reproduction_tables.optimum_short,
+    "search-hpob": reproduction_tables.hpob,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.reproductions.hpob import PUBLISHED, SHOWN
 from benchmarks.script import stored, stored_variants
 from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
 from benchmarks.tables import markdown
@@ -53,7 +52,7 @@ def speedups() -> str:
 
 
 def suites() -> str:
-    """A line a suite: transfer, the best method of each kind of rival, and when it is reached."""
+    """One row for each suite: transfer, the best rival of each group, and when it is reached."""
     rows = []
     for suite, result in _results().items():
         methods = {row["method"]: row for row in _methods(result)}
@@ -100,7 +99,7 @@ def regret() -> str:
 
 
 def ranks() -> str:
-    """Average ranks by suite and over the tasks of all, and which methods do not differ."""
+    """Average ranks by suite and over all tasks, and groups of methods that do not differ."""
     told = [(_marked(s), row) for s, result in _results().items() for row in _ranks(result)]
     overall = stored("search/average_ranks")
     if overall is not None:
@@ -126,7 +125,7 @@ def ranks() -> str:
 
 
 def claims() -> str:
-    """What is claimed of transfer, a row a claim and a column a suite, for rivals of each kind."""
+    """Claims about transfer, one row for each claim and one column a suite, by group of rivals."""
     if not _results():
         return markdown.UNMEASURED
     found = (f"The rival is the best {kind}.\n\n{_claims_table(kind)}" for kind in RIVALS)
@@ -204,7 +203,7 @@ def _final(row: Row, step: int = 100) -> str:
 
 
 def target_oracle() -> str:
-    """Searches that had evaluations of the target itself for free."""
+    """Searches with free evaluations of the target."""
     if (result := stored("search/target_oracle")) is None:
         return markdown.UNMEASURED
     rows = [
@@ -223,7 +222,7 @@ def target_oracle() -> str:
 
 
 def large_space() -> str:
-    """Searches of a space that cannot be listed."""
+    """Searches of a space that is too large to enumerate."""
     if (result := stored("search/large_space")) is None:
         return markdown.UNMEASURED
     shown = ("5", "10", "20", "40")
@@ -238,84 +237,6 @@ def large_space() -> str:
     )
     header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds a search")
     return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"
-
-
-def overhead() -> str:
-    """What searches cost without their evaluations, on one core."""
-    if (result := stored("search/overhead")) is None:
-        return markdown.UNMEASURED
-    columns = ("", "_with_compilation", "_one_more_seed", "_to_learn", "_to_learn_with_compilation")
-    rows = []
-    for row in result.rows:
-        times = (row.get(f"cpu_seconds{name}") for name in columns)
-        cells = ["" if seconds is None else markdown.number(seconds) for seconds in times]
-        cells[0] = ">" * row.get("stopped", False) + cells[0]
-        regret = markdown.number(row["regret"]) if "regret" in row else ""
-        rows.append((row["method"], *cells, regret))
-    header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")
-    header += ("learning the past", "that with compilation", "regret at 100")
-    told = markdown.with_origin(result, header, rows)
-    return f"{told}\n\n{markdown.targets_table([result])}"
-
-
-def optimum() -> str:
-    """Evaluations to the very best of NAS-Bench-201, beside published ones."""
-    if (result := stored("reproductions/optimum")) is None:
-        return markdown.UNMEASURED
-    rows = [
-        (
-            row["method"],
-            row["task"],
-            *("" if row.get(name) is None else f"{row[name]:.1f}" for name in ("mean", "median")),
-            _found(row),
-            str(row.get("n", "exact")),
-            "" if row.get("published") is None else f"{row['published']:.0f}",
-        )
-        for row in result.rows
-    ]
-    header = ("method", "data set", "mean", "median", "found it", "searches", "published mean")
-    return markdown.with_origin(result, header, rows)
-
-
-def optimum_short() -> str:
-    """Mean evaluations to the very best of NAS-Bench-201, a row a method and a column a task."""
-    if (result := stored("reproductions/optimum")) is None:
-        return markdown.UNMEASURED
-    means = {
-        (row["method"], row["task"]): _found(row) if row["mean"] is None else f"{row['mean']:.0f}"
-        for row in result.rows
-    }
-    soonest = sorted(result.rows, key=lambda row: row["mean"] or float("inf"))
-    searches = {row["method"]: str(row.get("n", "exact")) for row in soonest}
-    tasks = dict.fromkeys(row["task"] for row in result.rows)
-    rows = [
-        (method, *(means[method, task] for task in tasks), number)
-        for method, number in searches.items()
-    ]
-    return markdown.with_origin(result, ("method", *tasks, "searches"), rows)
-
-
-def _found(row: Row) -> str:
-    """How many searches found the best, and within how many evaluations if there is a bound."""
-    return f"{100 * row['found']:.0f}%" + (f" within {row['budget']}" if "budget" in row else "")
-
-
-def hpob() -> str:
-    """The published protocol of HPO-B, beside what was published."""
-    header = ("method", f"regret at {SHOWN[0]}", *map(str, SHOWN[1:]), f"rank at {SHOWN[-1]}")
-    published = [
-        (f"{method}, published", *(f"{value:.4f}" for value in values), "")
-        for method, values in PUBLISHED.items()
-    ]
-    if (result := stored("reproductions/hpob")) is None:
-        return markdown.table(header, published)
-    measured = []
-    for row in result.rows:
-        if row["space"] == "all":
-            ends = [(row["regret"][t], *row["regret_ci"][t]) for t in SHOWN]
-            cells = (f"{value:.4f} [{low:.4f}, {high:.4f}]" for value, low, high in ends)
-            measured.append((row["method"], *cells, f"{row['rank'][SHOWN[-1]]:.2f}"))
-    return markdown.with_origin(result, header, [*measured, *published])
 
 
 def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:

@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_refused(played):
         SpaceSearch(SPACE).step(played.start, played.problem, HYPER)
     with pytest.raises(NmjaxError, match="starts=0"):
         SpaceSearch(SPACE, starts=0)
-    with pytest.raises(NmjaxError, match="outcome_transform"):
+    with pytest.raises(NmjaxError, match="outcome transform"):
         SpaceSearch(Space.build("s", (Choice("a", (1, 2)),)), outcome_transform="none")
 
 

@@ -1,4 +1,4 @@
-"""BoTorch: Gaussian processes fitted anew at each step, log expected improvement of the whole pool.
+"""BoTorch: Gaussian processes refitted at each step, log expected improvement of the whole pool.
 
 `botorch` sees choices, `botorch-encoding` nmjax's encoding, `botorch-rgpe` choices and a past.
 """

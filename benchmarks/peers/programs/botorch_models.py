@@ -1,4 +1,4 @@
-"""What BoTorch's searches are made of; it needs BoTorch, and only its peer imports it.
+"""Models of BoTorch's searches; needs BoTorch, and only its peer imports it.
 
 A search takes the row of the pool with the highest acquisition value. Everything is float64.
 """

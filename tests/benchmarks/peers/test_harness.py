@@ -302,7 +302,7 @@ def test_every_peer_has_its_variant_and_pins_what_it_needs():
     [
         ({"package": "edges 2"}, "edges 2"),
         ({"tasks": ("a", "c")}, "run the peer again"),
-        ({"pool": np.zeros((3, 3), np.int32)}, "leave the pool of 3"),
+        ({"pool": np.zeros((3, 3), np.int32)}, "outside the pool of 3"),
     ],
 )
 def test_trajectories_of_other_data_are_refused(suite, kept, change, match):
@@ -355,7 +355,7 @@ def test_what_cannot_be_run_is_told(suite, tmp_path):
 
 def test_a_peer_that_breaks_says_so_and_leaves_nothing(suite, python, tmp_path, capfd):
     (tmp_path / "optuna.py").write_text("raise RuntimeError('broken')")
-    with pytest.raises(NmjaxError, match="ended with 1"):
+    with pytest.raises(NmjaxError, match="ended with status 1"):
         harness.run_peer(
             "optuna_tpe", suite, seeds=1, budget=2, python=python, results=tmp_path / "results"
         )

@@ -9,7 +9,7 @@ from scipy import stats
 
 from benchmarks import script
 from benchmarks.reproductions import hpob
-from benchmarks.tables import search_tables
+from benchmarks.tables import reproduction_tables
 from nmjax.experiments import read_result
 from nmjax.knowledge import LearnConfig
 from nmjax.tasks import hpob_regret, read_hpob
@@ -136,15 +136,15 @@ def test_the_table_shows_what_was_measured_beside_what_was_published(ran, monkey
     """After `TRIALS` trials only as many columns are filled as there were trials."""
     folder, result, _ = ran
     monkeypatch.setattr(script, "RESULTS", folder)
-    monkeypatch.setattr(search_tables, "SHOWN", (5, TRIALS))
+    monkeypatch.setattr(reproduction_tables, "SHOWN", (5, TRIALS))
     ours = next(row for row in result.rows if row["method"] == "transfer")
-    line = next(line for line in search_tables.hpob().splitlines() if "| transfer" in line)
+    line = next(line for line in reproduction_tables.hpob().splitlines() if "| transfer" in line)
     assert f"| {ours['regret'][TRIALS]:.4f} [" in line
     assert f"| {ours['rank'][TRIALS]:.2f} |" in line
 
 
 @pytest.mark.usefixtures("results")
 def test_what_was_published_stands_alone_until_there_is_a_result():
-    table = search_tables.hpob()
+    table = reproduction_tables.hpob()
     assert "transfer" not in table
     assert "| FSBO, published | 0.0433 | 0.0286 | 0.0182 | 0.0105 |" in table

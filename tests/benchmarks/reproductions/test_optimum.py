@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from benchmarks.reproductions import optimum
-from benchmarks.tables import search_tables
+from benchmarks.tables import reproduction_tables
 from nmjax.experiments import Result, collect_provenance, write_result
 
 
@@ -31,7 +31,7 @@ def test_the_table_puts_first_what_finds_it_soonest(results):
     result = Result(
         **collect_provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows)
     )
-    assert search_tables.optimum_short() == "Not measured yet."
+    assert reproduction_tables.optimum_short() == "Not measured yet."
     write_result(results / "reproductions/optimum.json", result)
-    told = search_tables.optimum_short().splitlines()[2:4]
+    told = reproduction_tables.optimum_short().splitlines()[2:4]
     assert told == ["| transfer | 10 | 4 | 3 |", "| evolution | 67% within 1500 | 72 | 3 |"]

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.search.large_space import SPACE, draw_effects, highest, measure_regrets, total
+from benchmarks.search.additive_tasks import draw_effects, highest, total
+from benchmarks.search.large_space import SPACE, measure_regrets
 from nmjax.spaces import Choice, Space
 
 SMALL = Space.build("small", tuple(Choice(f"c{number}", ("a", "b", "c")) for number in range(5)))

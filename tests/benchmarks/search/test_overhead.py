@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.peers import harness
 from benchmarks.search import overhead
-from benchmarks.tables import search_tables
+from benchmarks.tables import cost_tables
 from nmjax.evaluation.trajectories import Trajectories
 from nmjax.experiments import Result, collect_provenance, write_result
 
@@ -43,7 +43,7 @@ def test_targets_are_ratios_to_transfer(related, monkeypatch, results):
         **collect_provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=tuple(rows)
     )
     write_result(results / "search/overhead.json", result)
-    assert "| optuna_gp | 20.000 |  |  |  |  | " in search_tables.overhead()
+    assert "| optuna_gp | 20.000 |  |  |  |  | " in cost_tables.overhead()
 
 
 def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, tmp_path):

@@ -1,0 +1,53 @@
+"""Tables of what searches cost, from the result files."""
+
+from benchmarks.script import require, stored
+from benchmarks.tables import markdown
+
+
+def overhead() -> str:
+    """CPU seconds of searches without their evaluations, on one core."""
+    if (result := stored("search/overhead")) is None:
+        return markdown.UNMEASURED
+    columns = ("", "_with_compilation", "_one_more_seed", "_to_learn", "_to_learn_with_compilation")
+    rows = []
+    for row in result.rows:
+        times = (row.get(f"cpu_seconds{name}") for name in columns)
+        cells = ["" if seconds is None else markdown.number(seconds) for seconds in times]
+        cells[0] = ">" * row.get("stopped", False) + cells[0]
+        regret = markdown.number(row["regret"]) if "regret" in row else ""
+        rows.append((row["method"], *cells, regret))
+    header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")
+    header += ("learning the past", "that with compilation", "regret at 100")
+    told = markdown.with_origin(result, header, rows)
+    return f"{told}\n\n{markdown.targets_table([result])}"
+
+
+def throughput() -> str:
+    """Time, memory and compilations of a search."""
+    result = require("search/search_throughput")
+    row = result.rows[0]
+    measured = [
+        ("wall-clock seconds a search, all in one call", f"{row['seconds_a_search']:.3f}"),
+        ("wall-clock seconds a search, one by one", f"{row['seconds_a_search_alone']:.3f}"),
+        (
+            "the same, refitted at each step",
+            f"{row['seconds_a_search_alone_refit']:.3f}",
+        ),
+        ("CPU seconds a search, Optuna's TPE", f"{row['optuna_tpe_cpu_seconds_a_search']:.2f}"),
+        ("seconds to compile", f"{row['compile_seconds']:.1f}"),
+        ("compilations", str(row["traces"])),
+        ("peak memory of the process", f"{row['peak_process_bytes'] / 2**30:.1f} GiB"),
+        ("fraction of the roofline bound", f"{100 * row['share_of_floor']:.0f}%"),
+    ]
+    header = (f"{row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures", "")
+    return markdown.with_origin(result, header, measured)
+
+
+def startup() -> str:
+    """Seconds of `nmjax search`, first and again."""
+    result = require("search/startup")
+    header = ("`nmjax search`, without installation", "seconds", "CPU seconds")
+    runs = [
+        (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
+    ]
+    return markdown.with_origin(result, header, runs)
