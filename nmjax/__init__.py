@@ -1,10 +1,15 @@
 """nmjax: learn from past architecture searches, make the next one faster."""
 
+import importlib
+from types import ModuleType
+
+from nmjax.compilation_cache import disable_compilation_cache
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
     LearnConfig,
     MetaKnowledge,
     compute_information_gain,
+    learn,
     learn_from_history,
 )
 from nmjax.search import (
@@ -14,25 +19,31 @@ from nmjax.search import (
     Problem,
     RandomSearch,
     RegularizedEvolution,
+    SpaceSearch,
     default_hyper,
     is_finished,
     make_problem,
+    make_space_problem,
     observe,
     run,
     run_batch,
     start,
     suggest,
-    with_flat_prior,
 )
-from nmjax.spaces import Choice, Space, get_space
+from nmjax.spaces import Choice, Integer, Ordinal, Real, Space, get_space, when
+from nmjax.storage import load, save
+from nmjax.study import Study, Trial
 from nmjax.tasks import (
+    PastSearches,
     Suite,
+    history_from_frame,
     leave_family_out,
     leave_one_out,
     list_suites,
     load_suite,
     read_history,
     sample_history,
+    sample_suite,
     scores,
     split_meta_validation,
 )
@@ -40,42 +51,73 @@ from nmjax.types import Gaussian, History, Metric, Mixture, MultivariateGaussian
 from nmjax.version import __version__
 
 __all__ = [
+    "BayesianSearch",
     "Choice",
     "Gaussian",
     "History",
+    "Integer",
     "LearnConfig",
+    "LocalSearch",
     "MetaKnowledge",
     "Metric",
     "Mixture",
     "MultivariateGaussian",
     "NmjaxError",
+    "Ordinal",
+    "PastBestSearch",
+    "PastSearches",
     "Problem",
+    "RandomSearch",
+    "Real",
+    "RegularizedEvolution",
     "Space",
+    "SpaceSearch",
+    "Study",
     "Suite",
+    "Trial",
     "__version__",
-    "BayesianSearch",
     "compute_information_gain",
     "default_hyper",
+    "disable_compilation_cache",
     "get_space",
+    "history_from_frame",
     "is_finished",
+    "learn",
     "learn_from_history",
     "leave_family_out",
     "leave_one_out",
     "list_suites",
+    "load",
     "load_suite",
-    "LocalSearch",
     "make_problem",
+    "make_space_problem",
     "observe",
-    "PastBestSearch",
-    "RandomSearch",
     "read_history",
-    "RegularizedEvolution",
     "run",
-    "sample_history",
-    "scores",
     "run_batch",
+    "sample_history",
+    "sample_suite",
+    "save",
+    "scores",
     "split_meta_validation",
     "start",
     "suggest",
-    "with_flat_prior",
+    "when",
 ]
+_LAZY = (
+    "analysis",
+    "cli",
+    "evaluation",
+    "experiments",
+    "integrations",
+    "meta",
+    "patterns",
+    "testing",
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a sub-package on its first use."""
+    if name in _LAZY:
+        return importlib.import_module(f"nmjax.{name}")
+    raise AttributeError(f"module 'nmjax' has no attribute {name!r}")

@@ -22,6 +22,7 @@ LAYERS = (
     ("knowledge",),
     ("patterns", "storage"),
     ("search",),
+    ("study",),
     ("live",),
     ("analysis",),
     ("experiments",),

@@ -17,6 +17,7 @@ from nmjax.spaces import (
     canonicalize_mixed,
     encode,
     encode_paths,
+    has_flat_index,
     is_valid,
     pool_neighbors,
     within_bounds,
@@ -36,7 +37,7 @@ class Problem(NamedTuple):
       past_mean: float[N], mean over sources of their predicted scores.
       cost: float[N], positive, what an evaluation is expected to cost, in any unit.
       neighbors: int32[N, J], rows one choice away; a row's own index where there are fewer. None
-        where there are real-valued choices.
+        for spaces with real-valued choices or without flat indices (`has_flat_index`).
       knowledge: what the above was made of, for searches that weigh the past in ways of their own.
       paths: bool[N, Q], the paths through each architecture's cell, as `encode_paths` makes them;
         None where there are real-valued choices.
@@ -131,7 +132,7 @@ def make_problem(
         log_weights=knowledge.log_weights,
         past_mean=features.past_mean,
         cost=cost.astype(dtype),
-        neighbors=None if space.continuous else pool_neighbors(space, pool),
+        neighbors=pool_neighbors(space, pool) if has_flat_index(space) else None,
         knowledge=knowledge,
         paths=None if space.continuous else encode_paths(space, pool),
     )

@@ -172,6 +172,17 @@ def enumerate_architectures(space: Space) -> np.ndarray:
     return np.concatenate(kept)
 
 
+def has_flat_index(space: Space) -> bool:
+    """Whether each architecture of a space has a flat index that fits int32.
+
+    Example:
+      >>> from nmjax.spaces import Space, has_flat_index
+      >>> has_flat_index(Space(op=["conv", "skip"]))
+      True
+    """
+    return not space.continuous and space.size <= 2**31 - 1
+
+
 def _check_index(space: Space) -> None:
     if space.size > 2**31 - 1:
         raise NmjaxError(

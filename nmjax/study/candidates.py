@@ -1,0 +1,121 @@
+"""The architectures that a study chooses among: a whole space, or a sample that follows the search.
+
+A space that is small enough is enumerated. Of any other a study keeps a pool of constant size: what
+was evaluated, uniform draws, and mutations of the best evaluations. The pool is drawn anew after
+each result, so the resolution around good architectures grows with the search.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+from nmjax.spaces import (
+    Space,
+    canonicalize_mixed,
+    enumerate_architectures,
+    mutate_mixed,
+    sample_mixed,
+)
+from nmjax.types import Array
+
+ENUMERATED = 20_000
+"""Largest number of architectures of a space that is enumerated."""
+SAMPLED = 2_048
+"""Size of the pool of a space that is not."""
+ELITE = 8
+"""Evaluations whose mutations are candidates."""
+
+
+class Point(NamedTuple):
+    """An architecture as two hashable tuples.
+
+    Attributes:
+      architecture: Option index of each discrete choice.
+      continuous: Value of each real-valued choice, as float32 has it.
+    """
+
+    architecture: tuple[int, ...]
+    continuous: tuple[float, ...]
+
+
+class Candidates(NamedTuple):
+    """A pool of distinct architectures.
+
+    Attributes:
+      architecture: int32[N, C], canonical.
+      continuous: float32[N, R].
+      points: The same, by row.
+      row_of: Row of each point.
+    """
+
+    architecture: np.ndarray
+    continuous: np.ndarray
+    points: list[Point]
+    row_of: dict[Point, int]
+
+
+def is_enumerated(space: Space) -> bool:
+    """Whether a study of the space chooses among all architectures."""
+    return not space.continuous and space.size <= ENUMERATED
+
+
+def to_point(space: Space, architecture: np.ndarray, continuous: np.ndarray) -> Point:
+    """The point that stands for an architecture int[C] and its real values float[R]."""
+    canonical, values = canonicalize_mixed(
+        space, np.asarray(architecture, np.int32), np.asarray(continuous, np.float32)
+    )
+    return _points(np.asarray(canonical)[None], np.asarray(values)[None])[0]
+
+
+def all_candidates(space: Space) -> Candidates:
+    """All architectures of a space of discrete choices."""
+    architecture = np.asarray(enumerate_architectures(space))
+    return _candidates(architecture, np.zeros((len(architecture), 0), np.float32))
+
+
+def sample_candidates(
+    key: Array, space: Space, evaluated: Sequence[Point], best: Sequence[Point]
+) -> Candidates:
+    """A pool of `SAMPLED` architectures that holds the evaluated ones.
+
+    Args:
+      key: Of the draws.
+      space: Of the architectures.
+      evaluated: Points that the pool has to hold; they come first.
+      best: Points whose mutations make up half of the rest; none before the first success.
+    """
+    uniform_key, parent_key, mutate_key = jax.random.split(key, 3)
+    uniform = sample_mixed(uniform_key, space, (SAMPLED,))
+    parents = uniform
+    if best:
+        among = jax.random.randint(parent_key, (SAMPLED,), 0, len(best))
+        parents = _arrays(space, [best[index] for index in among.tolist()])
+    mutated = mutate_mixed(mutate_key, space, *parents)
+    drawn = zip(_points(*mutated), _points(*uniform), strict=True)
+    distinct = dict.fromkeys([*evaluated, *itertools.chain.from_iterable(drawn)])
+    points = list(itertools.islice(distinct, max(SAMPLED, len(evaluated))))
+    return _candidates(*_arrays(space, points))
+
+
+def _candidates(architecture: np.ndarray, continuous: np.ndarray) -> Candidates:
+    points = _points(architecture, continuous)
+    row_of = {point: row for row, point in enumerate(points)}
+    return Candidates(architecture, continuous, points, row_of)
+
+
+def _points(architecture: ArrayLike, continuous: ArrayLike) -> list[Point]:
+    options, values = np.asarray(architecture), np.asarray(continuous, np.float32)
+    rows = zip(options.tolist(), values.tolist(), strict=True)
+    return [Point(tuple(option), tuple(value)) for option, value in rows]
+
+
+def _arrays(space: Space, points: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
+    """int32[N, C] and float32[N, R] of N points."""
+    options = np.array([point.architecture for point in points], np.int32)
+    values = np.array([point.continuous for point in points], np.float32)
+    size = len(points)
+    return options.reshape(size, space.num_choices), values.reshape(size, space.num_continuous)
