@@ -1,4 +1,4 @@
-"""What carries over from one task to the next."""
+"""Knowledge of past tasks: learn it, save it, compare tasks, and transfer it to new ones."""
 
 from nmjax.knowledge.component_weights import mixture_log_weights, weight_sources
 from nmjax.knowledge.config import LearnConfig, config_for

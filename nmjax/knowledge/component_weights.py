@@ -13,16 +13,23 @@ from nmjax.types import Array
 
 
 def mixture_log_weights(log_prior: Array, log_evidence: Array, fixed_share: Array) -> Array:
-    """Posterior log-weights float[K] of components, none below `fixed_share` times its prior
-    weight.
+    """Posterior log-weights float[K] of the components of a mixture.
 
-    Evidence under a wrong model collapses to 0 or 1; the fixed share (Herbster and Warmuth, 1998)
-    lets a component come back.
+    Each is at least `fixed_share` times the component's prior weight. Evidence under a wrong model
+    collapses to 0 or 1, and the fixed share (Herbster and Warmuth, 1998) lets a component recover.
 
     Args:
-      log_prior: float[K], normalized.
-      log_evidence: float[K], of the observations so far.
+      log_prior: float[K], normalized log-weights before the observations.
+      log_evidence: float[K], log evidence of the observations under each component.
       fixed_share: float[], in [0, 1).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import mixture_log_weights
+      >>> weights = mixture_log_weights(jnp.log(jnp.array([0.5, 0.5])), jnp.array([0.0, -99.0]),
+      ...                               jnp.array(0.02))
+      >>> [f"{weight:.2f}" for weight in jnp.exp(weights)]
+      ['0.99', '0.01']
     """
     posterior = jax.nn.log_softmax(log_prior + log_evidence)
     return jnp.logaddexp(jnp.log1p(-fixed_share) + posterior, jnp.log(fixed_share) + log_prior)
@@ -32,14 +39,19 @@ def mixture_log_weights(log_prior: Array, log_evidence: Array, fixed_share: Arra
 def prior_log_weights(wins: Array, number: Array) -> Array:
     """Log-weights float[2] of the transferred and the flat prior before any evaluation.
 
-    The share of sources by which wins exceed losses, one more source of each counted: a past that
-    explains as often as it misleads is worth next to nothing, and gets no more than one win would
-    give it. However alike the past, the transferred prior gets no more than the benefit of the
-    doubt: evidence is soon there for it, and a head start is costly where a task is unlike all.
+    The weight of the transferred prior is its wins minus its losses, as a share of the sources with
+    one win and one loss added. It is at least 1 / (number + 2) and at most 1/2: evidence soon adds
+    to it if the past is related, and a head start is costly if it is not.
 
     Args:
-      wins: float[], sources on which the transferred prior was the better one.
-      number: float[], of sources.
+      wins: float[], number of sources on which the transferred prior was the better one.
+      number: float[], number of sources.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge.component_weights import prior_log_weights
+      >>> jnp.exp(prior_log_weights(jnp.array(4.0), jnp.array(4.0))).tolist()
+      [0.5, 0.5]
     """
     net = (2 * wins - number) / (number + 2)
     transferred = jnp.clip(net, 1 / (number + 2), 0.5)
@@ -47,12 +59,21 @@ def prior_log_weights(wins: Array, number: Array) -> Array:
 
 
 def weight_sources(prior: PoolPrior, weights: Array) -> PoolPrior:
-    """The priors with the sums of the sources' mean weights and variances shared out anew.
+    """Distribute the sources' mean weights and variances anew; their sums stay the same.
 
     Args:
-      prior: of K components, a constant and the S sources coming first among its features; a
-        component that bars the sources stays as it is.
-      share: float[S], of each source, which add up to 1; 0 bars one.
+      prior: K components; the constant and the S sources come first among their features. A
+        component that ignores the sources stays as it is.
+      weights: float[S] of sum 1, the share of each source; 0 excludes one.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import weight_sources
+      >>> from nmjax.predictors import PoolPrior
+      >>> one, weights = jnp.ones(1), jnp.array([[0.0, 1.0, 1.0]])
+      >>> prior = PoolPrior(weights, weights, one, one, one, one)
+      >>> weight_sources(prior, jnp.array([0.75, 0.25])).mean.tolist()
+      [[0.0, 1.5, 0.5]]
     """
     sources = source_features(weights.shape[0])
 

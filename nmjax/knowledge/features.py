@@ -1,4 +1,4 @@
-"""Encodings as a model's features and positions, and what each source makes of them."""
+"""Encodings as features and positions of a model, with the predictions of the sources."""
 
 from typing import NamedTuple
 
@@ -67,8 +67,8 @@ def source_scores(knowledge: MetaKnowledge) -> Array:
     missed = kernel_noise(kernel) / jnp.exp(kernel.log_amplitude)
 
     def one(source: SourceModels) -> Array:
-        told = unit_matern(source.position, source.position) @ source.weights
-        score = source.constant + told + missed * source.weights
+        fitted = unit_matern(source.position, source.position) @ source.weights
+        score = source.constant + fitted + missed * source.weights
         return jnp.where(source.mask, score, jnp.nan)
 
     return jax.lax.map(one, sources)
@@ -86,7 +86,16 @@ def network_features(params: FeatureParams, standardized: Array) -> Array:
 
 
 def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
-    """What a model of a new task sees of encodings float[N, D]."""
+    """Features and positions of encodings float[N, D] in the model of a new task.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, pool_features
+      >>> from nmjax.spaces import Space, encode, enumerate_architectures
+      >>> space = Space(width=[8, 16, 32])
+      >>> encoding = encode(space, enumerate_architectures(space))
+      >>> pool_features(default_knowledge(space), encoding).pool.features.shape
+      (3, 1)
+    """
     params = knowledge.params
     standardized = standardize_encoding(params.location, params.scale, encoding)
     position = kernel_position(params.kernel, standardized)

@@ -1,9 +1,9 @@
-"""The priors of a new task, fitted on replays: past tasks played as if they were new.
+"""The priors of a new task, fitted by leave-one-task-out replay.
 
-Each source in turn is the target, the others are its past, and a few of its evaluations are drawn
-the way a search would, the promising more often. The prior under which the transformed scores of
-all replays are likeliest is the one that the real search begins with (empirical Bayes). The
-network's features are judged only on sources that it was not meta-trained on.
+In each replay one source is the target and the others are its past. A few of its evaluations are
+drawn as a search would choose them, promising ones more often. The priors maximize the evidence of
+the transformed scores of all replays (empirical Bayes). The network's features are judged only on
+sources that it was not meta-trained on.
 """
 
 from functools import partial
@@ -24,7 +24,12 @@ MOST_NOISE = 0.5
 
 
 class Layout(NamedTuple):
-    """How many features there are of each kind, after the constant: S and h."""
+    """Numbers of features after the constant.
+
+    Attributes:
+      sources: Number S of sources.
+      network: Number h of network features.
+    """
 
     sources: int
     network: int
@@ -53,7 +58,7 @@ class PriorParams(NamedTuple):
 
 
 class Replays(NamedTuple):
-    """R replays of n evaluations for each of S sources.
+    """R replays of n evaluations for each of S sources, taken as the target in turn.
 
     Attributes:
       features: float[S, R, n, P].
@@ -67,7 +72,7 @@ class Replays(NamedTuple):
 
 
 def default_prior_params() -> PriorParams:
-    """Where fitting begins."""
+    """Parameters at which fitting begins."""
     zero = jnp.zeros(())
     return PriorParams(zero - 1, zero + 1, zero - 1, zero - 3, zero - 1, zero, zero + 1)
 
@@ -142,7 +147,7 @@ def replay(
       predicted: float[S, M], what the other sources predict there.
       score: float[S, M], raw scores, higher is better; NaN does not count.
       size: n, evaluations a replay.
-      outcome_transform: that the search applies, a name of `predictors.normalize`.
+      outcome_transform: that the search applies, a name of `predictors.get_outcome_transform`.
     """
     greed = jnp.array([0.0, 1.0, 2.0, 4.0])
 
@@ -187,8 +192,8 @@ def fit_priors(
 
     def evidences(params: PriorParams, active: Array, unseen: Array) -> Array:
         priors = jax.vmap(partial(make_prior, params, layout))(active, unseen)
-        over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
-        return jax.vmap(over_rehearsals)(priors, *replays)
+        over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
+        return jax.vmap(over_replays)(priors, *replays)
 
     def fit(active: Array, unseen: Array) -> tuple[PriorParams, Array]:
         return maximize(

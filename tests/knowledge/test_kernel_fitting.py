@@ -7,6 +7,7 @@ from scipy import optimize, stats
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
+from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.features import predict_sources
 from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources, maximize
 from nmjax.knowledge.prior_fitting import (
@@ -16,7 +17,6 @@ from nmjax.knowledge.prior_fitting import (
     fit_priors,
     log_evidence,
     make_prior,
-    prior_log_weights,
     replay,
 )
 from nmjax.predictors import (

@@ -66,10 +66,10 @@ def context_similarity(key: Array, context: Array, known: Array) -> Interval:
         slope = jnp.where(variance > 1e-6, jnp.maximum(covariance, 0) / variance, 0)
         residual = known - level - slope * off
         drawn = jax.random.choice(pair_key, residual, target.shape, p=of_pairs)
-        told = level + slope * (target - of_pairs @ near) + drawn
+        predicted = level + slope * (target - of_pairs @ near) + drawn
         is_new = jax.random.bernoulli(unseen_key, 1 - jnp.sum(weights))
         unknown = jax.random.uniform(unknown_key, target.shape, target.dtype, minval=-1)
-        return jnp.where(is_new, unknown, jnp.clip(told, -1, 1))
+        return jnp.where(is_new, unknown, jnp.clip(predicted, -1, 1))
 
     drawn = jax.vmap(draw)(weights, jax.random.split(draw_key, len(weights)))
     return draws_interval(drawn, level=INTERVAL_LEVEL)

@@ -1,4 +1,4 @@
-"""What carries over, bent toward the sources that are like the target."""
+"""Knowledge adapted to a target by its similarity to the sources."""
 
 from statistics import NormalDist
 
@@ -29,32 +29,30 @@ def transfer_knowledge(
     measure: str = "rank",
     fixed_share: ArrayLike = 0.02,
 ) -> MetaKnowledge:
-    """What is known of a target after a few evaluations of it, to begin a search with.
+    """Adapt knowledge to a few evaluations of the target, before a search begins.
 
-    Its prior is that of `adapt_prior`, by a measure of similarity; its log_weights is the
-    log-weights of the components after the evaluations, by the evidence of the prior as it was
-    before it was adapted. So the log_weights counts each evaluation once. The prior is not
-    conditioned on them: they move the shares of the sources and nothing else.
+    The sources' shares of the prior follow their similarity to the target, as in `adapt_prior`, and
+    the components are reweighted by the evidence of the evaluations. The prior is not conditioned
+    on them.
 
-    A search that is given the same evaluations again counts them twice in its log_weights, and
-    those that moved the shares in its predictions. For such a one take
-    `result.replace(log_weights=knowledge.log_weights)`, where the shares alone are counted twice,
-    or `knowledge` as it is, where nothing is. Similarities by "distribution" do not read which
-    architecture had which score, so that next to nothing is counted twice in them.
+    Do not give the same evaluations to the search again: it would use them a second time. If it
+    must have them, pass it `result.replace(log_weights=knowledge.log_weights)`, so that only the
+    sources' shares use them twice, or `knowledge` itself, so that nothing does. Similarities by
+    "distribution" ignore which architecture had which score, so they use almost nothing twice.
 
     Args:
-      key: of the measure.
-      knowledge: of S sources.
-      encoding: float[n, D], of the target's evaluations; any numbers where there is none.
-      score: float[n], higher is better; NaN where there is none or the evaluation failed. With
-        none at all, prior and log_weights stay as they were, up to rounding and but for "context".
-      source_score: float[S, M], what "distribution" reads.
-      context: float[S + 1, K], what "context" reads.
-      measure: of similarity, a name that `compute_task_similarity` knows.
-      fixed_share: the least share of its weight that a component keeps, in (0, 1).
+      key: Random key of the measure.
+      knowledge: Knowledge of S sources.
+      encoding: float[n, D], encodings of the target's evaluations; any numbers in unused rows.
+      score: float[n], higher is better; NaN for failed evaluations and unused rows. Without any
+        score, the prior and the weights stay as they were, up to rounding, except with "context".
+      source_score: float[S, M], required by "distribution".
+      context: float[S + 1, K], required by "context".
+      measure: Name of a measure of `compute_task_similarity`.
+      fixed_share: Smallest share of its prior weight that a component keeps, in (0, 1).
 
     Raises:
-      NmjaxError: those of `compute_task_similarity`.
+      NmjaxError: As `compute_task_similarity`.
     """
     similarity = compute_task_similarity(
         key,
@@ -77,20 +75,28 @@ def transfer_knowledge(
 
 
 def adapt_prior(prior: PoolPrior, similarity: Interval) -> PoolPrior:
-    """The prior of a target whose expected scores follow the sources by their similarity.
+    """Shift the sources' mean weights towards the sources that are similar to the target.
 
-    Each source's share is that of what all are expected to have above 0, under normals with the
-    estimates and intervals: where little is known they share alike, and those that are surely
-    unlike the target get nothing. By the size of the sum of the sources' mean weights, shares above
-    an equal one add to a mean weight and those below take from it; so a positive sum is dealt out
-    by shares. Variances stay: what evaluations say later may still correct the shares. A prior that
-    is then conditioned on the evaluations behind the similarity counts them twice.
+    A source's share is proportional to the expectation of the positive part of its similarity,
+    under a normal distribution with the estimate and the interval given. Without evaluations all
+    shares are equal; a source that is certainly dissimilar gets none. The sum of the sources' mean
+    weights stays the same. Variances stay too, so that later evaluations can correct the shares.
 
     Args:
-      prior: of K components, a constant and the S sources coming first among its features; a
-        component that bars the sources stays as it is.
-      similarity: of the S sources, as of `compute_task_similarity`: estimates and 95% intervals,
-        float[S].
+      prior: K components; the constant and the S sources come first among their features. A
+        component that ignores the sources stays as it is.
+      similarity: Estimates and 95% intervals float[S], as `compute_task_similarity` returns them.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import adapt_prior
+      >>> from nmjax.predictors import PoolPrior
+      >>> from nmjax.stats import Interval
+      >>> one = jnp.ones(1)
+      >>> prior = PoolPrior(jnp.array([[0.0, 0.5, 0.5]]), jnp.ones((1, 3)), one, one, one, one)
+      >>> similarity = Interval(*(jnp.array([0.9, -0.9]) for _ in range(3)))
+      >>> adapt_prior(prior, similarity).mean.tolist()
+      [[0.0, 1.0, 0.0]]
     """
     spread = (similarity.high - similarity.low) / _NORMAL_WIDTH
     unsure = spread > 0

@@ -191,8 +191,8 @@ def _win(
         outcome_transform=knowledge.outcome_transform,
     )
     drawn = jax.tree.map(lambda leaf: leaf[0], replays)
-    over_rehearsals = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
-    evidence = jax.vmap(over_rehearsals, in_axes=(0, None, None, None))(knowledge.prior, *drawn)
+    over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
+    evidence = jax.vmap(over_replays, in_axes=(0, None, None, None))(knowledge.prior, *drawn)
     return jnp.mean(jax.nn.softmax(evidence, axis=0)[0])
 
 

@@ -82,8 +82,8 @@ def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
     between = (context[:, None] - context[None]) / context_scale(context)[None, None, :]
     typical = jnp.sqrt(jnp.sum(jnp.square(between)) / (number * (number - 1)))
     lengths = jnp.maximum(typical, 1e-6) * jnp.asarray(_LENGTHS, context.dtype)
-    told = jax.lax.map(information, lengths)
-    gains = told[:-1] - told[-1:]
+    nats = jax.lax.map(information, lengths)
+    gains = nats[:-1] - nats[-1:]
     best = jnp.argmax(jnp.mean(gains, axis=-1))
     gain = jnp.mean(gains[best])
     error = jnp.std(gains[best], ddof=1) / jnp.sqrt(number)
