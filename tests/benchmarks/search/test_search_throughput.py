@@ -17,7 +17,7 @@ def test_the_slow_way_is_the_same_search():
     score = np.where(np.arange(len(tasks.pool)) % 5, tasks.scores[-1], np.nan)
     problem = make_problem(SPACE, tasks.pool, score, plain_knowledge(3))
     hyper, traces = default_hyper(BUDGET), []
-    for update in ({}, {"update": refit_pool}):
+    for update in ({}, {"observe_model": refit_pool}):
         algorithm = BayesianSearch(capacity=16, **update)
         start = jax.jit(algorithm.init)(jax.random.key(0), problem, hyper)
         traces.append(run(start, problem, algorithm, hyper, steps=BUDGET)[1])
