@@ -1,6 +1,7 @@
 """Gradient steps and scanned optimization loops, by Optax."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ def maximize(
     """
     optimizer = optax.adam(rate)
 
-    def step(carried, _):
+    def step(carried: tuple[PyTree, ...], _: Any) -> tuple[tuple[PyTree, ...], Array]:
         params, opt_state, best, best_value = carried
         value, gradient = jax.value_and_grad(objective)(params)
         better = value > best_value
