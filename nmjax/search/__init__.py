@@ -32,7 +32,7 @@ from nmjax.search.baselines import (
     RGPESearch,
 )
 from nmjax.search.bayesian import BayesianSearch, SearchState
-from nmjax.search.combinatorial import SpaceSearch, SpaceState
+from nmjax.search.combinatorial import Candidate, SpaceSearch, SpaceState
 from nmjax.search.initial_design import sample_from_prior, select_initial_points
 from nmjax.search.loop import run, run_batch
 from nmjax.search.maximizers import (
@@ -60,6 +60,7 @@ from nmjax.search.transfer_advice import (
 
 __all__ = [
     "AcquisitionContext",
+    "Candidate",
     "Maximizer",
     "NewTask",
     "Problem",

@@ -111,7 +111,7 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
         """Return the state before the first evaluation."""
 
     @abstractmethod
-    def suggest(self, state: StateT, problem: ProblemT, hyper: SearchHyper) -> Array:
+    def suggest(self, state: StateT, problem: ProblemT, hyper: SearchHyper) -> Any:
         """Return what to evaluate next: a row int32[] of the pool, or an architecture int32[C]."""
 
     @abstractmethod
@@ -141,17 +141,18 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
         """
         return check_row(index, _record(state).evaluated)
 
-    def check_indices(self, state: StateT, indices: Any) -> None:
+    def check_indices(self, state: StateT, indices: Any) -> PyTree:
         """Validate a list of evaluated rows on the host; tracers pass.
 
         Raises:
           NmjaxError: one is not a row of the pool, or is repeated.
         """
         if isinstance(indices, jax.core.Tracer):
-            return
+            return indices.astype(jnp.int32)
         evaluated = np.zeros(_record(state).evaluated.shape, bool)
         for index in indices:
             evaluated[int(check_row(index, evaluated))] = True
+        return jnp.asarray(indices, jnp.int32)
 
 
 AnySearch = SearchAlgorithm[Any, Any]

@@ -69,7 +69,8 @@ def suggest(
       hyper: as given to `start`.
 
     Returns:
-      A row int32[] of the pool; for a `SpaceSearch` an architecture int32[C].
+      A row int32[] of the pool; for a `SpaceSearch` an architecture int32[C], or
+      a `Candidate` if the space has real-valued choices.
 
     Raises:
       NmjaxError: the state is one of another algorithm.
@@ -94,7 +95,7 @@ def observe(
       algorithm: as given to `start`.
       hyper: as given to `start`.
       index: row that was evaluated, suggested or not; for a `SpaceSearch` an architecture
-        int32[C].
+        int32[C], or a pair of int32[C] and float32[R].
       score: score of the evaluation, higher is better; NaN or infinite if it failed.
 
     Returns:
@@ -165,15 +166,15 @@ def suggest_next_point(
     hyper = _check_arguments(algorithm, hyper)
     hyper = hyper._replace(min_expected_improvement=jnp.zeros_like(hyper.min_expected_improvement))
     scores = jnp.asarray(score, problem.log_weights.dtype)
-    if scores.ndim != 1 or len(evaluated) != len(scores):
+    lengths = {np.shape(leaf)[0] for leaf in jax.tree.leaves(evaluated)}
+    if scores.ndim != 1 or lengths != {len(scores)}:
         raise NmjaxError(
-            f"Got {len(evaluated)} evaluations with scores {list(scores.shape)}; give one score "
-            "for each."
+            f"Got {max(lengths, default=0)} evaluations with scores {list(scores.shape)}; give one "
+            "score for each."
         )
     state = _start(key, problem, algorithm, hyper)
     check_capacity(state, evaluations=len(scores))
-    algorithm.check_indices(state, evaluated)
-    indices = jnp.asarray(evaluated, jnp.int32)
+    indices = algorithm.check_indices(state, evaluated)
     return _suggest_after(state, problem, algorithm, hyper, indices, scores)
 
 

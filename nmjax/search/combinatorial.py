@@ -34,9 +34,19 @@ from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.belief import condition, predictive
 from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
 from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
+from nmjax.search.maximizers.points import (
+    are_valid,
+    canonical_points,
+    empty_points,
+    encode_points,
+    join,
+    mutate_points,
+    sample_points,
+    split,
+)
 from nmjax.search.problem import Problem, SpaceProblem
 from nmjax.search.record import Record, SearchInfo, can_go_on
-from nmjax.spaces import Space, canonicalize, encode, encoding_size, is_valid, mutate, sample
+from nmjax.spaces import Space, encoding_size, within_bounds
 from nmjax.types import Acquisition, Array
 
 ELITE = 8
@@ -49,14 +59,16 @@ class SpaceState(NamedTuple):
     Attributes:
       key: folded with (step, role), never drawn from.
       record: the evaluations so far; its rows are slots.
-      initial: int32[4, C], as of `SearchState`.
+      initial: points [4, C + R], the initial design and the alternative to the third.
       model: the components' posteriors over the slots, leaves with a leading axis of K.
-      log_weights: float[K], of the components now.
-      architecture: int32[B, C], canonical, in the slots; -1 where empty.
+      log_weights: float[K], log-probabilities of the components now.
+      point: points [B, C + R] in the slots, canonical; -1 where empty. A point is int32[C] if all
+        choices are discrete; otherwise it is float32[C + R], the option indices followed by the
+        real values.
       pool: the slots' features and positions.
-      proposal: int32[C], what to evaluate next.
-      log_ei: float[], the logarithm of the improvement that is expected of it; inf where that does
-        not decide, -inf where nothing is left.
+      proposal: point [C + R], what to evaluate next.
+      log_ei: float[], logarithm of the proposal's expected improvement; inf if the search must not
+        end yet, -inf if nothing is left to evaluate.
     """
 
     key: Array
@@ -64,13 +76,36 @@ class SpaceState(NamedTuple):
     initial: Array
     model: PoolState
     log_weights: Array
-    architecture: Array
+    point: Array
     pool: Pool
     proposal: Array
     log_ei: Array
 
 
-def evaluated_elsewhere(problem: SpaceProblem, architecture: Array) -> Array:
+class Candidate(NamedTuple):
+    """An architecture of a space with real-valued choices.
+
+    Attributes:
+      architecture: int32[C], an option index for each discrete choice.
+      continuous: float32[R], the real values.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import Candidate
+      >>> from nmjax.spaces import Real, Space
+      >>> space = Space(op=["conv", "skip"], rate=Real(0, 1))
+      >>> space.to_config(*Candidate(jnp.array([1]), jnp.array([0.5])))
+      {'op': 'skip', 'rate': 0.5}
+    """
+
+    architecture: Array
+    continuous: Array
+
+
+Proposal = Array | Candidate
+
+
+def evaluated_elsewhere(problem: SpaceProblem, architecture: Proposal) -> Array:
     """Refuse to evaluate: without an evaluation there are `suggest` and `observe`, but no `step`.
 
     Raises:
@@ -92,7 +127,8 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
     value, under the same guard. Ascents start at mutations of the best evaluations, at uniform
     draws, and at draws from where the past was best, which become uniform as the transferred prior
     loses its weight. Isomorphic architectures are one, and none is suggested twice. `suggest` and
-    `observe` use architectures int32[C] in place of rows; `SearchInfo.row` is the slot. A step
+    `observe` use architectures in place of rows: int32[C], or a `Candidate` if the space has
+    real-valued choices. `SearchInfo.row` is the slot. A step
     costs O(K B^2), and as much again as the model's features, for each architecture that the
     maximizer evaluates.
 
@@ -102,9 +138,9 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
     acquisition this search may end while some other architecture still reaches it.
 
     Attributes:
-      space: space of discrete choices.
+      space: space of any size, of discrete, real-valued and conditional choices.
       capacity: B, the largest budget; another budget up to it compiles nothing anew.
-      evaluate: (problem, architecture int32[C]) -> float[], traced; NaN is a failed evaluation.
+      evaluate: (problem, architecture) -> float[], traced; NaN is a failed evaluation.
         Without one there are `suggest` and `observe`, but no `step`.
       acquisition: value of evaluating each architecture. Its pool is what was evaluated and what
         the maximizer proposes, so one that depends on the whole pool (`KnowledgeGradient`, `GPUCB`)
@@ -119,7 +155,7 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
     """
 
     space: Space = field(kw_only=False)
-    evaluate: Callable[[SpaceProblem, Array], Array] = evaluated_elsewhere
+    evaluate: Callable[[SpaceProblem, Any], Array] = evaluated_elsewhere
     acquisition: Acquisition = LOG_IMPROVEMENT
     maximizer: Maximizer = _LOCAL_ASCENT
     starts: int = 32
@@ -143,12 +179,12 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
         state = SpaceState(
             key=key,
             record=self.empty_record(jnp.zeros((capacity,), dtype)),
-            initial=canonicalize(space, sample(uniform_key, space, (INITIAL + 1,))),
+            initial=canonical_points(space, sample_points(uniform_key, space, INITIAL + 1)),
             model=init_pool(problem.prior, pool, capacity=capacity),
             log_weights=problem.log_weights,
-            architecture=jnp.full((capacity, space.num_choices), -1, jnp.int32),
+            point=empty_points(space, capacity),
             pool=pool,
-            proposal=jnp.zeros((space.num_choices,), jnp.int32),
+            proposal=jnp.zeros_like(empty_points(space, 1)[0]),
             log_ei=jnp.full((), jnp.inf, dtype),
         )
 
@@ -188,15 +224,15 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
             climb_key,
             partial(worth_by, self.acquisition),
             self._starts(start_key, state, problem),
-            state.architecture,
+            state.point,
             space=space,
             maximizer=self.maximizer,
         )
         improvement = worth
         if self.acquisition != LOG_IMPROVEMENT:
-            improvement = worth_by(LOG_IMPROVEMENT, encode(space, found[None]))[0]
+            improvement = worth_by(LOG_IMPROVEMENT, encode_points(space, found[None]))[0]
         planned = next_initial(state, problem)
-        follows_plan = (state.record.step < INITIAL) & ~is_among(planned, state.architecture)
+        follows_plan = (state.record.step < INITIAL) & ~is_among(planned, state.point)
         decides = ~follows_plan & ~jnp.all(jnp.isnan(state.record.score))
         left = follows_plan | (worth > -jnp.inf)
         return state._replace(
@@ -204,17 +240,19 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
             log_ei=jnp.where(left, jnp.where(decides, improvement, jnp.inf), -jnp.inf),
         )
 
-    def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Array:
-        """Return the architecture int32[C] to evaluate next."""
+    def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Proposal:
+        """Return the architecture to evaluate next: int32[C], or a `Candidate` of a mixed space."""
         del problem, hyper
-        return state.proposal
+        if not self.space.num_continuous:
+            return state.proposal
+        return Candidate(*split(self.space, state.proposal))
 
     def update(
         self,
         state: SpaceState,
         problem: SpaceProblem,
         hyper: SearchHyper,
-        architecture: Array,
+        index: Proposal,
         score: Array,
     ) -> tuple[SpaceState, SearchInfo]:
         """Return the state after an evaluation whose score float[] is finite or NaN."""
@@ -223,18 +261,20 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
         )
         active = can_go_on(state.record, hyper.budget) & worthwhile
         slot = jnp.minimum(state.record.step, self.capacity - 1)
-        canonical = canonicalize(self.space, architecture)
-        newcomer = pool_features(problem.knowledge, encode(self.space, canonical[None])).pool
+        given = join(self.space, *index) if isinstance(index, Candidate) else index
+        canonical = canonical_points(self.space, given)
+        encoding = encode_points(self.space, canonical[None])
+        newcomer = pool_features(problem.knowledge, encoding).pool
         model, pool = replace_in_pool(
             state.model, problem.prior, state.pool, state.record.row, slot, newcomer
         )
-        slots = (state.architecture.at[slot].set(canonical), model, pool)
-        architecture, model, pool = jax.tree.map(
+        slots = (state.point.at[slot].set(canonical), model, pool)
+        point, model, pool = jax.tree.map(
             lambda new, old: jnp.where(active, new, old),
             slots,
-            (state.architecture, state.model, state.pool),
+            (state.point, state.model, state.pool),
         )
-        state = state._replace(architecture=architecture, model=model, pool=pool)
+        state = state._replace(point=point, model=model, pool=pool)
         state, info = condition(
             state,
             _as_pool(problem, pool),
@@ -246,72 +286,108 @@ class SpaceSearch(SearchAlgorithm[SpaceState, SpaceProblem]):
         )
         return self._propose(state, problem, hyper), info
 
-    def check_index(self, state: SpaceState, index: Any) -> Array:
-        """Validate an evaluated architecture int32[C] on the host; tracers pass.
+    def check_index(self, state: SpaceState, index: Any) -> Proposal:
+        """Validate an evaluated architecture on the host; tracers pass.
 
         Raises:
           NmjaxError: it is not one architecture of the space, or was observed before.
         """
-        if isinstance(index, jax.core.Tracer):
-            return index.astype(jnp.int32)
-        return self._check(index, state.architecture)
+        if _is_traced(index):
+            return index
+        known = np.asarray([]) if _is_traced(state.point) else np.asarray(state.point)
+        point = self._check(index, known)
+        if self.space.num_continuous:
+            return Candidate(*split(self.space, point))
+        return point
 
-    def check_indices(self, state: SpaceState, indices: Any) -> None:
+    def check_indices(self, state: SpaceState, indices: Any) -> Proposal:
         """Validate a list of evaluated architectures on the host; tracers pass.
+
+        Args:
+          state: not used.
+          indices: int32[M, C], or a pair of int32[M, C] and float32[M, R].
 
         Raises:
           NmjaxError: one is not an architecture of the space, or is repeated.
         """
-        if isinstance(indices, jax.core.Tracer):
-            return
-        known = np.full((len(indices), self.space.num_choices), -1, np.int32)
-        for place, index in enumerate(indices):
-            checked = self._check(index, known)
-            known[place] = np.asarray(canonicalize(self.space, checked))
         del state
+        if _is_traced(indices):
+            return indices
+        mixed = self.space.num_continuous > 0
+        each = list(zip(*indices, strict=True)) if mixed else list(indices)
+        points = np.array(empty_points(self.space, len(each)))
+        for place, index in enumerate(each):
+            points[place] = self._check(index, points)
+        return Candidate(*split(self.space, jnp.asarray(points))) if mixed else jnp.asarray(points)
 
-    def _check(self, index: Any, known: Array | np.ndarray) -> Array:
+    def _check(self, index: Any, known: np.ndarray) -> Array:
+        """The point of an architecture, canonical, that is none of the known ones [M, C + R]."""
+        space = self.space
+        architecture, continuous = self._parts(index)
+        wrong = np.shape(continuous) != (space.num_continuous,)
+        if wrong or not within_bounds(space, continuous).all():
+            raise NmjaxError(
+                f"Got the real values {continuous!r} for space {space.name!r}; give "
+                f"float[{space.num_continuous}], each within its bounds."
+            )
+        given = join(space, jnp.asarray(architecture, jnp.int32), jnp.asarray(continuous))
+        if not bool(are_valid(space, given)):
+            raise NmjaxError(
+                f"Got the architecture {np.asarray(architecture).tolist()}, which space "
+                f"{space.name!r} does not allow; give a valid one."
+            )
+        point = canonical_points(space, given)
+        if known.size and (known == np.asarray(point)).all(axis=-1).any():
+            raise NmjaxError(
+                f"Architecture {np.asarray(given).tolist()} or one isomorphic to it was observed "
+                "before; each is evaluated once, so give another one."
+            )
+        return point
+
+    def _parts(self, index: Any) -> tuple[np.ndarray, np.ndarray]:
+        space = self.space
         try:
-            architecture = jnp.asarray(self.space.check_architecture(index), jnp.int32)
+            architecture, continuous = index if space.num_continuous else (index, ())
+            values = np.asarray(continuous, np.float32)
+            return space.check_architecture(architecture), values
         except (TypeError, ValueError) as error:
             if isinstance(error, NmjaxError):
                 raise
+            pair = f" and float[{space.num_continuous}]" if space.num_continuous else ""
             raise NmjaxError(
-                f"Got {index!r} as an architecture; give int[{self.space.num_choices}], an option "
+                f"Got {index!r} as an architecture; give int[{space.num_choices}]{pair}, an option "
                 "index for each choice."
             ) from error
-        if not bool(is_valid(self.space, architecture)):
-            raise NmjaxError(
-                f"Got the architecture {architecture.tolist()}, which space {self.space.name!r} "
-                "does not allow; give a valid one."
-            )
-        if not isinstance(known, jax.core.Tracer):
-            canonical = np.asarray(canonicalize(self.space, architecture))
-            if (np.asarray(known) == canonical).all(axis=-1).any():
-                raise NmjaxError(
-                    f"Architecture {architecture.tolist()} or one isomorphic to it was observed "
-                    "before; each is evaluated once, so give another one."
-                )
-        return architecture
 
     def _starts(self, key: Array, state: SpaceState, problem: SpaceProblem) -> Array:
-        """Return where ascents start, int32[3 starts, C]."""
+        """Return the points [3 starts, C + R] where ascents start."""
         space, starts = self.space, self.starts
         mutate_key, uniform_key, informed_key = jax.random.split(key, 3)
-        uniform = sample(uniform_key, space, (starts,))
+        uniform = sample_points(uniform_key, space, starts)
         weights = jnp.exp(state.log_weights)
         distribution = update_sampling_distribution(
             uniform_sampling(space),
             problem.knowledge,
             transfer_weight=weights[0] if len(weights) > 1 else 0,
         )
-        informed, _ = sample_architectures(informed_key, distribution, space=space, shape=(starts,))
+        drawn = sample_architectures(informed_key, distribution, space=space, shape=(starts,))
+        informed = canonical_points(space, join(space, *drawn)) if _is_mixed(space) else drawn[0]
         score = jnp.where(jnp.isnan(state.record.score), -jnp.inf, state.record.score)
         best = jax.lax.top_k(score, min(ELITE, self.capacity))[1]
-        parents = state.architecture[best][jnp.arange(starts) % len(best)]
+        parents = state.point[best][jnp.arange(starts) % len(best)]
         # Before there are any, the parents are uniform.
-        parents = jnp.where(parents >= 0, parents, uniform)
-        return jnp.concatenate([mutate(mutate_key, space, parents), uniform, informed])
+        known = state.record.evaluated[best][jnp.arange(starts) % len(best)]
+        parents = jnp.where(known[:, None], parents, uniform)
+        mutated = mutate_points(mutate_key, space, parents)
+        return jnp.concatenate([mutated, uniform, informed])
+
+
+def _is_mixed(space: Space) -> bool:
+    return space.num_continuous > 0
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def _with_more(state: SpaceState, problem: SpaceProblem, more: Pool) -> tuple[SpaceState, Pool]:

@@ -189,18 +189,13 @@ def make_space_problem(
     """The problem of finding the best of a space of any size with what is known from past tasks.
 
     Args:
-      space: of discrete choices.
+      space: of any size, of discrete, real-valued and conditional choices.
       knowledge: learned on the same space.
       target: what evaluations read, any pytree.
 
     Raises:
-      NmjaxError: the space has real-valued choices, or the knowledge is of another.
+      NmjaxError: the knowledge is of another space.
     """
-    if space.num_continuous:
-        raise NmjaxError(
-            f"Got space {space.name!r} with {space.num_continuous} real-valued choices; give a "
-            "space of discrete choices."
-        )
     require_space(knowledge, space)
     return SpaceProblem(knowledge.prior, knowledge.log_weights, knowledge, target)
 

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge import default_knowledge
 from nmjax.search import (
     BayesianSearch,
+    Candidate,
+    EvolutionaryAscent,
+    GradientAscent,
     LocalAscent,
     SpaceSearch,
     default_hyper,
@@ -19,12 +23,24 @@ from nmjax.search import (
     make_space_problem,
     observe,
     run,
+    run_batch,
     start,
     suggest,
     suggest_next_point,
     with_flat_prior,
 )
-from nmjax.spaces import Choice, RealChoice, Space, from_index, get_space, to_index
+from nmjax.spaces import (
+    Choice,
+    Ordinal,
+    Real,
+    RealChoice,
+    Space,
+    from_index,
+    get_space,
+    sample_mixed,
+    to_index,
+    when,
+)
 from nmjax.testing.compare import assert_equal, through_host
 from tests.related import SPACE, plain_knowledge, related_tasks
 
@@ -66,7 +82,7 @@ def test_it_is_the_search_over_the_whole_pool(played):
     """The same evaluations teach the same, and are the ones that the other would choose."""
     listed = make_problem(SPACE, played.tasks.pool, played.tasks.scores[-1], played.knowledge)
     pooled = BayesianSearch(capacity=LENGTH)
-    rows = to_index(SPACE, played.final.architecture[:BUDGET])
+    rows = to_index(SPACE, played.final.point[:BUDGET])
 
     @jax.jit
     def replay(listed, rows):
@@ -93,16 +109,16 @@ def test_the_budget_is_spent_on_distinct_architectures(played):
     assert record.step == BUDGET
     np.testing.assert_array_equal(trace.counted, np.arange(LENGTH) < BUDGET)
     np.testing.assert_array_equal(trace.row, np.r_[np.arange(BUDGET), -1, -1])
-    rows = np.asarray(to_index(SPACE, played.final.architecture[:BUDGET]))
+    rows = np.asarray(to_index(SPACE, played.final.point[:BUDGET]))
     assert len(set(rows.tolist())) == BUDGET
     np.testing.assert_array_equal(trace.score[:BUDGET], played.tasks.scores[-1][rows])
-    np.testing.assert_array_equal(played.final.architecture[BUDGET:], -1)
-    np.testing.assert_array_equal(played.final.architecture[:2], played.start.initial[:2])
+    np.testing.assert_array_equal(played.final.point[BUDGET:], -1)
+    np.testing.assert_array_equal(played.final.point[:2], played.start.initial[:2])
 
 
 @pytest.mark.slow
 def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
-    scores, wanted = played.tasks.scores[-1], played.final.architecture
+    scores, wanted = played.tasks.scores[-1], played.final.point
     state, problem = played.start, played.problem._replace(target=None)
     for step in range(BUDGET):
         if step == 5:
@@ -137,7 +153,7 @@ def test_failures_are_counted_and_the_search_goes_on(played):
     algorithm = SpaceSearch(SPACE, evaluate=failing, capacity=LENGTH, starts=8)
     start = algorithm.init(jax.random.key(1), played.problem, HYPER)
     final, trace = run(start, played.problem, algorithm, HYPER, steps=LENGTH)
-    failed = np.asarray(final.architecture[:BUDGET, 0]) == 0
+    failed = np.asarray(final.point[:BUDGET, 0]) == 0
     assert failed.any()
     np.testing.assert_array_equal(np.isnan(trace.score[:BUDGET]), failed)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(final.model))
@@ -163,7 +179,7 @@ def test_what_does_not_fit_is_refused(played):
     ):
         make_space_problem(get_space("fbnet"), played.knowledge)
     with_reals = Space.build("continuous", SPACE.choices, (RealChoice("rate", 0, 1),))
-    with pytest.raises(NmjaxError, match="real-valued"):
+    with pytest.raises(NmjaxError, match="of space 'related' for space 'continuous'"):
         make_space_problem(with_reals, played.knowledge)
     with pytest.raises(NmjaxError, match="without an evaluation"):
         SpaceSearch(SPACE).step(played.start, played.problem, HYPER)
@@ -197,3 +213,74 @@ def test_observe_refuses_what_is_no_new_architecture(architecture, says):
         suggest_next_point(
             jax.random.key(0), problem, algorithm, None, np.ones((2, 5), int), [0.1, 0.2]
         )
+
+
+MIXED = Space(
+    optimizer=["adam", "sgd", "lion"],
+    rate=Real(1e-4, 1e-1, log=True),
+    momentum=when(Real(0, 1), optimizer="sgd"),
+    depth=Ordinal(2, 4, 6, 8),
+)
+
+
+def mixed_objective(problem, candidate):
+    """Best with sgd, a rate of 0.01, a momentum of 0.7 and a depth of 6."""
+    del problem
+    is_sgd = candidate.architecture[0] == 1
+    rate = jnp.square(jnp.log10(candidate.continuous[0]) + 2)
+    momentum = jnp.where(is_sgd, jnp.square(candidate.continuous[1] - 0.7), 0.5)
+    depth = 0.3 * jnp.abs(candidate.architecture[1].astype(jnp.float32) - 2)
+    return -(rate + momentum + depth + jnp.where(is_sgd, 0, 0.3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("maximizer", [LocalAscent(), EvolutionaryAscent(), GradientAscent()])
+def test_mixed_and_conditional_spaces_are_searched(maximizer):
+    problem = make_space_problem(MIXED, default_knowledge(MIXED))
+    algorithm = SpaceSearch(
+        MIXED, evaluate=mixed_objective, capacity=40, starts=8, maximizer=maximizer
+    )
+    states, trace = run_batch(jax.random.split(jax.random.key(0), 3), problem, algorithm, steps=40)
+    assert trace.counted.all()
+    points = np.asarray(states.point)
+    for point in points:
+        assert len(np.unique(point, axis=0)) == 40
+    rate, momentum = points[..., 2], points[..., 3]
+    assert (rate >= 1e-4 * (1 - 1e-6)).all()
+    assert (rate <= 1e-1 * (1 + 1e-6)).all()
+    np.testing.assert_array_equal(momentum[points[..., 0] != 1], 0)
+    chance = [
+        mixed_objective(None, Candidate(*pair))
+        for pair in zip(*sample_mixed(jax.random.key(1), MIXED, (40,)), strict=True)
+    ]
+    assert np.all(np.max(trace.score, axis=1) > max(chance))
+
+
+@pytest.mark.slow
+def test_ask_and_tell_of_a_mixed_space():
+    problem = make_space_problem(MIXED, default_knowledge(MIXED))
+    algorithm = SpaceSearch(MIXED, capacity=6, starts=4)
+    arguments = problem, algorithm, default_hyper(6)
+    state, seen = start(jax.random.key(0), *arguments), []
+    for _ in range(5):
+        candidate = suggest(state, *arguments)
+        config = MIXED.to_config(*candidate)
+        assert ("momentum" in config) == (config["optimizer"] == "sgd")
+        state, info = observe(state, *arguments, candidate, mixed_objective(None, candidate))
+        assert info.counted
+        seen.append(candidate)
+    with pytest.raises(NmjaxError, match="was observed before"):
+        observe(state, *arguments, seen[0], 0.1)
+    for wrong, says in (
+        ((np.array([0, 0]), np.array([1.0, 0.0])), "each within its bounds"),
+        ((np.array([0, 0]), np.array([0.01])), r"give float\[2\]"),
+        ((np.array([0, 9]), np.array([0.01, 0.0])), "has 4 options and got index 9"),
+        (np.array([0, 0]), r"int\[2\]"),
+        (None, r"give int\[2\] and float\[2\]"),
+    ):
+        with pytest.raises(NmjaxError, match=says):
+            observe(state, *arguments, wrong, 0.1)
+    evaluated = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seen)
+    scores = jnp.stack([mixed_objective(None, candidate) for candidate in seen])
+    following = suggest_next_point(jax.random.key(0), *arguments, evaluated, scores)
+    jax.tree.map(np.testing.assert_array_equal, following, suggest(state, *arguments))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.maximizers.objective import Objective, fittest
-from nmjax.spaces import canonicalize, mutate
+from nmjax.search.maximizers.points import canonical_points, mutate_points
 from nmjax.types import Array
 
 
@@ -43,18 +43,18 @@ class EvolutionaryAscent:
         def breed(generation: Array, members: tuple[Array, Array]) -> tuple[Array, Array]:
             parents, worth = members
             mutate_key = jax.random.fold_in(key, generation)
-            children = canonicalize(space, mutate(mutate_key, space, parents))
+            children = canonical_points(space, mutate_points(mutate_key, space, parents))
             everyone = jnp.concatenate([parents, children])
             fitness = jnp.append(worth, objective.of_architectures(children))
             return fittest(everyone, _once(everyone, fitness), population)
 
         first = starts[jnp.arange(max(population, len(starts))) % len(starts)]
-        first = canonicalize(space, first)
+        first = canonical_points(space, first)
         members = fittest(first, _once(first, objective.of_architectures(first)), population)
         return jax.lax.fori_loop(0, self.generations, breed, members)
 
 
 def _once(architecture: Array, worth: Array) -> Array:
-    """What int32[n, C] are worth, float[n], -inf where one that is the same comes before."""
+    """The values float[n] of points [n, C + R], -inf for a point that occurred before."""
     same = jnp.all(architecture[:, None] == architecture[None, :], axis=-1)
     return jnp.where(jnp.any(jnp.tril(same, -1), axis=1), -jnp.inf, worth)

@@ -9,17 +9,28 @@ from nmjax.errors import NmjaxError
 from nmjax.optimize import maximize as adam
 from nmjax.search.maximizers.local import climb
 from nmjax.search.maximizers.objective import Objective, fittest
-from nmjax.spaces import discretize, encode_soft, option_mask, softmax_relaxation
+from nmjax.search.maximizers.points import join, split
+from nmjax.spaces import (
+    discretize,
+    encode_soft,
+    from_scale,
+    option_mask,
+    softmax_relaxation,
+    to_scale,
+)
 from nmjax.types import Array
+
+# Keeps real values at their bounds where the hyperbolic tangent has a gradient.
+_INSIDE = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAscent:
     """Adam on the logits of soft choices, then the likeliest options, then a few local rounds.
 
-    Each choice starts with half of its probability on the start's option and half on all alike
-    (relaxation as in Liu, Simonyan and Yang, 2019, "DARTS", equation 2). What is not allowed is
-    seen only once options are taken.
+    Each choice starts with half of its probability on the start's option and half spread evenly
+    (relaxation as in Liu, Simonyan and Yang, 2019, "DARTS", equation 2). Real values ascend as the
+    hyperbolic tangents of unbounded ones. Constraints apply only to the final options.
 
     Attributes:
       climbers: number of starts that climb, the best ones.
@@ -54,13 +65,19 @@ class GradientAscent:
             at = jnp.asarray(self.temperature, logits.dtype)
             return softmax_relaxation(logits, at, exists)
 
-        def total(logits: Array) -> Array:
-            return jnp.sum(objective.of_encodings(encode_soft(space, soften(logits))))
+        def total(relaxed: tuple[Array, Array]) -> Array:
+            continuous = from_scale(space, jnp.tanh(relaxed[1]))
+            return jnp.sum(
+                objective.of_encodings(encode_soft(space, soften(relaxed[0]), continuous))
+            )
 
         best = fittest(starts, objective.of_architectures(starts), self.climbers)
-        chosen = jax.nn.one_hot(best[0], space.max_options)
+        architecture, continuous = split(space, best[0])
+        unbounded = jnp.arctanh(_INSIDE * to_scale(space, continuous))
+        chosen = jax.nn.one_hot(architecture, space.max_options)
         half = 0.5 * (chosen + jnp.broadcast_to(even, chosen.shape))
         logits = self.temperature * jnp.log(jnp.where(half > 0, half, 1))
-        ends = discretize(soften(adam(total, logits, steps=self.steps, rate=self.rate)[0]))
+        relaxed, _ = adam(total, (logits, unbounded), steps=self.steps, rate=self.rate)
+        ends = join(space, discretize(soften(relaxed[0])), from_scale(space, jnp.tanh(relaxed[1])))
         led = climb(objective, ends, objective.of_architectures(ends), rounds=self.rounds)
         return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), best, led)

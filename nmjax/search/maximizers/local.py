@@ -1,4 +1,4 @@
-"""Many local searches side by side."""
+"""Local searches that run side by side."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.maximizers.objective import Objective, fittest
-from nmjax.spaces import neighbors
+from nmjax.search.maximizers.points import neighbor_points
 from nmjax.types import Array
 
 Climbers = tuple[Array, Array, Array, Array]
@@ -17,10 +17,10 @@ Climbers = tuple[Array, Array, Array, Array]
 class LocalAscent:
     """Steepest ascent by one choice from the best of the starts.
 
-    As in BoTorch's `optimize_acqf_discrete_local_search` (Balandat et al., 2020). A round values
-    all changes of one choice of every climber, `climbers` times the sum of the numbers of other
-    options; rounds end when all climbers are at local optima. One whose start is not allowed goes
-    to its best neighbor.
+    As in BoTorch's `optimize_acqf_discrete_local_search` (Balandat et al., 2020). A round evaluates
+    all changes of one choice of every climber: other options, and three steps up and down of each
+    real value. Rounds end when all climbers are at local optima. A climber whose start is not
+    allowed goes to its best neighbor.
 
     Attributes:
       climbers: number of starts that climb, the best ones.
@@ -50,16 +50,16 @@ class LocalAscent:
 def climb(
     objective: Objective, architecture: Array, worth: Array, *, rounds: int
 ) -> tuple[Array, Array]:
-    """Where steepest ascent comes to in some rounds at the most.
+    """Climb by steepest ascent.
 
     Args:
       objective: what is climbed.
-      architecture: int32[m, C], where from.
-      worth: float[m], of these.
-      rounds: of one change each.
+      architecture: points [m, C + R], the starts.
+      worth: float[m], values of the starts.
+      rounds: largest number of rounds, of one change each.
 
     Returns:
-      Architectures int32[m, C], and what they are worth, float[m].
+      The points [m, C + R] that were reached, and their values float[m].
     """
 
     def unfinished(carried: Climbers) -> Array:
@@ -68,7 +68,7 @@ def climb(
 
     def move(carried: Climbers) -> Climbers:
         architecture, worth, _, turn = carried
-        changed, _ = neighbors(objective.space, architecture)
+        changed = neighbor_points(objective.space, architecture)
         found = objective.of_architectures(changed.reshape(-1, changed.shape[-1]))
         found = found.reshape(changed.shape[:2])
         steepest = jnp.argmax(found, axis=1)[:, None]

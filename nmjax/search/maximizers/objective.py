@@ -1,4 +1,4 @@
-"""What is maximized over a space, and what a maximizer is."""
+"""The objective over a space, and the Protocol of a maximizer."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -7,7 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Space, canonicalize, encode, is_valid
+from nmjax.search.maximizers.points import (
+    are_valid,
+    canonical_points,
+    encode_points,
+    point_size,
+)
+from nmjax.spaces import Space
 from nmjax.types import Array
 
 
@@ -15,9 +21,9 @@ class Objective(NamedTuple):
     """A value over a space.
 
     Attributes:
-      space: of the architectures.
+      space: space of the architectures.
       of_encodings: float[n, D] -> float[n], of soft architectures too.
-      of_architectures: int32[n, C] -> float[n]; -inf where not allowed or not a number.
+      of_architectures: points [n, C + R] -> float[n]; -inf where not allowed or not a number.
     """
 
     space: Space
@@ -26,10 +32,14 @@ class Objective(NamedTuple):
 
 
 class Maximizer(Protocol):
-    """A way to a large value from where one starts."""
+    """A search for a large value from given starts.
+
+    A point of a space is int32[C] if all choices are discrete; otherwise it is float32[C + R], the
+    option indices followed by the real values.
+    """
 
     def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
-        """Architectures int32[m, C] that it came to from int32[n, C], and their values float[m].
+        """Return points [m, C + R] reached from starts [n, C + R], and their values float[m].
 
         The best is no worse than the best of the starts.
         """
@@ -44,54 +54,67 @@ def optimize_acquisition(
     space: Space,
     maximizer: Maximizer,
 ) -> tuple[Array, Array]:
-    """The allowed architecture int32[C] of the largest value that was found, and that float[].
+    """Find the allowed point of the largest value, canonical, and that value float[].
 
-    It is canonical; isomorphic architectures are one. Where nothing allowed was found, the value is
-    -inf.
+    A point is int32[C] if all choices of the space are discrete; otherwise it is float32[C + R],
+    the option indices followed by the real values. Isomorphic architectures are one. If nothing
+    allowed is found, the value is -inf.
 
     Args:
-      key: of the maximizer.
-      value: float[n, D] -> float[n], of encodings, each by itself; for `GradientAscent`
-        differentiable.
-      starts: int32[n, C], where to look first; the whole pool for `Exhaustive`.
-      excluded: int32[E, C], canonical architectures that are not allowed, as those evaluated
-        before; rows of -1 bar nothing.
-      space: of the architectures.
+      key: random key of the maximizer.
+      value: float[n, D] -> float[n], values of encodings, each independent of the others;
+        differentiable for `GradientAscent`.
+      starts: points [n, C + R], where to look first; the whole pool for `Exhaustive`.
+      excluded: points [E, C + R], canonical, that are not allowed, such as those evaluated before;
+        rows of -1 exclude nothing.
+      space: space of the architectures.
       maximizer: for instance `LocalAscent()`.
 
     Raises:
-      NmjaxError: the starts do not fit the space, there are none, or it has real-valued choices.
+      NmjaxError: the starts do not fit the space, or there are none.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.search import LocalAscent, optimize_acquisition
+      >>> from nmjax.spaces import Space
+      >>> space = Space(a=[1, 2, 3], b=[1, 2])
+      >>> weights = jnp.array([0.0, 1.0, 2.0, 0.0, 5.0])
+      >>> best, value = optimize_acquisition(
+      ...     jax.random.key(0), lambda encoding: encoding @ weights, jnp.zeros((1, 2)),
+      ...     space=space, maximizer=LocalAscent())
+      >>> best.tolist(), float(value)
+      ([2, 1], 7.0)
     """
-    starts = jnp.asarray(starts, jnp.int32)
-    if space.num_continuous or starts.ndim != 2 or starts.shape[1:] != (space.num_choices,):
+    starts = jnp.asarray(starts, jnp.float32 if space.num_continuous else jnp.int32)
+    if starts.ndim != 2 or starts.shape[1] != point_size(space):
         raise NmjaxError(
             f"Got starts {list(starts.shape)} for space {space.name!r} with {space.num_choices} "
-            f"discrete choices and {space.num_continuous} real-valued ones; give int32[n, C] of a "
-            "space without real-valued choices."
+            f"discrete choices and {space.num_continuous} real-valued ones; give "
+            f"[n, {point_size(space)}]."
         )
     if not len(starts):
         raise NmjaxError("Got no architecture to start from; give one or more, as by sample.")
 
     def of_architectures(architecture: Array) -> Array:
-        canonical = canonicalize(space, architecture)
-        found = value(encode(space, canonical))
-        allowed = is_valid(space, architecture) & ~jnp.isnan(found)
+        canonical = canonical_points(space, architecture)
+        found = value(encode_points(space, canonical))
+        allowed = are_valid(space, architecture) & ~jnp.isnan(found)
         if excluded is not None:
             allowed = allowed & ~is_among(canonical, excluded)
         return jnp.where(allowed, found, -jnp.inf)
 
     architecture, worth = maximizer(key, Objective(space, value, of_architectures), starts)
     best = jnp.argmax(worth)
-    return canonicalize(space, architecture[best]), worth[best]
+    return canonical_points(space, architecture[best]), worth[best]
 
 
 def is_among(architecture: Array, others: Array) -> Array:
-    """Whether bool[...] architecture int32[..., C] is one of int32[E, C]."""
+    """Whether bool[...] each of the points [..., C + R] is one of [E, C + R]."""
     shape = (1,) * (architecture.ndim - 1) + others.shape
     return jnp.any(jnp.all(architecture[..., None, :] == others.reshape(shape), axis=-1), axis=-1)
 
 
 def fittest(architecture: Array, worth: Array, number: int) -> tuple[Array, Array]:
-    """The architectures int32[m, C] of largest worth, best first, and it; at most `number`."""
+    """At most `number` points [m, C + R] of the largest values, best first, and these values."""
     worth, rows = jax.lax.top_k(worth, min(number, len(worth)))
     return architecture[rows], worth
