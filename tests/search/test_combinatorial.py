@@ -234,32 +234,38 @@ def mixed_objective(problem, candidate):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("maximizer", [LocalAscent(), EvolutionaryAscent(), GradientAscent()])
-def test_mixed_and_conditional_spaces_are_searched(maximizer):
+@pytest.mark.parametrize(
+    "maximizer",
+    [
+        LocalAscent(climbers=2, rounds=4),
+        EvolutionaryAscent(population=8, generations=6),
+        GradientAscent(climbers=2, steps=8, rounds=2),
+    ],
+)
+def test_mixed_and_conditional_spaces_are_searched(unoptimized, maximizer):
     problem = make_space_problem(MIXED, default_knowledge(MIXED))
     algorithm = SpaceSearch(
-        MIXED, evaluate=mixed_objective, capacity=40, starts=8, maximizer=maximizer
+        MIXED, evaluate=mixed_objective, capacity=14, starts=4, maximizer=maximizer
     )
-    states, trace = run_batch(jax.random.split(jax.random.key(0), 3), problem, algorithm, steps=40)
+    states, trace = run_batch(jax.random.split(jax.random.key(0), 2), problem, algorithm, steps=14)
     assert trace.counted.all()
     points = np.asarray(states.point)
-    for point in points:
-        assert len(np.unique(point, axis=0)) == 40
+    assert [len(np.unique(point, axis=0)) for point in points] == [14, 14]
     rate, momentum = points[..., 2], points[..., 3]
-    assert (rate >= 1e-4 * (1 - 1e-6)).all()
-    assert (rate <= 1e-1 * (1 + 1e-6)).all()
+    assert 0.999e-4 <= rate.min() <= rate.max() <= 1.001e-1
     np.testing.assert_array_equal(momentum[points[..., 0] != 1], 0)
-    chance = [
-        mixed_objective(None, Candidate(*pair))
-        for pair in zip(*sample_mixed(jax.random.key(1), MIXED, (40,)), strict=True)
-    ]
-    assert np.all(np.max(trace.score, axis=1) > max(chance))
+    chance = jax.vmap(lambda *pair: mixed_objective(None, Candidate(*pair)))(
+        *sample_mixed(jax.random.key(1), MIXED, (200,))
+    )
+    assert np.max(trace.score) > np.quantile(chance, 0.9)
 
 
 @pytest.mark.slow
-def test_ask_and_tell_of_a_mixed_space():
+def test_ask_and_tell_of_a_mixed_space(unoptimized):
     problem = make_space_problem(MIXED, default_knowledge(MIXED))
-    algorithm = SpaceSearch(MIXED, capacity=6, starts=4)
+    algorithm = SpaceSearch(
+        MIXED, capacity=6, starts=4, maximizer=LocalAscent(climbers=2, rounds=4)
+    )
     arguments = problem, algorithm, default_hyper(6)
     state, seen = start(jax.random.key(0), *arguments), []
     for _ in range(5):
