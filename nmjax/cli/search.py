@@ -1,4 +1,4 @@
-"""`nmjax search`: the main job, from past searches to a table and a run folder."""
+"""`nmjax search`: learn from past searches and search a new task."""
 
 import time
 from dataclasses import asdict, dataclass, replace
@@ -16,27 +16,40 @@ if TYPE_CHECKING:
 
 
 DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
+_OWN = ("history", "space", "maximize", "minimize", "objective", "suggestions")
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Learn from the past searches of every other task of a benchmark, then search a new one.
+    """Learn from past searches, then search a new task.
 
-    Holds one task out as the target, draws random past evaluations of the others, meta-trains on
-    them, and searches the target beside baselines. Prints a table and writes a folder with
-    results.json, trace.parquet, config.json, regret.png and information.png.
+    By default, searches a benchmark: holds one task out as the target, draws random past
+    evaluations of the other tasks, learns from them, and searches the target by several methods.
+    Prints a table and the best architecture, and writes a folder with results.json, trace.parquet,
+    config.json, regret.png and information.png.
+
+    With --history or --space, searches your own problem: learns from your past searches and
+    evaluates --objective until the budget is used up, or prints the next architectures to try.
 
     Attributes:
       benchmark: Benchmark to search; `nmjax benchmarks` lists them.
-      target: The task to search, held out of the past.
-      budget: Distinct evaluations that each search may pay for.
-      seeds: Searches of each method, all run at once.
+      target: Task to search, held out of the past.
+      budget: Distinct evaluations of each search.
+      seeds: Searches of each method, run as one batch.
       methods: Methods to run: any of transfer, kernel-transfer, rgpe, fsbo, gp, bananas, evolution,
-        local-search, random, past-best; rgpe, fsbo, gp and bananas take seconds a search.
+        local-search, random, past-best. A search by rgpe, fsbo, gp or bananas takes seconds.
       history_size: Past evaluations of each other task, drawn at random.
+      history: Your past searches: a folder made by `nmjax history import`, or a file ending in
+        .csv, .parquet or .jsonl.
+      space: Your search space: a built-in one such as nas-bench-graph, or MODULE:NAME, where NAME
+        is a Space or a function without arguments that returns one. A folder knows its space.
+      maximize: Metric of your past searches to maximize.
+      minimize: Metric of your past searches to minimize.
+      objective: MODULE:FUNCTION, called with the choices as keywords, returns the metric.
+      suggestions: Architectures to print if there is no objective.
       seed: Random seed; the same seed gives the same run.
       out: Folder to write: a new one, or an empty one.
-      json: Print the results as JSON in place of the table.
+      json: Print the results as JSON instead of the table.
       data: Folder with the data of benchmarks that no package ships.
     """
 
@@ -44,7 +57,10 @@ class SearchConfig:
     target: Annotated[
         str | None, arg(help_behavior_hint="(default: photo, or the benchmark's first task)")
     ] = None
-    budget: int = 100
+    budget: Annotated[
+        int | None,
+        arg(metavar="INT", help_behavior_hint="(default: 100, or 30 with --objective)"),
+    ] = None
     seeds: int = 16
     methods: tuple[str, ...] = (
         "transfer",
@@ -55,6 +71,12 @@ class SearchConfig:
         "past-best",
     )
     history_size: int = 300
+    history: Annotated[str | None, arg(metavar="FOLDER-OR-FILE", help_behavior_hint="")] = None
+    space: Annotated[str | None, arg(metavar="SPACE", help_behavior_hint="")] = None
+    maximize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
+    minimize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
+    objective: Annotated[str | None, arg(metavar="MODULE:FUNCTION", help_behavior_hint="")] = None
+    suggestions: int = 5
     seed: int = 0
     out: Annotated[
         Path | None, arg(help_behavior_hint="(default: runs/BENCHMARK-TARGET-NUMBER, next free)")
@@ -64,12 +86,21 @@ class SearchConfig:
 
 
 def run(config: SearchConfig) -> None:
-    """Run the main job, print its table or JSON, and write its folder.
+    """Search a benchmark or the user's own problem, print what was found, and write a folder.
 
     Raises:
       NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
-        folder is taken.
+        folder is not empty or cannot be made.
     """
+    if config.history is not None or config.space is not None:
+        from nmjax.cli.own_search import search_own
+
+        search_own(config)
+    else:
+        _search_benchmark(config)
+
+
+def _search_benchmark(config: SearchConfig) -> None:
     import jax
 
     from nmjax.cli.reports import search as search_report
@@ -84,10 +115,11 @@ def run(config: SearchConfig) -> None:
     enable_compilation_cache()
     suite = load_suite(config.benchmark, data=config.data)
     target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
-    config = replace(config, target=target)
+    budget = 100 if config.budget is None else config.budget
+    config = replace(config, target=target, budget=budget)
     split = leave_one_out(suite, target)
     _check_numbers(config)
-    check_run(suite, methods=config.methods, budget=config.budget)
+    check_run(suite, methods=config.methods, budget=budget)
 
     past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
     with (
@@ -100,7 +132,7 @@ def run(config: SearchConfig) -> None:
             seed_keys(search_key, config.seeds),
             prepared,
             methods=config.methods,
-            budget=config.budget,
+            budget=budget,
             stages=stages,
         )
         stages.begin("summarize")
@@ -122,6 +154,11 @@ def run(config: SearchConfig) -> None:
 
 
 def _check_numbers(config: SearchConfig) -> None:
+    for name in ("maximize", "minimize", "objective"):
+        if getattr(config, name) is not None:
+            raise NmjaxError(f"Got --{name} without --history or --space; give one of them.")
+    if config.history_size < 1:
+        raise NmjaxError(f"Got --history-size {config.history_size}; give at least 1.")
     if config.seeds < 1 or config.seed < 0:
         raise NmjaxError(
             f"Got --seeds {config.seeds} and --seed {config.seed}; give at least 1 and 0."
@@ -129,9 +166,10 @@ def _check_numbers(config: SearchConfig) -> None:
 
 
 def _settings(config: SearchConfig, learn: "LearnConfig") -> dict[str, Any]:
-    """What decides the results: all but where data lie and where output goes."""
+    """Return the settings that determine the results."""
     from nmjax.search import default_hyper
 
-    chosen = {k: v for k, v in asdict(config).items() if k not in ("out", "json", "data")}
-    hyper = default_hyper(config.budget)._asdict()
+    apart = ("out", "json", "data", *_OWN)
+    chosen = {k: v for k, v in asdict(config).items() if k not in apart}
+    hyper = default_hyper(config.budget or 100)._asdict()
     return chosen | {"learn": asdict(learn), "hyper": hyper}

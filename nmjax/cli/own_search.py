@@ -1,0 +1,218 @@
+"""`nmjax search --history` or `--space`: search a user's own problem, or suggest what to try."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nmjax.cli.console import make_console, plain_table
+from nmjax.errors import NmjaxError, unknown_name
+
+if TYPE_CHECKING:
+    from nmjax.cli.search import SearchConfig
+    from nmjax.spaces import Space
+    from nmjax.study import Study, Trial
+    from nmjax.tasks import PastSearches
+    from nmjax.types import Direction
+
+FAILURES = 3
+"""Evaluations that raise an error, from the first one on, after which a search stops."""
+
+
+def search_own(config: "SearchConfig") -> None:
+    """Search with the user's objective, or print the next configurations if there is none.
+
+    Raises:
+      NmjaxError: a flag is missing or does not apply, a name or a file is unknown, the folder
+        cannot be made, or the objective raises an error on each of its first evaluations.
+    """
+    from nmjax.cli.run_folder import run_folder
+    from nmjax.evaluation.plugins import load_named
+
+    _check_flags(config)
+    objective: Callable[..., Any] | None = None
+    if config.objective is not None:
+        example = "MODULE:FUNCTION, a function of the choices as keywords that returns the metric"
+        objective = load_named(config.objective, "function", callable, example)
+    if objective is None:
+        _print_suggestions(_make_study(config), config)
+        return
+    name = Path(config.history or "").stem or (config.space or "").split(":")[-1]
+    with run_folder(config.out, benchmark=name, target="search") as folder:
+        begun = time.perf_counter()
+        study = _make_study(config)
+        _evaluate(study, objective, config.objective or "", folder / "trials.jsonl")
+        _write_results(folder, study, config, time.perf_counter() - begun)
+    if config.json:
+        print((folder / "results.json").read_text(), end="")
+        return
+    console = make_console()
+    for line in _found_lines(study):
+        console.print(line)
+    console.print(f"Wrote {folder}.", soft_wrap=True)
+
+
+def _check_flags(config: "SearchConfig") -> None:
+    given = {
+        "--target": config.target,
+        "--benchmark": config.benchmark != type(config).benchmark,
+        "--methods": config.methods != type(config).methods,
+        "--seeds": config.seeds != type(config).seeds,
+        "--history-size": config.history_size != type(config).history_size,
+    }
+    if wrong := [flag for flag, value in given.items() if value]:
+        raise NmjaxError(
+            f"Got {wrong[0]}, which belongs to the search of a benchmark; leave it out with "
+            "--history and --space."
+        )
+    if config.maximize is not None and config.minimize is not None:
+        raise NmjaxError("Got both --maximize and --minimize; give one of them.")
+    if config.history is not None and config.maximize is None and config.minimize is None:
+        raise NmjaxError("Got --history without a metric; give --maximize or --minimize NAME.")
+    if config.budget is not None and config.budget < 1:
+        raise NmjaxError(f"Got --budget {config.budget}; give at least 1.")
+    if config.suggestions < 1:
+        raise NmjaxError(f"Got --suggestions {config.suggestions}; give at least 1.")
+    if config.seed < 0:
+        raise NmjaxError(f"Got --seed {config.seed}; give at least 0.")
+
+
+def _make_study(config: "SearchConfig") -> "Study":
+    """Learn from the past, if there is one, and start a study."""
+    from nmjax.evaluation.plugins import load_space
+    from nmjax.knowledge import learn
+    from nmjax.study import Study
+
+    space = None if config.space is None else load_space(config.space)
+    number = config.suggestions if config.objective is None else 30
+    budget = config.budget or number
+    if config.history is not None:
+        past = _read_past(config.history, space, config)
+        print(f"Learning from {len(past.tasks)} past tasks.", file=sys.stderr)
+        return Study(learn(past, seed=config.seed), budget, seed=config.seed)
+    assert space is not None
+    direction: Direction = "min" if config.minimize is not None else "max"
+    return Study(space, budget, seed=config.seed, direction=direction)
+
+
+def _read_past(history: str, space: "Space | None", config: "SearchConfig") -> "PastSearches":
+    from nmjax.tasks import load_history, open_store, read_history
+    from nmjax.types import Metric
+
+    if "://" in history or Path(history).is_dir():
+        name = config.maximize or config.minimize or ""
+        metric = Metric(name, direction="max" if config.minimize is None else "min")
+        store = open_store(history)
+        if name not in store.metrics:
+            raise unknown_name("metric", name, store.metrics)
+        return load_history(store).replace(metric=metric)
+    if space is None:
+        raise NmjaxError(f"Got the file {history} without its space; give --space MODULE:NAME.")
+    return read_history(history, space, maximize=config.maximize, minimize=config.minimize)
+
+
+def _evaluate(study: "Study", objective: Callable[..., Any], name: str, path: Path) -> None:
+    """Run the objective until the budget is used up; each trial is written when it ends."""
+    from nmjax.evaluation.plugins import reraise_user_error
+
+    with path.open("w") as file:
+        for trial in study:
+            value: Any = None
+            failure: NmjaxError | None = None
+            try:
+                with reraise_user_error(name):
+                    value = objective(**trial.config)
+            except NmjaxError as error:
+                failure = error
+            ended = study.tell(trial, value)
+            file.write(json.dumps(_trial_row(ended), default=str) + "\n")
+            file.flush()
+            _print_trial(study, ended, failure)
+            if failure is not None and trial.number + 1 == FAILURES and study.best is None:
+                raise failure
+
+
+def _print_trial(study: "Study", trial: "Trial", failure: NmjaxError | None) -> None:
+    if failure is not None:
+        print(str(failure).splitlines()[0], file=sys.stderr)
+    value = "failed" if trial.value is None else f"{trial.value:.6g}"
+    best = "none" if study.best is None else f"{study.best.value:.6g}"
+    place = f"{trial.number + 1}/{study.budget}"
+    print(f"{place}: {study.metric.name} {value}, best {best}", file=sys.stderr, flush=True)
+
+
+def _trial_row(trial: "Trial") -> dict[str, Any]:
+    return {
+        "evaluation": trial.number + 1,
+        "state": trial.state,
+        "value": trial.value,
+        "config": _plain(trial.config),
+    }
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with values that JSON can hold."""
+    return {
+        name: value if isinstance(value, str | int | float | bool | None) else str(value)
+        for name, value in config.items()
+    }
+
+
+def _write_results(folder: Path, study: "Study", config: "SearchConfig", seconds: float) -> None:
+    from nmjax.experiments import Result, collect_provenance, write_result
+
+    best = None
+    if study.best is not None:
+        best = _trial_row(study.best) | {
+            "metric": study.metric.name,
+            "unit": study.metric.unit,
+            "direction": study.metric.direction,
+        }
+    settings = {k: v for k, v in asdict(config).items() if k not in ("out", "json", "data")}
+    result = Result(
+        **collect_provenance(),
+        split="past searches of the user" if config.history else "no past",
+        seeds=(config.seed,),
+        config=settings,
+        seconds=seconds,
+        rows=({"best_architecture": best}, *map(_trial_row, study.trials)),
+    )
+    write_result(folder / "results.json", result)
+
+
+def _found_lines(study: "Study") -> list[str]:
+    if study.best is None:
+        return [f"All {len(study.trials)} evaluations failed."]
+    metric, best = study.metric, study.best
+    unit = f" {metric.unit}" if metric.unit else ""
+    better = "higher" if metric.direction == "max" else "lower"
+    return [
+        f"Best of {len(study.trials)} evaluations: {_words(best.config)}",
+        f"{metric.name} {best.value:.6g}{unit} ({better} is better), found at evaluation "
+        f"{best.number + 1}",
+    ]
+
+
+def _print_suggestions(study: "Study", config: "SearchConfig") -> None:
+    trials: list[Trial] = []
+    while len(trials) < config.suggestions and not study.is_finished:
+        trials.append(study.ask())
+    if config.json:
+        print(json.dumps([_plain(trial.config) for trial in trials], indent=1))
+        return
+    table = plain_table(f"Next architectures to evaluate for {study.metric.name}")
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("architecture", overflow="fold")
+    for trial in trials:
+        table.add_row(str(trial.number + 1), _words(trial.config))
+    make_console().print(table)
+
+
+def _words(config: Mapping[str, Any]) -> str:
+    return " ".join(
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in config.items()
+    )
