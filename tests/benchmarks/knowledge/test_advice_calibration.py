@@ -50,7 +50,7 @@ def test_forecasts_that_say_nothing_lose_to_the_base_rate():
 @pytest.mark.slow
 def test_a_task_is_advised_and_followed(related, monkeypatch):
     monkeypatch.setattr(advice_calibration, "BUDGET", 8)
-    monkeypatch.setattr(advice_calibration, "REHEARSALS", 3)
+    monkeypatch.setattr(advice_calibration, "REPLAYS", 3)
     split = leave_one_out(related, "task 4")
     prepared = prepare(jax.random.key(0), related, split, history_size=60, config=CONFIG)
     found = advice_calibration.measure_task(jax.random.key(1), prepared, 3)
