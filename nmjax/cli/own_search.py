@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nmjax.cli.console import make_console, plain_table
 from nmjax.errors import NmjaxError, unknown_name
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nmjax.spaces import Space
     from nmjax.study import Study, Trial
     from nmjax.tasks import PastSearches
-    from nmjax.types import Direction
 
 FAILURES = 3
 """Evaluations that raise an error, from the first one on, after which a search stops."""
@@ -94,7 +93,7 @@ def _make_study(config: "SearchConfig") -> "Study":
         print(f"Learning from {len(past.tasks)} past tasks.", file=sys.stderr)
         return Study(learn(past, seed=config.seed), budget, seed=config.seed)
     assert space is not None
-    direction: Direction = "min" if config.minimize is not None else "max"
+    direction: Literal["max", "min"] = "min" if config.minimize is not None else "max"
     return Study(space, budget, seed=config.seed, direction=direction)
 
 
