@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nmjax.search import (
-    Problem,
     RegularizedEvolution,
-    default_hyper,
+    ScoreTable,
     run_batch,
 )
 from nmjax.spaces import pool_neighbors
@@ -72,10 +70,7 @@ def _neighbors(suite: Suite) -> Array:
 
 def _evolve(keys: Array, score: Array, neighbors: Array, budget: int) -> np.ndarray:
     """Return rows int[S, B] of a search per key[S], which reads only scores and neighbors."""
-    nothing: Any = jnp.zeros((0,))
-    problem = Problem(score, nothing, nothing, nothing, nothing, nothing, neighbors)
-    hyper = default_hyper(budget)
-    _, trace = run_batch(keys, problem, _EVOLUTION, hyper, steps=budget)
+    _, trace = run_batch(keys, ScoreTable(score, neighbors), _EVOLUTION, steps=budget)
     return np.asarray(trace.row)
 
 

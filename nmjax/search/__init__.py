@@ -44,7 +44,12 @@ from nmjax.search.maximizers import (
     optimize_acquisition,
 )
 from nmjax.search.problem import (
+    HasModel,
+    HasNeighbors,
+    HasScores,
+    ModelProblem,
     Problem,
+    ScoreTable,
     SpaceProblem,
     make_problem,
     make_space_problem,
@@ -59,6 +64,11 @@ from nmjax.search.transfer_advice import (
 )
 
 __all__ = [
+    "HasModel",
+    "HasNeighbors",
+    "HasScores",
+    "ModelProblem",
+    "ScoreTable",
     "AcquisitionContext",
     "Candidate",
     "Maximizer",

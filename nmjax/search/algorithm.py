@@ -20,7 +20,7 @@ from nmjax.search.record import (
 from nmjax.types import Array, PyTree
 
 StateT = TypeVar("StateT")
-ProblemT = TypeVar("ProblemT")
+ProblemT = TypeVar("ProblemT", contravariant=True)
 
 
 class SearchHyper(NamedTuple):

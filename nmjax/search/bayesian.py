@@ -15,7 +15,7 @@ from nmjax.search.acquisitions import LogExpectedImprovement, argmax_unevaluated
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
 from nmjax.search.belief import ModelUpdate, condition, predictive
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
-from nmjax.search.problem import Problem
+from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on
 from nmjax.types import Acquisition, Array
 
@@ -41,7 +41,7 @@ class SearchState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
+class BayesianSearch(SearchAlgorithm[SearchState, HasModel]):
     """Bayesian optimization under a mixture of priors, scoring the whole pool at every step.
 
     With a problem of K = 1 component it is the search without transfer. With a transferred and a
@@ -75,7 +75,7 @@ class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
         super().__post_init__()
         get_outcome_transform(self.outcome_transform)
 
-    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> SearchState:
+    def init(self, key: Array, problem: HasModel, hyper: SearchHyper) -> SearchState:
         """Return the state before the first evaluation."""
         return SearchState(
             key,
@@ -85,7 +85,7 @@ class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
             problem.log_weights,
         )
 
-    def suggest(self, state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: SearchState, problem: HasModel, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""
         record = state.record
         posterior, context = predictive(
@@ -101,7 +101,7 @@ class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
         return jnp.where(follows_plan, planned, chosen)
 
     def update(
-        self, state: SearchState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+        self, state: SearchState, problem: HasModel, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
         """Return the state after an evaluation whose score float[] is finite or NaN."""
         worthwhile = self._is_worthwhile(state, problem, hyper)
@@ -116,7 +116,7 @@ class BayesianSearch(SearchAlgorithm[SearchState, Problem]):
             update=self.observe_model,
         )
 
-    def _is_worthwhile(self, state: SearchState, problem: Problem, hyper: SearchHyper) -> Array:
+    def _is_worthwhile(self, state: SearchState, problem: HasModel, hyper: SearchHyper) -> Array:
         """Whether bool[] some row reaches `hyper.min_expected_improvement`."""
         posterior, context = predictive(
             state,

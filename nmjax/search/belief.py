@@ -23,7 +23,7 @@ from nmjax.predictors import (
     variance_scale,
 )
 from nmjax.search.acquisitions import AcquisitionContext
-from nmjax.search.problem import Problem
+from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, append, best_score
 from nmjax.types import Array, Mixture
 
@@ -76,7 +76,7 @@ class ModelUpdate(Protocol):
 
 
 def predictive(
-    state: ModelState, problem: Problem, exploration: Array, *, outcome_transform: OutcomeTransform
+    state: ModelState, problem: HasModel, exploration: Array, *, outcome_transform: OutcomeTransform
 ) -> tuple[Mixture, AcquisitionContext]:
     """Predict what evaluations would return, and collect what else an acquisition may use.
 
@@ -113,7 +113,7 @@ def predictive(
 
 def condition(
     state: ModelStateT,
-    problem: Problem,
+    problem: HasModel,
     fixed_share: Array,
     index: Array,
     score: Array,
@@ -148,7 +148,7 @@ def condition(
 
 def _information(
     state: ModelState,
-    problem: Problem,
+    problem: HasModel,
     index: Array,
     score: Array,
     transformed: Array,

@@ -44,7 +44,7 @@ from nmjax.search.maximizers.points import (
     sample_points,
     split,
 )
-from nmjax.search.problem import Problem, SpaceProblem
+from nmjax.search.problem import ModelProblem, SpaceProblem
 from nmjax.search.record import Record, SearchInfo, can_go_on
 from nmjax.spaces import Space, encoding_size, within_bounds
 from nmjax.types import Acquisition, Array
@@ -398,16 +398,14 @@ def _with_more(state: SpaceState, problem: SpaceProblem, more: Pool) -> tuple[Sp
     return state._replace(model=model, record=record), pool
 
 
-def _as_pool(problem: SpaceProblem, pool: Pool) -> Problem:
+def _as_pool(problem: SpaceProblem, pool: Pool) -> ModelProblem:
     """A few architectures of the space as a problem of their own, of unknown scores."""
     size, dtype = len(pool.features), pool.features.dtype
-    return Problem(
+    return ModelProblem(
         score=jnp.full((size,), jnp.nan, dtype),
         pool=pool,
         prior=problem.prior,
         log_weights=problem.log_weights,
-        past_mean=jnp.zeros((size,), dtype),
         cost=jnp.ones((size,), dtype),
         neighbors=jnp.arange(size, dtype=jnp.int32)[:, None],
-        knowledge=problem.knowledge,
     )

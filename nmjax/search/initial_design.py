@@ -8,14 +8,14 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import sample_pool_prior
-from nmjax.search.problem import Problem
+from nmjax.search.problem import HasModel
 from nmjax.search.record import Record
 from nmjax.types import Array
 
 INITIAL = 3
 
 
-def sample_from_prior(key: Array, problem: Problem, spread: Array, *, draws: int = 1) -> Array:
+def sample_from_prior(key: Array, problem: HasModel, spread: Array, *, draws: int = 1) -> Array:
     """Joint draws of the score over the pool from each component's prior, float[draws, K, N].
 
     Args:
@@ -31,7 +31,7 @@ def sample_from_prior(key: Array, problem: Problem, spread: Array, *, draws: int
 
 def select_initial_points(
     key: Array,
-    problem: Problem,
+    problem: HasModel,
     quantile: ArrayLike = 0.5,
     *,
     number: int,
@@ -77,7 +77,7 @@ def select_initial_points(
     return jax.lax.scan(choose, nothing, length=number)[1]
 
 
-def initial_design(key: Array, problem: Problem, spread: Array) -> Array:
+def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
     """The rows int32[4] that a search begins with: three uniform ones, and the past's choice.
 
     The choice is for the third evaluation, in the place of the third uniform row, unless the first

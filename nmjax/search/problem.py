@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +25,85 @@ from nmjax.spaces import (
 from nmjax.types import Array, PyTree
 
 
+class HasScores(Protocol):
+    """A problem of a pool whose size is that of its scores float[N]."""
+
+    @property
+    def score(self) -> Array:
+        """What evaluations return, NaN where they fail or are not known."""
+
+
+class HasNeighbors(HasScores, Protocol):
+    """A problem of a pool with rows int32[N, J] that are one choice away from each."""
+
+    @property
+    def neighbors(self) -> Array | None:
+        """The neighbors, or None where the space has none."""
+
+
+class HasModel(HasNeighbors, Protocol):
+    """A problem of a pool with K priors of the score."""
+
+    @property
+    def pool(self) -> Pool:
+        """Features and positions of the architectures."""
+
+    @property
+    def prior(self) -> PoolPrior:
+        """Priors of the score over the pool."""
+
+    @property
+    def log_weights(self) -> Array:
+        """Prior log-probabilities float[K] of the priors."""
+
+    @property
+    def cost(self) -> Array:
+        """Expected cost float[N] of each evaluation."""
+
+
+class ScoreTable(NamedTuple):
+    """A pool of which nothing but the scores is read, for searches without a model.
+
+    Attributes:
+      score: float[N], what an evaluation returns; NaN and infinities fail.
+      neighbors: int32[N, J], rows one choice away, as in `Problem`; None for searches that read
+        none.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, run_batch
+      >>> keys = jax.random.split(jax.random.key(0), 2)
+      >>> run_batch(keys, ScoreTable(jnp.arange(4.0)), RandomSearch(), steps=4)[1].score.max(1)
+      Array([3., 3.], dtype=float32)
+    """
+
+    score: Array
+    neighbors: Array | None = None
+
+
+class ModelProblem(NamedTuple):
+    """A pool with priors of its scores, for searches that do not ask what the past was.
+
+    Attributes:
+      score: float[N], what an evaluation returns; NaN and infinities fail.
+      pool: Features and position of each architecture.
+      prior: Priors of the score over the pool, leaves with a leading axis of K components.
+      log_weights: float[K], prior log-probabilities of the components.
+      cost: float[N], positive, expected cost of each evaluation in any unit.
+      neighbors: int32[N, J], as in `Problem`; None for acquisitions that read none.
+    """
+
+    score: Array
+    pool: Pool
+    prior: PoolPrior
+    log_weights: Array
+    cost: Array
+    neighbors: Array | None = None
+
+
 class Problem(NamedTuple):
-    """A pool to search, the scores it would be evaluated, and what is known beforehand.
+    """A pool to search with everything that is known beforehand, as `make_problem` makes it.
 
     Attributes:
       score: float[N], what an evaluation returns; NaN and infinities fail. Searches read an entry
@@ -70,7 +147,7 @@ class SpaceProblem(NamedTuple):
     target: PyTree = None
 
 
-AnyProblem = TypeVar("AnyProblem", Problem, SpaceProblem)
+AnyProblem = TypeVar("AnyProblem", Problem, ModelProblem, SpaceProblem)
 
 
 def make_problem(
@@ -232,7 +309,7 @@ def known_past(problem: Problem) -> MetaKnowledge:
     return problem.knowledge
 
 
-def known_neighbors(problem: Problem) -> Array:
+def known_neighbors(problem: HasNeighbors) -> Array:
     """The rows int32[N, J] of a problem that are one choice away from each.
 
     Raises:

@@ -20,7 +20,7 @@ from nmjax.predictors import Pool, PoolPrior, condition_pool, get_outcome_transf
 from nmjax.search.algorithm import default_hyper
 from nmjax.search.bayesian import BayesianSearch
 from nmjax.search.loop import run_batch
-from nmjax.search.problem import Problem, with_flat_prior
+from nmjax.search.problem import ModelProblem, with_flat_prior
 from nmjax.stats import Interval, central_range, spearman
 from nmjax.types import Array
 
@@ -115,17 +115,15 @@ def replay_transfer(
             prior, first, past_mean[:MOST_EVALUATIONS], few, outcome_transform=outcome_transform
         )
 
-        problem = Problem(
+        problem = ModelProblem(
             score=score,
             pool=seen.pool,
             prior=prior,
             log_weights=knowledge.log_weights,
-            past_mean=past_mean,
             cost=jnp.ones_like(score),
-            neighbors=jnp.zeros((pool_size, 0), jnp.int32),
         )
 
-        def best_so_far(problem: Problem) -> Array:
+        def best_so_far(problem: ModelProblem) -> Array:
             # Both searches with the same draws.
             keys = jax.random.clone(search_key)[None]
             _, trace = run_batch(keys, problem, algorithm, hyper, steps=2 * budget)

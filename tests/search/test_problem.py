@@ -5,10 +5,16 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
 from nmjax.search import (
+    BayesianSearch,
+    LocalSearch,
+    ModelProblem,
     RandomSearch,
+    RegularizedEvolution,
+    ScoreTable,
     default_hyper,
     make_problem,
     make_space_problem,
+    run_batch,
     with_flat_prior,
 )
 from nmjax.spaces import Choice, Space, encode
@@ -97,3 +103,20 @@ def test_knowledge_of_another_space_is_refused():
         make_problem(reordered, related_tasks().pool, None, plain_knowledge(3))
     with pytest.raises(NmjaxError, match=r"Got knowledge of space 'related' for .*'reordered'"):
         make_space_problem(reordered, plain_knowledge(3))
+
+
+def test_searches_without_a_model_read_scores_and_neighbors_only(problem):
+    keys = jax.random.split(jax.random.key(5), 2)
+    table = ScoreTable(problem.score, problem.neighbors)
+    for algorithm in (RegularizedEvolution(), LocalSearch(), RandomSearch()):
+        _, whole = run_batch(jax.random.clone(keys), problem, algorithm, steps=12)
+        _, alone = run_batch(jax.random.clone(keys), table, algorithm, steps=12)
+        np.testing.assert_array_equal(alone.row, whole.row)
+
+
+def test_a_bayesian_search_does_not_ask_what_the_past_was(problem):
+    keys = jax.random.split(jax.random.key(6), 2)
+    shared = {name: getattr(problem, name) for name in ModelProblem._fields}
+    _, whole = run_batch(jax.random.clone(keys), problem, BayesianSearch(), steps=6)
+    _, alone = run_batch(keys, ModelProblem(**shared), BayesianSearch(), steps=6)
+    np.testing.assert_array_equal(alone.row, whole.row)

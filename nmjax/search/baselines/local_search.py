@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
-from nmjax.search.problem import Problem, known_neighbors
+from nmjax.search.problem import HasNeighbors, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -33,7 +33,7 @@ class LocalState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LocalSearch(SearchAlgorithm[LocalState, Problem]):
+class LocalSearch(SearchAlgorithm[LocalState, HasNeighbors]):
     """Steepest ascent by one choice, from a new random architecture after each local optimum.
 
     White, Nolen and Savani, 2021, "Exploring the loss landscape in neural architecture search",
@@ -50,13 +50,13 @@ class LocalSearch(SearchAlgorithm[LocalState, Problem]):
       NmjaxError: the capacity is not positive.
     """
 
-    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> LocalState:
+    def init(self, key: Array, problem: HasNeighbors, hyper: SearchHyper) -> LocalState:
         """Return the state before the first evaluation."""
         del hyper
         record = self.empty_record(problem.score)
         return LocalState(key, record, jnp.zeros((), jnp.int32))
 
-    def suggest(self, state: LocalState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: LocalState, problem: HasNeighbors, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""
         del hyper
         evaluated, family = state.record.evaluated, known_neighbors(problem)[state.position]
@@ -68,7 +68,12 @@ class LocalSearch(SearchAlgorithm[LocalState, Problem]):
         )
 
     def update(
-        self, state: LocalState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
+        self,
+        state: LocalState,
+        problem: HasNeighbors,
+        hyper: SearchHyper,
+        index: Array,
+        score: Array,
     ) -> tuple[LocalState, SearchInfo]:
         """Return the state after an evaluation whose score float[] is finite or NaN."""
         start = jnp.where(_looking(state, problem), state.position, index).astype(jnp.int32)
@@ -105,7 +110,7 @@ def climb(position: Array, record: Record, neighbors: Array) -> Array:
     return jax.lax.while_loop(leads_on, best_neighbor, position)
 
 
-def _looking(state: LocalState, problem: Problem) -> Array:
+def _looking(state: LocalState, problem: HasNeighbors) -> Array:
     """Whether bool[] the neighbors of the position are still being evaluated."""
     evaluated = state.record.evaluated
     family = known_neighbors(problem)[state.position]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
-from nmjax.search.problem import Problem, known_neighbors
+from nmjax.search.problem import HasNeighbors, known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -47,7 +47,7 @@ class EvolutionState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
+class RegularizedEvolution(SearchAlgorithm[EvolutionState, HasNeighbors]):
     """Mutate the best of a tournament by one choice; the oldest member dies.
 
     A child that was evaluated before joins the population at no cost, as a budget counts distinct
@@ -79,7 +79,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
                 "give 1 <= tournament_size <= population_size."
             )
 
-    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> EvolutionState:
+    def init(self, key: Array, problem: HasNeighbors, hyper: SearchHyper) -> EvolutionState:
         """Return the state before the first evaluation."""
         del hyper
         return EvolutionState(
@@ -89,7 +89,9 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
             Population(jnp.zeros((self.population_size,), jnp.int32), jnp.zeros((), jnp.int32)),
         )
 
-    def _breed(self, key: Array, members: Array, state: EvolutionState, problem: Problem) -> Array:
+    def _breed(
+        self, key: Array, members: Array, state: EvolutionState, problem: HasNeighbors
+    ) -> Array:
         tournament_key, mutation_key = jax.random.split(key)
         entrants = jax.random.choice(
             tournament_key, members, (self.tournament_size,), replace=False
@@ -100,7 +102,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
         return jax.random.choice(mutation_key, family, p=weights / jnp.sum(weights))
 
     def _evolve(
-        self, key: Array, state: EvolutionState, problem: Problem, evaluated: Array
+        self, key: Array, state: EvolutionState, problem: HasNeighbors, evaluated: Array
     ) -> tuple[Population, Array]:
         """Breed until a child is new; repeated children join the population on the way."""
 
@@ -123,7 +125,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
         fallback = sample_unevaluated(jax.random.fold_in(key, self.max_repeats + 1), evaluated)
         return population, jnp.where(evaluated[child], fallback, child)
 
-    def _propose(self, state: EvolutionState, problem: Problem) -> tuple[Population, Array]:
+    def _propose(self, state: EvolutionState, problem: HasNeighbors) -> tuple[Population, Array]:
         random_key, evolve_key = jax.random.split(jax.random.fold_in(state.key, state.record.step))
         evaluated = state.record.evaluated
         evolved, child = self._evolve(evolve_key, state, problem, evaluated)
@@ -133,7 +135,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
         )
         return population, jnp.where(begun, child, sample_unevaluated(random_key, evaluated))
 
-    def suggest(self, state: EvolutionState, problem: Problem, hyper: SearchHyper) -> Array:
+    def suggest(self, state: EvolutionState, problem: HasNeighbors, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""
         del hyper
         return self._propose(state, problem)[1]
@@ -141,7 +143,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, Problem]):
     def update(
         self,
         state: EvolutionState,
-        problem: Problem,
+        problem: HasNeighbors,
         hyper: SearchHyper,
         index: Array,
         score: Array,
