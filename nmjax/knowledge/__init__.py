@@ -1,4 +1,4 @@
-"""Knowledge of past tasks: learn it, save it, compare tasks, and transfer it to new ones."""
+"""Knowledge of past tasks: learn it, compare tasks, and transfer it to new ones."""
 
 from nmjax.knowledge.component_weights import mixture_log_weights, weight_sources
 from nmjax.knowledge.config import LearnConfig, config_for

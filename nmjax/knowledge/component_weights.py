@@ -1,7 +1,7 @@
 """Weights of a prior's components and, within them, of the sources.
 
-The components are the transferred and the flat prior. Weighting them by their evidence guards a
-search against a past that misleads.
+The components are the transferred and the flat prior. Weighting them by their evidence protects a
+search from misleading past tasks.
 """
 
 import jax
@@ -39,9 +39,9 @@ def mixture_log_weights(log_prior: Array, log_evidence: Array, fixed_share: Arra
 def prior_log_weights(wins: Array, number: Array) -> Array:
     """Log-weights float[2] of the transferred and the flat prior before any evaluation.
 
-    The weight of the transferred prior is its wins minus its losses, as a share of the sources with
-    one win and one loss added. It is at least 1 / (number + 2) and at most 1/2: evidence soon adds
-    to it if the past is related, and a head start is costly if it is not.
+    The weight of the transferred prior is (wins - losses) / (number + 2), clipped to between
+    1 / (number + 2) and 1/2. If the past is related, evidence soon raises the weight; if it is not,
+    a larger initial weight would be costly.
 
     Args:
       wins: float[], number of sources on which the transferred prior was the better one.
@@ -59,12 +59,12 @@ def prior_log_weights(wins: Array, number: Array) -> Array:
 
 
 def weight_sources(prior: PoolPrior, weights: Array) -> PoolPrior:
-    """Distribute the sources' mean weights and variances anew; their sums stay the same.
+    """Redistribute the sources' mean weights and variances; their sums stay the same.
 
     Args:
       prior: K components; the constant and the S sources come first among their features. A
         component that ignores the sources stays as it is.
-      weights: float[S] of sum 1, the share of each source; 0 excludes one.
+      weights: float[S], share of each source, with sum 1; a source with share 0 is excluded.
 
     Example:
       >>> import jax.numpy as jnp

@@ -21,8 +21,8 @@ _LOG_STRUCTURE, _NOISE_LOGIT = 0.0, -2.0
 def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowledge:
     """Knowledge of no past task, for a search from scratch.
 
-    It has no sources and no network. Both components are one flat prior with default kernel
-    hyperparameters, and the transferred one has no weight.
+    It has no sources and no network. Both components are the same flat prior with default kernel
+    hyperparameters, and the transferred component has weight 0.
 
     Args:
       space: Space to search.

@@ -1,4 +1,4 @@
-"""Encodings as features and positions of a model, with the predictions of the sources."""
+"""Features and kernel positions of encodings, with the predictions of the sources."""
 
 from typing import NamedTuple
 
@@ -18,11 +18,18 @@ from nmjax.types import Array
 
 
 class PoolFeatures(NamedTuple):
-    """A pool as a model sees it.
+    """Features of a pool in the model of a new task.
 
     Attributes:
-      pool: its features and positions.
+      pool: Features and kernel positions.
       past_mean: float[N], mean over sources of their predicted scores.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge, pool_features
+      >>> from nmjax.spaces import Space
+      >>> pool_features(default_knowledge(Space(width=[8, 16])), jnp.eye(2)).past_mean.tolist()
+      [0.0, 0.0]
     """
 
     pool: Pool
@@ -33,51 +40,63 @@ _NETWORK = Network((64, 64), activation="tanh")
 
 
 def predictor_network() -> Network:
-    """The network whose initialization is meta-trained: two hidden layers of 64."""
+    """The network whose initialization is meta-trained, with two hidden layers of 64 units."""
     return _NETWORK
 
 
 def group_index(space: Space) -> tuple[int, ...]:
-    """The number of each of D encoded features' group, from 0 in order of first appearance."""
+    """Group index of each of D encoded features, from 0 in order of first appearance."""
     groups = encoding_groups(space)
     order = list(dict.fromkeys(groups))
     return tuple(order.index(group) for group in groups)
 
 
 def standardize_encoding(location: Array, scale: Array, encoding: Array) -> Array:
-    """Encodings float[N, D] of zero mean, and of unit variance in each group, over the past."""
+    """Standardize encodings float[N, D] by the location float[D] and scale float[D] of the past."""
     return (encoding - location[None, :]) / scale[None, :]
 
 
 def predict_sources(sources: SourceModels, position: Array) -> Array:
-    """The scores float[N, S] that the sources predict at positions float[N, D]."""
+    """Scores float[N, S] that the sources predict at positions float[N, D]."""
 
     def one(source: SourceModels) -> Array:
         return source.constant + unit_matern(position, source.position) @ source.weights
 
-    return jax.lax.map(one, sources).T
+    predicted: Array = jax.lax.map(one, sources).T
+    return predicted
 
 
 def source_scores(knowledge: MetaKnowledge) -> Array:
-    """The normal scores float[S, M] that the sources were fitted on; NaN where failed or padded.
+    """Recover the normal scores float[S, M] that the sources were fitted on.
 
-    A posterior mean remembers them: it misses each by the noise's share of its weight.
+    The residual of a posterior mean at an evaluation is the noise variance times its weight, so the
+    scores follow from the weights. They are NaN where failed or padded.
+
+    Args:
+      knowledge: Knowledge of S sources.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, source_scores
+      >>> from nmjax.spaces import Space
+      >>> source_scores(default_knowledge(Space(width=[8, 16]))).shape
+      (0, 1)
     """
     kernel, sources = knowledge.params.kernel, knowledge.sources
-    missed = kernel_noise(kernel) / jnp.exp(kernel.log_amplitude)
+    noise = kernel_noise(kernel) / jnp.exp(kernel.log_amplitude)
 
     def one(source: SourceModels) -> Array:
         fitted = unit_matern(source.position, source.position) @ source.weights
-        score = source.constant + fitted + missed * source.weights
+        score = source.constant + fitted + noise * source.weights
         return jnp.where(source.mask, score, jnp.nan)
 
-    return jax.lax.map(one, sources)
+    scores: Array = jax.lax.map(one, sources)
+    return scores
 
 
 def network_features(params: FeatureParams, standardized: Array) -> Array:
-    """The meta-trained network's last activations, float[N, h], standardized over the past.
+    """Last activations float[N, h] of the meta-trained network, standardized over the past.
 
-    Without a network there are none, h = 0.
+    Without a network h is 0.
     """
     if params.network is None:
         return jnp.zeros((len(standardized), 0), standardized.dtype)
@@ -86,7 +105,11 @@ def network_features(params: FeatureParams, standardized: Array) -> Array:
 
 
 def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
-    """Features and positions of encodings float[N, D] in the model of a new task.
+    """Features and positions of encodings in the model of a new task.
+
+    Args:
+      knowledge: Knowledge of past tasks.
+      encoding: float[N, D], encodings of a pool.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge, pool_features
@@ -107,7 +130,7 @@ def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
 
 
 def _mean_over_sources(predicted: Array) -> Array:
-    """The mean float[N] of predictions float[N, S]; 0 without a source."""
+    """Mean float[N] over sources of predictions float[N, S]; 0 without a source."""
     if predicted.shape[-1] == 0:
         return jnp.zeros(len(predicted), predicted.dtype)
     return jnp.mean(predicted, axis=-1)

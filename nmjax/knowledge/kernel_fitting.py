@@ -1,4 +1,4 @@
-"""Structure fitted on past tasks: the kernel by evidence, each source by its posterior mean."""
+"""Fit the kernel on past tasks by marginal likelihood, and a Gaussian process to each task."""
 
 from functools import partial
 
@@ -23,21 +23,21 @@ from nmjax.types import Array
 def fit_kernel(
     x: Array, y: Array, *, groups: tuple[int, ...], steps: int
 ) -> tuple[KernelParams, Array]:
-    """The likeliest kernel a posteriori, past tasks being independent draws.
+    """Fit the kernel by maximum a posteriori, with past tasks as independent draws.
 
-    Features of a group share a relevance. Beforehand its logs are standard normal around those of
-    `default_kernel`: a few hundred scores outweigh that, but a past of noise leaves distances near
-    what they were.
+    The features of a group share a relevance. The prior of all log-hyperparameters is standard
+    normal around those of `default_kernel`. A few hundred scores outweigh it, and a past of pure
+    noise leaves the hyperparameters near the default.
 
     Args:
       x: float[T, M, D], standardized encodings.
-      y: float[T, M], normal scores; NaN does not count.
-      groups: D numbers from 0, the group of each feature.
-      steps: of Adam.
+      y: float[T, M], normal scores; NaN is ignored.
+      groups: D group indices, from 0.
+      steps: Number of Adam steps.
 
     Returns:
-      The kernel, with D relevances; and its log posterior float[steps], up to a constant, by the
-      observation.
+      The kernel, with D relevances; and its log posterior density per observation at each step,
+      float[steps], up to a constant.
     """
     start, group = default_kernel(max(groups) + 1), jnp.array(groups)
 
@@ -56,12 +56,12 @@ def fit_kernel(
 
 @jax.jit
 def fit_sources(kernel: KernelParams, x: Array, y: Array) -> SourceModels:
-    """The posterior mean of each source under the kernel.
+    """Posterior mean of each source under the kernel.
 
     Args:
-      kernel: hyperparameters.
+      kernel: Hyperparameters.
       x: float[S, M, D], standardized encodings.
-      y: float[S, M], normal scores; NaN does not count.
+      y: float[S, M], normal scores; NaN is ignored.
     """
     amplitude, intercept = jnp.exp(kernel.log_amplitude), jnp.exp(kernel.log_intercept)
 

@@ -1,9 +1,9 @@
 """Learning from past searches.
 
-The kernel over the structure is fitted by evidence, each past task becomes a model that predicts
-scores, and the priors of a new task are fitted by leave-one-task-out replay. A network can be
-meta-trained beside them; in ablations it changed the mean regret by -0.0008 (standard error
-0.0025), so `LearnConfig(network=False)` loses little and learns in about half the time.
+The kernel over the structure is fitted by marginal likelihood, each past task becomes a model that
+predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. A network can
+be meta-trained in addition. In ablations it changed the mean regret by -0.0008 (standard error
+0.0025), so `LearnConfig(network=False)` loses little accuracy and saves the time of meta-training.
 """
 
 from collections.abc import Callable
@@ -36,16 +36,21 @@ VALIDATION_SHARE = 0.2
 
 
 class LearnInfo(NamedTuple):
-    """How learning went.
+    """Diagnostics of learning.
 
     Attributes:
       train_loss: float[meta_steps], loss of each meta-update; NaN after stopping.
       validation_loss: float[meta_steps / evaluate_every], loss on the validation tasks; NaN after
         stopping.
-      best_step: int32[], the meta-update whose parameters were kept.
-      generalization_gap: float[], validation loss minus training loss there.
+      best_step: int32[], meta-update whose parameters were kept.
+      generalization_gap: float[], validation loss minus training loss at that update.
       kernel_posterior: float[kernel_steps], log posterior density of the kernel per observation.
       prior_evidence: float[2, prior_steps], mean log evidence of a replay under each prior.
+
+    Example:
+      >>> from nmjax.knowledge import LearnInfo
+      >>> LearnInfo._fields[:2]
+      ('train_loss', 'validation_loss')
     """
 
     train_loss: Array
@@ -63,16 +68,16 @@ def learn(
     config: LearnConfig | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> MetaKnowledge:
-    """Learn from past searches what a new one of the same space and metric can use.
+    """Learn knowledge for a new search from past searches of the same space and metric.
 
-    One past task, or five evaluations of one, is enough; the less the past says, the lower is the
-    weight of the prior that it is transferred by. Tasks without a successful evaluation are left
-    out, and without any past task the result is that of `default_knowledge`. A fifth of the tasks
-    is drawn for meta-validation.
+    One past task with five evaluations is enough. The less the past predicts, the lower is the
+    initial weight of the transferred prior. Tasks without a successful evaluation are left out;
+    without any usable task the result is that of `default_knowledge`. A fifth of the tasks is drawn
+    for meta-validation.
 
     Args:
       past: Past searches, as `read_history` returns them.
-      seed: Seed of everything random.
+      seed: Seed of all random draws.
       config: Static settings; by default those of `config_for`.
       on_stage: Function that is called with the name of each stage as it begins.
 
@@ -138,21 +143,22 @@ def learn_from_history(
     """Learn from a history with a given split for meta-validation.
 
     `learn` draws the split. Arrays are padded to a few lengths (20, 30, 40, 60, 80, 100, 150, ...),
-    so that a past that grows by one evaluation seldom compiles anything anew.
+    so that a past that grows by one evaluation rarely triggers recompilation.
 
     Args:
       key: Random key of the network, its training and the replays.
       history: S past tasks with raw metrics, each with a successful evaluation.
       metric: Metric that defines the score.
-      validation: bool[S], the tasks for meta-validation: at least one, not all. None without a
-        network.
+      validation: bool[S], True for the tasks for meta-validation: at least one, not all. None
+        without a network.
       space: Space of the architectures.
       config: Static settings; by default those of `config_for`.
       on_stage: Function that is called with the name of each stage as it begins.
 
     Raises:
       NmjaxError: A task has no successful evaluation; or, with a network, the split has no task on
-        one side or the same task on both, or a task has fewer successes than an episode takes.
+        one side or the same task on both, or a task has fewer successful evaluations than an
+        episode needs.
 
     Example:
       >>> import jax, numpy as np
@@ -210,7 +216,7 @@ def learn_from_history(
 
 
 def _padded(history: History, metric: Metric) -> History:
-    """The history with its score's metric alone, padded to one of a few lengths."""
+    """The history with only the metric of its score, padded to one of a few lengths."""
     missing = bucket_above(history.mask.shape[1]) - history.mask.shape[1]
     rows = [(0, 0), (0, missing)]
     values = np.pad(history.metrics[metric.name], rows, constant_values=np.nan)
@@ -226,7 +232,7 @@ def _padded(history: History, metric: Metric) -> History:
 def _fit_priors(
     key: Array, knowledge: MetaKnowledge, past: Past, held_out: np.ndarray, config: LearnConfig
 ) -> tuple[MetaKnowledge, Array]:
-    """The knowledge with its priors fitted by replay, and their evidence along the way."""
+    """The knowledge with its priors fitted by replay, and the evidence at each step."""
     pools, by_others = _features_of_past(knowledge, past)
     replays = replay(
         key,
@@ -256,7 +262,7 @@ def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Arra
 
 
 def _check(past: Past, validation: ArrayLike | None, config: LearnConfig) -> np.ndarray:
-    """Which tasks are for meta-validation, bool[S], after checking that learning can work."""
+    """Validate the past and the split; return the tasks for meta-validation, bool[S]."""
     usable = count_successes(past.score)
     if not usable.all():
         raise NmjaxError(
@@ -276,13 +282,13 @@ def _check(past: Past, validation: ArrayLike | None, config: LearnConfig) -> np.
             "give at least one to each side of the split, or LearnConfig(network=False)."
         )
     _check_sizes(usable, config)
-    training, examining = (
+    training, evaluation = (
         tuple(np.asarray(leaf)[side] for leaf in (past.encoding, past.score, past.mask))
         for side in (~held_out, held_out)
     )
     refuse_leakage(
         training,
-        examining,
+        evaluation,
         training_names=np.flatnonzero(~held_out).tolist(),
         evaluation_names=np.flatnonzero(held_out).tolist(),
     )
@@ -295,7 +301,7 @@ def _check_sizes(usable: np.ndarray, config: LearnConfig) -> None:
     too_large = [name for name, number in taken.items() if number > fewest]
     if too_large:
         raise NmjaxError(
-            f"Past task {int(usable.argmin())} has {fewest} successful evaluations; learning takes "
+            f"Past task {int(usable.argmin())} has {fewest} successful evaluations; learning needs "
             f"{max(taken.values())} of each: leave it out, or lower {' and '.join(too_large)} "
             f"to {fewest}."
         )
@@ -303,7 +309,7 @@ def _check_sizes(usable: np.ndarray, config: LearnConfig) -> None:
 
 @jax.jit
 def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Pool, Array]:
-    """The pools of the sources' own evaluations, and the mean prediction of the others, [S, M]."""
+    """Pools of the sources' evaluations, and the other sources' mean prediction there, [S, M]."""
     pools = jax.lax.map(lambda encoding: pool_features(knowledge, encoding).pool, past.encoding)
     number = past.y.shape[0]
     predicted = pools.features[..., source_features(number)]

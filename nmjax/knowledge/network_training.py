@@ -1,4 +1,4 @@
-"""Meta-training of the network on past tasks, with early stopping on held-out ones."""
+"""Meta-train the network on past tasks, with early stopping on held-out ones."""
 
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -32,15 +32,15 @@ Rows = tuple[Array, Array, Array]
 
 
 class TrainedNetwork(NamedTuple):
-    """A meta-trained network and how its training went.
+    """A meta-trained network and the diagnostics of its training.
 
     Attributes:
-      params: Parameters, the best on the held-out tasks; None without a network.
+      params: Parameters with the lowest loss on the held-out tasks; None without a network.
       location: float[h], mean of the network's features over the tasks it was trained on.
       scale: float[h], their standard deviation, times sqrt(h).
       curves: Losses of the training.
-      best_step: int32[], the meta-update whose parameters were kept.
-      generalization_gap: float[], validation loss minus training loss there.
+      best_step: int32[], meta-update whose parameters were kept.
+      generalization_gap: float[], validation loss minus training loss at that update.
     """
 
     params: PyTree
@@ -54,7 +54,7 @@ class TrainedNetwork(NamedTuple):
 def train_network(
     key: Array, past: Past, held_out: np.ndarray, config: LearnConfig
 ) -> TrainedNetwork:
-    """Meta-train on the tasks that are not in held_out bool[S], judged on those that are."""
+    """Meta-train on the tasks that are not in `held_out` bool[S]; validate on the others."""
     state, tasks, validation = _prepare(
         key,
         past,
@@ -86,7 +86,7 @@ def train_network(
 
 
 def no_network(config: LearnConfig) -> TrainedNetwork:
-    """What stands for a network if there is none: no parameters and no features."""
+    """Placeholder without parameters and features, for learning without a network."""
     rounds = config.meta_steps // config.evaluate_every
     lengths = {"train": config.meta_steps, "validation": rounds, "none": 0}
     nans = {name: jnp.asarray(np.full(n, np.nan, np.float32)) for name, n in lengths.items()}
@@ -104,7 +104,7 @@ def no_network(config: LearnConfig) -> TrainedNetwork:
 def _prepare(
     key: Array, past: Past, training: np.ndarray, validation: np.ndarray, *, config: LearnConfig
 ) -> tuple[TrainState, Rows, Episode]:
-    """The state before training, the rows to train on, and the episodes of validation."""
+    """The initial training state, the training rows, and the validation episodes."""
     train_key, init_key, episode_key = jax.random.split(key, 3)
     data = (past.x, past.y, past.mask)
     params = predictor_network().init(init_key, past.x.shape[-1])
@@ -133,7 +133,7 @@ def _sampler(config: LearnConfig) -> Callable[[Array, Rows], Episode]:
 
 @jax.jit
 def _network_spread(network: PyTree, past: Past, trained_on: Array) -> tuple[Array, Array]:
-    """Mean float[h] and scale float[h] of the network's features over what it was trained on."""
+    """Mean float[h] and scale float[h] of the network's features over its training tasks."""
     features = predictor_network().features(network, past.x)
     counts = (past.mask & trained_on[:, None]).astype(features.dtype)
     weight = counts / jnp.sum(counts)

@@ -1,9 +1,9 @@
 """The priors of a new task, fitted by leave-one-task-out replay.
 
-In each replay one source is the target and the others are its past. A few of its evaluations are
-drawn as a search would choose them, promising ones more often. The priors maximize the evidence of
-the transformed scores of all replays (empirical Bayes). The network's features are judged only on
-sources that it was not meta-trained on.
+In each replay one source is the target and the others are its past. A replay draws a subset of the
+target's evaluations, with a preference for high predicted scores as in a search. The priors
+maximize the evidence of the transformed scores of all replays (empirical Bayes). The network's
+features are used only on sources that it was not meta-trained on.
 """
 
 from functools import partial
@@ -18,9 +18,12 @@ from nmjax.optimize import maximize
 from nmjax.predictors import Pool, PoolPrior, get_outcome_transform, unit_matern
 from nmjax.types import Array
 
-# Of transformed scores, whose variance is about 1. A past of pure noise would otherwise teach both
-# priors that there is nothing to learn, and evidence could not tell them apart.
 MOST_NOISE = 0.5
+"""Upper bound of the noise variance; transformed scores have a variance of about 1.
+
+Without a bound, a past of pure noise makes both priors explain everything by noise, and their
+evidence becomes equal.
+"""
 
 
 class Layout(NamedTuple):
@@ -36,16 +39,17 @@ class Layout(NamedTuple):
 
 
 class PriorParams(NamedTuple):
-    """A prior in a few numbers, float[] each, variances as logs but for the noise's.
+    """Unconstrained parameters of a prior, float[] each.
 
     Attributes:
-      log_intercept: variance of the constant.
-      source_mean: sum of the mean weights of the sources.
-      log_source: sum of the variances of the sources' weights.
-      log_network: sum of the variances of the network's features.
-      log_structure: variance of the process of the structure.
-      noise_logit: of the variance of the noise as a share of `MOST_NOISE`.
-      log_shape: of the inverse gamma of the scale, its rate being the same.
+      log_intercept: Log-variance of the constant.
+      source_mean: Sum of the mean weights of the sources.
+      log_source: Log of the sum of the variances of the sources' weights.
+      log_network: Log-variance of each network feature's weight.
+      log_structure: Log-variance of the Gaussian process over the structure.
+      noise_logit: Logit of the noise variance as a fraction of `MOST_NOISE`.
+      log_shape: Log of the shape of the inverse gamma distribution of the scale, which is also its
+        rate.
     """
 
     log_intercept: Array
@@ -58,12 +62,12 @@ class PriorParams(NamedTuple):
 
 
 class Replays(NamedTuple):
-    """R replays of n evaluations for each of S sources, taken as the target in turn.
+    """R replays of n evaluations for each of S sources as the target.
 
     Attributes:
-      features: float[S, R, n, P].
-      kernel: float[S, R, n, n], of unit amplitude.
-      score: float[S, R, n], transformed; NaN where failed or padded.
+      features: float[S, R, n, P], features of the evaluations.
+      kernel: float[S, R, n, n], kernel matrices of unit amplitude.
+      score: float[S, R, n], transformed scores; NaN where failed or padded.
     """
 
     features: Array
@@ -72,7 +76,7 @@ class Replays(NamedTuple):
 
 
 def default_prior_params() -> PriorParams:
-    """Parameters at which fitting begins."""
+    """Initial parameters of the fit."""
     zero = jnp.zeros(())
     return PriorParams(zero - 1, zero + 1, zero - 1, zero - 3, zero - 1, zero, zero + 1)
 
@@ -80,13 +84,13 @@ def default_prior_params() -> PriorParams:
 def make_prior(
     params: PriorParams, layout: Layout, active: Array, with_network: Array
 ) -> PoolPrior:
-    """One prior, leaves float[P] and float[].
+    """Build one prior, leaves float[P] and float[].
 
     Args:
-      params: the few numbers.
-      layout: of the features.
-      active: bool[S], which sources may be used; none make the prior flat.
-      with_network: bool[], whether the network may be.
+      params: Unconstrained parameters.
+      layout: Numbers of source and network features.
+      active: bool[S], sources that may be used; with none the prior is flat.
+      with_network: bool[], whether the network may be used.
     """
     used = active.astype(params.noise_logit.dtype)
     share = used / jnp.maximum(jnp.sum(used), 1)
@@ -106,15 +110,15 @@ def make_prior(
 
 
 def log_evidence(prior: PoolPrior, features: Array, kernel: Array, score: Array) -> Array:
-    """Log marginal likelihood float[] of scores float[n]; NaN does not count.
+    """Log marginal likelihood float[] of scores, a multivariate Student-t.
 
-    A multivariate Student-t (Murphy, 2012, equation 7.76).
+    Source: Murphy, 2012, "Machine learning: a probabilistic perspective", equation 7.76.
 
     Args:
-      prior: one, leaves float[P] and float[].
-      features: float[n, P].
-      kernel: float[n, n], of unit amplitude.
-      score: float[n].
+      prior: One prior, leaves float[P] and float[].
+      features: float[n, P], features of the evaluations.
+      kernel: float[n, n], kernel matrix of unit amplitude.
+      score: float[n], scores; NaN is ignored.
     """
     counts = ~jnp.isnan(score)
     number = jnp.sum(counts).astype(score.dtype)
@@ -139,15 +143,18 @@ def log_evidence(prior: PoolPrior, features: Array, kernel: Array, score: Array)
 def replay(
     key: Array, pools: Pool, predicted: Array, score: Array, *, size: int, outcome_transform: str
 ) -> Replays:
-    """Draws replays, from uniform to ever more promising evaluations.
+    """Draw four replays of each source, from uniform to increasingly greedy.
+
+    Evaluations are drawn without replacement, with log-probabilities proportional to what the other
+    sources predict, by the Gumbel top-k method. The factors are 0, 1, 2 and 4.
 
     Args:
-      key: of the draws.
-      pools: each source's own evaluations, leaves [S, M, ...].
-      predicted: float[S, M], what the other sources predict there.
-      score: float[S, M], raw scores, higher is better; NaN does not count.
-      size: n, evaluations a replay.
-      outcome_transform: that the search applies, a name of `predictors.get_outcome_transform`.
+      key: Random key.
+      pools: Each source's own evaluations, leaves [S, M, ...].
+      predicted: float[S, M], mean prediction of the other sources there.
+      score: float[S, M], raw scores, higher is better; NaN is never drawn before a known score.
+      size: Number n of evaluations of a replay.
+      outcome_transform: Name of the transform of scores, as in `get_outcome_transform`.
     """
     greed = jnp.array([0.0, 1.0, 2.0, 4.0])
 
@@ -172,20 +179,20 @@ def replay(
 def fit_priors(
     replays: Replays, validation: Array, *, layout: Layout, steps: int
 ) -> tuple[PoolPrior, Array, Array]:
-    """The transferred and the flat prior, and how often the first was the better one.
+    """Fit the transferred and the flat prior, and count the wins of the transferred one.
 
     Args:
-      replays: of S sources.
+      replays: Replays of S sources.
       validation: bool[S], sources that the network was not meta-trained on.
-      layout: of the features.
-      steps: of Adam.
+      layout: Numbers of source and network features.
+      steps: Number of Adam steps.
 
     Returns:
-      The priors, leaves [2, ...]; on how many sources the transferred one was the better, float[],
-      each counting by its probability; and the mean log evidence float[2, steps] of a replay.
+      The priors, leaves [2, ...]; the expected number float[] of sources on which the transferred
+      prior is the better one; and the mean log evidence float[2, steps] of a replay.
     """
-    # One component each, side by side: the sources it may use for each source as the target, and
-    # where the network may be used.
+    # Axis 0 is the component. `active` holds the sources that it may use for each target, `unseen`
+    # the targets for which it may use the network.
     others = ~jnp.eye(layout.sources, dtype=bool)
     active = jnp.stack([others, jnp.zeros_like(others)])
     unseen = jnp.stack([validation, jnp.zeros_like(validation)])

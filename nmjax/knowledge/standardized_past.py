@@ -1,4 +1,4 @@
-"""The past as learning sees it: standardized encodings and normal scores."""
+"""Past tasks as standardized encodings and normal scores."""
 
 from functools import partial
 from typing import NamedTuple
@@ -17,13 +17,13 @@ class Past(NamedTuple):
     """Evaluations of T past tasks.
 
     Attributes:
-      encoding: float[T, M, D].
-      x: float[T, M, D], encodings of zero mean, and of unit variance in each group.
+      encoding: float[T, M, D], encodings.
+      x: float[T, M, D], encodings with zero mean, and with unit total variance in each group.
       y: float[T, M], normal scores of each task; NaN where failed or padded.
-      score: float[T, M], as a search would be evaluated; NaN where failed or padded.
+      score: float[T, M], scores, higher is better; NaN where failed or padded.
       mask: bool[T, M], False where a row is padding.
       location: float[D], mean encoding.
-      scale: float[D], what encodings were divided by.
+      scale: float[D], divisor of encodings.
     """
 
     encoding: Array
@@ -37,7 +37,13 @@ class Past(NamedTuple):
 
 @partial(jax.jit, static_argnames=("space", "metric"))
 def standardize_past(history: History, *, space: Space, metric: Metric) -> Past:
-    """The past of a history with raw metrics, one of which is the score."""
+    """Standardize a history.
+
+    Args:
+      history: Past tasks with raw metrics.
+      space: Space of the architectures.
+      metric: Metric that defines the score.
+    """
     score = history_scores(history, metric)
     encoding = encode_history(space, history)
     location, scale = standardization(encoding, history.mask, space=space)
@@ -53,9 +59,15 @@ def standardize_past(history: History, *, space: Space, metric: Metric) -> Past:
 
 
 def standardization(encoding: Array, mask: Array, *, space: Space) -> tuple[Array, Array]:
-    """Location float[D] and scale float[D] of encodings float[T, M, D] where mask bool[T, M].
+    """Location float[D] and scale float[D] that standardize encodings.
 
-    Features of a group share a scale, with which they have unit variance together.
+    The features of a group share a scale, which gives them unit total variance. Groups that are
+    constant in the past have scale 1.
+
+    Args:
+      encoding: float[T, M, D], encodings.
+      mask: bool[T, M], False where a row is padding.
+      space: Space of the architectures.
     """
     counts = mask.astype(encoding.dtype)
     weight = counts / jnp.sum(counts)
@@ -63,7 +75,7 @@ def standardization(encoding: Array, mask: Array, *, space: Space) -> tuple[Arra
     variance = jnp.einsum("tm,tmd->d", weight, jnp.square(encoding - location[None, None, :]))
     group = jnp.array(group_index(space))
     total = jax.ops.segment_sum(variance, group, len(group))
-    # What the past never varied keeps its unit: a target may vary it.
+    # A target may vary groups that are constant in the past.
     return location, jnp.sqrt(jnp.where(total > 1e-12, total, 1))[group]
 
 
@@ -71,17 +83,17 @@ def standardization(encoding: Array, mask: Array, *, space: Space) -> tuple[Arra
 def best_options(
     architecture: Array, score: Array, *, space: Space, share: float = 0.1
 ) -> tuple[Categorical, Array]:
-    """What each source's best evaluations chose.
+    """Distribution of the options of each source's best evaluations.
 
     Args:
-      architecture: int32[T, M, C].
-      score: float[T, M]; NaN does not count.
-      space: of the architectures.
-      share: of each source's evaluations that are its best.
+      architecture: int32[T, M, C], evaluated architectures.
+      score: float[T, M], higher is better; NaN is ignored.
+      space: Space of the architectures.
+      share: Fraction of each source's evaluations that count as its best.
 
     Returns:
-      Mean over sources of the smoothed shares of options, as logits [C, O], and the lowest and
-      highest option present, int32[C, 2].
+      Logits [C, O] of the mean over sources of the smoothed frequencies of options; and the lowest
+      and highest option present, int32[C, 2].
     """
     count = best_counts(architecture, score, space=space, share=share)
     probability = jnp.mean(smoothed_shares(count, space=space), axis=0)
@@ -92,9 +104,9 @@ def best_options(
 
 
 def best_counts(architecture: Array, score: Array, *, space: Space, share: float) -> Array:
-    """How many of each source's best evaluations chose each option, float[T, C, O].
+    """Number of each source's best evaluations with each option, float[T, C, O].
 
-    Arguments are those of `best_options`.
+    The arguments are those of `best_options`.
     """
     threshold = jnp.nanquantile(score, 1 - share, axis=-1, keepdims=True)
     best = (score >= threshold).astype(jnp.float32)
@@ -103,6 +115,6 @@ def best_counts(architecture: Array, score: Array, *, space: Space, share: float
 
 
 def smoothed_shares(count: Array, *, space: Space) -> Array:
-    """Shares float[T, C, O] of options, each that exists as if chosen once more."""
+    """Frequencies float[T, C, O] of options, with one pseudo-count for each existing option."""
     smoothed = jnp.where(option_mask(space)[None], count + 1, 0)
     return smoothed / jnp.sum(smoothed, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What carries over from past tasks to a new one, as one pytree."""
+"""`MetaKnowledge`, the pytree that carries over from past tasks to a new one."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -13,15 +13,23 @@ from nmjax.types import Array, Categorical, Metric, PyTree
 
 
 class FeatureParams(NamedTuple):
-    """How an encoding becomes features.
+    """Parameters that map an encoding to the features of the model.
 
     Attributes:
       location: float[D], mean of each encoded feature over the past.
-      scale: float[D], so that every group of features has unit variance in all.
-      kernel: of the structure, with a relevance for each encoded feature.
-      network: meta-trained parameters.
+      scale: float[D], divisor of each encoded feature, which gives every group of features unit
+        total variance.
+      kernel: Kernel of the structure, with a relevance for each encoded feature.
+      network: Meta-trained parameters, or None without a network.
       network_location: float[h], mean of the network's features over the past.
       network_scale: float[h], their standard deviation, times sqrt(h).
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.spaces import Space
+      >>> params = default_knowledge(Space(width=[8, 16, 32])).params
+      >>> params.location.shape, params.network_location.shape
+      ((3,), (0,))
     """
 
     location: Array
@@ -33,13 +41,13 @@ class FeatureParams(NamedTuple):
 
 
 class SourceModels(NamedTuple):
-    """The posterior means of S sources, each a constant and a sum of kernels at its evaluations.
+    """Posterior means of S sources, each a constant plus a weighted sum of kernels.
 
     Attributes:
-      position: float[S, M, D], of the evaluations, between which distances are the kernel's.
-      weights: float[S, M], 0 where failed or padded.
-      constant: float[S].
-      mask: bool[S, M], False where failed or padded; a source has one True at least.
+      position: float[S, M, D], kernel positions of the evaluations.
+      weights: float[S, M], weight of the kernel at each evaluation; 0 where failed or padded.
+      constant: float[S], additive constant of each source.
+      mask: bool[S, M], False where failed or padded; each source has at least one True.
     """
 
     position: Array
@@ -51,25 +59,33 @@ class SourceModels(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class MetaKnowledge:
-    """What past tasks teach about a new one: a pytree that knows its space and its metric.
+    """Knowledge that past tasks provide about a new one; a pytree with static metadata.
 
-    A model of a new task has P = 1 + S + h features, in this order: a constant; the S sources'
-    predicted scores (`source_features`); h features of the meta-trained network. A Gaussian process
-    over the structure is added to them.
+    The model of a new task is linear in P = 1 + S + h features, in this order: a constant; the
+    scores that the S sources predict (`source_features`); h features of the meta-trained network.
+    It adds a Gaussian process over the structure.
 
     Attributes:
-      params: how an encoding becomes features and a position.
-      prior: of a new task; leaves with a leading axis of K = 2, the transferred prior and the flat
-        one, which bars the sources and the network.
-      sources: what each source predicts.
-      sampling: log-probabilities [C, O] of options among the sources' best architectures.
-      bounds: int32[C, 2], the lowest and highest option among the sources' best architectures.
-      wins: float[], on how many sources, as if they were new, the transferred prior was better.
+      params: Parameters that map an encoding to features and a kernel position.
+      prior: Priors of a new task, leaves with a leading axis of K = 2: the transferred prior, and
+        the flat prior, which uses neither the sources nor the network.
+      sources: Posterior means of the sources.
+      sampling: Log-probabilities [C, O] of options among the sources' best architectures.
+      bounds: int32[C, 2], lowest and highest option among the sources' best architectures.
+      wins: float[], number of sources on which the transferred prior had the higher evidence when
+        they were replayed as new tasks.
       log_weights: float[K], log-weights of the components before any evaluation.
-      space: the space of the past tasks' architectures; static.
-      metric: the metric whose score was learned; None if the past has none. Static.
-      outcome_transform: name of the transform that replays applied to scores, as a search will;
-        static.
+      space: Space of the past tasks' architectures. Static.
+      metric: Metric whose score was learned; None if the past has none. Static.
+      outcome_transform: Name of the transform of scores in replays and searches. Static.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.types import Metric
+      >>> knowledge = default_knowledge(Space(width=[8, 16, 32]))
+      >>> knowledge.replace(metric=Metric("accuracy")).metric.name
+      'accuracy'
     """
 
     params: FeatureParams
@@ -84,17 +100,26 @@ class MetaKnowledge:
     outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})
 
     def replace(self, **changes: Any) -> "MetaKnowledge":
-        """A copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return replace(self, **changes)
 
 
 def require_space(knowledge: MetaKnowledge, space: Space) -> None:
-    """Check that architectures of a space are encoded as those that were learned from.
+    """Check that knowledge applies to a space, that is, that architectures are encoded alike.
 
     The name of the space and its functions `valid` and `canonical` may differ.
 
+    Args:
+      knowledge: Knowledge of past tasks.
+      space: Space of the new task.
+
     Raises:
-      NmjaxError: choices, options, their order or the cell differ.
+      NmjaxError: The choices, their options, their order or the cell differ.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, require_space
+      >>> from nmjax.spaces import Space
+      >>> require_space(default_knowledge(Space(width=[8, 16])), Space("other", width=[8, 16]))
     """
     if _encoded(knowledge.space) == _encoded(space):
         return
@@ -112,20 +137,33 @@ def require_space(knowledge: MetaKnowledge, space: Space) -> None:
 
 
 def require_metric(knowledge: MetaKnowledge, metric: Metric) -> None:
-    """Check that a metric is the one whose score was learned.
+    """Check that a metric is the one that knowledge was learned for.
+
+    Knowledge without a metric passes with any.
+
+    Args:
+      knowledge: Knowledge of past tasks.
+      metric: Metric of the new task.
 
     Raises:
-      NmjaxError: it is another one.
+      NmjaxError: The knowledge has another metric.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, require_metric
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.types import Metric
+      >>> knowledge = default_knowledge(Space(width=[8, 16]), Metric("accuracy"))
+      >>> require_metric(knowledge, Metric("accuracy"))
     """
     if knowledge.metric is not None and knowledge.metric != metric:
         raise NmjaxError(
             f"Got {metric} with knowledge of {knowledge.metric}; give the same metric, or learn "
-            "from the other one."
+            "from past searches with the other one."
         )
 
 
 def _encoded(space: Space) -> tuple[Any, ...]:
-    """What an architecture's encoding depends on."""
+    """Parts of a space that determine the encoding of an architecture."""
     return space.choices, space.continuous, space.cell
 
 
@@ -134,15 +172,35 @@ def _choices(space: Space) -> tuple[Any, ...]:
 
 
 def flat_prior(prior: PoolPrior) -> PoolPrior:
-    """The flat prior alone, the last component, leaves [1, ...]."""
-    return jax.tree.map(lambda leaf: leaf[-1:], prior)
+    """The flat prior, which is the last component, leaves [1, ...].
+
+    Args:
+      prior: Components, leaves [K, ...].
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, flat_prior
+      >>> from nmjax.spaces import Space
+      >>> flat_prior(default_knowledge(Space(width=[8, 16])).prior).mean.shape
+      (1, 1)
+    """
+    flat: PoolPrior = jax.tree.map(lambda leaf: leaf[-1:], prior)
+    return flat
 
 
 def is_source(sources: SourceModels) -> Array:
-    """Which places hold a source, bool[S]; the others are room for more."""
+    """Mask bool[S] of the places that hold a source; the others are unused capacity."""
     return jnp.any(sources.mask, axis=-1)
 
 
 def source_features(sources: int) -> slice:
-    """Where the scores that S sources predict are among a model's features."""
+    """Slice of a model's features that holds the predictions of S sources.
+
+    Args:
+      sources: Number S of sources, unused capacity included.
+
+    Example:
+      >>> from nmjax.knowledge import source_features
+      >>> source_features(3)
+      slice(1, 4, None)
+    """
     return slice(1, 1 + sources)

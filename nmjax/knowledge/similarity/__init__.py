@@ -1,1 +1,1 @@
-"""How alike two tasks are: measures with intervals."""
+"""Measures of the similarity of tasks, with intervals."""

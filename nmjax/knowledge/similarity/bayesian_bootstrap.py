@@ -1,4 +1,4 @@
-"""Evaluations, or tasks, weighed anew, with a weight for what has not been seen."""
+"""Bayesian bootstrap of evaluations or tasks, with a weight for unseen ones."""
 
 import jax
 import jax.numpy as jnp
@@ -6,14 +6,21 @@ import jax.numpy as jnp
 from nmjax.types import Array
 
 INTERVAL_LEVEL = 0.95
-"""Of intervals of similarity."""
+"""Probability that an interval of similarity covers."""
 RESAMPLES = 400
+"""Default number of bootstrap draws."""
 
 
 def bootstrap_weights(key: Array, counts: Array, *, resamples: int = RESAMPLES) -> Array:
-    """Weights float[B, n] of what counts, bool[n]; 1 less their sum is that of what was not seen.
+    """Draw bootstrap weights float[B, n] of observations.
 
-    The Bayesian bootstrap (Rubin, 1981) of a Dirichlet process (Ferguson, 1973) of concentration 1.
+    The weights are those of the Bayesian bootstrap (Rubin, 1981) of a Dirichlet process (Ferguson,
+    1973) with concentration 1. One minus their sum is the weight of unseen observations.
+
+    Args:
+      key: Random key.
+      counts: bool[n], observations that get a weight.
+      resamples: Number B of draws.
     """
     drawn = jax.random.exponential(key, (resamples, counts.shape[0] + 1))
     drawn = drawn * jnp.append(counts, True)[None, :].astype(drawn.dtype)
@@ -21,17 +28,17 @@ def bootstrap_weights(key: Array, counts: Array, *, resamples: int = RESAMPLES) 
 
 
 def pairs_with_unseen(weights: Array) -> Array:
-    """The share float[B] of pairs one or both of which were not seen, by `bootstrap_weights`."""
+    """Fraction float[B] of pairs with at least one unseen member, from `bootstrap_weights`."""
     return 1 - jnp.square(jnp.sum(weights, axis=-1))
 
 
 def normalized(weights: Array) -> Array:
-    """Weights float[..., n] of sum 1; 0 where all are."""
+    """Divide weights float[..., n] by their sum; all-zero weights stay 0."""
     return weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-12)
 
 
 def standardized(values: Array, weights: Array) -> Array:
-    """Values float[n] of zero mean and unit variance under weights float[n]; 0 for NaN."""
+    """Standardize float[n] to zero mean and unit variance under weights float[n]; NaN becomes 0."""
     counts = ~jnp.isnan(values)
     centered = jnp.where(counts, values - weights @ jnp.where(counts, values, 0), 0)
     variance = weights @ jnp.square(centered)

@@ -1,4 +1,4 @@
-"""Tasks by what is known of them before any evaluation, calibrated on those that are known well."""
+"""Similarity of tasks by their contexts, calibrated on the correlations of past tasks."""
 
 import jax
 import jax.numpy as jnp
@@ -17,15 +17,26 @@ _ROWS = 64
 
 
 def context_scale(context: Array) -> Array:
-    """Standard deviations float[K] of contexts float[T, K], 1 where all are the same."""
+    """Standard deviations float[K] of contexts float[T, K]; 1 for constant columns."""
     scale = jnp.std(context, axis=0)
     return jnp.where(scale > 0, scale, 1)
 
 
 def source_correlations(sources: SourceModels) -> Array:
-    """Spearman's correlation float[S, S] of what the sources predict of one another's evaluations.
+    """Spearman's correlation float[S, S] of the sources' predictions.
 
-    The first 64 of each; 0 with a source that predicts the same everywhere.
+    Predictions are compared at the first 64 evaluations of every source. A correlation with a
+    constant source is 0.
+
+    Args:
+      sources: Posterior means of S sources.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, source_correlations, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> knowledge = with_capacity(default_knowledge(Space(width=[8, 16])), 2)
+      >>> source_correlations(knowledge.sources).shape
+      (2, 2)
     """
     position, mask = sources.position[:, :_ROWS], sources.mask[:, :_ROWS]
     predicted = predict_sources(sources, position.reshape(-1, position.shape[-1])).T
@@ -33,17 +44,29 @@ def source_correlations(sources: SourceModels) -> Array:
 
 
 def context_similarity(key: Array, context: Array, known: Array) -> Interval:
-    """Correlations with the sources, as contexts tell those of the sources with one another.
+    """Correlation of the target with each source, predicted from contexts.
 
-    Known correlations are regressed on a Gaussian kernel of the contexts, of the length of their
-    typical distance; where near contexts go with unlike tasks they tell nothing. Draws are the
-    regression's with a residual of it, resampled by sources; that of a target unlike any source so
-    far is uniform from -1 to 1, so that few sources make wide intervals whatever they say.
+    The sources' correlations are regressed on a Gaussian kernel of their contexts, whose length is
+    the root mean square distance. A negative slope is set to 0. A draw resamples sources and adds a
+    residual of the regression. With the weight of unseen sources, a draw is uniform from -1 to 1
+    instead, so that few sources give wide intervals.
 
     Args:
-      key: of the resamples.
-      context: float[S + 1, K], of the sources and, last, the target; K may be 0.
+      key: Random key of the resamples.
+      context: float[S + 1, K], contexts of the sources and, last, the target; K may be 0.
       known: float[S, S], correlations of the sources.
+
+    Returns:
+      Posterior means and 95% intervals, float[S] each.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import context_similarity
+      >>> context = jnp.array([[0.0], [0.1], [1.0], [0.0]])
+      >>> known = jnp.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
+      >>> estimate = context_similarity(jax.random.key(0), context, known).estimate
+      >>> bool(estimate[0] > estimate[2])
+      True
     """
     weight_key, draw_key = jax.random.split(key)
     sources = len(known)
@@ -72,4 +95,5 @@ def context_similarity(key: Array, context: Array, known: Array) -> Interval:
         return jnp.where(is_new, unknown, jnp.clip(predicted, -1, 1))
 
     drawn = jax.vmap(draw)(weights, jax.random.split(draw_key, len(weights)))
-    return draws_interval(drawn, level=INTERVAL_LEVEL)
+    interval: Interval = draws_interval(drawn, level=INTERVAL_LEVEL)
+    return interval

@@ -1,4 +1,4 @@
-"""Tasks as what adapting to them changes in the network that past tasks have trained."""
+"""Task embeddings: the change of meta-trained parameters when adapting to a task."""
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +21,23 @@ _RESAMPLES = 100
 
 
 def task_embedding(network: PyTree, x: Array, y: Array, weights: Array) -> Array:
-    """What the inner loop changes in all parameters, float[E], by weighted evaluations.
+    """Change of all network parameters in the inner loop, float[E], on weighted evaluations.
 
-    The loop is the one that `LearnConfig` meta-trains for by default.
+    The inner loop has the default settings of `LearnConfig`.
 
     Args:
-      network: meta-trained parameters.
+      network: Meta-trained parameters.
       x: float[n, D], standardized encodings.
       y: float[n], standardized scores, finite.
-      weights: float[n], of sum 1, or all 0: then nothing changes.
+      weights: float[n], weights with sum 1, or all 0, which gives a zero embedding.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import task_embedding
+      >>> from nmjax.knowledge.features import predictor_network
+      >>> network = predictor_network().init(jax.random.key(0), 2)
+      >>> float(jnp.abs(task_embedding(network, jnp.eye(2), jnp.ones(2), jnp.zeros(2))).max())
+      0.0
     """
 
     def loss(params: PyTree, weights: Array) -> Array:
@@ -43,19 +51,33 @@ def task_embedding(network: PyTree, x: Array, y: Array, weights: Array) -> Array
 def embedding_similarity(
     key: Array, network: PyTree, x: Array, predicted: Array, score: Array
 ) -> Interval:
-    """Cosine of the embeddings of the target and of each source, posterior mean and interval.
+    """Cosine similarity of the embeddings of the target and each source.
 
-    Both adapt to the same architectures, the target's, one to its scores and one to what the source
-    predicts there, so that embeddings do not differ by what was evaluated. They are taken apart
-    from that of scores that are all the same, which changes what the network expects of any task.
-    With what was not evaluated they may agree to any degree.
+    All tasks adapt on the target's architectures: the target to its scores, a source to its
+    predictions there. The embedding of constant scores is subtracted, because it is common to all
+    tasks. For pairs with an unseen evaluation, the cosine is uniform from -1 to 1.
 
     Args:
-      key: of the resamples.
-      network: meta-trained parameters.
+      key: Random key of the resamples.
+      network: Meta-trained parameters.
       x: float[n, D], standardized encodings of the target's evaluations.
-      predicted: float[n, S], by each source.
-      score: float[n]; NaN does not count.
+      predicted: float[n, S], scores that the sources predict there.
+      score: float[n], the target's scores; NaN is ignored.
+
+    Returns:
+      Posterior means and 95% intervals, float[S] each.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import embedding_similarity
+      >>> from nmjax.knowledge.features import predictor_network
+      >>> network = predictor_network().init(jax.random.key(0), 2)
+      >>> score = jnp.array([0.1, 0.5])
+      >>> predicted = jnp.stack([score, -score], axis=-1)
+      >>> same, opposite = embedding_similarity(
+      ...     jax.random.key(1), network, jnp.eye(2), predicted, score).estimate
+      >>> bool(same > opposite)
+      True
     """
     weight_key, unseen_key = jax.random.split(key)
     weights = bootstrap_weights(weight_key, ~jnp.isnan(score), resamples=_RESAMPLES)
@@ -66,11 +88,15 @@ def embedding_similarity(
             return task_embedding(network, x, standardized(values, weights), weights)
 
         *embedded, constant = jax.vmap(embed)(tasks)
-        apart = jnp.stack(embedded) - constant[None]
-        unit = apart / jnp.maximum(jnp.linalg.norm(apart, axis=-1, keepdims=True), 1e-12)
-        return unit[:-1] @ unit[-1]
+        centered = jnp.stack(embedded) - constant[None]
+        unit = centered / jnp.maximum(jnp.linalg.norm(centered, axis=-1, keepdims=True), 1e-12)
+        cosine: Array = unit[:-1] @ unit[-1]
+        return cosine
 
     seen = jax.lax.map(cosines, normalized(weights))
     unseen = pairs_with_unseen(weights)[:, None]
     unknown = jax.random.uniform(unseen_key, seen.shape, seen.dtype, minval=-1)
-    return draws_interval((1 - unseen) * seen + unseen * unknown, level=INTERVAL_LEVEL)
+    interval: Interval = draws_interval(
+        (1 - unseen) * seen + unseen * unknown, level=INTERVAL_LEVEL
+    )
+    return interval

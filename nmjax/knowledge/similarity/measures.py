@@ -1,10 +1,10 @@
-"""How alike each source is to the target, as far as the target's few evaluations tell.
+"""Similarity of each source to the target, estimated from the target's evaluations.
 
-Evaluations are resampled by the Bayesian bootstrap (Rubin, 1981) of a Dirichlet process
-(Ferguson, 1973) of concentration 1: what was not evaluated has the weight of one evaluation more,
-and nothing is known of it. So intervals are wide where there are few evaluations, as wide as can
-be where there are none, and a handful that all agree does not pass for certainty. Estimates and
-ends are float[S], of each source, higher being more alike; intervals are to hold 95%.
+Evaluations are resampled by the Bayesian bootstrap (Rubin, 1981) of a Dirichlet process (Ferguson,
+1973) with concentration 1. Unseen evaluations have the weight of one evaluation, and their
+similarity may take any value. Intervals are therefore wide with few evaluations, and span the whole
+range of the measure without any. Estimates and ends are float[S], one per source; higher means more
+similar. Intervals are designed to cover 95%.
 """
 
 import jax
@@ -48,25 +48,34 @@ def compute_task_similarity(
 ) -> Interval:
     """Similarity of each source to the target, with 95% intervals.
 
-    Whatever the number of evaluations up to n, one trace serves.
+    Pad evaluations to a fixed n with NaN to reuse one compiled program.
 
     Args:
-      key: of the resamples and draws.
-      knowledge: of S sources.
-      encoding: float[n, D], of the target's evaluations; any numbers where there is none.
-      score: float[n], higher is better; NaN where there is none or the evaluation failed.
-      source_score: float[S, M], of the sources' evaluations, NaN not counting; what
-        "distribution" reads, and no other measure.
-      context: float[S + 1, K], of the sources and, last, the target; what "context" reads, and no
-        other measure, while it reads no evaluation.
-      measure: "rank", `rank_similarity` of what the sources predict; "evidence",
-        `evidence_similarity`; "rgpe", `rgpe_similarity`; "distribution",
-        `distribution_similarity`; "embedding", `embedding_similarity`; "context",
-        `context_similarity`.
+      key: Random key of the resamples and draws.
+      knowledge: Knowledge of S sources.
+      encoding: float[n, D], encodings of the target's evaluations; any numbers in unused rows.
+      score: float[n], higher is better; NaN for failed evaluations and unused rows.
+      source_score: float[S, M], scores of the sources' evaluations; NaN is ignored. Only
+        "distribution" uses it.
+      context: float[S + 1, K], contexts of the sources and, last, the target. Only "context" uses
+        it, and that measure ignores evaluations.
+      measure: "rank" (`rank_similarity` of the sources' predictions), "evidence"
+        (`evidence_similarity`), "rgpe" (`rgpe_similarity`), "distribution"
+        (`distribution_similarity`), "embedding" (`embedding_similarity`) or "context"
+        (`context_similarity`).
 
     Raises:
-      NmjaxError: no measure has that name, shapes do not fit, "distribution" without the sources'
-        scores, or "context" without contexts.
+      NmjaxError: The measure is unknown, shapes do not fit, or the measure needs `source_score`,
+        `context` or a network that is missing.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import compute_task_similarity, default_knowledge, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> knowledge = with_capacity(default_knowledge(Space(width=[8, 16])), 3)
+      >>> compute_task_similarity(
+      ...     jax.random.key(0), knowledge, jnp.eye(2), jnp.array([0.1, 0.9])).estimate.shape
+      (3,)
     """
     sources = len(knowledge.sources.constant)
     if measure not in MEASURES:
@@ -80,14 +89,14 @@ def compute_task_similarity(
         if source_score is None or len(source_score) != sources:
             raise NmjaxError(
                 f"Got source scores {None if source_score is None else list(source_score.shape)} "
-                f"for {sources} sources; to compare distributions give float[{sources}, M]."
+                f'for {sources} sources; "distribution" needs float[{sources}, M].'
             )
         return distribution_similarity(key, source_score, score)
     if measure == "context":
         if context is None or context.ndim != 2 or len(context) != sources + 1:
             raise NmjaxError(
                 f"Got contexts {None if context is None else list(context.shape)} of {sources} "
-                f"sources and a target; to compare contexts give float[{sources + 1}, K]."
+                f'sources and a target; "context" needs float[{sources + 1}, K].'
             )
         return context_similarity(key, context, source_correlations(knowledge.sources))
     pool = pool_features(knowledge, encoding).pool
@@ -98,8 +107,8 @@ def compute_task_similarity(
         params = knowledge.params
         if params.network is None:
             raise NmjaxError(
-                "Got knowledge without a network, whose embeddings are to be compared; learn with "
-                "LearnConfig(network=True), or compare by another measure."
+                'Got knowledge without a network, which "embedding" needs; learn with '
+                "LearnConfig(network=True), or choose another measure."
             )
         x = standardize_encoding(params.location, params.scale, encoding)
         return embedding_similarity(key, params.network, x, predicted, score)
@@ -118,13 +127,21 @@ def compute_task_similarity(
 def rank_similarity(key: Array, predicted: Array, score: Array) -> Interval:
     """Kendall's rank correlation of predictions and scores, posterior mean and interval.
 
-    Pairs that tie count as neither concordant nor discordant (tau-a). Of pairs with what was not
-    evaluated, every share from none to all may be concordant.
+    Tied pairs count as neither concordant nor discordant (tau-a). For pairs with an unseen
+    evaluation, the correlation is uniform from -1 to 1.
 
     Args:
-      key: of the resamples.
-      predicted: float[n, S], by each source.
-      score: float[n]; NaN does not count.
+      key: Random key of the resamples.
+      predicted: float[n, S], scores that the sources predict.
+      score: float[n], the target's scores; NaN is ignored.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import rank_similarity
+      >>> score = jnp.arange(20.0)
+      >>> similarity = rank_similarity(jax.random.key(0), jnp.stack([score, -score], -1), score)
+      >>> bool(similarity.low[0] > 0), bool(similarity.high[1] < 0)
+      (True, True)
     """
     weight_key, unseen_key = jax.random.split(key)
     weights = bootstrap_weights(weight_key, ~jnp.isnan(score))
@@ -135,28 +152,53 @@ def rank_similarity(key: Array, predicted: Array, score: Array) -> Interval:
     unknown = jax.random.uniform(unseen_key, unseen.shape, seen.dtype, minval=-1)
     pairs = 1 - jnp.sum(jnp.square(weights), axis=-1, keepdims=True)
     correlation = (seen + unseen * unknown) / pairs
-    return draws_interval(correlation, level=INTERVAL_LEVEL)
+    interval: Interval = draws_interval(correlation, level=INTERVAL_LEVEL)
+    return interval
 
 
 def single_source_priors(knowledge: MetaKnowledge) -> PoolPrior:
-    """The flat prior around what each source alone predicts, and itself, leaves [S + 1, ...]."""
+    """Flat priors centered at each source's predictions and, last, at 0, leaves [S + 1, ...].
+
+    Args:
+      knowledge: Knowledge of S sources.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, single_source_priors, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> knowledge = with_capacity(default_knowledge(Space(width=[8, 16])), 2)
+      >>> single_source_priors(knowledge).mean.tolist()
+      [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    """
     sources = len(knowledge.sources.constant)
     flat = jax.tree.map(lambda leaf: jnp.stack([leaf[-1]] * (sources + 1)), knowledge.prior)
     alone = jnp.eye(sources + 1, sources, dtype=flat.mean.dtype)
-    return flat._replace(mean=flat.mean.at[:, source_features(sources)].set(alone))
+    priors: PoolPrior = flat._replace(mean=flat.mean.at[:, source_features(sources)].set(alone))
+    return priors
 
 
 def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) -> Interval:
-    """Probabilities of the sources by the evidence for each; the rest is the flat prior's.
+    """Posterior probabilities of the sources by marginal likelihood.
 
-    The interval resamples what each evaluation adds to the evidence (as pseudo-BMA+ does, Yao et
-    al., 2018, section 3.4) under prior probabilities that may be anything, uniform on the simplex.
+    The remaining probability is that of the flat prior. The interval resamples the contribution of
+    each evaluation to the log evidence (as in pseudo-BMA+, Yao et al., 2018, section 3.4), with
+    prior probabilities that are uniform on the simplex.
 
     Args:
-      key: of the resamples.
-      prior: around each of S sources and, last, around none.
-      pool: the n evaluated architectures.
-      score: float[n], transformed; NaN does not count.
+      key: Random key of the resamples.
+      prior: Priors of `single_source_priors`, leaves [S + 1, ...].
+      pool: Features of the n evaluated architectures.
+      score: float[n], transformed scores; NaN is ignored.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import (default_knowledge, evidence_similarity, pool_features,
+      ...                              single_source_priors, with_capacity)
+      >>> from nmjax.spaces import Space
+      >>> knowledge = with_capacity(default_knowledge(Space(width=[8, 16])), 3)
+      >>> pool = pool_features(knowledge, jnp.eye(2)).pool
+      >>> evidence_similarity(jax.random.key(0), single_source_priors(knowledge), pool,
+      ...                     jnp.array([-1.0, 1.0])).estimate.tolist()
+      [0.25, 0.25, 0.25]
     """
     weight_key, prior_key = jax.random.split(key)
     _, so_far = condition_pool(prior, pool, None, score)
@@ -173,16 +215,25 @@ def evidence_similarity(key: Array, prior: PoolPrior, pool: Pool, score: Array) 
 
 
 def rgpe_similarity(key: Array, source_draws: Array, target_draws: Array, score: Array) -> Interval:
-    """The weights of a ranking-weighted ensemble; the rest is that of the target's own model.
+    """Weights of the sources in a ranking-weighted ensemble (RGPE).
 
-    The interval resamples pairs of evaluations. Of pairs with what was not evaluated, every share
-    from none to all may be misranked.
+    The remaining weight is that of the target's own model. The interval resamples pairs of
+    evaluations; of pairs with an unseen evaluation, a uniform fraction is misranked.
 
     Args:
-      key: of the resamples.
-      source_draws: float[R, S, n], of `sample_sources`.
-      target_draws: float[R, n, n], of `sample_left_out`.
-      score: float[n]; NaN does not count.
+      key: Random key of the resamples.
+      source_draws: float[R, S, n], draws from `sample_sources`.
+      target_draws: float[R, n, n], draws from `sample_left_out`.
+      score: float[n], the target's scores; NaN is ignored.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import rgpe_similarity
+      >>> score = jnp.arange(4.0)
+      >>> source_draws = jnp.stack([score, -score])[None]
+      >>> rgpe_similarity(
+      ...     jax.random.key(0), source_draws, jnp.zeros((1, 4, 4)), score).estimate.tolist()
+      [1.0, 0.0]
     """
     weight_key, unseen_key = jax.random.split(key)
     wrong = misranked_by_all(source_draws, target_draws, score)
@@ -196,15 +247,23 @@ def rgpe_similarity(key: Array, source_draws: Array, target_draws: Array, score:
 
 
 def distribution_similarity(key: Array, source_score: Array, score: Array) -> Interval:
-    """exp(-d), d the Wasserstein-1 distance of standardized scores; architectures play no part.
+    """Similarity exp(-d) of score distributions, which ignores the architectures.
 
-    Few evaluations are far from any distribution, so it is biased downwards, for all sources alike.
-    With fewer than two it is 0.5, of an interval from 0 to 1.
+    Here d is the Wasserstein-1 distance of standardized scores. With few evaluations the similarity
+    is biased downwards, equally for all sources. With fewer than two the estimate is 0.5 and the
+    interval is from 0 to 1.
 
     Args:
-      key: of the resamples, of both sides.
-      source_score: float[S, M]; NaN does not count.
-      score: float[n]; NaN does not count.
+      key: Random key of the resamples.
+      source_score: float[S, M], scores of the sources; NaN is ignored.
+      score: float[n], the target's scores; NaN is ignored.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import distribution_similarity
+      >>> score = jnp.array([0.1, 0.2, 0.4])
+      >>> distribution_similarity(jax.random.key(0), score[None], score).estimate.tolist()
+      [1.0]
     """
     source_key, target_key = jax.random.split(key)
     counts, source_counts = ~jnp.isnan(score), ~jnp.isnan(source_score)
@@ -214,15 +273,15 @@ def distribution_similarity(key: Array, source_score: Array, score: Array) -> In
         jax.random.split(source_key, sources), source_counts
     )
 
-    def alike(source: Array, source_weight: Array, weight: Array) -> Array:
+    def similarity(source: Array, source_weight: Array, weight: Array) -> Array:
         source, target = standardized(source, source_weight), standardized(score, weight)
         return jnp.exp(-wasserstein(source, target, source_weight, weight))
 
-    over_draws = jax.vmap(alike, in_axes=(None, 0, 0))
+    over_draws = jax.vmap(similarity, in_axes=(None, 0, 0))
     resampled = jax.vmap(over_draws, in_axes=(0, 0, None))(source_score, source_drawn, drawn)
     equal = normalized(counts.astype(drawn.dtype))
     source_equal = normalized(source_counts.astype(drawn.dtype))
-    estimate = jax.vmap(alike, in_axes=(0, 0, None))(source_score, source_equal, equal)
+    estimate = jax.vmap(similarity, in_axes=(0, 0, None))(source_score, source_equal, equal)
     low, high = central_range(resampled.T, level=INTERVAL_LEVEL)
     enough = jnp.sum(counts) > 1
     return Interval(

@@ -1,4 +1,4 @@
-"""How alike past tasks are to one another, two and two."""
+"""Pairwise similarity of past tasks."""
 
 import jax
 import jax.numpy as jnp
@@ -32,36 +32,48 @@ from nmjax.types import Array, History, Metric
 PAIRWISE_MEASURES = ("rank", "distribution")
 _ROWS, _FITTED_ROWS, _KERNEL_STEPS = 256, 128, 60
 _POOL, _FEATURES, _GRID, _DRAWS = 512, 512, 21, 64
-_LISTED = 1_000_000
+_ENUMERATED = 1_000_000
 
 
 def pairwise_similarity(
     key: Array, history: History, metric: Metric, *, space: Space, measure: str = "rank"
 ) -> Interval:
-    """Similarity float[T, T] of each two past tasks, with 95% intervals; 1 of a task with itself.
+    """Similarity float[T, T] of every pair of past tasks, with 95% intervals.
 
-    Of a task whose evaluations all failed, or are all alike, nothing is known: intervals are as
-    wide as the measure has them without evaluations.
+    The similarity of a task with itself is 1. A task whose scores are all missing or all equal
+    counts as a task without evaluations.
 
     Args:
-      key: of the draws and resamples.
-      history: of T tasks.
-      metric: which metric is the score.
-      space: of the architectures.
-      measure: "rank", `function_similarity` by the first 256 evaluations of each, over
-        architectures drawn at random from the space, isomorphic ones being one up to a million;
-        "distribution", the `distribution_similarity` of their scores, whatever the architectures.
+      key: Random key of the draws and resamples.
+      history: T past tasks with raw metrics.
+      metric: Metric that defines the score.
+      space: Space of the architectures.
+      measure: "rank" is `function_similarity` from the first 256 evaluations of each task, over up
+        to 512 random architectures of the space; isomorphic ones are merged in spaces of up to a
+        million. "distribution" is the `distribution_similarity` of the scores.
 
     Raises:
-      NmjaxError: no measure has that name, or there are fewer than two tasks.
+      NmjaxError: The measure is unknown, or there are fewer than two tasks.
+
+    Example:
+      >>> import jax, numpy as np
+      >>> from nmjax.knowledge import pairwise_similarity
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> history = make_history(np.zeros((2, 3, 1), int), {"accuracy": [[0.1, 0.2, 0.4]] * 2})
+      >>> pairwise_similarity(jax.random.key(0), history, Metric("accuracy"),
+      ...                     space=Space(width=[8, 16]), measure="distribution").estimate.shape
+      (2, 2)
     """
     if measure not in PAIRWISE_MEASURES:
         raise unknown_name("measure", measure, PAIRWISE_MEASURES)
     if len(history.mask) < 2:
-        raise NmjaxError("Got 1 past task; to compare tasks give at least two.")
+        raise NmjaxError("Got fewer than two past tasks to compare; give at least two.")
     past = standardize_past(history, space=space, metric=metric)
     if measure == "distribution":
-        return _between_distributions(key, past.score)
+        between: Interval = _between_distributions(key, past.score)
+        return between
     pool_key, draw_key = jax.random.split(key)
     varies = jnp.nanmax(past.y, axis=-1) > jnp.nanmin(past.y, axis=-1)
     y = jnp.where(varies[:, None], past.y, jnp.nan)[:, :_ROWS]
@@ -73,24 +85,36 @@ def pairwise_similarity(
     )
     pool = _draw_pool(pool_key, space)
     at = standardize_encoding(past.location, past.scale, pool)
-    return function_similarity(draw_key, kernel, past.x[:, :_ROWS], y, at)
+    interval: Interval = function_similarity(draw_key, kernel, past.x[:, :_ROWS], y, at)
+    return interval
 
 
 @jax.jit
 def function_similarity(
     key: Array, kernel: KernelParams, x: Array, y: Array, at: Array
 ) -> Interval:
-    """Spearman's correlation float[T, T] of scores that are known by a few evaluations each.
+    """Spearman's correlation float[T, T] of tasks' scores over a pool, from a few evaluations.
 
-    Any correlation is as likely as any other beforehand. What the encoding does not explain, noise
-    included, may have any share of the correlation of the rest, from none to all.
+    The prior of the correlation is uniform. The residual that the encoding does not explain, noise
+    included, has a uniform fraction of that correlation.
 
     Args:
-      key: of the draws.
-      kernel: hyperparameters.
+      key: Random key of the draws.
+      kernel: Hyperparameters.
       x: float[T, M, D], standardized encodings of the evaluations.
-      y: float[T, M], normal scores; NaN does not count.
-      at: float[N, D], standardized encodings of the architectures to correlate over.
+      y: float[T, M], normal scores; NaN is ignored.
+      at: float[N, D], standardized encodings of the pool.
+
+    Returns:
+      Posterior means and 95% intervals, float[T, T] each.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import function_similarity
+      >>> from nmjax.predictors import default_kernel
+      >>> x, y = jnp.eye(3)[None].repeat(2, 0), jnp.array([[-1.0, 0.0, 1.0]] * 2)
+      >>> function_similarity(jax.random.key(0), default_kernel(3), x, y, jnp.eye(3)).estimate.shape
+      (2, 2)
     """
     own = jax.vmap(kernel_position, in_axes=(None, 0))(kernel, x)
     pool = kernel_position(kernel, at)
@@ -100,7 +124,8 @@ def function_similarity(
         key, a, b = pair
         position, score = (jnp.concatenate([leaf[a], leaf[b]]) for leaf in (own, y))
         drawn = draw_correlations(key, kernel, position, score, pool)
-        return draws_interval(drawn, level=INTERVAL_LEVEL)
+        interval: Interval = draws_interval(drawn, level=INTERVAL_LEVEL)
+        return interval
 
     found = jax.lax.map(of_pair, (jax.random.split(key, len(one)), one, other))
     itself = jnp.eye(len(y), dtype=y.dtype)
@@ -110,20 +135,20 @@ def function_similarity(
 def draw_correlations(
     key: Array, kernel: KernelParams, position: Array, y: Array, pool: Array
 ) -> Array:
-    """Draws float[R] of Spearman's correlation of two tasks' scores over a pool.
+    """Draw Spearman's correlation float[R] of two tasks' scores over a pool.
 
-    Two Gaussian processes of an unknown correlation, which is uniform beforehand (coregionalized,
-    Bonilla, Chai and Williams, 2008, section 2): the correlation by its evidence, then both
-    functions, drawn from the prior and corrected by what the evaluations say of them (Wilson et
-    al., 2020). It is one correlation for all that encodings explain; of tasks that agree on a part
-    of it only, draws are too much of one mind.
+    The model is a pair of Gaussian processes with an unknown correlation, whose prior is uniform
+    (coregionalization; Bonilla, Chai and Williams, 2008, section 2). A draw takes the correlation
+    from its posterior, then both functions from theirs: a draw of the prior plus a correction by
+    the evaluations (Matheron's rule; Wilson et al., 2020). The model has one correlation for all
+    that the encodings explain, so draws vary too little if tasks agree on a part of it only.
 
     Args:
-      key: of the draws.
-      kernel: hyperparameters.
-      position: float[2 M, D], of the evaluations of the one, then the other.
-      y: float[2 M], their normal scores; NaN does not count.
-      pool: float[N, D], positions.
+      key: Random key of the draws.
+      kernel: Hyperparameters.
+      position: float[2 M, D], kernel positions of the first task's evaluations, then the second's.
+      y: float[2 M], normal scores; NaN is ignored.
+      pool: float[N, D], kernel positions of the pool.
     """
     basis_key, draw_key = jax.random.split(key)
     amplitude, intercept = jnp.exp(kernel.log_amplitude), jnp.exp(kernel.log_intercept)
@@ -134,14 +159,15 @@ def draw_correlations(
 
     def factor(correlation: Array) -> Array:
         covariance = between * jnp.where(same, 1, correlation) + jnp.where(same, intercept, 0)
-        return jnp.linalg.cholesky(jnp.where(both, covariance, 0) + noise)
+        root: Array = jnp.linalg.cholesky(jnp.where(both, covariance, 0) + noise)
+        return root
 
     def log_evidence(correlation: Array) -> Array:
         root = factor(correlation)
         white = solve_triangular(root, jnp.where(counts, y, 0), lower=True)
         return -0.5 * white @ white - jnp.sum(jnp.log(jnp.diagonal(root)))
 
-    # A step of the grid at either end is half outside.
+    # Half of the cell around either end of the grid is outside [-1, 1].
     grid = jnp.linspace(-1, 1, _GRID, dtype=y.dtype)
     weights = jax.lax.map(log_evidence, grid).at[jnp.array([0, -1])].add(-jnp.log(2.0))
     basis = spectral_features(basis_key, jnp.concatenate([pool, position]), number=_FEATURES)
@@ -154,8 +180,8 @@ def draw_correlations(
         correlation = jnp.clip(grid[jax.random.categorical(which_key, weights)] + step, -1, 1)
         mixing = jnp.stack([correlation, jnp.sqrt(1 - jnp.square(correlation))])
         normal = jax.random.normal(process_key, (_FEATURES, 2), y.dtype)
-        apart = jnp.sqrt(amplitude) * basis @ normal
-        prior = jnp.stack([apart[:, 0], apart @ mixing])
+        independent = jnp.sqrt(amplitude) * basis @ normal
+        prior = jnp.stack([independent[:, 0], independent @ mixing])
         level = jnp.sqrt(intercept) * jax.random.normal(level_key, (2, 1), y.dtype)
         expected = (prior + level)[:, len(pool) :]
         error = jnp.sqrt(kernel_noise(kernel)) * jax.random.normal(error_key, y.shape, y.dtype)
@@ -169,24 +195,28 @@ def draw_correlations(
         own = own.at[1].set(shared * own[0] + jnp.sqrt(1 - jnp.square(shared)) * own[1])
         return spearman(*(functions + jnp.sqrt(kernel_noise(kernel)) * own))
 
-    return jax.lax.map(draw, jax.random.split(draw_key, _DRAWS))
+    correlations: Array = jax.lax.map(draw, jax.random.split(draw_key, _DRAWS))
+    return correlations
 
 
 def _draw_pool(key: Array, space: Space) -> Array:
-    """The encodings float32[N, D] of up to 512 architectures."""
+    """Encodings float32[N, D] of up to 512 random architectures."""
+    encoding: Array
     if space.continuous:
         option_key, real_key = jax.random.split(key)
         drawn = canonicalize(space, sample(option_key, space, (_POOL,)))
-        return encode(space, drawn, sample_continuous(real_key, space, (_POOL,)))
-    if space.size > _LISTED:
-        return encode(space, canonicalize(space, sample(key, space, (_POOL,))))
-    everything = jnp.asarray(enumerate_architectures(space))
-    return encode(space, jax.random.permutation(key, everything)[:_POOL])
+        encoding = encode(space, drawn, sample_continuous(real_key, space, (_POOL,)))
+    elif space.size > _ENUMERATED:
+        encoding = encode(space, canonicalize(space, sample(key, space, (_POOL,))))
+    else:
+        everything = jnp.asarray(enumerate_architectures(space))
+        encoding = encode(space, jax.random.permutation(key, everything)[:_POOL])
+    return encoding
 
 
 @jax.jit
 def _between_distributions(key: Array, score: Array) -> Interval:
-    """The mean of both directions, which differ by their resamples; scores float[T, M]."""
+    """Similarity of scores float[T, M], the mean of both directions, which differ in resamples."""
     keys = jax.random.split(key, len(score))
     one_way = jax.lax.map(
         lambda task: distribution_similarity(task[0], score, task[1]), (keys, score)

@@ -1,8 +1,10 @@
-"""The ranking-weighted ensemble: a model is worth how often it ranks the target's scores best.
+"""Ranking-weighted Gaussian process ensemble (RGPE).
 
-Feurer, Letham and Bakshy, 2018, "Scalable meta-learning for Bayesian optimization using
-ranking-weighted Gaussian process ensembles", section 4: RGPE. Ranks make scales of tasks
-comparable; draws, rather than means, make an unsure model lose.
+A model's weight is the probability that it ranks the target's scores best. Ranks make tasks of
+different scales comparable, and posterior draws penalize uncertain models.
+
+Source: Feurer, Letham and Bakshy, 2018, "Scalable meta-learning for Bayesian optimization using
+ranking-weighted Gaussian process ensembles", section 4.
 """
 
 from collections.abc import Callable
@@ -31,9 +33,23 @@ _JITTER, _RELATIVE_JITTER = 1e-4, 1e-5
 
 
 def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, draws: int) -> Array:
-    """Joint draws float[R, S, n] of what the sources' scores are at positions float[n, D].
+    """Draw the sources' scores jointly at n positions, float[R, S, n].
 
-    Each source is a Gaussian process of its own past alone.
+    Each source is a Gaussian process conditioned on its own evaluations.
+
+    Args:
+      key: Random key.
+      knowledge: Knowledge of S sources.
+      position: float[n, D], kernel positions.
+      draws: Number R of draws.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge, sample_sources, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> knowledge = with_capacity(default_knowledge(Space(width=[8, 16])), 2)
+      >>> sample_sources(jax.random.key(0), knowledge, jnp.eye(2), draws=5).shape
+      (5, 2, 2)
     """
     kernel = _of_positions(knowledge)
     jitter = _jitter(kernel_variance(kernel))
@@ -41,7 +57,8 @@ def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, dra
     def root(whitened: Array) -> Array:
         before = kernel_covariance(kernel, position, position)
         before = before + jitter * jnp.eye(len(position), dtype=position.dtype)
-        return jnp.linalg.cholesky(before - whitened.T @ whitened)
+        factor: Array = jnp.linalg.cholesky(before - whitened.T @ whitened)
+        return factor
 
     roots = _over_sources(root, knowledge, position)
     normal = jax.random.normal(key, (draws, *roots.shape[:2]), roots.dtype)
@@ -50,7 +67,7 @@ def sample_sources(key: Array, knowledge: MetaKnowledge, position: Array, *, dra
 
 
 def source_variance(knowledge: MetaKnowledge, position: Array) -> Array:
-    """Variances float[S, N] of what the sources' scores are at positions float[N, D]."""
+    """Posterior variances float[S, N] of the sources' scores at positions float[N, D]."""
     kernel = _of_positions(knowledge)
     before = kernel_variance(kernel)
 
@@ -61,23 +78,25 @@ def source_variance(knowledge: MetaKnowledge, position: Array) -> Array:
 
 
 def _jitter(variance: Array) -> Array:
-    """What is added, float[], to variances of that size at the most, so that there is a root.
+    """Jitter float[] that makes a covariance of at most that variance positive definite.
 
-    Single precision still finds one with 1e-5 of them, and not with a third of that.
+    In single precision the Cholesky factorization succeeds with a relative jitter of 1e-5, and
+    fails with a third of it.
     """
     return jnp.maximum(_JITTER, _RELATIVE_JITTER * variance)
 
 
 def _of_positions(knowledge: MetaKnowledge) -> KernelParams:
-    """The kernel of positions, which are features that are scaled already."""
+    """The kernel with unit relevances, since positions are already scaled."""
     kernel = knowledge.params.kernel
     return kernel._replace(log_relevance=jnp.zeros_like(kernel.log_relevance))
 
 
 def _over_sources(of: Callable[[Array], Array], knowledge: MetaKnowledge, position: Array) -> Array:
-    """`of` each source's covariance float[M, n] with positions, whitened.
+    """Apply `of` to each source's whitened covariance float[M, n] with positions.
 
-    One source at a time, as two batched factorizations side by side may wait for ever.
+    Sources are processed one at a time, because two batched factorizations in parallel may
+    deadlock.
     """
     kernel = _of_positions(knowledge)
 
@@ -87,22 +106,33 @@ def _over_sources(of: Callable[[Array], Array], knowledge: MetaKnowledge, positi
         cross = kernel_covariance(kernel, past, position)
         return of(solve_triangular(factor, jnp.where(counts[:, None], cross, 0), lower=True))
 
-    return jax.lax.map(one, (knowledge.sources.position, knowledge.sources.mask))
+    mapped: Array = jax.lax.map(one, (knowledge.sources.position, knowledge.sources.mask))
+    return mapped
 
 
 def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, draws: int) -> Array:
-    """Joint draws float[R, n, n] of the target's own model, [:, j] without evaluation j.
+    """Draw the target's scores jointly with each evaluation left out, float[R, n, n].
 
-    A draw of the prior, corrected by what the other evaluations say of it; the inverse covariance
-    without a row is a rank-one update of that with it (Rasmussen and Williams, 2006, section
-    5.4.2).
+    Entry [:, j] is conditioned on all evaluations but j. Each draw is one of the prior plus a
+    correction by the other evaluations (Matheron's rule). The inverse covariance without a row is a
+    rank-one update of the full one (Rasmussen and Williams, 2006, section 5.4.2).
 
     Args:
-      key: of the draws.
-      prior: of K = 1 component.
-      pool: the n evaluated architectures.
-      score: float[n]; NaN does not count.
-      draws: R.
+      key: Random key.
+      prior: Prior with K = 1 component.
+      pool: Features of the n evaluated architectures.
+      score: float[n], transformed scores; NaN is ignored.
+      draws: Number R of draws.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge, flat_prior, pool_features, sample_left_out
+      >>> from nmjax.spaces import Space
+      >>> knowledge = default_knowledge(Space(width=[8, 16]))
+      >>> pool = pool_features(knowledge, jnp.eye(2)).pool
+      >>> sample_left_out(jax.random.key(0), flat_prior(knowledge.prior), pool,
+      ...                 jnp.array([-1.0, 1.0]), draws=5).shape
+      (5, 2, 2)
     """
     prior_key, noise_key = jax.random.split(key)
     n = score.shape[0]
@@ -111,7 +141,7 @@ def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, d
     covariance = (pool.features * prior.variance) @ pool.features.T
     covariance = covariance + prior.amplitude[:, None] * unit_matern(pool.position, pool.position)
     jitter = _jitter(jnp.max(jnp.diagonal(covariance)))
-    # A root without a factorization, by the inverse that conditioning grows.
+    # Conditioning builds up the inverse Cholesky factor, which saves a factorization.
     clear = prior._replace(noise=jnp.full_like(prior.noise, jitter))
     inverse = condition_pool(clear, pool, None, jnp.zeros_like(score))[0].inverse[0]
     root = (covariance + jitter * jnp.eye(n, dtype=covariance.dtype)) @ inverse.T
@@ -129,12 +159,12 @@ def sample_left_out(key: Array, prior: PoolPrior, pool: Pool, score: Array, *, d
 
 
 def misranked(draws: Array, score: Array) -> Array:
-    """Which pairs a model puts in another order than the scores do, float[..., n, n] of 0 and 1.
+    """Indicators float[..., n, n] of the pairs that a model orders differently than the scores.
 
     Args:
-      draws: float[..., n, n], [..., j, k] the score of k by the model that leaves j out, or
-        float[..., 1, n] by one that saw neither.
-      score: float[n]; pairs with NaN are 0.
+      draws: float[..., n, n], where [..., j, k] is the score of k drawn without evaluation j; or
+        float[..., 1, n], for a model that was not fitted on these evaluations.
+      score: float[n], scores; pairs with NaN are 0.
     """
     own = jnp.broadcast_to(draws, (*draws.shape[:-2], score.shape[0], score.shape[0]))
     own = jnp.diagonal(own, axis1=-2, axis2=-1)[..., None]
@@ -147,35 +177,41 @@ def misranked(draws: Array, score: Array) -> Array:
 
 
 def misranked_by_all(source_draws: Array, target_draws: Array, score: Array) -> Array:
-    """`misranked` of R draws of S sources and, last, the target's own, float[R, S + 1, n, n].
+    """Stack `misranked` of the sources and, last, of the target's own model, float[R, S + 1, n, n].
 
     Args:
-      source_draws: float[R, S, n], of `sample_sources`.
-      target_draws: float[R, n, n], of `sample_left_out`.
-      score: float[n]; NaN does not count.
+      source_draws: float[R, S, n], draws from `sample_sources`.
+      target_draws: float[R, n, n], draws from `sample_left_out`.
+      score: float[n], scores; NaN is ignored.
     """
     by_sources = misranked(source_draws[:, :, None, :], score)
     return jnp.concatenate([by_sources, misranked(target_draws, score)[:, None]], axis=1)
 
 
 def rgpe_weights(loss: Array, known: Array | None = None) -> Array:
-    """How often each model has the lowest ranking loss, float[..., S + 1] of sum 1.
+    """Fraction of draws in which each model has the lowest ranking loss, float[..., S + 1].
 
-    Against dilution by many bad sources, one whose median loss is above the 95% quantile of the
-    target's own model gets no weight. Models that tie share a draw.
+    To prevent dilution by many poor sources, a source whose median loss is above the 95% quantile
+    of the target model's loss has weight 0. Tied models share a draw. The weights sum to 1.
 
     Args:
-      loss: float[..., R, S + 1], misranked pairs of R draws of the sources and, last, of the
-        target's own model with each evaluation left out.
-      known: bool[S], which places hold a source, by default all; the others get no weight.
+      loss: float[..., R, S + 1], numbers of misranked pairs in R draws of the sources and, last, of
+        the target's own model with each evaluation left out.
+      known: bool[S], places that hold a source, all by default; the others have weight 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import rgpe_weights
+      >>> rgpe_weights(jnp.array([[0.0, 5.0, 2.0], [1.0, 5.0, 1.0]])).tolist()
+      [0.75, 0.0, 0.25]
     """
     ceiling = jnp.quantile(loss[..., -1], _DILUTION_QUANTILE, axis=-1)
     kept = jnp.median(loss, axis=-2) <= ceiling[..., None]
     if known is not None:
         kept = kept & jnp.broadcast_to(jnp.append(known, True), kept.shape)
     kept = kept.at[..., -1].set(True)
-    contending = jnp.where(kept[..., None, :], loss, jnp.inf)
-    lowest = contending == jnp.min(contending, axis=-1, keepdims=True)
+    candidates = jnp.where(kept[..., None, :], loss, jnp.inf)
+    lowest = candidates == jnp.min(candidates, axis=-1, keepdims=True)
     lowest = lowest.astype(loss.dtype)
     shared = lowest / jnp.sum(lowest, axis=-1, keepdims=True)
     return jnp.mean(shared, axis=-2)

@@ -182,7 +182,8 @@ def restrict_space(
     index = _padded(options)
 
     def valid(architecture: Array) -> Array:
-        return is_valid(space, at_options(index, architecture))
+        remains: Array = is_valid(space, at_options(index, architecture))
+        return remains
 
     restricted = Space.build(
         f"{space.name}-restricted",

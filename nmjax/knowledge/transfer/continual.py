@@ -106,7 +106,7 @@ def update(
     _check(knowledge, np.asarray(score), replay_size)
     missing = knowledge.sources.weights.shape[1] - score.shape[1]
     rows = [(0, 0), (0, missing)]
-    return _append_all(
+    updated: MetaKnowledge = _append_all(
         key,
         knowledge,
         jnp.pad(history.architecture, [*rows, (0, 0)]),
@@ -114,6 +114,7 @@ def update(
         jnp.pad(score, rows, constant_values=jnp.nan),
         size=replay_size,
     )
+    return updated
 
 
 @partial(jax.jit, static_argnames=("size",))

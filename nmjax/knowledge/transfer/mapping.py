@@ -232,7 +232,10 @@ def shared_encoding(space: Space, architecture: ArrayLike, names: Sequence[str])
     """
     check_discrete(space, "an encoding in parts")
     own = {name: index for index, name in enumerate(encoding_names(space))}
-    return encode(space, jnp.asarray(architecture))[..., np.array([own[name] for name in names])]
+    features: Array = encode(space, jnp.asarray(architecture))[
+        ..., np.array([own[name] for name in names])
+    ]
+    return features
 
 
 def nearest_architectures(
