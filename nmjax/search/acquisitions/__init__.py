@@ -1,8 +1,8 @@
-"""How much an evaluation is worth, for every architecture of the pool.
+"""Acquisition functions: the value of evaluating each architecture of a pool.
 
-Each factory returns a pure function (key, posterior, context) -> float[N] of a mixture of Gaussian
-marginals of what evaluations would return; the architecture with the largest value is evaluated
-next.
+An acquisition is a frozen dataclass that is called as (key, posterior, context) -> float[N]. The
+posterior is a mixture of Gaussian marginals of the next evaluation's score; the architecture with
+the largest value is evaluated next.
 """
 
 from nmjax.search.acquisitions.build import (

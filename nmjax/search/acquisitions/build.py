@@ -1,4 +1,4 @@
-"""Acquisitions by name, and sums of them."""
+"""Acquisitions by name, and weighted sums of acquisitions."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -27,7 +27,15 @@ from nmjax.types import Acquisition, Array, Mixture
 
 @dataclass(frozen=True)
 class LogCheapness:
-    """-log cost: added to the logarithm of a gain, it makes that the gain per cost."""
+    """Negative logarithm of the cost, to be added to the logarithm of a gain.
+
+    The sum is the logarithm of the gain per unit of cost.
+
+    Example:
+      >>> from nmjax.search import LogCheapness, build_acquisition
+      >>> build_acquisition({"log_expected_improvement": 1, LogCheapness(): 1}).terms
+      ((LogExpectedImprovement(), 1.0), (LogCheapness(), 1.0))
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
@@ -35,6 +43,7 @@ class LogCheapness:
         return -jnp.log(context.cost)
 
 
+# Acquisitions by name, each with default settings.
 ACQUISITIONS: dict[str, Callable[[], Acquisition]] = {
     "expected_improvement": ExpectedImprovement,
     "log_expected_improvement": LogExpectedImprovement,
@@ -53,10 +62,18 @@ ACQUISITIONS: dict[str, Callable[[], Acquisition]] = {
 
 
 def get_acquisition(name: str) -> Acquisition:
-    """The acquisition of that name.
+    """Return the acquisition with a given name, with default settings.
+
+    Args:
+      name: Key of `ACQUISITIONS`.
 
     Raises:
-      NmjaxError: no acquisition has that name.
+      NmjaxError: No acquisition has this name.
+
+    Example:
+      >>> from nmjax.search import get_acquisition
+      >>> get_acquisition("gp_ucb")
+      GPUCB(failure=0.1)
     """
     if name not in ACQUISITIONS:
         raise unknown_name("acquisition", name, ACQUISITIONS)
@@ -64,22 +81,27 @@ def get_acquisition(name: str) -> Acquisition:
 
 
 def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition:
-    """A weighted sum of acquisitions, all given the same key.
+    """Return a weighted sum of acquisitions, all of which receive the same key.
 
     `{"log_expected_improvement": 1, "log_cheapness": 1}` is the logarithm of expected improvement
-    per cost; `{"expected_improvement": 1, "information_about_affinity": 0.1}` pays a tenth of a
-    unit of score for a nat.
+    per cost; `{"expected_improvement": 1, "information_about_affinity": 0.1}` values one nat as
+    much as a tenth of a unit of score.
 
     Args:
-      weights: of each acquisition, by its name or itself.
+      weights: Weight of each acquisition; a key is an acquisition or its name.
 
     Raises:
-      NmjaxError: there is none, no acquisition has one of the names, or a weight is not finite.
+      NmjaxError: The mapping is empty, a name is unknown, or a weight is not finite.
+
+    Example:
+      >>> from nmjax.search import build_acquisition
+      >>> build_acquisition({"expected_improvement": 1, "thompson_sampling": 0.5}).terms
+      ((ExpectedImprovement(), 1.0), (ThompsonSampling(), 0.5))
     """
     if not weights or not all(math.isfinite(weight) for weight in weights.values()):
         raise NmjaxError(
-            f"Got the weights {list(weights.values())}; give a finite number for each of one or "
-            "more acquisitions."
+            f"Got the weights {list(weights.values())}; give one or more acquisitions, each with a "
+            "finite number as its weight."
         )
     return WeightedSum(
         tuple(
@@ -91,10 +113,10 @@ def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """The sum of acquisitions times their weights; `build_acquisition` makes one.
+    """Weighted sum of acquisitions, as returned by `build_acquisition`.
 
     Attributes:
-      terms: pairs of an acquisition and its weight.
+      terms: Pairs of an acquisition and its weight.
     """
 
     terms: tuple[tuple[Acquisition, float], ...]

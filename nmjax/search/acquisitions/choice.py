@@ -1,4 +1,4 @@
-"""The row that the values of an acquisition choose."""
+"""Choice of the next row from acquisition values."""
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -7,15 +7,22 @@ from nmjax.types import Array
 
 
 def argmax_unevaluated(value: Array, evaluated: Array, otherwise: ArrayLike = 0) -> Array:
-    """The row int32[] of the largest value that has not been evaluated.
+    """Return the unevaluated row int32[] with the largest value.
 
-    NaN counts as -inf, which is still more than any row that has been evaluated.
+    A NaN counts as the lowest finite value, so evaluated rows are never preferred to it.
 
     Args:
-      value: float[N].
-      evaluated: bool[N]; if all are, the row is meaningless.
-      otherwise: int32[], row after which the next unevaluated one is taken, cyclically, if all
-        values are NaN.
+      value: float[N], acquisition values.
+      evaluated: bool[N], rows to leave out. If all rows are evaluated, the result is meaningless.
+      otherwise: int32[], first row to consider if all values are NaN; the result is then the next
+        unevaluated row in cyclic order.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search.acquisitions import argmax_unevaluated
+      >>> value, evaluated = jnp.array([3.0, 1.0, 2.0]), jnp.array([True, False, False])
+      >>> int(argmax_unevaluated(value, evaluated))
+      2
     """
     known = jnp.nan_to_num(value, nan=jnp.finfo(value.dtype).min)
     best = jnp.argmax(jnp.where(evaluated, -jnp.inf, known))

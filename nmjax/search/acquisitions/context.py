@@ -1,4 +1,4 @@
-"""What an acquisition may use besides the posterior."""
+"""Inputs of an acquisition besides the posterior."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,21 +11,29 @@ from nmjax.types import Array, Mixture
 
 
 class AcquisitionContext(NamedTuple):
-    """What an acquisition may use besides the posterior of what evaluations would return.
+    """Inputs of an acquisition besides the posterior of the next evaluation's score.
 
     Attributes:
-      best: float[], the best score so far, in the posterior's units; -inf before any.
-      exploration: float[], how many standard deviations of optimism where the acquisition has any.
-      step: int32[], evaluations so far.
-      evaluated: bool[N], which rows of the pool have been, failed ones included.
-      succeeded: bool[N], which of these returned a score.
-      noise: float[K], variance of an evaluation's noise under each component, part of the
-        posterior's.
-      cost: float[N], positive, what an evaluation is expected to cost.
-      neighbors: int32[N, J], rows one choice away; a row's own index where there are fewer. None
-        where there are real-valued choices.
+      best: float[], best score so far in the units of the posterior; -inf without a success.
+      exploration: float[], number of standard deviations of optimism, for acquisitions that use it.
+      step: int32[], number of evaluations so far.
+      evaluated: bool[N], rows that have been evaluated, failures included.
+      succeeded: bool[N], rows whose evaluation returned a score.
+      noise: float[K], noise variance of an evaluation under each component; the posterior's
+        variance includes it.
+      cost: float[N], positive, expected cost of an evaluation.
+      neighbors: int32[N, J], rows one choice away, padded with the row's own index. None if the
+        space has real-valued choices.
       sample: key -> float[N], one joint draw of the noise-free score over the pool.
-      covariance: int32[M] -> float[K, M, N], of the noise-free score between rows and the pool.
+      covariance: int32[M] -> float[K, M, N], covariance of the noise-free score between rows and
+        the pool.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import AcquisitionContext, LogCheapness
+      >>> context = AcquisitionContext(*[None] * 10)._replace(cost=jnp.array([0.5, 1.0, 2.0]))
+      >>> LogCheapness()(None, None, context).round(2)
+      Array([ 0.69, -0.  , -0.69], dtype=float32)
     """
 
     best: Array
@@ -41,22 +49,22 @@ class AcquisitionContext(NamedTuple):
 
 
 def noise_free(posterior: Mixture, noise: Array) -> Mixture:
-    """The mixture without the variance float[K] of an evaluation's noise, up to rounding."""
+    """Subtract the noise variance float[K] from the marginals; variances stay positive."""
     total = jnp.square(posterior.components.std)
     variance = jnp.maximum(total - noise[:, None], jnp.finfo(total.dtype).eps * total)
     return posterior._replace(components=posterior.components._replace(std=jnp.sqrt(variance)))
 
 
 def check_draws(draws: int) -> None:
-    """Refuse a number of draws that is not positive.
+    """Validate a number of draws.
 
     Raises:
-      NmjaxError: it is not.
+      NmjaxError: It is not positive.
     """
     if draws < 1:
         raise NmjaxError(f"Got draws={draws}; give 1 or more.")
 
 
 def sample_many(key: Array, context: AcquisitionContext, draws: int) -> Array:
-    """Joint draws float[R, N] of the noise-free score over the pool."""
+    """Return joint draws float[R, N] of the noise-free score over the pool."""
     return jax.vmap(context.sample)(jax.random.split(key, draws))

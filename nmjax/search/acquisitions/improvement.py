@@ -1,6 +1,6 @@
-"""How far an evaluation is expected to be better than the best so far, and how likely.
+"""Expected improvement and probability of improvement, and variants of both.
 
-Before any evaluation nothing can be improved on, and the mean of the score takes the place.
+Until an evaluation succeeds there is no best score, and the value is the mean of the score.
 """
 
 import math
@@ -17,13 +17,19 @@ from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
 from nmjax.types import Array, Gaussian, Mixture
 
-# Of a continued fraction whose relative error is 1e-8 at -5, where it begins.
+# Levels of the continued fraction, which is used below -5; its relative error there is 1e-8.
 _LEVELS = 10
 
 
 @dataclass(frozen=True)
 class ExpectedImprovement:
-    """E[max(score - best, 0)] (Mockus, 1975)."""
+    """Expected improvement, E[max(score - best, 0)] (Mockus, 1975).
+
+    Example:
+      >>> from nmjax.search import BayesianSearch, ExpectedImprovement
+      >>> BayesianSearch(acquisition=ExpectedImprovement()).acquisition
+      ExpectedImprovement()
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
@@ -33,7 +39,13 @@ class ExpectedImprovement:
 
 @dataclass(frozen=True)
 class LogExpectedImprovement:
-    """The logarithm of expected improvement, exact far below the best (Ament et al., 2023)."""
+    """Logarithm of expected improvement, accurate far below the best score (Ament et al., 2023).
+
+    Example:
+      >>> from nmjax.search import BayesianSearch, LogExpectedImprovement
+      >>> BayesianSearch().acquisition == LogExpectedImprovement()
+      True
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
@@ -43,7 +55,13 @@ class LogExpectedImprovement:
 
 @dataclass(frozen=True)
 class ProbabilityOfImprovement:
-    """P(score > best) (Kushner, 1964)."""
+    """Probability of improvement, P(score > best) (Kushner, 1964).
+
+    Example:
+      >>> from nmjax.search import BayesianSearch, ProbabilityOfImprovement
+      >>> BayesianSearch(acquisition=ProbabilityOfImprovement()).acquisition
+      ProbabilityOfImprovement()
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
@@ -53,7 +71,13 @@ class ProbabilityOfImprovement:
 
 @dataclass(frozen=True)
 class LogProbabilityOfImprovement:
-    """The logarithm of the probability of improvement, exact far below the best."""
+    """Logarithm of the probability of improvement, accurate far below the best score.
+
+    Example:
+      >>> from nmjax.search import BayesianSearch, LogProbabilityOfImprovement
+      >>> BayesianSearch(acquisition=LogProbabilityOfImprovement()).acquisition
+      LogProbabilityOfImprovement()
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
@@ -65,17 +89,22 @@ class LogProbabilityOfImprovement:
 
 @dataclass(frozen=True, kw_only=True)
 class NoisyExpectedImprovement:
-    """E[max(f - best f of what was evaluated, 0)] of the noise-free score f.
+    """Expected improvement of the noise-free score over the best noise-free score so far.
 
-    Under noise it is uncertain which evaluation is the best (Letham et al., 2019, "Constrained
-    Bayesian optimization with noisy experiments"). The value is the mean over joint draws, as in
-    BoTorch. A failed evaluation is never the best one, whatever the model predicts for it.
+    Under noise, the best evaluation is uncertain (Letham et al., 2019, "Constrained Bayesian
+    optimization with noisy experiments"). The value is the mean over joint draws, as in BoTorch. A
+    failed evaluation never counts as the best, whatever the model predicts for it.
 
     Attributes:
       draws: R, number of joint draws. A row that improves in none of them has the value 0.
 
     Raises:
-      NmjaxError: there are no draws.
+      NmjaxError: `draws` is not positive.
+
+    Example:
+      >>> from nmjax.search import NoisyExpectedImprovement
+      >>> NoisyExpectedImprovement(draws=16)
+      NoisyExpectedImprovement(draws=16)
     """
 
     draws: int = 64
@@ -92,12 +121,21 @@ class NoisyExpectedImprovement:
 
 
 def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array:
-    """The row int32[] that expected improvement over the best of scores would evaluate next.
+    """Return the unevaluated row int32[] with the largest expected improvement.
 
     Args:
-      posterior: marginals float[N].
-      score: float[B], so far; NaN does not count. Without any the highest mean is next.
-      evaluated: bool[N], rows that are left out.
+      posterior: Marginals float[N] of the score.
+      score: float[B], scores so far; NaN is ignored. Without any score, the row with the highest
+        mean is returned.
+      evaluated: bool[N], rows to leave out.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search.acquisitions import most_improving
+      >>> from nmjax.types import Gaussian
+      >>> posterior = Gaussian(jnp.array([0.0, 1.0, 2.0]), jnp.ones(3))
+      >>> int(most_improving(posterior, jnp.array([0.5]), jnp.array([False, False, True])))
+      1
     """
     alone = Gaussian(posterior.mean[None], posterior.std[None])
     one = Mixture(jnp.zeros_like(posterior.mean[:1]), alone)
@@ -105,17 +143,24 @@ def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array
 
 
 def log_standard_improvement(u: Array) -> Array:
-    """log E[max(u + e, 0)], float[...], for a standard normal e."""
+    """Return log E[max(u + e, 0)], float[...], for a standard normal e.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search.acquisitions import log_standard_improvement
+      >>> round(float(log_standard_improvement(jnp.array(0.0))), 3)
+      -0.919
+    """
     exponent, factor = _standard_improvement(u)
     return exponent + jnp.log(factor)
 
 
 def _standard_improvement(u: Array) -> tuple[Array, Array]:
-    """E[max(u + e, 0)] for a standard normal e as (exponent, factor), exp(exponent) factor.
+    """Return (exponent, factor) with E[max(u + e, 0)] = exp(exponent) factor, e standard normal.
 
-    It is pdf(u) + u cdf(u), which cancels far below 0. There Laplace's continued fraction of the
-    Mills ratio (Abramowitz and Stegun, 1964, 26.2.14) makes it, with t = -u,
-    pdf(t) / (1 + t (t + 2 / (t + 3 / (t + ...)))).
+    The expectation is pdf(u) + u cdf(u), which suffers from cancellation far below 0. Below -5 it
+    is computed as pdf(t) / (1 + t (t + 2 / (t + 3 / (t + ...)))) with t = -u, by Laplace's
+    continued fraction of the Mills ratio (Abramowitz and Stegun, 1964, 26.2.14).
     """
     near = u > -5
     safe = jnp.where(near, u, 0)
@@ -129,19 +174,19 @@ def _standard_improvement(u: Array) -> tuple[Array, Array]:
 
 
 def _spread(posterior: Mixture) -> Array:
-    """Standard deviations float[K, N] by which one may divide, the square too."""
+    """Return standard deviations float[K, N] whose squares are positive."""
     std = posterior.components.std
     return jnp.maximum(std, jnp.finfo(std.dtype).tiny ** 0.5)
 
 
 def _standardized(posterior: Mixture, best: Array) -> Array:
-    """How far float[K, N] means are above the best score, in standard deviations."""
+    """Return the means float[K, N] relative to the best score, in standard deviations."""
     known = jnp.where(jnp.isfinite(best), best, 0)
     return (posterior.components.mean - known) / _spread(posterior)
 
 
 def _log_improvement(posterior: Mixture, best: Array) -> Array:
-    """The logarithm float[N] of expected improvement; the mean of the score before any."""
+    """Return log expected improvement float[N], or the mean score without a best score."""
     exponent, factor = _standard_improvement(_standardized(posterior, best))
     exponent = posterior.log_weights[:, None] + exponent
     value = jax.nn.logsumexp(exponent, axis=0, b=_spread(posterior) * factor)
@@ -149,10 +194,10 @@ def _log_improvement(posterior: Mixture, best: Array) -> Array:
 
 
 def _once_begun(value: Array, posterior: Mixture, best: Array) -> Array:
-    """The value float[N]; the mean of the score before any evaluation."""
+    """Return the value float[N], or the mean score if there is no best score yet."""
     return jnp.where(jnp.isfinite(best), value, mixture_moments(posterior).mean)
 
 
 def _without_logarithm(value: Array, best: Array) -> Array:
-    """The exponential of values float[N]; the values themselves before any evaluation."""
+    """Exponentiate the value float[N]; without a best score it is returned unchanged."""
     return jnp.where(jnp.isfinite(best), jnp.exp(value), value)

@@ -1,4 +1,4 @@
-"""What an evaluation is expected to teach, in nats: of the function, its optimum, its affinity."""
+"""Information gained by an evaluation, in nats: about the function, its optimum, its affinity."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,13 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 class InformationAboutFunction:
     """Mutual information of the evaluation and the function, averaged over components.
 
-    0.5 log(1 + v / s2) for the variance v of the noise-free score and s2 of an evaluation's noise
-    (MacKay, 1992, "Information-based objective functions for active data selection").
+    It is 0.5 log(1 + v / s2), where v is the variance of the noise-free score and s2 the noise
+    variance (MacKay, 1992, "Information-based objective functions for active data selection").
+
+    Example:
+      >>> from nmjax.search import InformationAboutFunction, get_acquisition
+      >>> get_acquisition("information_about_function") == InformationAboutFunction()
+      True
     """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
@@ -39,11 +44,16 @@ class InformationAboutFunction:
 
 @dataclass(frozen=True)
 class InformationAboutAffinity:
-    """Mutual information of the evaluation and which component is true.
+    """Mutual information of the evaluation and the component that generated the task.
 
-    With a transferred and a flat prior: what is learned of whether the task is like the past ones,
-    as in active model selection (Gardner et al., 2015). E[log p(y | k) - log p(y)] by Gauss-Hermite
-    quadrature.
+    With a transferred and a flat prior, it measures how much the evaluation reveals about whether
+    the task is related to the past ones, as in active model selection (Gardner et al., 2015). The
+    expectation E[log p(y | k) - log p(y)] is computed by Gauss-Hermite quadrature.
+
+    Example:
+      >>> from nmjax.search import InformationAboutAffinity, get_acquisition
+      >>> get_acquisition("information_about_affinity") == InformationAboutAffinity()
+      True
     """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
@@ -61,17 +71,23 @@ class InformationAboutAffinity:
 
 @dataclass(frozen=True, kw_only=True)
 class MaxValueEntropySearch:
-    """Mutual information of the noise-free score and the best one of the pool.
+    """Mutual information of the noise-free score of a row and the best score of the pool.
 
-    The mean over drawn best values f* of g pdf(g) / (2 cdf(g)) - log cdf(g) with
-    g = (f* - mean) / std (Wang and Jegelka, 2017, equation 6). Draws are joint ones, not by their
-    Gumbel approximation; a mixture is taken for the Gaussian of its moments.
+    The value is the mean of g pdf(g) / (2 cdf(g)) - log cdf(g) with g = (f* - mean) / std over
+    draws f* of the best score (Wang and Jegelka, 2017, equation 6). The draws come from the joint
+    posterior rather than from a Gumbel approximation. A mixture is approximated by a Gaussian with
+    the same moments.
 
     Attributes:
-      draws: number of draws of the best value.
+      draws: Number of draws of the best score.
 
     Raises:
-      NmjaxError: there are no draws.
+      NmjaxError: `draws` is not positive.
+
+    Example:
+      >>> from nmjax.search import MaxValueEntropySearch
+      >>> MaxValueEntropySearch(draws=8)
+      MaxValueEntropySearch(draws=8)
     """
 
     draws: int = 32

@@ -1,4 +1,4 @@
-"""What is expected of the choice that an evaluation would lead to."""
+"""One-step lookahead: the expected gain from the decision after an evaluation."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,23 @@ _QUANTILES = 128
 
 @dataclass(frozen=True, kw_only=True)
 class KnowledgeGradient:
-    """How much the best mean of the pool is expected to rise by an evaluation.
+    """Expected increase of the largest posterior mean of the pool.
 
-    Frazier, Powell and Dayanik, 2009, "The knowledge-gradient policy for correlated normal
-    beliefs": E[max_j (mean_j + z cov(j, x) / std(x))] - max_j mean_j over a standard normal z, here
-    over the middles of 128 equal quantiles of it, averaged over components.
+    The value is E[max_j (mean_j + z cov(j, x) / std(x))] - max_j mean_j over a standard normal z
+    (Frazier, Powell and Dayanik, 2009, "The knowledge-gradient policy for correlated normal
+    beliefs"). The expectation is a mean over the midpoints of 128 equal quantiles of z, averaged
+    over components.
 
     Attributes:
-      alternatives: number of rows, those of the best means, that may turn out to be the best
-        besides the evaluated one.
+      alternatives: Number of rows with the best means that are compared with the evaluated row.
 
     Raises:
-      NmjaxError: there are no alternatives.
+      NmjaxError: `alternatives` is not positive.
+
+    Example:
+      >>> from nmjax.search import KnowledgeGradient
+      >>> KnowledgeGradient(alternatives=8)
+      KnowledgeGradient(alternatives=8)
     """
 
     alternatives: int = 32
@@ -51,8 +56,8 @@ class KnowledgeGradient:
 
             def after(z: Array) -> Array:
                 others = mean[rows][:, None] + z * covariance / std[None, :]
-                # By its index: the gradient of jnp.max compares with the maximum, and is NaN where
-                # XLA computes that anew and rounds it otherwise.
+                # Select by index: the gradient of jnp.max compares entries with the maximum and is
+                # NaN if XLA recomputes the maximum with different rounding.
                 best = jnp.argmax(others, axis=0)[None]
                 others = jnp.take_along_axis(others, best, axis=0)[0]
                 return jnp.maximum(others, mean + z * variance / std)

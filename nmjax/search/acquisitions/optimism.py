@@ -1,4 +1,4 @@
-"""The score as it might be: an upper bound of it, or a draw."""
+"""Optimistic acquisitions: upper confidence bounds and Thompson sampling."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,13 @@ from nmjax.types import Array, Mixture
 
 @dataclass(frozen=True)
 class UpperConfidenceBound:
-    """Mean + exploration * std of the mixture, noise included (Cox and John, 1992)."""
+    """Mean + exploration * std of the mixture, noise included (Cox and John, 1992).
+
+    Example:
+      >>> from nmjax.search import BayesianSearch, UpperConfidenceBound
+      >>> BayesianSearch(acquisition=UpperConfidenceBound()).acquisition
+      UpperConfidenceBound()
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
@@ -24,17 +30,23 @@ class UpperConfidenceBound:
 
 @dataclass(frozen=True, kw_only=True)
 class GPUCB:
-    """An upper confidence bound that holds for all rows and steps with probability 1 - `failure`.
+    """Upper confidence bound that holds for all rows and steps with probability 1 - `failure`.
 
-    Mean + sqrt(2 log(N t^2 pi^2 / (6 failure))) std of the noise-free score at the t-th evaluation
-    of a pool of N, for a Gaussian process (Srinivas et al., 2010, theorem 1). A mixture is replaced
-    by the Gaussian of its moments, for which the guarantee does not hold.
+    The bound is mean + sqrt(2 log(N t^2 pi^2 / (6 failure))) std of the noise-free score at
+    evaluation t of a pool of N, for a Gaussian process (Srinivas et al., 2010, theorem 1). A
+    mixture is approximated by a Gaussian with the same moments, for which the guarantee does not
+    hold.
 
     Attributes:
-      failure: probability that the bound fails anywhere, in (0, 1).
+      failure: Probability that the bound is violated anywhere, in (0, 1).
 
     Raises:
-      NmjaxError: `failure` is not inside (0, 1).
+      NmjaxError: `failure` is not in (0, 1).
+
+    Example:
+      >>> from nmjax.search import GPUCB
+      >>> GPUCB(failure=0.05)
+      GPUCB(failure=0.05)
     """
 
     failure: float = 0.1
@@ -42,8 +54,7 @@ class GPUCB:
     def __post_init__(self) -> None:
         if not 0 < self.failure < 1:
             raise NmjaxError(
-                f"Got failure={self.failure}, expected a probability in (0, 1): give for instance "
-                "0.1."
+                f"Got failure={self.failure}; give a probability in (0, 1), for instance 0.1."
             )
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
@@ -58,7 +69,13 @@ class GPUCB:
 
 @dataclass(frozen=True)
 class ThompsonSampling:
-    """One joint draw of the function (Thompson, 1933)."""
+    """One joint draw of the noise-free score over the pool (Thompson, 1933).
+
+    Example:
+      >>> from nmjax.search import BayesianSearch, ThompsonSampling
+      >>> BayesianSearch(acquisition=ThompsonSampling()).acquisition
+      ThompsonSampling()
+    """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""

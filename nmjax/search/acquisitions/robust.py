@@ -1,4 +1,4 @@
-"""What an architecture is worth together with its neighbors: plateaus rather than spikes."""
+"""Acquisition of scores averaged over neighbors, which prefers plateaus to spikes."""
 
 from dataclasses import dataclass, field
 
@@ -13,21 +13,25 @@ from nmjax.types import Acquisition, Array, Gaussian, Mixture
 
 @dataclass(frozen=True)
 class Robust:
-    """An acquisition of robust scores: each architecture's own, averaged with its neighbors'.
+    """Acquisition of robust scores, which average an architecture's score with its neighbors'.
 
-    A search by expected improvement then looks for the best robust score
-    (`patterns.robust_score`); its incumbent is the largest expected robust score of an evaluation
-    that did not fail. Means, draws and covariances of robust scores are exact, since they are
-    sums. Standard deviations are those of perfectly correlated scores, an upper bound. A step
-    costs O(K N J) for J neighbors.
+    With expected improvement, the search maximizes the robust score (`patterns.robust_score`); its
+    incumbent is the largest expected robust score of a successful evaluation. Means, draws and
+    covariances are exact because robust scores are linear. Standard deviations are upper bounds,
+    exact for perfectly correlated scores. A step costs O(K N J) for J neighbors.
 
     Attributes:
-      acquisition: called with the posterior and the context of robust scores.
-      weight: share of the neighbors' mean, in [0, 1]; with 0, `acquisition` sees expected scores
+      acquisition: Acquisition that receives the posterior and the context of the robust scores.
+      weight: Weight of the neighbors' mean, in [0, 1]. With 0, `acquisition` uses expected scores
         in place of measured ones.
 
     Raises:
-      NmjaxError: the weight is outside [0, 1]; when called, the space has real-valued choices.
+      NmjaxError: The weight is outside [0, 1]; when called, the space has real-valued choices.
+
+    Example:
+      >>> from nmjax.search import ExpectedImprovement, Robust
+      >>> Robust(ExpectedImprovement(), weight=0.3)
+      Robust(acquisition=ExpectedImprovement(), weight=0.3)
     """
 
     acquisition: Acquisition
@@ -36,7 +40,7 @@ class Robust:
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
             raise NmjaxError(
-                f"Got weight={self.weight}, expected a share in [0, 1]: give for instance 0.5."
+                f"Got weight={self.weight}; give a number in [0, 1], for instance 0.5."
             )
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
@@ -44,12 +48,13 @@ class Robust:
         near = context.neighbors
         if near is None:
             raise NmjaxError(
-                "Got real-valued choices, which have no neighbors, for a robust acquisition; make "
-                "them ordinal choices, or use another acquisition."
+                "Got a space with real-valued choices, which have no neighbors, for a robust "
+                "acquisition; use ordinal choices instead, or another acquisition."
             )
 
         def smooth(values: Array) -> Array:
-            return robust_score(near, values, jnp.asarray(self.weight, values.dtype))
+            robust: Array = robust_score(near, values, jnp.asarray(self.weight, values.dtype))
+            return robust
 
         def covariance(rows: Array) -> Array:
             own = smooth(context.covariance(rows))

@@ -1,4 +1,4 @@
-"""Where an acquisition is largest: all of a list, or ascents through a space of any size."""
+"""Maximizers of an acquisition: exhaustive, or ascents through a space of any size."""
 
 from nmjax.search.maximizers.evolution import EvolutionaryAscent
 from nmjax.search.maximizers.exhaustive import Exhaustive

@@ -1,4 +1,4 @@
-"""A population that evolves by changes of one choice."""
+"""Maximization by evolution of a population."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,23 @@ from nmjax.types import Array
 
 @dataclass(frozen=True, kw_only=True)
 class EvolutionaryAscent:
-    """Evolve a population: each member has a child by one change, and the best distinct ones live.
+    """Evolve a population in which each member has one child, mutated in one choice.
 
-    A (mu + lambda) evolution strategy (Beyer and Schwefel, 2002) whose mu and lambda are the
-    population size. The first population is the best of the starts.
+    A (mu + lambda) evolution strategy (Beyer and Schwefel, 2002) in which mu and lambda equal the
+    population size. The best distinct members survive. The first population is the best of the
+    starts.
 
     Attributes:
-      population: number of members, and of children of a generation.
-      generations: number of generations.
+      population: Number of members, and of children in each generation.
+      generations: Number of generations.
 
     Raises:
-      NmjaxError: the population is empty, or the number of generations is negative.
+      NmjaxError: `population` is not positive, or `generations` is negative.
+
+    Example:
+      >>> from nmjax.search import EvolutionaryAscent
+      >>> EvolutionaryAscent(population=8)
+      EvolutionaryAscent(population=8, generations=24)
     """
 
     population: int = 32
@@ -32,12 +38,12 @@ class EvolutionaryAscent:
     def __post_init__(self) -> None:
         if self.population < 1 or self.generations < 0:
             raise NmjaxError(
-                f"Got population={self.population}, generations={self.generations}; give one or "
-                "more, and 0 or more."
+                f"Got population={self.population}, generations={self.generations}; give a "
+                "population of 1 or more, and generations of 0 or more."
             )
 
     def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
-        """Return the architectures that were reached and their values."""
+        """Return the points [m, C + R] that were reached and their values float[m]."""
         space, population = objective.space, self.population
 
         def breed(generation: Array, members: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -51,10 +57,11 @@ class EvolutionaryAscent:
         first = starts[jnp.arange(max(population, len(starts))) % len(starts)]
         first = canonical_points(space, first)
         members = fittest(first, _once(first, objective.of_architectures(first)), population)
-        return jax.lax.fori_loop(0, self.generations, breed, members)
+        last: tuple[Array, Array] = jax.lax.fori_loop(0, self.generations, breed, members)
+        return last
 
 
 def _once(architecture: Array, worth: Array) -> Array:
-    """The values float[n] of points [n, C + R], -inf for a point that occurred before."""
+    """Return the values float[n] of points [n, C + R], -inf for repetitions of a point."""
     same = jnp.all(architecture[:, None] == architecture[None, :], axis=-1)
     return jnp.where(jnp.any(jnp.tril(same, -1), axis=1), -jnp.inf, worth)

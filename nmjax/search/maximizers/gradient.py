@@ -1,4 +1,4 @@
-"""Gradient ascent through soft architectures."""
+"""Maximization by gradient ascent through soft architectures."""
 
 from dataclasses import dataclass
 
@@ -20,27 +20,34 @@ from nmjax.spaces import (
 )
 from nmjax.types import Array
 
-# Keeps real values at their bounds where the hyperbolic tangent has a gradient.
+# Moves real values off their bounds, where the gradient of the hyperbolic tangent vanishes.
 _INSIDE = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAscent:
-    """Adam on the logits of soft choices, then the likeliest options, then a few local rounds.
+    """Run Adam on the logits of relaxed choices, take the likeliest options, then ascend locally.
 
-    Each choice starts with half of its probability on the start's option and half spread evenly
-    (relaxation as in Liu, Simonyan and Yang, 2019, "DARTS", equation 2). Real values ascend as the
-    hyperbolic tangents of unbounded ones. Constraints apply only to the final options.
+    Each choice starts with half of its probability on the start's option and the other half spread
+    evenly (relaxation as in Liu, Simonyan and Yang, 2019, "DARTS", equation 2). Real values are
+    parametrized as hyperbolic tangents of unbounded ones. Constraints apply only to the final
+    options.
 
     Attributes:
-      climbers: number of starts that climb, the best ones.
-      steps: number of Adam steps.
-      rate: step size of Adam, in logits.
-      temperature: temperature of the softmax, positive.
-      rounds: number of rounds of steepest ascent by one choice from where the gradient led.
+      climbers: Number of ascents, which begin at the best starts.
+      steps: Number of Adam steps.
+      rate: Learning rate of Adam, in logits.
+      temperature: Temperature of the softmax, positive.
+      rounds: Number of rounds of steepest ascent by one choice after the gradient steps.
 
     Raises:
-      NmjaxError: there are no climbers or no steps, or a rate or temperature is not positive.
+      NmjaxError: `climbers`, `steps`, `rate` or `temperature` is not positive, or `rounds` is
+        negative.
+
+    Example:
+      >>> from nmjax.search import GradientAscent
+      >>> GradientAscent(steps=10).rate
+      0.2
     """
 
     climbers: int = 4
@@ -52,10 +59,10 @@ class GradientAscent:
     def __post_init__(self) -> None:
         numbers = (self.climbers, self.steps, self.rate, self.temperature)
         if min(numbers) <= 0 or self.rounds < 0:
-            raise NmjaxError(f"Got {self}; give positive numbers, and rounds of 0 or more.")
+            raise NmjaxError(f"Got {self}; give positive numbers, except rounds, which may be 0.")
 
     def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
-        """Return the architectures that were reached and their values."""
+        """Return the points [m, C + R] that were reached and their values float[m]."""
         del key
         space = objective.space
         exists = option_mask(space)
@@ -63,7 +70,8 @@ class GradientAscent:
 
         def soften(logits: Array) -> Array:
             at = jnp.asarray(self.temperature, logits.dtype)
-            return softmax_relaxation(logits, at, exists)
+            soft: Array = softmax_relaxation(logits, at, exists)
+            return soft
 
         def total(relaxed: tuple[Array, Array]) -> Array:
             continuous = from_scale(space, jnp.tanh(relaxed[1]))
@@ -80,4 +88,5 @@ class GradientAscent:
         relaxed, _ = adam(total, (logits, unbounded), steps=self.steps, rate=self.rate)
         ends = join(space, discretize(soften(relaxed[0])), from_scale(space, jnp.tanh(relaxed[1])))
         led = climb(objective, ends, objective.of_architectures(ends), rounds=self.rounds)
-        return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), best, led)
+        reached: tuple[Array, Array] = jax.tree.map(lambda *a: jnp.concatenate(a), best, led)
+        return reached

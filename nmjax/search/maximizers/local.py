@@ -1,4 +1,4 @@
-"""Local searches that run side by side."""
+"""Maximization by local searches in parallel."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,19 @@ class LocalAscent:
     As in BoTorch's `optimize_acqf_discrete_local_search` (Balandat et al., 2020). A round evaluates
     all changes of one choice of every climber: other options, and three steps up and down of each
     real value. Rounds end when all climbers are at local optima. A climber whose start is not
-    allowed goes to its best neighbor.
+    allowed moves to its best neighbor.
 
     Attributes:
-      climbers: number of starts that climb, the best ones.
-      rounds: largest number of rounds, of one change each.
+      climbers: Number of ascents, which begin at the best starts.
+      rounds: Maximum number of rounds; each climber makes at most one change a round.
 
     Raises:
-      NmjaxError: there are no climbers, or the number of rounds is negative.
+      NmjaxError: `climbers` is not positive, or `rounds` is negative.
+
+    Example:
+      >>> from nmjax.search import LocalAscent
+      >>> LocalAscent(climbers=2)
+      LocalAscent(climbers=2, rounds=16)
     """
 
     climbers: int = 4
@@ -36,12 +41,12 @@ class LocalAscent:
     def __post_init__(self) -> None:
         if self.climbers < 1 or self.rounds < 0:
             raise NmjaxError(
-                f"Got climbers={self.climbers}, rounds={self.rounds}; give one or more, and 0 or "
-                "more."
+                f"Got climbers={self.climbers}, rounds={self.rounds}; give 1 or more climbers, and "
+                "0 or more rounds."
             )
 
     def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
-        """Return the architectures that were reached and their values."""
+        """Return the points [m, C + R] that were reached and their values float[m]."""
         del key
         best = fittest(starts, objective.of_architectures(starts), self.climbers)
         return climb(objective, *best, rounds=self.rounds)
@@ -53,10 +58,10 @@ def climb(
     """Climb by steepest ascent.
 
     Args:
-      objective: what is climbed.
-      architecture: points [m, C + R], the starts.
+      objective: Function to maximize.
+      architecture: Points [m, C + R], the starts.
       worth: float[m], values of the starts.
-      rounds: largest number of rounds, of one change each.
+      rounds: Maximum number of rounds; each climber makes at most one change a round.
 
     Returns:
       The points [m, C + R] that were reached, and their values float[m].

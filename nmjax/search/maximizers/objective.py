@@ -1,4 +1,4 @@
-"""The objective over a space, and the Protocol of a maximizer."""
+"""Objective over a space, and the protocol of its maximizers."""
 
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -18,12 +18,21 @@ from nmjax.types import Array
 
 
 class Objective(NamedTuple):
-    """A value over a space.
+    """Function over a space, to be maximized.
 
     Attributes:
-      space: space of the architectures.
-      of_encodings: float[n, D] -> float[n], of soft architectures too.
-      of_architectures: points [n, C + R] -> float[n]; -inf where not allowed or not a number.
+      space: Space of the architectures.
+      of_encodings: float[n, D] -> float[n], values of encodings, soft ones included.
+      of_architectures: Points [n, C + R] -> float[n]; -inf if a point is not allowed or its value
+        is NaN.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search.maximizers import Exhaustive, Objective
+      >>> from nmjax.spaces import Space
+      >>> objective = Objective(Space(a=[1, 2, 3]), lambda x: x[:, 0], lambda points: points[:, 0])
+      >>> Exhaustive()(None, objective, jnp.array([[0], [2]]))[1].tolist()
+      [0, 2]
     """
 
     space: Space
@@ -32,16 +41,20 @@ class Objective(NamedTuple):
 
 
 class Maximizer(Protocol):
-    """A search for a large value from given starts.
+    """Search for a large value of an objective from given starts.
 
     A point of a space is int32[C] if all choices are discrete; otherwise it is float32[C + R], the
     option indices followed by the real values.
+
+    Example:
+      >>> from nmjax.search import Exhaustive, LocalAscent, Maximizer
+      >>> maximizers: list[Maximizer] = [Exhaustive(), LocalAscent()]
     """
 
     def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
         """Return points [m, C + R] reached from starts [n, C + R], and their values float[m].
 
-        The best is no worse than the best of the starts.
+        The best point must be no worse than the best of the starts.
         """
 
 
@@ -54,24 +67,24 @@ def optimize_acquisition(
     space: Space,
     maximizer: Maximizer,
 ) -> tuple[Array, Array]:
-    """Find the allowed point of the largest value, canonical, and that value float[].
+    """Return the allowed point of the largest value, in canonical form, and its value float[].
 
     A point is int32[C] if all choices of the space are discrete; otherwise it is float32[C + R],
-    the option indices followed by the real values. Isomorphic architectures are one. If nothing
-    allowed is found, the value is -inf.
+    the option indices followed by the real values. Isomorphic architectures are treated as one. If
+    no allowed point is found, the value is -inf.
 
     Args:
-      key: random key of the maximizer.
-      value: float[n, D] -> float[n], values of encodings, each independent of the others;
+      key: Random key of the maximizer.
+      value: float[n, D] -> float[n], value of each encoding, independent of the others;
         differentiable for `GradientAscent`.
-      starts: points [n, C + R], where to look first; the whole pool for `Exhaustive`.
-      excluded: points [E, C + R], canonical, that are not allowed, such as those evaluated before;
+      starts: Points [n, C + R] where the maximizer begins; the whole pool for `Exhaustive`.
+      excluded: Points [E, C + R], canonical, that are not allowed, such as those already evaluated;
         rows of -1 exclude nothing.
-      space: space of the architectures.
-      maximizer: for instance `LocalAscent()`.
+      space: Space of the architectures.
+      maximizer: Maximizer of the value, for instance `LocalAscent()`.
 
     Raises:
-      NmjaxError: the starts do not fit the space, or there are none.
+      NmjaxError: The starts have the wrong shape, or there are none.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -93,7 +106,7 @@ def optimize_acquisition(
             f"[n, {point_size(space)}]."
         )
     if not len(starts):
-        raise NmjaxError("Got no architecture to start from; give one or more, as by sample.")
+        raise NmjaxError("Got no starts; give one or more architectures, for instance from sample.")
 
     def of_architectures(architecture: Array) -> Array:
         canonical = canonical_points(space, architecture)
@@ -109,12 +122,19 @@ def optimize_acquisition(
 
 
 def is_among(architecture: Array, others: Array) -> Array:
-    """Whether bool[...] each of the points [..., C + R] is one of [E, C + R]."""
+    """Return whether bool[...] each of the points [..., C + R] is one of [E, C + R].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search.maximizers import is_among
+      >>> is_among(jnp.array([[0, 1], [2, 2]]), jnp.array([[2, 2], [-1, -1]])).tolist()
+      [False, True]
+    """
     shape = (1,) * (architecture.ndim - 1) + others.shape
     return jnp.any(jnp.all(architecture[..., None, :] == others.reshape(shape), axis=-1), axis=-1)
 
 
 def fittest(architecture: Array, worth: Array, number: int) -> tuple[Array, Array]:
-    """At most `number` points [m, C + R] of the largest values, best first, and these values."""
+    """Return the `number` best points [m, C + R] at most, best first, and their values."""
     worth, rows = jax.lax.top_k(worth, min(number, len(worth)))
     return architecture[rows], worth

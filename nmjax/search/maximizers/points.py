@@ -1,4 +1,4 @@
-"""Points of a space as one array, so that maximizers treat discrete and mixed spaces alike.
+"""Points of a space as single arrays, which lets maximizers handle discrete and mixed spaces.
 
 A point is int32[C] if all choices are discrete. Otherwise it is float32[C + R], the option indices
 followed by the real values.
@@ -23,23 +23,23 @@ from nmjax.spaces import (
 )
 from nmjax.types import Array
 
-# Steps of a real value in one round of a local search, in units of half its range on its scale.
+# Step sizes of a real value in a local search, in units of half its range on its scale.
 STEPS = (0.5, 0.1, 0.02)
 
 
 def point_size(space: Space) -> int:
-    """Length of a point."""
+    """Return the length of a point."""
     return space.num_choices + space.num_continuous
 
 
 def empty_points(space: Space, number: int) -> Array:
-    """Points [number, C + R] of -1, which are no architectures."""
+    """Return points [number, C + R] of -1, which represent no architecture."""
     dtype = jnp.float32 if space.num_continuous else jnp.int32
     return jnp.full((number, point_size(space)), -1, dtype)
 
 
 def join(space: Space, architecture: Array, continuous: Array) -> Array:
-    """The points [..., C + R] of int32[..., C] and float32[..., R]."""
+    """Join option indices int32[..., C] and real values float32[..., R] into points."""
     if not space.num_continuous:
         return jnp.asarray(architecture, jnp.int32)
     discrete = jnp.asarray(architecture, jnp.float32)
@@ -47,7 +47,7 @@ def join(space: Space, architecture: Array, continuous: Array) -> Array:
 
 
 def split(space: Space, point: Array) -> tuple[Array, Array]:
-    """The option indices int32[..., C] and real values float32[..., R] of points [..., C + R]."""
+    """Split points into option indices int32[..., C] and real values float32[..., R]."""
     if not space.num_continuous:
         return point, jnp.zeros((*point.shape[:-1], 0), jnp.float32)
     discrete = point[..., : space.num_choices].astype(jnp.int32)
@@ -55,29 +55,32 @@ def split(space: Space, point: Array) -> tuple[Array, Array]:
 
 
 def sample_points(key: Array, space: Space, number: int) -> Array:
-    """Random valid points [number, C + R]."""
+    """Draw valid points [number, C + R]."""
     if not space.num_continuous:
-        return sample(key, space, (number,))
+        drawn: Array = sample(key, space, (number,))
+        return drawn
     return join(space, *sample_mixed(key, space, (number,)))
 
 
 def canonical_points(space: Space, point: Array) -> Array:
-    """The points [..., C + R] that represent these and those isomorphic to them."""
+    """Return the canonical representatives [..., C + R] of points [..., C + R]."""
     if not space.num_continuous:
-        return canonicalize(space, point)
+        canonical: Array = canonicalize(space, point)
+        return canonical
     return join(space, *canonicalize_mixed(space, *split(space, point)))
 
 
 def are_valid(space: Space, point: Array) -> Array:
-    """Whether bool[...] the space allows points [..., C + R]."""
-    return is_valid(space, split(space, point)[0])
+    """Return whether bool[...] the space allows points [..., C + R]."""
+    valid: Array = is_valid(space, split(space, point)[0])
+    return valid
 
 
 def encode_points(space: Space, point: Array) -> Array:
-    """The encoding float32[..., D] of points [..., C + R]."""
-    if not space.num_continuous:
-        return encode(space, point)
-    return encode(space, *split(space, point))
+    """Encode points [..., C + R] as float32[..., D]."""
+    parts = split(space, point) if space.num_continuous else (point,)
+    encoding: Array = encode(space, *parts)
+    return encoding
 
 
 def mutate_points(key: Array, space: Space, point: Array) -> Array:
@@ -88,9 +91,10 @@ def mutate_points(key: Array, space: Space, point: Array) -> Array:
 
 
 def neighbor_points(space: Space, point: Array) -> Array:
-    """Points [..., K, C + R] one change away from each: other options, and steps of real values.
+    """Return the points [..., K, C + R] that differ from each point in one choice.
 
-    A real value moves by each of `STEPS` up and down, at most to its bounds.
+    A discrete choice takes every other option. A real value moves up and down by each of `STEPS`
+    and is clipped to its bounds.
     """
     if not space.num_continuous:
         return neighbors(space, point)[0]
