@@ -1,4 +1,4 @@
-"""nmjax: learn from past architecture searches, make the next one faster."""
+"""nmjax: learn from past architecture searches to make the next one faster."""
 
 import importlib
 from types import ModuleType

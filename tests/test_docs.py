@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +11,6 @@ import pytest
 from tests.past_file import write_past
 
 ROOT = Path(__file__).parent.parent
-REPOSITORY = "https://github.com/nmjax/nmjax/blob/main/"
-RAW = "https://raw.githubusercontent.com/nmjax/nmjax/main/"
 GENERATED = ROOT / "docs" / "api" / "generated"
 SKIPPED = (GENERATED, ROOT / "docs" / "_build")
 PAGES = [
@@ -21,6 +20,8 @@ PAGES = [
     ROOT / "benchmarks" / "peers" / "README.md",
     *(p for p in sorted((ROOT / "docs").rglob("*.md")) if not any(s in p.parents for s in SKIPPED)),
 ]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LINKED = [*PAGES, *NOTEBOOKS]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 BLOCK = re.compile(r"(<!-- run -->\n)?```python\n(.*?)```", re.DOTALL)
 QUICK = ("own-space.md",)
@@ -59,15 +60,27 @@ def test_names_in_prose_exist(page):
         assert resolves(name), f"{name} in {page.name} does not exist"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_internal_links_resolve(page):
-    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        for prefix in (REPOSITORY, RAW):
-            if target.startswith(prefix):
-                check_link(ROOT / target.removeprefix(prefix))
+@pytest.mark.parametrize("page", LINKED, ids=[str(page.relative_to(ROOT)) for page in LINKED])
+def test_relative_links_resolve(page):
+    for target in links(page):
         if not re.match(r"[a-z]+:", target):
             check_link(page.parent / target if target[0] != "#" else Path(f"{page}{target}"))
+
+
+@pytest.mark.parametrize("page", LINKED, ids=[str(page.relative_to(ROOT)) for page in LINKED])
+def test_links_into_the_repository_are_relative(page):
+    """The repository has no public address, so links must work in a clone."""
+    assert not [link for link in links(page) if re.match(r"[a-z]+://.*nmjax", link)]
+
+
+def links(page: Path) -> list[str]:
+    """The targets of the links and images of a page or of a notebook's Markdown cells."""
+    text = page.read_text()
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        prose = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
+        text = "\n".join("".join(source) for source in prose)
+    return re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
 
 
 def check_link(target: Path) -> None:

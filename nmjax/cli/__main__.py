@@ -33,7 +33,7 @@ _ANY_COMMAND: Any = reduce(
     (Annotated[kind, tyro.conf.subcommand(name)] for name, (kind, _) in _COMMANDS.items()),
 )
 _DESCRIPTION = (
-    "Learn from past architecture searches, make the next one faster.\n"
+    "Learn from past architecture searches to make the next one faster.\n"
     "\n"
     "See `nmjax COMMAND --help` for the flags of a command, and `nmjax --version` for the version. "
     "Converted tables and the compiled programs of search, advise and evaluate are kept between "

@@ -24,13 +24,13 @@ class AdviseConfig(PastConfig):
     the similarity of each past task, with intervals. The evaluations should be random.
 
     Attributes:
-      target: Past task to treat as new, of which the first random evaluations are used.
+      target: Past task to treat as new, with its first random evaluations.
       first: Number of evaluations of the target to use, 0 to 10.
       new: File with the evaluations of one new task, instead of a target, ending in .csv, .parquet
         or .jsonl: the choices, the score, and the task's name in a column "task".
       evaluations: Maximum number of evaluations of each past task, drawn at random.
-      budget: Evaluations of a search without the past.
-      replays: Replays of each past task as if it were new.
+      budget: Number of evaluations of the search without transfer.
+      replays: Number of times that each past task is replayed as if it were new.
     """
 
     target: Annotated[str | None, arg(metavar="TASK", help_behavior_hint="")] = None

@@ -20,17 +20,17 @@ class EvaluateConfig:
     results.json, trajectories.npz and ranks.png.
 
     Attributes:
-      search: MODULE:FUNCTION. A function without arguments returns a search of nmjax.search or an
-        (init, step) pair; a function of a SearchTask returns, for one search, an object with ask()
-        and tell(architecture, score).
+      search: Function that makes the search, as MODULE:FUNCTION. Without arguments, it returns a
+        search of nmjax.search or an (init, step) pair. With one argument, a SearchTask, it returns
+        an object with ask() and tell(architecture, score), which runs one search.
       benchmark: Benchmark with stored searches: nas-bench-graph, nas-bench-201, hpobench, hpolib or
         transnas101.
-      seeds: Searches of each task.
+      seeds: Number of searches of each task.
       out: Folder to write: a new one, or an empty one.
       data: Folder with the data of benchmarks that no package ships.
     """
 
-    search: Positional[str]
+    search: Annotated[Positional[str], arg(metavar="MODULE:FUNCTION")]
     benchmark: str = "nas-bench-graph"
     seeds: int = 20
     out: Annotated[

@@ -39,22 +39,22 @@ _File = Annotated[Positional[Path], arg(metavar="FILE")]
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """Add a file of evaluations, one in each row, to a store.
+    """Add a file of evaluations, one per row, to a store.
 
-    Evaluations that the store holds already are skipped. Suspicious rows are listed; rows of a task
-    are counted from 0.
+    Evaluations that the store already holds are skipped. Suspicious rows are listed, numbered from
+    0 within their task.
 
     Attributes:
       file: File to read, ending in .csv, .parquet or .jsonl.
       store: Folder of the store, or its URL, such as s3://BUCKET/past; created if it is missing.
-      metrics: Columns with raw values; empty or nan is a failed evaluation.
-      space: Space whose choices are columns too: a built-in one such as nas-bench-graph, or
-        MODULE:NAME, where NAME is a Space or a function without arguments that returns one.
+      metrics: Columns with raw values; an empty value or nan is a failed evaluation.
+      space: Search space, each choice of which is a column: a built-in one such as nas-bench-graph,
+        or MODULE:NAME, where NAME is a Space or a function without arguments that returns one.
       task: Column that names the task.
       context: Columns of numbers that describe a task.
-      columns: NAME=COLUMN for each choice or metric whose column has another name.
-      drop: Kinds of findings whose rows are left out, such as duplicate or failed.
-      allow_duplicates: Add evaluations that the store holds already once more.
+      columns: Columns of choices or metrics that have another name, as NAME=COLUMN.
+      drop: Kinds of suspicious rows to leave out, such as duplicate or failed.
+      allow_duplicates: Also add evaluations that the store already holds.
     """
 
     file: _File
@@ -80,7 +80,7 @@ class ShowConfig:
 
     Attributes:
       store: Folder of the store, or its URL.
-      findings: Load all evaluations and list suspicious rows, counted from 0.
+      findings: Load all evaluations and list suspicious rows, numbered from 0.
     """
 
     store: _Store
@@ -108,14 +108,14 @@ class ExportConfig:
 
 @dataclass(frozen=True)
 class MergeConfig:
-    """Add the evaluations of stores to another one with the same space, metrics and context.
+    """Add the evaluations of other stores to a store of the same space, metrics and context.
 
-    Evaluations that it holds already are skipped.
+    Evaluations that it already holds are skipped.
 
     Attributes:
       store: Folder or URL of the store to add to; created if it is missing.
       others: Folders or URLs of the stores to read.
-      allow_duplicates: Add evaluations that the store holds already once more.
+      allow_duplicates: Also add evaluations that the store already holds.
     """
 
     store: _Store

@@ -21,8 +21,9 @@ class PatternsConfig(PastConfig):
     plots, and a table of all motifs, to a folder.
 
     Attributes:
-      cost: Metric of which less is better; a benchmark's first such metric by default.
-      share: Share of a task's evaluations that counts as its best, or its worst.
+      cost: Metric to trade off against the score, lower is better. By default, the first such
+        metric of a benchmark.
+      share: Share of each task's evaluations that count as the best, or as the worst.
       rate: False discovery rate of enriched motifs.
       out: Folder to write: a new one, or an empty one.
     """

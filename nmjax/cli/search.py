@@ -34,19 +34,21 @@ class SearchConfig:
     Attributes:
       benchmark: Benchmark to search; `nmjax benchmarks` lists them.
       target: Task to search, held out of the past.
-      budget: Distinct evaluations of each search.
-      seeds: Searches of each method, run as one batch.
+      budget: Number of distinct evaluations of each search.
+      seeds: Number of searches by each method, run as one batch.
       methods: Methods to run: any of transfer, kernel-transfer, rgpe, fsbo, gp, bananas, evolution,
         local-search, random, past-best. A search by rgpe, fsbo, gp or bananas takes seconds.
-      history_size: Past evaluations of each other task, drawn at random.
+      history_size: Number of past evaluations of each other task, drawn at random.
       history: Your past searches: a folder made by `nmjax history import`, or a file ending in
         .csv, .parquet or .jsonl.
       space: Your search space: a built-in one such as nas-bench-graph, or MODULE:NAME, where NAME
-        is a Space or a function without arguments that returns one. A folder knows its space.
+        is a Space or a function without arguments that returns one. Not needed with a history
+        folder, which stores its space.
       maximize: Metric of your past searches to maximize.
       minimize: Metric of your past searches to minimize.
-      objective: MODULE:FUNCTION, called with the choices as keywords, returns the metric.
-      suggestions: Architectures to print if there is no objective.
+      objective: Function to search, as MODULE:FUNCTION. It is called with the choices as keyword
+        arguments and returns the metric.
+      suggestions: Number of architectures to print if there is no objective.
       seed: Random seed; the same seed gives the same run.
       out: Folder to write: a new one, or an empty one.
       json: Print the results as JSON instead of the table.

@@ -19,8 +19,8 @@ class SimilarityConfig(PastConfig):
     pairs, to a folder.
 
     Attributes:
-      measure: Measure of similarity: "rank", the rank correlation of the tasks' functions over the
-        space; "distribution", of their scores, regardless of architectures.
+      measure: Measure of similarity. "rank" is the rank correlation of predicted scores over the
+        space. "distribution" compares only how scores are distributed.
       out: Folder to write: a new one, or an empty one.
     """
 
