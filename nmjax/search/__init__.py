@@ -32,6 +32,7 @@ from nmjax.search.baselines import (
     RGPESearch,
 )
 from nmjax.search.bayesian import BayesianSearch, SearchState
+from nmjax.search.choose import choose_search
 from nmjax.search.combinatorial import Candidate, SpaceSearch, SpaceState
 from nmjax.search.initial_design import sample_from_prior, select_initial_points
 from nmjax.search.loop import run, run_batch
@@ -56,6 +57,7 @@ from nmjax.search.problem import (
     with_flat_prior,
 )
 from nmjax.search.record import Record, SearchInfo
+from nmjax.search.surrogate_search import SurrogateSearch, SurrogateState
 from nmjax.search.transfer_advice import (
     NewTask,
     TransferAdvice,
@@ -81,12 +83,14 @@ __all__ = [
     "SearchState",
     "SpaceProblem",
     "SpaceState",
+    "SurrogateState",
     "TransferAdvice",
     "advise_from_past",
     "advise_transfer",
     "BananasSearch",
     "BayesianSearch",
     "build_acquisition",
+    "choose_search",
     "default_hyper",
     "EvolutionaryAscent",
     "Exhaustive",
@@ -125,6 +129,7 @@ __all__ = [
     "start",
     "suggest",
     "suggest_next_point",
+    "SurrogateSearch",
     "ThompsonSampling",
     "UpperConfidenceBound",
     "with_flat_prior",

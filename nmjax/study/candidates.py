@@ -22,8 +22,6 @@ from nmjax.spaces import (
 )
 from nmjax.types import Array
 
-ENUMERATED = 20_000
-"""Largest number of architectures of a space that is enumerated."""
 SAMPLED = 2_048
 """Size of the pool of a space that is not."""
 ELITE = 8
@@ -56,11 +54,6 @@ class Candidates(NamedTuple):
     continuous: np.ndarray
     points: list[Point]
     row_of: dict[Point, int]
-
-
-def is_enumerated(space: Space) -> bool:
-    """Whether a study of the space chooses among all architectures."""
-    return not space.continuous and space.size <= ENUMERATED
 
 
 def to_point(space: Space, architecture: np.ndarray, continuous: np.ndarray) -> Point:

@@ -21,6 +21,7 @@ from nmjax.search import (
     start,
     suggest,
 )
+from nmjax.search.choose import is_enumerated
 from nmjax.spaces import Space
 from nmjax.storage import Kind, State, knowledge_from_state, knowledge_to_state, register_kind
 from nmjax.study.candidates import (
@@ -28,7 +29,6 @@ from nmjax.study.candidates import (
     Candidates,
     Point,
     all_candidates,
-    is_enumerated,
     sample_candidates,
     to_point,
 )

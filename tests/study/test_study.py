@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import nmjax
 from nmjax import NmjaxError
-from nmjax.study import candidates
+from nmjax.search.choose import is_enumerated
 
 SPACE = nmjax.Space("small", block=["conv", "attention", "mlp"], width=nmjax.Ordinal(64, 128, 256))
 MIXED = nmjax.Space(
@@ -175,7 +175,7 @@ def test_later_candidates_gather_around_the_best():
 
 def test_large_spaces_are_searched_without_a_list():
     space = nmjax.Space(**{f"layer{i}": list("abcdefghij") for i in range(10)})
-    assert not candidates.is_enumerated(space)
+    assert not is_enumerated(space)
     study = nmjax.Study(space, budget=4)
     for trial in study:
         study.tell(trial, sum(option == "a" for option in trial.config.values()))
