@@ -95,7 +95,7 @@ def test_augmentations_are_applied_in_order(tasks):
 
 
 @pytest.mark.slow
-def test_augmentation_keeps_maml_from_memorizing_tasks(told_by_inputs):
+def test_augmentation_keeps_maml_from_memorizing_tasks(code_by_inputs):
     """With few tasks that inputs identify, MAML memorizes each and adapts badly."""
     known, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
     network = Network((24, 24), activation="tanh")
@@ -111,12 +111,12 @@ def test_augmentation_keeps_maml_from_memorizing_tasks(told_by_inputs):
         keys = jax.random.split(jax.random.key(3), 1200)
         state, _ = jax.jit(lambda s, k: jax.lax.scan(step, s, k))(start, keys)
         return [
-            learner.evaluate(state.params, told_by_inputs(jax.random.key(5), codes), HYPER).mean()
+            learner.evaluate(state.params, code_by_inputs(jax.random.key(5), codes), HYPER).mean()
             for codes in (known, new)
         ]
 
-    by_heart = losses(told_by_inputs)
+    by_heart = losses(code_by_inputs)
     augmentation = partial(transform_targets, shift=2.0)
-    learned = losses(augmented(told_by_inputs, augmentation))
+    learned = losses(augmented(code_by_inputs, augmentation))
     assert learned[1] - learned[0] < 0.4 * (by_heart[1] - by_heart[0])
     assert learned[1] < 0.6 * by_heart[1]

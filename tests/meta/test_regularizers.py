@@ -137,7 +137,7 @@ FIRST = {"hidden_0": True, "hidden_1": False, "head": False}
 
 
 @pytest.mark.slow
-def test_without_memorization_the_support_is_used(told_by_inputs):
+def test_without_memorization_the_support_is_used(code_by_inputs):
     """Tasks that the inputs tell apart: MAML remembers those it saw and adapts badly to others."""
     seen, new = (jax.random.normal(jax.random.key(i), (n, 4)) for i, n in enumerate((8, 64)))
     network = Network((24, 24), activation="tanh")
@@ -148,14 +148,14 @@ def test_without_memorization_the_support_is_used(told_by_inputs):
     def losses(learner, params, hyper):
         def step(state, key):
             task_key, update_key = jax.random.split(key)
-            return learner.update(update_key, state, told_by_inputs(task_key, seen), hyper)
+            return learner.update(update_key, state, code_by_inputs(task_key, seen), hyper)
 
         keys = jax.random.split(jax.random.key(3), 1200)
         start = learner.init(jax.random.key(0), params)
         state, _ = jax.jit(lambda s: jax.lax.scan(step, s, keys))(start)
         evaluate = jax.jit(learner.evaluate)
         return [
-            np.mean(evaluate(state.params, told_by_inputs(jax.random.key(5), codes), hyper))
+            np.mean(evaluate(state.params, code_by_inputs(jax.random.key(5), codes), hyper))
             for codes in (seen, new)
         ]
 

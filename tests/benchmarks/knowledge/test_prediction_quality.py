@@ -115,8 +115,8 @@ def test_targets_by_hand():
     assert met == {name for name in made if not name.endswith("adapted mixture")} - {
         name for name in made if ", adapted mixture less" in name
     }
-    rows = summary_rows(("a", "b"), found)
-    assert len(rows) == len(PASTS) * len(honest) * 3
+    rows = summary_rows(found)
+    assert len(rows) == len(PASTS) * len(honest)
     first = json_ready(rows[0])
     assert first["spearman"] == [0.5] * len(NUMBERS)
     assert first["task"] == "all"
