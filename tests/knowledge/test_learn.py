@@ -153,7 +153,7 @@ def test_small_pasts_are_learned_from_without_settings():
     knowledge, _ = learn_from_history(key, few, METRIC, VALIDATION, space=SPACE)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(knowledge))
     fewer = few._replace(metrics={"score": few.metrics["score"].at[2, 19:].set(jnp.nan)})
-    with pytest.raises(NmjaxError, match="has 19 successful evaluations; learning takes 20"):
+    with pytest.raises(NmjaxError, match="has 19 successful evaluations; learning needs 20"):
         learn_from_history(key, fewer, METRIC, VALIDATION, space=SPACE)
 
 
@@ -189,9 +189,9 @@ def test_what_cannot_be_learned_from_is_refused(history, validation, message):
 @pytest.mark.parametrize(
     ("changed", "remedy"),
     [
-        ({}, "takes 32 of each.*lower support + query and replay_size to 20."),
-        ({"replay_size": 20}, "takes 32 of each.*lower support + query to 20."),
-        ({"query": 5}, "takes 24 of each.*lower replay_size to 20."),
+        ({}, "needs 32 of each.*lower support + query and replay_size to 20."),
+        ({"replay_size": 20}, "needs 32 of each.*lower support + query to 20."),
+        ({"query": 5}, "needs 24 of each.*lower replay_size to 20."),
     ],
     ids=["both", "episode", "replay"],
 )
@@ -199,3 +199,8 @@ def test_the_number_that_is_too_large_is_named(changed, remedy):
     config = replace(CONFIG, **changed)
     with pytest.raises(NmjaxError, match=remedy.replace("+", r"\+")):
         learn(few_scores(), config=config)
+
+
+def test_an_unknown_outcome_transform_is_refused():
+    with pytest.raises(NmjaxError, match="outcome transform"):
+        LearnConfig(outcome_transform="standardise")

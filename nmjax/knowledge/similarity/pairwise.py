@@ -69,7 +69,7 @@ def pairwise_similarity(
     if measure not in PAIRWISE_MEASURES:
         raise unknown_name("measure", measure, PAIRWISE_MEASURES)
     if len(history.mask) < 2:
-        raise NmjaxError("Got fewer than two past tasks to compare; give at least two.")
+        raise NmjaxError("Got 1 past task to compare; give at least two.")
     past = standardize_past(history, space=space, metric=metric)
     if measure == "distribution":
         between: Interval = _between_distributions(key, past.score)
