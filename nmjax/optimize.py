@@ -1,4 +1,4 @@
-"""Gradient steps and scanned optimization loops, by Optax."""
+"""Gradient steps and scanned optimization loops with Optax."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,25 @@ from nmjax.types import Array, PyTree
 def descend(
     optimizer: optax.GradientTransformation, gradient: PyTree, opt_state: PyTree, params: PyTree
 ) -> tuple[PyTree, PyTree, Array]:
-    """Parameters and optimizer state after a step down `gradient`, and its norm float[]."""
-    # optax mixes integer counts with floats.
+    """Take one optimizer step down a gradient.
+
+    Args:
+      optimizer: Optax optimizer.
+      gradient: Gradient of the loss, a pytree like `params`.
+      opt_state: State of the optimizer.
+      params: Parameters.
+
+    Returns:
+      The new parameters, the new optimizer state, and the norm float[] of the gradient.
+
+    Example:
+      >>> import jax.numpy as jnp, optax
+      >>> from nmjax.optimize import descend
+      >>> optimizer, params = optax.sgd(0.5), jnp.ones(1)
+      >>> descend(optimizer, jnp.ones(1), optimizer.init(params), params)[0].tolist()
+      [0.5]
+    """
+    # Optax combines integer counts with floats, which strict promotion refuses.
     with jax.numpy_dtype_promotion("standard"):
         updates, opt_state = optimizer.update(gradient, opt_state, params)
     squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradient)]
@@ -24,10 +41,23 @@ def descend(
 def maximize(
     objective: Callable[[PyTree], Array], params: PyTree, *, steps: int, rate: float = 0.1
 ) -> tuple[PyTree, Array]:
-    """Adam on a smooth objective, in one scan.
+    """Maximize a smooth objective by Adam, in one scan.
+
+    Args:
+      objective: Function from parameters to a value float[].
+      params: Initial parameters.
+      steps: Number of steps.
+      rate: Learning rate.
 
     Returns:
-      The parameters of the best value seen, and the values float[steps] before each step.
+      The parameters with the highest value, and the values float[steps] before each step.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.optimize import maximize
+      >>> best, values = maximize(lambda x: -jnp.square(x - 1), jnp.zeros(()), steps=50)
+      >>> bool(abs(best - 1) < 0.1), values.shape
+      (True, (50,))
     """
     optimizer = optax.adam(rate)
 

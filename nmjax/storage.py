@@ -1,7 +1,7 @@
-"""Knowledge, and what else registers itself, in one file: arrays and a description in JSON.
+"""Save and load knowledge and studies as one file of arrays with a JSON description.
 
 The file is a ZIP archive with a member `description.json` and one `.npy` member for each array. It
-holds no pickled objects, so that loading a file never runs code from it.
+contains no pickled objects, so loading a file never executes code from it.
 """
 
 import io
@@ -33,10 +33,10 @@ Arrays = dict[str, np.ndarray]
 
 
 class State(NamedTuple):
-    """What a file holds of an object.
+    """Serialized form of an object.
 
     Attributes:
-      description: What JSON can hold.
+      description: JSON-compatible values.
       arrays: NumPy arrays by name.
     """
 
@@ -45,7 +45,7 @@ class State(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """How objects of a class are written and read.
+    """Serialization of a class.
 
     Attributes:
       type: The class.
@@ -62,26 +62,26 @@ _KINDS: dict[str, Kind] = {}
 
 
 def register_kind(name: str, kind: Kind) -> None:
-    """Make `save` and `load` handle a class of objects.
+    """Register a class for `save` and `load`.
 
     Args:
       name: Name of the kind in files.
-      kind: How objects are written and read.
+      kind: Serialization of the class.
     """
     _KINDS[name] = kind
 
 
 def save(item: Any, path: str | os.PathLike[str]) -> None:
-    """Write knowledge, or another object of a registered kind, to one file.
+    """Write knowledge, a study, or another object of a registered kind to one file.
 
-    The file appears whole or not at all, and replaces one that is there.
+    The write is atomic and replaces an existing file.
 
     Args:
       item: What to save, such as the result of `learn`.
-      path: Path of the file; missing folders are made.
+      path: Path of the file; missing folders are created.
 
     Raises:
-      NmjaxError: The object is of no registered kind, or the file cannot be written.
+      NmjaxError: The class of the object is not registered, or the file cannot be written.
 
     Example:
       >>> import tempfile
@@ -116,22 +116,20 @@ def save(item: Any, path: str | os.PathLike[str]) -> None:
             for key, array in state.arrays.items():
                 archive.writestr(f"{key}.npy", _to_bytes(array), zipfile.ZIP_DEFLATED)
     except OSError as error:
-        raise NmjaxError(
-            f"Cannot write {path}: {error}. Give a path that can be written."
-        ) from None
+        raise NmjaxError(f"Cannot write {path}: {error}. Give a writable path.") from None
 
 
 def load(path: str | os.PathLike[str], *, space: Space | None = None) -> Any:
-    """Read what `save` wrote.
+    """Load an object that `save` wrote.
 
     Args:
       path: Path of the file.
-      space: The space, required only if it was built with a cell or functions of its own and is not
-        in the catalog; its choices must be those that were saved.
+      space: The space, required only if it is not in the catalog and has a custom cell or custom
+        functions; its choices must equal the saved ones.
 
     Raises:
-      NmjaxError: There is no such file, it is not one of `save` or incomplete, it comes from a
-        newer version, or it needs `space`.
+      NmjaxError: The file does not exist, was not written by `save`, is incomplete, was written by
+        a newer version, or requires `space`.
 
     Example:
       >>> import tempfile
@@ -163,9 +161,7 @@ def load(path: str | os.PathLike[str], *, space: Space | None = None) -> Any:
     except NmjaxError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise NmjaxError(
-            f"The content of {path} does not fit its kind, {name!r}; save it again."
-        ) from None
+        raise NmjaxError(f"The content of {path} does not fit its kind, {name!r}; save it again.") from None
 
 
 def _read(path: Path) -> tuple[str, State]:
@@ -197,7 +193,7 @@ def _from_bytes(content: bytes) -> np.ndarray:
 
 
 def space_to_json(space: Space) -> dict[str, Any]:
-    """A description of a space from which `space_from_json` restores it."""
+    """JSON-compatible description of a space, the inverse of `space_from_json`."""
     if space.name in catalog_names() and get_space(space.name) == space:
         return {"catalog": space.name}
     return {
@@ -227,14 +223,14 @@ def space_to_json(space: Space) -> dict[str, Any]:
 
 
 def space_from_json(description: Mapping[str, Any], space: Space | None = None) -> Space:
-    """The space that a description holds.
+    """Restore a space from its description.
 
     Args:
-      description: As `space_to_json` makes it.
-      space: The space itself, if it has a cell or functions of its own.
+      description: Result of `space_to_json`.
+      space: The space itself, if it has a custom cell or custom functions.
 
     Raises:
-      NmjaxError: A space is required, or the one given has other choices.
+      NmjaxError: `space` is required, or has other choices.
     """
     if "catalog" in description:
         saved = get_space(description["catalog"])
@@ -246,8 +242,8 @@ def space_from_json(description: Mapping[str, Any], space: Space | None = None) 
         )
         if space is None and not description["is_plain"]:
             raise NmjaxError(
-                f"Space {saved.name!r} was saved without its cell and functions, which a file "
-                "cannot hold; give it as load(path, space=...)."
+                f"Space {saved.name!r} was saved without its cell and functions, which files do "
+                "not contain; give it as load(path, space=...)."
             )
     if space is None:
         return saved
@@ -270,17 +266,17 @@ def _with_conditions(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metric_to_json(metric: Metric | None) -> dict[str, str] | None:
-    """A metric as a dictionary, None for None."""
+    """JSON-compatible description of a metric; None for None."""
     return None if metric is None else {**vars(metric)}
 
 
 def metric_from_json(description: Mapping[str, Any] | None) -> Metric | None:
-    """The metric of a dictionary, None for None."""
+    """Restore a metric from its description; None for None."""
     return None if description is None else Metric(**description)
 
 
 def knowledge_to_state(knowledge: MetaKnowledge) -> State:
-    """What a file holds of knowledge."""
+    """Serialize knowledge."""
     leaves = jax.tree_util.tree_leaves_with_path(knowledge)
     arrays = {"/".join(map(_key_name, path)): np.asarray(leaf) for path, leaf in leaves}
     description = {
@@ -292,7 +288,7 @@ def knowledge_to_state(knowledge: MetaKnowledge) -> State:
 
 
 def knowledge_from_state(state: State, space: Space | None = None) -> MetaKnowledge:
-    """Knowledge from what a file holds of it."""
+    """Restore knowledge from its serialized form."""
     tree: dict[str, Any] = {}
     for name, array in state.arrays.items():
         *folders, last = name.split("/")

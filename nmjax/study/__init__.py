@@ -1,4 +1,4 @@
-"""Ask for configurations, evaluate them anywhere, tell the results."""
+"""Ask-and-tell interface: suggest configurations, and record the results of evaluations."""
 
 from nmjax.study.study import Study
 from nmjax.study.trial import Trial

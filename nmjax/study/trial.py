@@ -1,4 +1,4 @@
-"""One evaluation of a study: what was asked for, and what came of it."""
+"""One evaluation of a study: its configuration and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Trial:
       number: Position among the trials of the study, from 0.
       config: Chosen option of each choice, by name; conditional choices that are inactive are
         left out.
-      state: "running" until a result is told; "complete" or "failed" afterwards.
+      state: "running" until a result is recorded; "complete" or "failed" afterwards.
       value: Raw value of the metric; None unless complete.
 
     Example:

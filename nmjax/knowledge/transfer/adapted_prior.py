@@ -35,10 +35,10 @@ def transfer_knowledge(
     the components are reweighted by the evidence of the evaluations. The prior is not conditioned
     on them.
 
-    Do not give the same evaluations to the search again: it would use them a second time. If it
-    must have them, pass it `result.replace(log_weights=knowledge.log_weights)`, so that only the
-    sources' shares use them twice, or `knowledge` itself, so that nothing does. Similarities by
-    "distribution" ignore which architecture had which score, so they use almost nothing twice.
+    Do not give the same evaluations to the search again, because it would use them twice. If it
+    must have them, pass it `result.replace(log_weights=knowledge.log_weights)`, in which only the
+    sources' shares depend on them, or `knowledge` itself. The measure "distribution" ignores which
+    architecture had which score, so its overlap with the search is small.
 
     Args:
       key: Random key of the measure.
@@ -52,7 +52,16 @@ def transfer_knowledge(
       fixed_share: Smallest share of its prior weight that a component keeps, in (0, 1).
 
     Raises:
-      NmjaxError: As `compute_task_similarity`.
+      NmjaxError: As in `compute_task_similarity`.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge, transfer_knowledge, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> knowledge = with_capacity(default_knowledge(Space(width=[8, 16])), 2)
+      >>> transfer_knowledge(
+      ...     jax.random.key(0), knowledge, jnp.eye(2), jnp.array([0.1, 0.9])).log_weights.shape
+      (2,)
     """
     similarity = compute_task_similarity(
         key,

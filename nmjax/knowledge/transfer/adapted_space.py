@@ -1,4 +1,4 @@
-"""A space cut to what was best in the past, with the risk of cutting off the best of a new task."""
+"""Prune a space to the best of past tasks, with a bound on the risk of pruning the optimum."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -40,17 +40,30 @@ from nmjax.types import Array, History, Metric
 
 @dataclass(frozen=True, eq=False)
 class AdaptedSpace:
-    """Part of a space.
+    """A pruned space.
 
     Attributes:
-      space: what is left, a space of its own.
-      original: what it is part of.
-      kept: bool[C, O], the original's options that are left.
-      risk: as stated.
-      miss_rate: share of the past tasks that lose their best if the others decide, float[]; the
-        interval is the exact one, which takes the threshold for given.
-      resolved: whether the tasks are enough to tell: the interval ends at 1.5 times the stated
-        risk or below.
+      space: The pruned space.
+      original: The space that was pruned.
+      kept: bool[C, O], options of the original space that are kept.
+      risk: Requested probability that the optimum of a new task is pruned.
+      miss_rate: Fraction float[] of past tasks whose optimum is pruned when the other tasks set the
+        levels, with an exact interval given the threshold.
+      resolved: Whether there are enough tasks to support the risk: the interval ends at or below
+        1.5 times the requested risk.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.knowledge import adapt_space
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> architecture = np.broadcast_to(np.arange(4)[:, None], (6, 4, 1))
+      >>> history = make_history(architecture, {"accuracy": np.array([[0.1, 0.2, 0.8, 0.9]] * 6)})
+      >>> adapted = adapt_space(
+      ...     Space(op=list("abcd")), history, Metric("accuracy"), risk=0.2, share=0.5)
+      >>> adapted.original.size, float(adapted.miss_rate.estimate)
+      (4, 0.0)
     """
 
     space: Space
@@ -71,25 +84,39 @@ def adapt_space(
     top: float = 0.0,
     level: float = 0.95,
 ) -> AdaptedSpace:
-    """Prunes choices and tightens ranges to what was best in the past.
+    """Prune options and tighten ranges to those of the best past architectures.
 
-    It is the tightest pruning of its kind (`nmjax.knowledge.risk`) that loses the best of a new
-    task with a probability of about `risk`, if that task is to past tasks as they are to one
-    another. Less than 1 / (T + 1) cannot be shown with T past tasks: then nothing is cut.
-    Ranges of real-valued choices are cut at sixteenths of their scales.
+    The result is the tightest pruning (see `nmjax.knowledge.transfer.pruning`) that loses the
+    optimum of a new task with a probability of about `risk`, if the new task and the past tasks are
+    exchangeable. With T past tasks, risks below 1 / (T + 1) cannot be certified, and nothing is
+    pruned. Ranges of real-valued choices are cut at sixteenths of their scales.
 
     Args:
-      space: of the history.
-      history: T past tasks, raw metrics; or what knowledge says of them (`predicted_history`).
-      metric: which metric is the score.
-      risk: probability that the best of a new task is cut off, inside (0, 1).
-      share: of each task's evaluations, the best, whose options set what is kept first.
-      top: share of each task's evaluations of which one must be kept; 0 for the best.
-      level: of the interval of the risk.
+      space: Space of the history.
+      history: T past tasks with raw metrics, or the result of `predicted_history`.
+      metric: Metric that defines the score.
+      risk: Probability that the optimum of a new task is pruned, inside (0, 1).
+      share: Fraction of each task's evaluations that count as its best and set the levels.
+      top: Fraction of each task's evaluations of which at least one must be kept; 0 requires the
+        best one.
+      level: Confidence level of the interval of the miss rate.
 
     Raises:
-      NmjaxError: fewer than two past tasks, a task without a score, architectures of another
-        space, a risk or share out of range, or nothing valid would be left.
+      NmjaxError: There are fewer than two past tasks, a task has no score, the architectures are of
+        another space, an argument is out of range, or no valid architecture would be left.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.knowledge import adapt_space
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> architecture = np.broadcast_to(np.arange(4)[:, None], (6, 4, 1))
+      >>> history = make_history(architecture, {"accuracy": np.array([[0.1, 0.2, 0.8, 0.9]] * 6)})
+      >>> adapted = adapt_space(
+      ...     Space(op=list("abcd")), history, Metric("accuracy"), risk=0.2, share=0.5)
+      >>> adapted.space.size <= 4
+      True
     """
     score = history_scores(history, metric)
     _check(space, history, np.asarray(score), risk, share, top)
@@ -114,19 +141,32 @@ def adapt_space(
 def predicted_history(
     knowledge: MetaKnowledge, pool: Array, *, space: Space, continuous: Array | None = None
 ) -> tuple[History, Metric]:
-    """What the models of the S sources predict of a whole pool, as their history; and its metric.
+    """History of the scores that the sources predict for a pool, and its metric.
 
-    So a space can be adapted to knowledge alone. The models' errors are then in the risk as if
-    they were the tasks'.
+    It lets `adapt_space` work from knowledge alone. The calibrated risk then refers to predicted
+    scores, errors of the models included.
 
     Args:
-      knowledge: of the sources; room for more is none of them.
-      pool: int32[N, C].
-      space: of the pool.
-      continuous: float32[N, R], the pool's real-valued choices, if the space has some.
+      knowledge: Knowledge of S sources; unused capacity is ignored.
+      pool: int32[N, C], architectures.
+      space: Space of the pool.
+      continuous: float32[N, R], real-valued choices of the pool, if the space has any.
 
     Raises:
-      NmjaxError: the knowledge is of another space.
+      NmjaxError: The knowledge is of another space.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.knowledge import LearnConfig, learn, predicted_history
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import PastSearches, make_history
+      >>> from nmjax.types import Metric
+      >>> space, pool = Space(width=[8, 16, 32, 64]), np.arange(4)[:, None]
+      >>> history = make_history(pool[None], {"accuracy": [[0.1, 0.3, 0.2, 0.7]]})
+      >>> config = LearnConfig(network=False, kernel_steps=2, prior_steps=2)
+      >>> knowledge = learn(PastSearches(space, history, ("a",), Metric("accuracy")), config=config)
+      >>> predicted_history(knowledge, pool, space=space)[0].mask.shape
+      (1, 4)
     """
     require_space(knowledge, space)
     metric = Metric("predicted", "normal score")
@@ -143,16 +183,26 @@ def predicted_history(
 def restrict_space(
     space: Space, kept: np.ndarray, continuous: tuple[RealChoice, ...] | None = None
 ) -> Space:
-    """The space with options `kept` bool[C, O] only, named after the original.
+    """Restrict a space to a subset of its options.
 
-    Its real-valued choices are `continuous`, with ranges within the original's; by default those.
+    The cell, validity and isomorphism are those of the original space; one of the remaining members
+    of an isomorphism class represents it. Above ten million architectures classes are not merged.
 
-    Its cell, validity and isomorphism are the original's; of an architecture and those isomorphic
-    to it, one stands for all that are left. Above ten million architectures none are merged.
+    Args:
+      space: Space to restrict.
+      kept: bool[C, O], options to keep.
+      continuous: Real-valued choices with ranges within the original ones, which are the default.
 
     Raises:
-      NmjaxError: a choice keeps no option, nodes of a cell keep different ones, or no architecture
-        that is left is valid.
+      NmjaxError: A choice keeps no option, nodes of a cell keep different ones, or no valid
+        architecture is left.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.knowledge import restrict_space
+      >>> from nmjax.spaces import Space
+      >>> restrict_space(Space(op=["a", "b", "c"]), np.array([[True, False, True]])).size
+      2
     """
     options = [
         np.flatnonzero(row[:count]) for row, count in zip(kept, space.num_options, strict=True)
@@ -197,8 +247,8 @@ def restrict_space(
     everything = from_flat(np.arange(restricted.size, dtype=np.int32), num_options)
     if not np.any(is_valid(restricted, everything)):
         raise NmjaxError(
-            f"No architecture of space {space.name!r} is valid that has the options "
-            f"{[list(choice.options) for choice in choices]} alone; keep more of them."
+            f"No architecture of space {space.name!r} with only the options "
+            f"{[list(choice.options) for choice in choices]} is valid; keep more options."
         )
     if space.canonical is None:
         return restricted
@@ -214,7 +264,7 @@ def restrict_space(
 def _remaining(
     conditions: tuple[Condition, ...], left: Mapping[str, tuple[Option, ...]]
 ) -> tuple[Condition, ...]:
-    """The conditions without the options of the parents that are no longer there."""
+    """Conditions without the parents' options that were removed."""
     return tuple(
         Condition(parent, tuple(option for option in options if option in left[parent]))
         for parent, options in conditions
@@ -222,19 +272,46 @@ def _remaining(
 
 
 def to_original(adapted: AdaptedSpace, architecture: Array) -> Array:
-    """Architectures int32[..., C] of the adapted space as the original's, int32[..., C].
+    """Convert architectures of the adapted space to the original one, int32[..., C].
 
     Real-valued choices are the same in both.
+
+    Args:
+      adapted: Result of `adapt_space`.
+      architecture: int32[..., C], architectures of the adapted space.
+
+    Example:
+      >>> import jax.numpy as jnp, numpy as np
+      >>> from nmjax.knowledge import AdaptedSpace, restrict_space, to_original
+      >>> from nmjax.spaces import Space
+      >>> space, kept = Space(op=["a", "b", "c"]), np.array([[True, False, True]])
+      >>> adapted = AdaptedSpace(restrict_space(space, kept), space, kept, 0.05, None, False)
+      >>> to_original(adapted, jnp.array([1])).tolist()
+      [2]
     """
     return at_options(_padded([np.flatnonzero(row) for row in adapted.kept]), architecture)
 
 
 def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Array]:
-    """Architectures int32[..., C] of the original space as the adapted's.
+    """Convert architectures of the original space to the adapted one.
+
+    Args:
+      adapted: Result of `adapt_space`.
+      architecture: int32[..., C], architectures of the original space.
 
     Returns:
-      int32[..., C], and bool[...], whether all options are left; where one is not, the choice has
-      another that is.
+      Architectures int32[..., C], in which an option that was removed is replaced by a kept one;
+      and bool[...], whether all options were kept.
+
+    Example:
+      >>> import jax.numpy as jnp, numpy as np
+      >>> from nmjax.knowledge import AdaptedSpace, from_original, restrict_space
+      >>> from nmjax.spaces import Space
+      >>> space, kept = Space(op=["a", "b", "c"]), np.array([[True, False, True]])
+      >>> adapted = AdaptedSpace(restrict_space(space, kept), space, kept, 0.05, None, False)
+      >>> architecture, inside = from_original(adapted, jnp.array([[2], [1]]))
+      >>> int(architecture[0, 0]), inside.tolist()
+      (1, [True, False])
     """
     inactive = ~active_choices(adapted.original, architecture)
     inside = jnp.all(at_options(adapted.kept, architecture) | inactive, axis=-1)
@@ -243,14 +320,14 @@ def from_original(adapted: AdaptedSpace, architecture: Array) -> tuple[Array, Ar
 
 
 def _padded(options: list[np.ndarray]) -> np.ndarray:
-    """int32[C, O] of ragged option indices, each row filled up with its last."""
+    """Pad ragged option indices to int32[C, O] by repeating the last index of each row."""
     longest = max(map(len, options), default=0)
     rows = [np.pad(chosen, (0, longest - len(chosen)), mode="edge") for chosen in options]
     return np.array(rows, np.int32).reshape(len(rows), longest)
 
 
 def _tightened(space: Space, kept: np.ndarray) -> tuple[RealChoice, ...]:
-    """The real-valued choices with the parts `kept` bool[R, ...] of their scales."""
+    """Real-valued choices restricted to the parts `kept` bool[R, ...] of their scales."""
     parts = [np.flatnonzero(row) for row in kept]
     ends = np.array([(part[0], part[-1] + 1) for part in parts]).reshape(-1, 2).T
     lows, highs = (np.asarray(from_scale(space, 2 * end / PARTS - 1)).tolist() for end in ends)

@@ -1,4 +1,4 @@
-"""Limits on what an architecture may cost, moved from one device to another."""
+"""Transfer of cost limits between devices."""
 
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -8,27 +8,37 @@ from nmjax.types import Array
 
 
 def adapt_limit(limit: ArrayLike, source_cost: Array, target_cost: Array) -> Array:
-    """The limit on the target device that as many architectures meet as meet it on the source.
+    """Limit on the target device that admits the same fraction of architectures as on the source.
 
-    The quantile of the limit among costs on the one device, at that quantile of costs on the other;
-    linear in between and at the ends' values outside. Where the costs on one rise with those on the
-    other, an architecture meets both limits or neither.
+    The quantile of the limit among source costs is mapped to the same quantile of target costs,
+    with linear interpolation and constant extrapolation. If target costs increase with source
+    costs, an architecture meets both limits or neither.
 
     Args:
-      limit: float[...], on the source device.
-      source_cost: float[N], what a sample of architectures costs on the source device, for
-        instance latency in seconds.
-      target_cost: float[N], the same on the target device, measured or by any predictor; the
-        sample need not be the same.
+      limit: float[...], limit on the source device.
+      source_cost: float[N], costs of a sample of architectures on the source device, such as
+        latency in seconds.
+      target_cost: float[M], costs on the target device, measured or predicted; the sample may be
+        another one.
+
+    Returns:
+      Limit on the target device, float[...].
 
     Raises:
-      NmjaxError: costs are not two vectors or are empty.
+      NmjaxError: A cost array is not a vector or is empty.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import adapt_limit
+      >>> source = jnp.array([1.0, 2.0, 3.0])
+      >>> float(adapt_limit(2.0, source, 10 * source))
+      20.0
     """
     costs = [jnp.asarray(cost, jnp.result_type(float)) for cost in (source_cost, target_cost)]
     for cost in costs:
         if cost.ndim != 1 or cost.size == 0:
             raise NmjaxError(
-                f"Got costs {list(cost.shape)}; give one number for each of some architectures."
+                f"Got costs {list(cost.shape)}; give a vector with one cost per architecture."
             )
     source, target = map(jnp.sort, costs)
     quantile = [(jnp.arange(cost.size, dtype=cost.dtype) + 0.5) / cost.size for cost in costs]

@@ -1,12 +1,11 @@
-"""Knowledge that takes in one past task after another, at a cost that does not grow with them.
+"""Incremental updates of knowledge by new past tasks, at a constant cost per task.
 
-What is a sum over sources is carried on exactly: the models of the sources, the options and bounds
-of their best architectures, and how often the transferred prior was the better one. What is fitted
-on all of them together stays as it was learned: location and scale of encodings, the kernel, the
-network, and the few numbers of the priors. So updates equal, to rounding, what would be learned at
-once with those held fixed, whatever the order; only the transferred prior's wins are each counted
-against the sources there were by then. Learn anew where tasks have come to differ from those that
-were learned from.
+Quantities that are sums over sources are updated exactly: the sources' models, the options and
+bounds of their best architectures, and the number of wins of the transferred prior. Quantities that
+are fitted on all tasks jointly stay fixed: the location and scale of encodings, the kernel, the
+network, and the parameters of the priors. With these fixed, the result is independent of the order
+of updates up to rounding, except for the wins, which are evaluated against the sources present at
+the time. Learn from all tasks again if new tasks differ from those that were learned from.
 """
 
 from functools import partial
@@ -36,19 +35,38 @@ from nmjax.types import Array, Categorical, History, Metric
 
 
 def num_sources(knowledge: MetaKnowledge) -> Array:
-    """int32[]: the sources there are, room for more not counted."""
+    """Number of sources, int32[], without unused capacity.
+
+    Args:
+      knowledge: Knowledge of past tasks.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, num_sources, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> int(num_sources(with_capacity(default_knowledge(Space(width=[8, 16])), 2)))
+      0
+    """
     return jnp.sum(is_source(knowledge.sources), dtype=jnp.int32)
 
 
 def with_capacity(knowledge: MetaKnowledge, capacity: int) -> MetaKnowledge:
-    """The same knowledge with room for `capacity` sources in all.
+    """Resize knowledge to hold up to `capacity` sources.
 
-    Where there is none yet, a source predicts 0 and the priors bar it, so that all models stay the
-    same; the mean over sources keeps its order. `num_sources` as the capacity leaves no room, which
-    is what measures of similarity to each source want.
+    An unused place predicts 0 and has zero weight in the priors, so models do not change. Measures
+    of similarity expect no unused places: remove them with `capacity=num_sources(knowledge)`.
+
+    Args:
+      knowledge: Knowledge of past tasks.
+      capacity: Number of places for sources, used and unused.
 
     Raises:
-      NmjaxError: the capacity is below the number of sources.
+      NmjaxError: The capacity is below the number of sources.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> with_capacity(default_knowledge(Space(width=[8, 16])), 2).sources.constant.shape
+      (2,)
     """
     number = int(num_sources(knowledge))
     if capacity < number:
@@ -82,23 +100,37 @@ def update(
     space: Space,
     replay_size: int = 48,
 ) -> MetaKnowledge:
-    """Knowledge of the past tasks so far and of new ones, each added to what was there.
+    """Add new past tasks to knowledge.
 
-    One call with several tasks is the same as one a task with the same key. For tasks of one number
-    of evaluations all calls are one program, up to the capacity.
+    One call with several tasks is equivalent to one call per task with the same key. Calls with the
+    same number of tasks and capacity share a compiled program.
 
     Args:
-      key: of the replays; that of a task is folded with the number of sources before it.
-      knowledge: with room for the new tasks (`with_capacity`).
-      history: past tasks that are not among the sources yet, of no more evaluations each than the
-        sources had.
-      metric: which metric is the score.
-      space: of the architectures.
-      replay_size: as when it was learned.
+      key: Random key of the replays; each task folds in the number of sources before it.
+      knowledge: Knowledge with unused capacity for the new tasks (`with_capacity`).
+      history: New tasks, each with at most as many evaluations as the sources have places for.
+      metric: Metric that defines the score.
+      space: Space of the architectures.
+      replay_size: Number of evaluations of each replay, as in `LearnConfig`.
 
     Raises:
-      NmjaxError: the space or the metric is another one, there is not enough room, a task has more
-        evaluations than there is room for, or fewer successful ones than a replay takes.
+      NmjaxError: The space or the metric differs, the capacity is too small, or a task has too many
+        evaluations or fewer successful ones than `replay_size`.
+
+    Example:
+      >>> import jax, numpy as np
+      >>> from nmjax.knowledge import LearnConfig, learn, num_sources, update, with_capacity
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import PastSearches, make_history
+      >>> from nmjax.types import Metric
+      >>> history = make_history(np.arange(4)[None, :, None], {"accuracy": [[0.1, 0.3, 0.2, 0.7]]})
+      >>> past = PastSearches(Space(width=[8, 16, 32, 64]), history, ("a",), Metric("accuracy"))
+      >>> config = LearnConfig(network=False, kernel_steps=2, prior_steps=2)
+      >>> knowledge = update(
+      ...     jax.random.key(0), with_capacity(learn(past, config=config), 2), history, past.metric,
+      ...     space=past.space, replay_size=4)
+      >>> int(num_sources(knowledge))
+      2
     """
     require_space(knowledge, space)
     require_metric(knowledge, metric)
@@ -158,7 +190,7 @@ def _append_all(
 def _add_source(
     knowledge: MetaKnowledge, encoding: Array, score: Array, number: Array
 ) -> tuple[Pool, MetaKnowledge]:
-    """A model of the task in the first free place, which the priors still bar; and its pool."""
+    """Fit the task in the first unused place, still without prior weight; return its pool too."""
     params = knowledge.params
     x = standardize_encoding(params.location, params.scale, encoding)
     fitted = fit_sources(params.kernel, x[None], normal_scores(score)[None])
@@ -176,9 +208,9 @@ def _win(
     *,
     size: int,
 ) -> Array:
-    """How far replays of a new task are for the transferred prior, float[] in [0, 1].
+    """Mean posterior probability of the transferred prior in replays of a new task, float[].
 
-    The past of the task is the `number` sources before it.
+    The past of the task consists of the first `number` sources.
     """
     known = (jnp.arange(len(knowledge.sources.constant)) < number).astype(score.dtype)
     predicted = pool.features[:, _at_sources(knowledge)] @ known / jnp.sum(known)
@@ -206,17 +238,17 @@ def _check(knowledge: MetaKnowledge, score: np.ndarray, replay_size: int) -> Non
     number = int(num_sources(knowledge))
     if number + len(score) > capacity:
         raise NmjaxError(
-            f"Got {len(score)} new tasks for knowledge of {number} sources with room for "
-            f"{capacity}; make room by with_capacity(knowledge, {number + len(score)})."
+            f"Got {len(score)} new tasks for knowledge of {number} sources with a capacity of "
+            f"{capacity}; increase it by with_capacity(knowledge, {number + len(score)})."
         )
     if score.shape[1] > rows:
         raise NmjaxError(
-            f"Got tasks of {score.shape[1]} evaluations; the sources have room for {rows}: leave "
-            "some out, or learn anew."
+            f"Got tasks of {score.shape[1]} evaluations; sources hold at most {rows}: leave "
+            "some out, or learn from all tasks again."
         )
     usable = (~np.isnan(score)).sum(axis=-1)
     if usable.min() < replay_size:
         raise NmjaxError(
             f"New task {int(usable.argmin())} has {int(usable.min())} successful evaluations; a "
-            f"replay takes {replay_size}: leave it out, or lower replay_size."
+            f"replay needs {replay_size}: leave it out, or lower replay_size."
         )

@@ -1,8 +1,8 @@
-"""From one space to another that shares components with it, by the names of choices and options.
+"""Mappings between spaces that share choices and options, matched by name.
 
-Into a space that has all of another's options nothing is lost: NAS-Bench-201 has those of
-TransNAS-Bench-101's micro cells, NAS-Bench-Graph those of its `proteins`. The other way round, some
-architectures have no counterpart and are left out, or go to the nearest that there is.
+A mapping into a space with all the options of the source is lossless: NAS-Bench-201 contains those
+of TransNAS-Bench-101's micro cells, and NAS-Bench-Graph those of its `proteins`. In the opposite
+direction, architectures without a counterpart are left out or mapped to the nearest one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,30 @@ NAS_BENCH_201_TO_TRANSNAS101: Mapping[str, str] = {
     "nor_conv_3x3": "conv3x3",
     **{f"Op{edge}": f"op{edge}" for edge in range(6)},
 }
+"""Synonyms that map NAS-Bench-201 to the micro cells of TransNAS-Bench-101.
+
+Example:
+  >>> from nmjax.knowledge import NAS_BENCH_201_TO_TRANSNAS101
+  >>> NAS_BENCH_201_TO_TRANSNAS101["skip_connect"]
+  'skip'
+"""
 
 
 class MatchedChoices(NamedTuple):
-    """What of a source space is what of a target space.
+    """Correspondence of the choices and options of two spaces.
 
     Attributes:
-      choice: int32[C], the source's choice that is each of the target's; -1 where none is.
-      option: int32[C, O], the target's option that is each of that choice's; -1 where none is.
-      missing: what of the source the target does not have, "choice" or "choice=option".
+      choice: int32[C], index of the source's choice for each of the target's; -1 without one.
+      option: int32[C, O], index of the target's option for each option of that source choice; -1
+        without one.
+      missing: Choices and options of the source that the target lacks, as "choice" or
+        "choice=option".
+
+    Example:
+      >>> from nmjax.knowledge import match_choices
+      >>> from nmjax.spaces import Space
+      >>> match_choices(Space(width=[8, 16], op=["a"]), Space(width=[8, 32])).missing
+      ('width=16', 'op')
     """
 
     choice: np.ndarray
@@ -42,10 +57,20 @@ class MatchedChoices(NamedTuple):
 
 
 def rename(space: Space, synonyms: Mapping[str, str]) -> Space:
-    """The space with other names for some of its choices and options.
+    """Rename choices and options of a space.
+
+    Args:
+      space: Space to rename.
+      synonyms: New names by old name.
 
     Raises:
-      NmjaxError: two choices, or two options of one, get the same name.
+      NmjaxError: Two choices, or two options of a choice, get the same name.
+
+    Example:
+      >>> from nmjax.knowledge import rename
+      >>> from nmjax.spaces import Space
+      >>> rename(Space(width=[8, 16]), {"width": "channels"}).names
+      ('channels',)
     """
     choices = [
         replace(
@@ -82,16 +107,22 @@ def _renamed(
 def match_choices(
     source_space: Space, target_space: Space, synonyms: Mapping[str, str] | None = None
 ) -> MatchedChoices:
-    """Choices and options that are in both spaces.
+    """Match the choices and options of two spaces by name.
 
     Args:
-      source_space: to map from.
-      target_space: to map to.
-      synonyms: what the target calls choices and options of the source, where names differ.
+      source_space: Space to map from.
+      target_space: Space to map to.
+      synonyms: The target's names of choices and options, by the source's name.
 
     Raises:
-      NmjaxError: the spaces have no choice with an option in common, or one has real-valued
+      NmjaxError: The spaces have no choice with a common option, or one of them has real-valued
         choices.
+
+    Example:
+      >>> from nmjax.knowledge import match_choices
+      >>> from nmjax.spaces import Space
+      >>> match_choices(Space(width=[8, 16]), Space(width=[16, 8])).option.tolist()
+      [[1, 0]]
     """
     for space in (source_space, target_space):
         check_discrete(space, "a mapping between spaces")
@@ -107,7 +138,7 @@ def match_choices(
     if (option < 0).all():
         raise NmjaxError(
             f"Spaces {source_space.name!r} and {target_space.name!r} have no choice with an option "
-            "in common; name what is the same by synonyms."
+            "in common; give the names that correspond as synonyms."
         )
     missing: list[str] = []
     for index, source in enumerate(source_space.choices):
@@ -127,20 +158,29 @@ def map_architectures(
     architecture: ArrayLike,
     synonyms: Mapping[str, str] | None = None,
 ) -> tuple[Array, Array]:
-    """Architectures of one space as those of another.
+    """Map architectures from one space to another.
 
     Args:
-      source_space: of the architectures.
-      target_space: to map to.
-      architecture: int32[..., C].
-      synonyms: as in `match_choices`.
+      source_space: Space of the architectures.
+      target_space: Space to map to.
+      architecture: int32[..., C], architectures.
+      synonyms: As in `match_choices`.
 
     Returns:
-      int32[..., C'], and bool[..., C'], where a choice has a counterpart; elsewhere the option
-      is 0.
+      Architectures int32[..., C'], with option 0 where a choice has no counterpart; and
+      bool[..., C'], whether each choice has one.
 
     Raises:
-      NmjaxError: as `match_choices`.
+      NmjaxError: As in `match_choices`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import map_architectures
+      >>> from nmjax.spaces import Space
+      >>> mapped, known = map_architectures(
+      ...     Space(width=[8, 16]), Space(width=[4, 8]), jnp.array([[0], [1]]))
+      >>> mapped.tolist(), known.tolist()
+      ([[1], [0]], [[True], [False]])
     """
     return _map(match_choices(source_space, target_space, synonyms), architecture)
 
@@ -151,26 +191,34 @@ def map_history(
     history: History,
     synonyms: Mapping[str, str] | None = None,
 ) -> History:
-    """A past in one space as a past in another, so that its tasks can be sources there.
+    """Map a history to another space, so that its tasks can be sources there.
 
-    Evaluations without a counterpart are left out, and what remains comes first.
+    Evaluations without a counterpart are left out; the others come first.
 
     Args:
-      source_space: of the history.
-      target_space: to map to.
-      history: of the source space.
-      synonyms: as in `match_choices`.
+      source_space: Space of the history.
+      target_space: Space to map to.
+      history: Past tasks in the source space.
+      synonyms: As in `match_choices`.
 
     Raises:
-      NmjaxError: as `match_choices`; a choice of the source has no counterpart, so that different
-        architectures would become one; or no evaluation of a task has one.
+      NmjaxError: As in `match_choices`; or a choice of the source has no counterpart, so that
+        different architectures would become equal; or no evaluation of a task has a counterpart.
+
+    Example:
+      >>> from nmjax.knowledge import map_history
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import make_history
+      >>> history = make_history([[[0], [1]]], {"accuracy": [[0.1, 0.9]]})
+      >>> map_history(Space(width=[8, 16]), Space(width=[4, 16]), history).architecture.tolist()
+      [[[1]]]
     """
     shared = match_choices(source_space, target_space, synonyms)
     absent = [choice.name for choice in source_space.choices if choice.name in shared.missing]
     if absent:
         raise NmjaxError(
             f"The choices {absent} of space {source_space.name!r} have no counterpart in "
-            f"{target_space.name!r}; name it by synonyms, or map to a space that has one."
+            f"{target_space.name!r}; give synonyms, or map to a space that has them."
         )
     mapped, known = _map(shared, history.architecture)
     kept = np.asarray(history.mask & jnp.all(known, axis=-1))
@@ -190,15 +238,24 @@ def map_history(
 
 
 def join_histories(parts: Sequence[tuple[History, Metric]]) -> tuple[History, Metric]:
-    """Tasks of several histories of one space as one history, whose one metric is the score.
+    """Concatenate the tasks of several histories of one space, with the score as their metric.
 
-    Contexts stay where all are of one length.
+    Contexts are kept if all have the same length.
 
     Args:
-      parts: each history with the metric that is its score.
+      parts: Histories, each with the metric that defines its score.
 
     Raises:
-      NmjaxError: there is none, or architectures differ in their choices.
+      NmjaxError: There are no histories, or their architectures differ in the number of choices.
+
+    Example:
+      >>> from nmjax.knowledge import join_histories
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> history = make_history([[[0], [1]]], {"accuracy": [[0.1, 0.9]]})
+      >>> joined, metric = join_histories([(history, Metric("accuracy"))] * 2)
+      >>> joined.mask.shape, metric.name
+      ((2, 2), 'score')
     """
     metric = Metric("score", "each task's own")
     tables, continuous, scores, contexts = [], [], [], []
@@ -216,19 +273,44 @@ def join_histories(parts: Sequence[tuple[History, Metric]]) -> tuple[History, Me
 
 
 def shared_names(source_space: Space, target_space: Space) -> tuple[str, ...]:
-    """Names of the features that both spaces' encodings have; `rename` one where they differ."""
+    """Names of the features that the encodings of both spaces have.
+
+    Args:
+      source_space: First space; `rename` it if names differ.
+      target_space: Second space, whose order of features is kept.
+
+    Example:
+      >>> from nmjax.knowledge import shared_names
+      >>> from nmjax.spaces import Space
+      >>> len(shared_names(Space(op=["a", "b"]), Space(op=["b", "c"])))
+      1
+    """
     known = set(encoding_names(source_space))
     return tuple(name for name in encoding_names(target_space) if name in known)
 
 
 def shared_encoding(space: Space, architecture: ArrayLike, names: Sequence[str]) -> Array:
-    """The features `names` of encodings, float[..., len(names)].
+    """Encode architectures by the features that two spaces share, float[..., len(names)].
 
-    An operation that only one of two spaces has shows by what is missing. Values of ordinal choices
-    are comparable between spaces with the same range only.
+    An operation that only one space has is encoded as zeros. Values of ordinal choices are
+    comparable only between spaces with the same range.
+
+    Args:
+      space: Space of the architectures.
+      architecture: int32[..., C], architectures.
+      names: Names of features, from `shared_names`.
 
     Raises:
-      NmjaxError: the space has real-valued choices.
+      NmjaxError: The space has real-valued choices.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import shared_encoding, shared_names
+      >>> from nmjax.spaces import Space
+      >>> space = Space(op=["a", "b"])
+      >>> names = shared_names(space, Space(op=["b", "c"]))
+      >>> shared_encoding(space, jnp.array([[0], [1]]), names).shape
+      (2, 1)
     """
     check_discrete(space, "an encoding in parts")
     own = {name: index for index, name in enumerate(encoding_names(space))}
@@ -245,20 +327,29 @@ def nearest_architectures(
     pool: ArrayLike,
     synonyms: Mapping[str, str] | None = None,
 ) -> tuple[Array, Array]:
-    """The architecture of a pool that shares most structure with each of another space.
+    """Find the nearest architecture of a pool for each architecture of another space.
 
     Args:
-      source_space: of the architectures.
-      target_space: of the pool.
-      architecture: int32[A, C].
-      pool: int32[N, C'].
-      synonyms: as in `match_choices`.
+      source_space: Space of the architectures.
+      target_space: Space of the pool.
+      architecture: int32[A, C], architectures.
+      pool: int32[N, C'], candidates in the target space.
+      synonyms: As in `match_choices`.
 
     Returns:
       Rows int32[A] of the pool, and their squared distances float[A] in the shared encoding.
 
     Raises:
-      NmjaxError: as `rename`.
+      NmjaxError: As in `rename`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import nearest_architectures
+      >>> from nmjax.spaces import Space
+      >>> row, distance = nearest_architectures(Space(op=["a", "b"]), Space(op=["b", "c"]),
+      ...                                       jnp.array([[1]]), jnp.array([[1], [0]]))
+      >>> row.tolist(), distance.tolist()
+      ([1], [0.0])
     """
     named = rename(source_space, synonyms or {})
     names = shared_names(named, target_space)
@@ -271,7 +362,7 @@ def nearest_architectures(
 
 
 def _map(shared: MatchedChoices, architecture: ArrayLike) -> tuple[Array, Array]:
-    """What `map_architectures` returns, by what the spaces share."""
+    """Apply matched choices; returns as `map_architectures`."""
     chosen = jnp.asarray(architecture)[..., np.maximum(shared.choice, 0)]
     option = at_options(shared.option, chosen)
     known = option >= 0

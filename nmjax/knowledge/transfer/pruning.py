@@ -1,14 +1,14 @@
-"""How far a space may be cut before a new task loses its best, told by past tasks left out.
+"""Calibrated pruning: how far a space may be pruned before a new task loses its optimum.
 
-Every option has a level: how much rarer it is among the best of the past than the commonest option
-of its choice, in nats. A space keeps the options up to a threshold, so that a lower threshold is a
-smaller space. What a past task needs is the lowest threshold at which something of its best is
-kept, under levels that the other tasks set. If the new task is one more draw of those that the past
-tasks are draws of, it needs more than all but the k least of n past tasks did with a probability of
-about (n - k + 1) / (n + 1): conformal prediction (Vovk, Gammerman and Shafer, 2005) by leaving one
-out (Barber et al., 2021).
+Each option has a level, its log frequency ratio (in nats) to the most frequent option of the choice
+among the best past architectures. A pruned space keeps the options up to a threshold; a lower
+threshold gives a smaller space. A past task needs the lowest threshold that keeps one of its best
+architectures, with levels from the other tasks. If the new task is exchangeable with n past tasks,
+it exceeds the k-th lowest of their needs with a probability of about (n - k + 1) / (n + 1). This is
+conformal prediction (Vovk, Gammerman and Shafer, 2005) with leave-one-out scores, the jackknife+
+(Barber et al., 2021).
 
-A real-valued choice counts as an ordinal one, whose options are equal parts of its scale.
+A real-valued choice is treated as an ordinal one, whose options are equal parts of its scale.
 """
 
 from functools import lru_cache, partial
@@ -33,16 +33,16 @@ from nmjax.spaces.indexing import from_flat, to_flat
 from nmjax.types import Array
 
 PARTS = 16
-"""Of a real-valued choice's scale."""
+"""Number of parts of the scale of a real-valued choice."""
 
 
 class Pruning(NamedTuple):
-    """Which options to keep, and why.
+    """Levels of options and the calibrated threshold.
 
     Attributes:
-      level: float[C, O], nats; infinite where no option exists.
-      threshold: float[], options up to it are kept; infinite where no cut is safe enough.
-      needed: float[T], the lowest threshold that keeps something of each past task's best.
+      level: float[C, O], levels of options in nats; infinite where no option exists.
+      threshold: float[], largest level that is kept; infinite if no pruning meets the risk.
+      needed: float[T], lowest threshold that keeps one of each past task's best architectures.
     """
 
     level: Array
@@ -51,12 +51,12 @@ class Pruning(NamedTuple):
 
 
 class Classes(NamedTuple):
-    """All ways to choose, and which are the same architecture.
+    """All combinations of options, with their isomorphism classes.
 
     Attributes:
-      architecture: int32[size, C], by flat index.
-      code: int32[size], the flat index of the one that stands for each.
-      valid: bool[size].
+      architecture: int32[size, C], architectures by flat index.
+      code: int32[size], flat index of the representative of each architecture's class.
+      valid: bool[size], whether each architecture is valid.
     """
 
     architecture: np.ndarray
@@ -66,7 +66,7 @@ class Classes(NamedTuple):
 
 @lru_cache(maxsize=8)
 def isomorphism_classes(space: Space) -> Classes | None:
-    """None where no two architectures are isomorphic, or there are too many to list."""
+    """Isomorphism classes; None if they are trivial or the space is too large to enumerate."""
     if space.size > ENUMERABLE or (space.canonical is None and not space.is_conditional):
         return None
     architecture = from_flat(np.arange(space.size, dtype=np.int32), space.num_options)
@@ -75,9 +75,9 @@ def isomorphism_classes(space: Space) -> Classes | None:
 
 
 def parted_space(space: Space) -> Space:
-    """The space with real-valued choices as ordinal ones of `PARTS` options, after the others.
+    """The space with real-valued choices replaced by ordinal ones of `PARTS` options, at the end.
 
-    It says what is an option, not what is valid or isomorphic.
+    It has no validity and no isomorphism.
     """
     parts = [
         Choice(real.name, tuple(range(PARTS)), "ordinal", conditions=real.conditions)
@@ -89,7 +89,7 @@ def parted_space(space: Space) -> Space:
 
 
 def continuous_parts(space: Space, architecture: Array, continuous: Array) -> Array:
-    """Architectures int32[..., C + R] of the parted space, of int32[..., C] and float[..., R]."""
+    """Architectures int32[..., C + R] of `parted_space` from int32[..., C] and float[..., R]."""
     share = 0.5 * (to_scale(space, continuous) + 1)
     part = jnp.floor(PARTS * jnp.nan_to_num(jnp.clip(share, 0, 1)))
     part = jnp.minimum(part, PARTS - 1).astype(jnp.int32)
@@ -99,9 +99,9 @@ def continuous_parts(space: Space, architecture: Array, continuous: Array) -> Ar
 def option_levels(probability: Array, *, space: Space) -> Array:
     """Levels float[C, O] of options with probabilities float[C, O].
 
-    The nodes of a cell have one set of operations, so that an operation's level is its lowest on
-    any node. What is kept of an ordinal choice is a range: an option between two has a level no
-    higher than the higher of theirs.
+    The nodes of a cell share a set of operations, so an operation has its lowest level over nodes.
+    Kept options of an ordinal choice form a range, so the level of an option is at most the higher
+    of the levels of any two options around it.
     """
     rarity = jnp.log(jnp.max(probability, axis=-1, keepdims=True)) - jnp.log(probability)
     level = jnp.where(option_mask(space), rarity, jnp.inf)
@@ -117,13 +117,13 @@ def option_levels(probability: Array, *, space: Space) -> Array:
 def architecture_levels(
     level: Array, architecture: Array, classes: Classes | None, *, space: Space
 ) -> Array:
-    """The lowest thresholds float[N] that keep architectures int32[N, C], or isomorphic ones.
+    """Lowest thresholds float[N] that keep architectures or isomorphic ones.
 
     Args:
-      level: float[C, O], of the options.
-      architecture: int32[N, C].
-      classes: of the space's first choices, those after them being each for itself.
-      space: of the architectures.
+      level: float[C, O], levels of options.
+      architecture: int32[N, C], architectures.
+      classes: Isomorphism classes over the first choices of the space; None without any.
+      space: Space of the architectures.
     """
     if classes is None:
         return jnp.max(at_options(level, architecture), axis=-1)
@@ -148,16 +148,17 @@ def calibrate_pruning(
     share: float,
     top: float,
 ) -> Pruning:
-    """The tightest pruning under which a new task loses its best with a probability of `risk`.
+    """Find the tightest pruning that loses the optimum of a new task with probability `risk`.
 
     Args:
-      architecture: int32[T, M, C], of past tasks.
-      score: float[T, M], higher is better; NaN does not count.
-      classes: as in `architecture_levels`.
-      risk: float[], in (0, 1); below 1 / (T + 1) nothing is cut.
-      space: of the architectures.
-      share: of each task's evaluations, the best, whose options set the levels.
-      top: share of each task's evaluations of which one must be kept; 0 for the best.
+      architecture: int32[T, M, C], architectures of past tasks.
+      score: float[T, M], higher is better; NaN is ignored.
+      classes: As in `architecture_levels`.
+      risk: float[], in (0, 1); below 1 / (T + 1) nothing is pruned.
+      space: Space of the architectures.
+      share: Fraction of each task's evaluations that count as its best and set the levels.
+      top: Fraction of each task's evaluations of which at least one must be kept; 0 requires the
+        best one.
     """
     number = score.shape[0]
     shares = smoothed_shares(
@@ -172,7 +173,7 @@ def calibrate_pruning(
         return jnp.min(jnp.where(score >= jnp.nanquantile(score, 1 - top), least, jnp.inf))
 
     needed = jax.lax.map(need, (shares, architecture, score))
-    # The margin is for the rounding of, say, 0.2 x 5.
+    # The margin absorbs rounding errors, such as of 0.2 x 5.
     lost = jnp.floor(risk * (number + 1) + 1e-4).astype(jnp.int32) - 1
     ordered = jnp.append(jnp.sort(needed), jnp.inf)
     threshold = ordered[jnp.clip(number - 1 - lost, 0, number)]

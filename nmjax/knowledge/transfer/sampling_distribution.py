@@ -1,9 +1,9 @@
-"""Where a search draws from: each choice by itself, moved toward what was best in the past.
+"""Sampling distributions over a space with independent choices, updated by past tasks.
 
-The former distribution and what the past proposes are pooled by their weighted geometric mean, the
-logarithmic opinion pool (Genest and Zidek, 1986): of all distributions the one with the least
-transfer_weight-weighted divergence to the two. Of two truncated normals on the same bounds it is
-one again, whose precision is the weighted mean of theirs.
+The current distribution and the proposal of the past are combined by their weighted geometric mean,
+the logarithmic opinion pool (Genest and Zidek, 1986), which minimizes the weighted sum of
+divergences to the two. The pool of two truncated normals with the same bounds is again one, whose
+precision is the weighted mean of theirs.
 """
 
 from functools import partial
@@ -25,11 +25,18 @@ _NOTHING = -87.0
 
 
 class SamplingDistribution(NamedTuple):
-    """Independent choices.
+    """Distribution over a space with independent choices.
 
     Attributes:
-      options: log-probabilities [C, O] of each choice's options; -inf bars one.
-      continuous: of the real-valued choices, leaves float[R] on each one's scale in [-1, 1].
+      options: Log-probabilities [C, O] of options; -inf excludes an option.
+      continuous: Truncated normals of the real-valued choices, leaves float[R], on their scales in
+        [-1, 1].
+
+    Example:
+      >>> from nmjax.knowledge import uniform_sampling
+      >>> from nmjax.spaces import Space
+      >>> uniform_sampling(Space(width=[8, 16])).options.logits.shape
+      (1, 2)
     """
 
     options: Categorical
@@ -37,12 +44,19 @@ class SamplingDistribution(NamedTuple):
 
 
 class SamplingMoments(NamedTuple):
-    """Where ordinal and real-valued choices are looked for, on their scales in [-1, 1].
+    """Moments of ordinal and real-valued choices on their scales in [-1, 1].
 
     Attributes:
       optimal_values: float[C + R], means; NaN for choices without an order.
-      uncertainty: float[C + R], variances; NaN likewise.
-      bounds: float[C + R, 2], the least and the largest value that is possible; NaN likewise.
+      uncertainty: float[C + R], variances; NaN for choices without an order.
+      bounds: float[C + R, 2], lowest and highest possible value; NaN for choices without an order.
+
+    Example:
+      >>> from nmjax.knowledge import sampling_moments, uniform_sampling
+      >>> from nmjax.spaces import Ordinal, Space
+      >>> space = Space(depth=Ordinal(1, 2, 3))
+      >>> sampling_moments(uniform_sampling(space), space=space).bounds.tolist()
+      [[-1.0, 1.0]]
     """
 
     optimal_values: Array
@@ -51,7 +65,18 @@ class SamplingMoments(NamedTuple):
 
 
 def uniform_sampling(space: Space) -> SamplingDistribution:
-    """Every option of a choice alike, and every value of a real-valued one on its scale."""
+    """Uniform distribution over options and over the scales of real-valued choices.
+
+    Args:
+      space: Space to sample.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import uniform_sampling
+      >>> from nmjax.spaces import Space
+      >>> jnp.exp(uniform_sampling(Space(width=[8, 16])).options.logits).tolist()
+      [[0.5, 0.5]]
+    """
     options = jax.nn.log_softmax(jnp.where(option_mask(space), 0.0, -jnp.inf))
     ones = jnp.ones((space.num_continuous,))
     return SamplingDistribution(
@@ -60,9 +85,20 @@ def uniform_sampling(space: Space) -> SamplingDistribution:
 
 
 def truncate_sampling(distribution: SamplingDistribution, allowed: Array) -> SamplingDistribution:
-    """The distribution given that only options `allowed` bool[C, O] are chosen.
+    """Condition a distribution on a subset of options.
 
-    Of each choice one that is possible must be.
+    Args:
+      distribution: Sampling distribution.
+      allowed: bool[C, O], allowed options; each choice must allow an option of positive
+        probability.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import truncate_sampling, uniform_sampling
+      >>> from nmjax.spaces import Space
+      >>> uniform = uniform_sampling(Space(width=[8, 16]))
+      >>> jnp.exp(truncate_sampling(uniform, jnp.array([[True, False]])).options.logits).tolist()
+      [[1.0, 0.0]]
     """
     logits = jnp.where(allowed, distribution.options.logits, -jnp.inf)
     return distribution._replace(options=Categorical(jax.nn.log_softmax(logits)))
@@ -75,25 +111,34 @@ def update_sampling_distribution(
     transfer_weight: ArrayLike | None = None,
     fixed_share: ArrayLike = 0.02,
 ) -> SamplingDistribution:
-    """The distribution moved toward where the past found its best architectures.
+    """Move a distribution toward the best architectures of the past.
 
-    Nothing that was possible becomes impossible: of the options of a choice each keeps at least
-    `fixed_share` over their number, and the normals of real-valued ones keep `fixed_share` times
-    the distance of their bounds as standard deviation. Bounds stay: what is cut off, and at what
-    risk, is for `adapt_space` to say.
+    The support stays the same: each possible option keeps a probability of at least `fixed_share`
+    divided by their number, and the normals of real-valued choices keep a standard deviation of at
+    least `fixed_share` times their range. Use `adapt_space` to prune options or tighten ranges.
 
     Args:
-      distribution: the former one.
-      knowledge: of the space; its `sampling` is what is proposed.
-      optimal: proposed for real-valued choices, which `sampling` does not hold, float[R] on their
-        scales in [-1, 1]: optimal values, and the root of their uncertainty. Values out of bounds
-        count as the nearest bound. None leaves them as they were.
-      transfer_weight: float[], weight of what is proposed, 0 to 1; by default the probability of
-        the transferred prior.
+      distribution: Current distribution.
+      knowledge: Knowledge of the same space; its `sampling` is the proposal.
+      optimal: Proposal for the real-valued choices, leaves float[R], means and standard deviations
+        on their scales in [-1, 1]. Means out of bounds are clipped. None leaves the real-valued
+        choices unchanged.
+      transfer_weight: float[], weight of the proposal in [0, 1]; by default the probability of the
+        transferred prior.
       fixed_share: float[], in [0, 1).
 
     Raises:
-      NmjaxError: shapes of the distribution and of what is proposed differ.
+      NmjaxError: The shapes of the distribution and the proposal differ.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import (default_knowledge, uniform_sampling,
+      ...                              update_sampling_distribution)
+      >>> from nmjax.spaces import Space
+      >>> space = Space(width=[8, 16])
+      >>> updated = update_sampling_distribution(uniform_sampling(space), default_knowledge(space))
+      >>> jnp.exp(updated.options.logits).tolist()
+      [[0.5, 0.5]]
     """
     proposed = knowledge.sampling.logits
     shape = jnp.shape(distribution.options.logits)
@@ -121,9 +166,25 @@ def update_sampling_distribution(
 def sample_architectures(
     key: Array, distribution: SamplingDistribution, *, space: Space, shape: tuple[int, ...] = ()
 ) -> tuple[Array, Array]:
-    """Valid architectures int32[*shape, C], and real-valued choices float32[*shape, R].
+    """Sample valid architectures int32[*shape, C] and real-valued choices float32[*shape, R].
 
-    Some architecture that the distribution makes possible must be valid, or sampling does not end.
+    Sampling uses rejection, so it does not terminate if no architecture in the support is valid.
+
+    Args:
+      key: Random key.
+      distribution: Sampling distribution.
+      space: Space to sample.
+      shape: Leading shape of the samples.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.knowledge import sample_architectures, uniform_sampling
+      >>> from nmjax.spaces import Space
+      >>> space = Space(width=[8, 16])
+      >>> architecture, continuous = sample_architectures(
+      ...     jax.random.key(0), uniform_sampling(space), space=space, shape=(5,))
+      >>> architecture.shape, continuous.shape
+      ((5, 1), (5, 0))
     """
     option_key, real_key = jax.random.split(key)
     logits, continuous = distribution.options.logits, distribution.continuous
@@ -148,13 +209,39 @@ def sample_architectures(
 
 
 def sampling_divergence(prior: SamplingDistribution, posterior: SamplingDistribution) -> Array:
-    """KL(posterior || prior) float[] in nats; infinite where the posterior's support is larger."""
+    """Divergence KL(posterior || prior), float[], in nats.
+
+    It is infinite if the posterior's support is not contained in the prior's.
+
+    Args:
+      prior: Distribution before an update.
+      posterior: Distribution after it.
+
+    Example:
+      >>> from nmjax.knowledge import sampling_divergence, uniform_sampling
+      >>> from nmjax.spaces import Space
+      >>> uniform = uniform_sampling(Space(width=[8, 16]))
+      >>> float(sampling_divergence(uniform, uniform))
+      0.0
+    """
     of_options = kullback_leibler_divergence(posterior.options, prior.options)
     return jnp.sum(of_options) + kullback_leibler_divergence(posterior.continuous, prior.continuous)
 
 
 def sampling_moments(distribution: SamplingDistribution, *, space: Space) -> SamplingMoments:
-    """Optimal values, uncertainty and bounds of the choices that have an order."""
+    """Means, variances and bounds of ordinal and real-valued choices.
+
+    Args:
+      distribution: Sampling distribution.
+      space: Space of the distribution.
+
+    Example:
+      >>> from nmjax.knowledge import sampling_moments, uniform_sampling
+      >>> from nmjax.spaces import Space
+      >>> space = Space(op=["a", "b"])
+      >>> sampling_moments(uniform_sampling(space), space=space).optimal_values.tolist()
+      [nan]
+    """
     probabilities = jnp.exp(distribution.options.logits)
     values = jnp.asarray(_option_values(space), probabilities.dtype)
     mean = jnp.sum(probabilities * values, axis=-1)
@@ -198,7 +285,7 @@ def _pool_continuous(
 
 
 def _option_values(space: Space) -> np.ndarray:
-    """float32[C, O], ordinal choices' values on their scales; 0 elsewhere."""
+    """Values float32[C, O] of ordinal options on their scales; 0 for other choices."""
     values = np.zeros((space.num_choices, space.max_options), np.float32)
     for row, choice in zip(values, space.choices, strict=True):
         if choice.kind == "ordinal":

@@ -1,8 +1,8 @@
-"""A prior before any evaluation, from what is known of the new task: its context.
+"""Zero-shot prior: weight sources by the context of the new task, before any evaluation.
 
-Sources whose contexts are near the target's get more of the prior, by a Gaussian kernel. How near
-is near is judged on the past: each task in turn is predicted by the others, weighted by their
-contexts. Where that is no better than weighing them alike, they are weighed alike.
+The weights follow a Gaussian kernel of contexts. Its length is fitted on the past: each task is
+predicted by the others, weighted by their contexts. If no length is better than equal weights, the
+weights are equal.
 """
 
 from functools import partial
@@ -27,14 +27,19 @@ _LENGTHS = np.append(2.0 ** np.arange(-3, 3), np.inf)
 
 
 class ContextFit(NamedTuple):
-    """How contexts say which sources to trust.
+    """Fitted kernel of contexts.
 
     Attributes:
-      length: float[], of the kernel, on contexts of unit variance over the past; infinite where
-        they tell nothing.
-      gain: float[], nats an evaluation of a past task that weights by context gain over equal ones
-        at the best finite length, on average over tasks.
-      error: float[], its standard error over tasks.
+      length: float[], length of the kernel on contexts of unit variance; infinite if contexts are
+        not informative.
+      gain: float[], mean gain over tasks of context weights over equal ones at the best finite
+        length, in nats per evaluation.
+      error: float[], standard error of the gain over tasks.
+
+    Example:
+      >>> from nmjax.knowledge import ContextFit
+      >>> ContextFit._fields
+      ('length', 'gain', 'error')
     """
 
     length: Array
@@ -43,9 +48,20 @@ class ContextFit(NamedTuple):
 
 
 def context_weights(source_context: Array, target_context: Array, length: Array) -> Array:
-    """Weights float[S] of sources by how near their contexts float[S, K] are to float[K].
+    """Weights float[S] of sources by a Gaussian kernel of contexts, with sum 1.
 
-    Equal for an infinite length, or where there is no context (K = 0).
+    They are equal for an infinite length, or without contexts (K = 0).
+
+    Args:
+      source_context: float[S, K], contexts of the sources.
+      target_context: float[K], context of the target.
+      length: float[], length of the kernel on contexts of unit variance.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import context_weights
+      >>> context_weights(jnp.array([[0.0], [1.0]]), jnp.zeros(1), jnp.array(jnp.inf)).tolist()
+      [0.5, 0.5]
     """
     between = (source_context - target_context[None, :]) / context_scale(source_context)[None, :]
     return jax.nn.softmax(-0.5 * jnp.sum(jnp.square(between), axis=-1) / jnp.square(length))
@@ -53,30 +69,38 @@ def context_weights(source_context: Array, target_context: Array, length: Array)
 
 @jax.jit
 def fit_context(context: Array, predicted: Array, score: Array) -> ContextFit:
-    """The length of the kernel under which past tasks predict one another best.
+    """Fit the length of the kernel with which past tasks predict one another best.
 
-    A finite length is taken only if it gains more than two standard errors over tasks, as it is the
-    best of several.
+    A finite length must gain more than two standard errors over tasks, because it is the best of
+    several; otherwise the length is infinite.
 
     Args:
-      context: float[T, K], of past tasks.
-      predicted: float[T, M, T], what each (last axis) predicts at the evaluations of each (first).
-      score: float[T, M], of those evaluations; NaN does not count.
+      context: float[T, K], contexts of past tasks.
+      predicted: float[T, M, T], predictions of each source (last axis) at the evaluations of each
+        task (first axis).
+      score: float[T, M], scores of these evaluations; NaN is ignored.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import fit_context
+      >>> predicted, score = jnp.zeros((3, 4, 3)), jnp.zeros((3, 4))
+      >>> float(fit_context(jnp.arange(3.0)[:, None], predicted, score).length)
+      inf
     """
     number = len(context)
     itself = jnp.eye(number, dtype=bool)
 
     def information(length: Array) -> Array:
-        """Nats float[T] that the others' weighted mean tells of an evaluation of each task.
+        """Information float[T] in the others' weighted mean, in nats per evaluation of each task.
 
-        Those that Gaussian variables of that rank correlation have in common; 0 where it is
-        negative.
+        It is the mutual information of Gaussian variables with the same rank correlation; 0 if that
+        is negative.
         """
         weights = jax.vmap(context_weights, in_axes=(None, 0, None))(context, context, length)
         weights = jnp.where(itself, 0, weights)
         weights = weights / jnp.maximum(jnp.sum(weights, axis=-1, keepdims=True), 1e-30)
-        together = jnp.einsum("tms,ts->tm", predicted, weights)
-        correlation = jnp.nan_to_num(spearman(together, score))
+        combined = jnp.einsum("tms,ts->tm", predicted, weights)
+        correlation = jnp.nan_to_num(spearman(combined, score))
         return -0.5 * jnp.log1p(-jnp.square(jnp.clip(correlation, 0, 0.9999)))
 
     between = (context[:, None] - context[None]) / context_scale(context)[None, None, :]
@@ -98,21 +122,35 @@ def zero_shot_prior(
     *,
     space: Space,
 ) -> tuple[PoolPrior, ContextFit]:
-    """The priors of a new task of which only the context is known.
+    """Weight the sources in the priors of a new task by its context.
 
     Args:
-      knowledge: learned from the history.
-      history: the S past tasks, whose contexts are compared.
-      metric: which metric is the score.
-      target_context: float[K], of the new task.
-      space: of the architectures.
+      knowledge: Knowledge learned from the history.
+      history: The S past tasks with their contexts.
+      metric: Metric that defines the score.
+      target_context: float[K], context of the new task.
+      space: Space of the architectures.
 
     Returns:
-      The priors, those of `knowledge` with the sources weighed by context, and how that was judged.
+      The priors of `knowledge` with sources weighted by context, and the fitted kernel.
 
     Raises:
-      NmjaxError: the space or the metric is another one, the contexts do not fit or are not all
-        finite, or the history has other tasks than the knowledge has sources.
+      NmjaxError: The space or the metric differs, contexts have different lengths or are not
+        finite, or the history does not have one task per source and at least three.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.knowledge import default_knowledge, with_capacity, zero_shot_prior
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.tasks import make_history
+      >>> from nmjax.types import Metric
+      >>> space, metric = Space(width=[8, 16]), Metric("accuracy")
+      >>> history = make_history(
+      ...     [[[0], [1]]] * 3, {"accuracy": [[0.1, 0.9]] * 3}, np.arange(3.0)[:, None])
+      >>> knowledge = with_capacity(default_knowledge(space, metric), 3)
+      >>> prior, fit = zero_shot_prior(knowledge, history, metric, np.zeros(1), space=space)
+      >>> float(fit.length)
+      inf
     """
     require_space(knowledge, space)
     require_metric(knowledge, metric)
@@ -129,7 +167,7 @@ def zero_shot_prior(
             f"float[{context.shape[1]}]."
         )
     if not (np.isfinite(context).all() and np.isfinite(target).all()):
-        raise NmjaxError("Got contexts that are not finite; fill in what is not known.")
+        raise NmjaxError("Got contexts that are not finite; impute missing values.")
     fit = fit_context(context, *_cross_predictions(knowledge, history, space=space, metric=metric))
     return weight_sources(knowledge.prior, context_weights(context, target, fit.length)), fit
 
@@ -138,7 +176,7 @@ def zero_shot_prior(
 def _cross_predictions(
     knowledge: MetaKnowledge, history: History, *, space: Space, metric: Metric
 ) -> tuple[Array, Array]:
-    """What each source predicts at the evaluations of each, float[S, M, S], and their scores."""
+    """Predictions of each source at the evaluations of each, float[S, M, S], and their scores."""
     past, params = standardize_past(history, space=space, metric=metric), knowledge.params
 
     def predict(x: Array) -> Array:

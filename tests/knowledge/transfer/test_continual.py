@@ -258,5 +258,5 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(NmjaxError, match="New task 0 has 9 successful"):
         update(jax.random.key(0), roomy, few, METRIC, space=SPACE, replay_size=SIZE)
     long = jax.tree.map(lambda leaf: jnp.concatenate([leaf, leaf], axis=1), history)
-    with pytest.raises(NmjaxError, match="120 evaluations; the sources have room for 60"):
+    with pytest.raises(NmjaxError, match="120 evaluations; sources hold at most 60"):
         update(jax.random.key(0), roomy, long, METRIC, space=SPACE)
