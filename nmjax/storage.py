@@ -161,7 +161,9 @@ def load(path: str | os.PathLike[str], *, space: Space | None = None) -> Any:
     except NmjaxError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise NmjaxError(f"The content of {path} does not fit its kind, {name!r}; save it again.") from None
+        raise NmjaxError(
+            f"The content of {path} does not fit its kind, {name!r}; save it again."
+        ) from None
 
 
 def _read(path: Path) -> tuple[str, State]:
