@@ -25,8 +25,7 @@ class LearnConfig:
 
     Attributes:
       network: Whether to meta-train a network and give its features to the model. It needs two
-        past tasks with `support + query` successful evaluations each. In ablations over 53 pasts it
-        changed the mean regret by -0.0008 (standard error 0.0025).
+        past tasks with `support + query` successful evaluations each.
       kernel_rows: Maximum number of evaluations of each past task that the kernel is fitted on.
       kernel_steps: Number of Adam steps on the kernel.
       meta_steps: Maximum number of meta-updates.
