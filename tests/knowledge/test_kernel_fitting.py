@@ -139,6 +139,8 @@ def test_a_prior_is_what_its_numbers_say():
     expected = [e[0], e[1] / 2, 0, e[1] / 2, e[2], e[2]]
     np.testing.assert_allclose(ours.variance, expected, rtol=1e-5)
     np.testing.assert_allclose(ours.amplitude, e[3], rtol=1e-5)
+    np.testing.assert_allclose(ours.noise, 0.5 / 2 + 1e-3, rtol=1e-5)
+    np.testing.assert_allclose([ours.shape, ours.rate], [np.e, np.e], rtol=1e-5)
     flat = make_prior(params, LAYOUT, jnp.zeros(3, bool), jnp.asarray(False))
     np.testing.assert_array_equal(flat.mean, 0)
     np.testing.assert_array_equal(flat.variance[1:], 0)
@@ -222,3 +224,21 @@ def test_a_past_of_noise_leaves_both_priors_something_to_learn():
     priors, *_ = fit_priors(replays, jnp.arange(3) == 0, layout=LAYOUT, steps=80)
     assert (priors.noise < 0.51).all()
     assert (priors.amplitude + priors.variance.sum(-1) > 0.2).all()
+
+
+def test_the_fitted_value_is_the_log_posterior_per_observation():
+    """Against SciPy; rows with NaN scores are left out and do not count as observations."""
+    rng, groups = np.random.default_rng(4), (0, 1, 1)
+    x, y = rng.normal(size=(2, 8, 3)), rng.normal(size=(2, 8))
+    y[1, 3:] = np.nan
+    kernel, values = fit_kernel(jnp.float32(x), jnp.float32(y), groups=groups, steps=15)
+    log = np.float64([*kernel.log_relevance[:2], *kernel[1:]])
+    lengths, (amplitude, intercept, noise) = np.exp(-0.5 * log[[*groups]]), np.exp(log[2:])
+    total = -0.5 * np.sum(np.square(log - np.r_[np.log([0.5, 0.5]), 0, 0, -2]))
+    for rows, score in zip(x, y, strict=True):
+        kept = ~np.isnan(score)
+        joint = amplitude * Matern(lengths, nu=2.5)(rows[kept]) + intercept
+        joint += (noise + 1e-4) * np.eye(kept.sum())
+        total += stats.multivariate_normal(np.zeros(kept.sum()), joint).logpdf(score[kept])
+    np.testing.assert_allclose(max(values), total / np.sum(~np.isnan(y)), rtol=1e-4)
+    assert np.abs(log - np.r_[np.log([0.5, 0.5]), 0, 0, -2]).min() > 0.01

@@ -12,9 +12,12 @@ from nmjax.knowledge import (
     default_knowledge,
     learn,
     learn_from_history,
+    learning,
     num_sources,
     pool_features,
 )
+from nmjax.knowledge.features import group_index
+from nmjax.knowledge.standardized_past import standardize_past
 from nmjax.search import BayesianSearch, default_hyper, make_problem, run_batch
 from nmjax.spaces import Ordinal, Real, Space, encode
 from nmjax.tasks import PastSearches, select_tasks, stack_tasks
@@ -165,3 +168,58 @@ def test_one_more_evaluation_compiles_nothing_anew(caplog):
             learn(past, config=QUICK)
         compiled = [line for line in caplog.messages if line.startswith("Compiling jit")]
         assert bool(compiled) == compiles
+
+
+def test_learning_depends_on_the_order_of_the_scores_only():
+    """The kernel and the models of the sources are fitted to normal scores."""
+    past = past_of(20, 30)
+    score = np.exp(3 * np.asarray(past.history.metrics["score"]))
+    stretched = past.replace(history=past.history._replace(metrics={"score": score}))
+    ours, theirs = learn(stretched, config=QUICK), learn(past, config=QUICK)
+    jax.tree.map(np.testing.assert_array_equal, ours.params, theirs.params)
+    jax.tree.map(np.testing.assert_array_equal, ours.sources, theirs.sources)
+
+
+def test_padding_does_not_change_the_standardization():
+    past = past_of(5, 30)
+    standardized = standardize_past(past.history, space=SPACE, metric=METRIC)
+    mask = np.asarray(past.history.mask)
+    assert mask.sum() == 35
+    encoding = np.asarray(encode(SPACE, past.history.architecture), np.float64)[mask]
+    location = encoding.mean(0)
+    np.testing.assert_allclose(standardized.location, location, atol=1e-6)
+    variance = np.square(encoding - location).mean(0)
+    group = np.array(group_index(SPACE))
+    scale = np.sqrt([variance[group == own].sum() for own in group])
+    np.testing.assert_allclose(standardized.scale, scale, rtol=1e-5)
+    x = np.asarray(standardized.x)[mask]
+    np.testing.assert_allclose(x, (encoding - location) / scale, atol=1e-5)
+
+
+def test_a_replay_is_guided_by_the_other_sources(monkeypatch):
+    """Predictions at a source's evaluations come from the others; scores are the raw ones."""
+    past, given = past_of(20, 20, 20), {}
+
+    def spy(name):
+        called = getattr(learning, name)
+
+        def call(*args, **kwargs):
+            given[name] = (args, kwargs)
+            return called(*args, **kwargs)
+
+        monkeypatch.setattr(learning, name, call)
+
+    for name in ("replay", "fit_priors", "prior_log_weights"):
+        spy(name)
+    knowledge = learn(past, config=QUICK)
+    (_, _, predicted, score), options = given["replay"]
+    for own in range(3):
+        encoding = encode(SPACE, past.history.architecture[own])
+        by_each = pool_features(knowledge, encoding).pool.features[:, 1:4]
+        others = np.delete(np.asarray(by_each), own, axis=1).mean(1)
+        np.testing.assert_allclose(predicted[own], others, atol=1e-5)
+    np.testing.assert_array_equal(score, past.history.metrics["score"])
+    assert options["size"] == min(20, QUICK.replay_size)
+    wins, number = given["prior_log_weights"][0]
+    np.testing.assert_array_equal(knowledge.wins, wins)
+    assert number == 3

@@ -86,9 +86,8 @@ def walk(key=None, start=0.0, fails_at=-1.0, sample_tasks=no_noise, **options):
         jnp.asarray(0.0 if sample_tasks is no_noise else 1.0),
         jnp.asarray(fails_at),
         jnp.asarray(1.0),
-        learner=WALK,
         sample_tasks=sample_tasks,
-        **{"steps": 20, "evaluate_every": 2, "patience": 2, **options},
+        **{"learner": WALK, "steps": 20, "evaluate_every": 2, "patience": 2, **options},
     )
 
 
@@ -177,3 +176,24 @@ def test_chunks_make_the_same_run_and_trace_once():
 def test_invalid_arguments_are_refused(options):
     with pytest.raises(NmjaxError, match="multiple of evaluate_every"):
         walk(**options)
+
+
+def test_a_validation_loss_that_stays_the_same_is_no_improvement():
+    constant = WALK._replace(evaluate=lambda params, tasks, hyper: jnp.ones(1))
+    result = walk(learner=constant)
+    assert result.step == 6
+    assert result.state.best_step == 2
+    assert result.params == 2
+
+
+def test_the_validation_loss_is_the_mean_over_tasks():
+    of_three = WALK._replace(evaluate=lambda params, tasks, hyper: jnp.array([1.0, 2.0, 6.0]))
+    np.testing.assert_array_equal(walk(learner=of_three).curves.validation_loss[:3], 3)
+
+
+def test_the_update_draws_from_another_key_than_the_tasks():
+    def update(key, state, tasks, hyper):
+        return state, WalkInfo(jnp.abs(tasks - jax.random.uniform(key)))
+
+    result = walk(sample_tasks=noise, patience=20, learner=WALK._replace(update=update))
+    assert (result.curves.train_loss > 1e-4).all()

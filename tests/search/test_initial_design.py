@@ -12,7 +12,7 @@ from nmjax.search import (
     select_initial_points,
     with_flat_prior,
 )
-from nmjax.search.initial_design import initial_design
+from nmjax.search.initial_design import initial_design, next_initial
 
 
 @pytest.mark.slow
@@ -98,3 +98,46 @@ def test_points_to_begin_with_are_distinct_and_of_the_pool(problem):
 def test_impossible_numbers_of_points_are_refused(problem, asked):
     with pytest.raises(NmjaxError, match=r"1 to 64 rows"):
         select_initial_points(jax.random.key(0), problem, **asked)
+
+
+def test_the_scale_of_draws_is_the_square_root_of_rate_over_shape(problem):
+    draws = []
+    for rate in (2.0, 8.0):
+        prior = problem.prior._replace(rate=jnp.full(2, rate))
+        scaled = problem._replace(prior=prior)
+        drawn = sample_from_prior(jax.random.key(0), scaled, jnp.asarray(0.5), draws=2)
+        draws.append(np.asarray(drawn))
+    mean = np.asarray(problem.prior.mean) @ np.asarray(problem.pool.features).T
+    np.testing.assert_allclose(draws[1] - mean, 2 * (draws[0] - mean), atol=1e-4)
+
+
+def test_a_flat_prior_chooses_all_four_uniformly(problem):
+    keys, flat = jax.random.split(jax.random.key(0), 6400), with_flat_prior(problem)
+    choose = jax.jit(jax.vmap(lambda key: initial_design(key, flat, jnp.asarray(0.3))))
+    counts = np.bincount(np.asarray(choose(keys))[:, 3], minlength=64)
+    np.testing.assert_allclose(counts, 100, atol=5 * 100**0.5)
+
+
+def test_the_search_takes_its_initial_spread(problem, hyper):
+    still = hyper._replace(initial_spread=jnp.asarray(0.0))
+    for seed in range(4):
+        state = BayesianSearch(capacity=10).init(jax.random.key(seed), problem, still)
+        believed = np.array(problem.pool.features @ problem.prior.mean[0])
+        believed[state.initial[:3]] = -np.inf
+        assert state.initial[3] == np.argmax(believed)
+
+
+@pytest.mark.parametrize(
+    ("step", "weight", "expected"),
+    [(0, 0.7, 0), (1, 0.7, 1), (2, 0.7, 3), (2, 0.36, 3), (2, 0.34, 2), (1, 0.1, 1)],
+)
+def test_the_choice_of_the_past_comes_third_unless_its_weight_halved(
+    problem, hyper, step, weight, expected
+):
+    state = BayesianSearch(capacity=10).init(jax.random.key(0), problem, hyper)
+    state = state._replace(
+        record=state.record._replace(step=jnp.asarray(step, jnp.int32)),
+        log_weights=jnp.log(jnp.array([weight, 1 - weight])),
+    )
+    np.testing.assert_allclose(np.exp(problem.log_weights[0]), 0.7, rtol=1e-5)
+    assert next_initial(state, problem) == state.initial[expected]

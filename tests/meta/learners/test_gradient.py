@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.meta import MAMLHyper, fomaml, maml, query, squared_error, support
+from nmjax.meta import MAMLHyper, anil, fomaml, maml, query, squared_error, support
 
 RATE = 0.1
 
@@ -167,3 +167,37 @@ def test_update_is_traced_once(small, episodes):
 def test_no_inner_step_is_refused(small):
     with pytest.raises(NmjaxError, match="inner_steps=0"):
         maml(squared_error(small[1]), optax.sgd(1.0), inner_steps=0)
+
+
+@pytest.mark.parametrize("first_order", [False, True])
+def test_anil_follows_the_gradient_of_maml_with_a_fixed_body(small, episodes, first_order):
+    """By hand, the inner loop moving the head alone."""
+    params, apply = small
+    learner = anil(
+        squared_error(apply),
+        optax.sgd(1.0),
+        head={"body": False, "head": True},
+        inner_steps=2,
+        first_order=first_order,
+    )
+
+    def loss(p, x, y):
+        return jnp.mean((apply(p, x) - y) ** 2)
+
+    @jax.jit
+    @jax.grad
+    def expected(params):
+        total = 0.0
+        for i in range(3):
+            p = params
+            for _ in range(2):
+                g = jax.grad(loss)(p, episodes.support_x[i], episodes.support_y[i])["head"]
+                g = jax.lax.stop_gradient(g) if first_order else g
+                p = p | {"head": p["head"] - RATE * g}
+            total += loss(p, episodes.query_x[i], episodes.query_y[i]) / 3
+        return total
+
+    gradient, _ = meta_gradient(learner, params, episodes)
+    by_hand = expected(params)
+    for name in params:
+        np.testing.assert_allclose(gradient[name], by_hand[name], rtol=1e-3, atol=1e-5)
