@@ -102,14 +102,15 @@ def learn(space: Space, sources: Sources) -> MetaKnowledge:
 
 
 def padded_problem(space: Space, task: HpobTask, knowledge: MetaKnowledge) -> Problem:
-    """The task's problem, of a power of two of rows so that few programs do for all tasks.
+    """The task's problem, padded to a power of two of rows so that tasks share compiled programs.
 
-    What is added repeats the first row and always fails.
+    Added rows lie between the first two and always fail.
     """
     size = len(task.score)
     added = 2 ** (size - 1).bit_length() - size
-    continuous = np.pad(task.encoding, [(0, added), (0, 0)])
-    continuous[size:] = task.encoding[0]
+    share = np.arange(1, added + 1)[:, None] / (added + 1)
+    between = (1 - share) * task.encoding[:1] + share * task.encoding[1:2]
+    continuous = np.concatenate([task.encoding, between[:added]]).astype(np.float32)
     score = np.pad(task.score, (0, added), constant_values=np.nan).astype(np.float32)
     nothing = np.zeros((size + added, 0), np.int32)
     return nmjax.make_problem(space, nothing, score, knowledge, continuous=continuous)

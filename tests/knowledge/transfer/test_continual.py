@@ -207,9 +207,7 @@ def test_nothing_waits_for_ever():
             architecture,
             encoding,
             score,
-            space=SPACE,
             size=SIZE,
-            outcome_transform="log_lower_tail",
         )
 
     start = with_capacity(plain_knowledge(2), CAPACITY)
