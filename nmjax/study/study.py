@@ -63,10 +63,10 @@ class Study:
         the algorithm's capacity is smaller than the budget.
 
     Example:
-      >>> space = Space(width=[1, 2, 3])
-      >>> study = Study(space, budget=3)
+      >>> from nmjax import Space, Study
+      >>> study = Study(Space(width=[1, 2, 3]), budget=3)
       >>> for trial in study:
-      ...     study.tell(trial, trial.config["width"] ** 2)
+      ...     _ = study.tell(trial, trial.config["width"] ** 2)
       >>> study.best.config
       {'width': 3}
     """
