@@ -86,6 +86,11 @@ class Study:
         self.seed = seed
         capacity = -(-self.budget // CAPACITY_STEP) * CAPACITY_STEP
         self.algorithm = algorithm or BayesianSearch(capacity=capacity)
+        if self.algorithm.capacity < self.budget:
+            raise NmjaxError(
+                f"Got a budget of {self.budget} for an algorithm of capacity "
+                f"{self.algorithm.capacity}; give an algorithm with capacity={self.budget} or more."
+            )
         self._hyper = default_hyper(self.algorithm.capacity)
         self._search_key, self._pool_key = jax.random.split(jax.random.key(seed))
         self._trials: list[Trial] = []

@@ -137,6 +137,11 @@ def test_budgets_are_whole_and_positive(budget):
         nmjax.Study(SPACE, budget=budget)
 
 
+def test_an_algorithm_without_room_for_the_budget_is_refused():
+    with pytest.raises(NmjaxError, match="capacity=5"):
+        nmjax.Study(SPACE, budget=5, algorithm=nmjax.BayesianSearch(capacity=4))
+
+
 def test_a_metric_to_be_minimized_is_minimized():
     study = nmjax.Study(SPACE, budget=9, direction="minimize")
     losses = [1 - accuracy(**study.tell(t, 1 - accuracy(**t.config)).config) for t in study]
