@@ -155,7 +155,7 @@ def _trial_row(trial: "Trial") -> dict[str, Any]:
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with values that JSON can hold."""
     return {
-        name: value if isinstance(value, str | int | float | bool | None) else str(value)
+        name: value if isinstance(value, str | int | float | tuple | None) else str(value)
         for name, value in config.items()
     }
 

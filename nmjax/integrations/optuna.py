@@ -14,6 +14,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space, active_choices, active_continuous
+from nmjax.spaces.description.options import Option, option_text
 from nmjax.tasks import PastSearches, history_from_frame
 from nmjax.types import History, Metric
 
@@ -112,6 +113,7 @@ def write_studies(
 
     An evaluation with an objective of NaN is a failed trial. Other metrics are user attributes of
     the trials, and the context is user attributes of the studies. Inactive choices are left out.
+    Options that are lists become JSON text, as Optuna stores only scalars.
 
     Args:
       storage: Storage as Optuna takes it, such as "sqlite:///past.db".
@@ -243,7 +245,8 @@ def _trials(
     continuous = np.asarray(history.continuous)[place, mask]
     used = np.asarray(active_choices(space, jnp.asarray(rows)))
     used_continuous = np.asarray(active_continuous(space, jnp.asarray(rows)))
-    among = {c.name: optuna.distributions.CategoricalDistribution(c.options) for c in space.choices}
+    written = {c.name: tuple(map(_for_optuna, c.options)) for c in space.choices}
+    among = {n: optuna.distributions.CategoricalDistribution(o) for n, o in written.items()}
     for real in space.continuous:
         among[real.name] = optuna.distributions.FloatDistribution(
             real.low, real.high, log=real.scale == "log"
@@ -253,7 +256,7 @@ def _trials(
         evaluated = [values[name][number] for name in names]
         state = "FAIL" if np.isnan(evaluated).any() else "COMPLETE"
         chosen = {
-            choice.name: choice.options[option]
+            choice.name: written[choice.name][option]
             for choice, option, is_used in zip(space.choices, row, used[number], strict=True)
             if is_used
         }
@@ -272,3 +275,7 @@ def _trials(
             )
         )
     return trials
+
+
+def _for_optuna(option: Option) -> Option:
+    return option_text(option) if isinstance(option, tuple) else option

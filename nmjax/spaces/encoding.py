@@ -16,6 +16,7 @@ from nmjax.errors import NmjaxError
 from nmjax.spaces.activity import soft_activity
 from nmjax.spaces.cells.structure import count_kinds, count_names, counts
 from nmjax.spaces.continuous import to_scale
+from nmjax.spaces.description.options import option_text
 from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
@@ -88,7 +89,7 @@ def encoding_names(space: Space) -> tuple[str, ...]:
       ('op=conv', 'op=skip', 'width=64', 'width=128', 'width')
     """
     return (
-        *(f"{choice.name}={option}" for choice in space.choices for option in choice.options),
+        *(f"{c.name}={option_text(option)}" for c in space.choices for option in c.options),
         *(choice.name for choice in space.choices if choice.kind == "ordinal"),
         *(real.name for real in space.continuous),
         *(count_names(space) if space.cell is not None else ()),

@@ -1,15 +1,20 @@
 """Architectures as text: `link=0112 op1=gat op2=gcn op3=skip op4=fc`."""
 
+import re
+import shlex
 from typing import Any
 
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces.description.options import option_text
 from nmjax.spaces.description.space import Space, discrete_config
 
 
 def to_text(space: Space, architecture: Any, continuous: Any = None) -> str:
     """One architecture int[C] as `choice=option` words; inactive choices are left out.
+
+    An option with blanks or quotes is quoted, as in a shell: `kernel='[3, 5]'`.
 
     Args:
       space: Space of the architecture.
@@ -28,7 +33,8 @@ def to_text(space: Space, architecture: Any, continuous: Any = None) -> str:
         config = discrete_config(space, architecture)
     else:
         config = space.to_config(architecture, continuous)
-    return " ".join(f"{name}={value}" for name, value in config.items())
+    words = ((_quoted(name), _quoted(option_text(value))) for name, value in config.items())
+    return " ".join(f"{name}={value}" for name, value in words)
 
 
 def parse(space: Space, text: str) -> np.ndarray:
@@ -47,7 +53,7 @@ def parse(space: Space, text: str) -> np.ndarray:
     """
     choices = {choice.name: choice for choice in space.choices}
     found: dict[str, int] = {}
-    for word in text.split():
+    for word in _words(text):
         name, equals, option = word.partition("=")
         if not equals:
             raise NmjaxError(f"Got the word {word!r}; write an architecture as choice=option.")
@@ -68,8 +74,19 @@ def parse(space: Space, text: str) -> np.ndarray:
             raise NmjaxError(f"Choice {name!r} is inactive in {text!r}; leave it out.")
         indices[place[name]] = found.get(name, 0)
     if missing:
+        option = _quoted(option_text(choices[missing[0]].options[0]))
         raise NmjaxError(
-            f"The choices {missing} are missing; add a word such as "
-            f"'{missing[0]}={choices[missing[0]].options[0]}' for each."
+            f"The choices {missing} are missing; add a word such as {missing[0]}={option} for each."
         )
     return indices
+
+
+def _quoted(text: str) -> str:
+    return shlex.quote(text) if re.search(r"[\s'\"\\\\]", text) else text
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise NmjaxError(f"Got {text!r} with {str(error).lower()}; close each quotation.") from None

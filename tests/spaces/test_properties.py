@@ -11,10 +11,11 @@ from nmjax.spaces import Ordinal, Real, Space, when
 from tests.spaces.conditional import DISCRETE, MIXED
 
 NAMES = st.text("abcxyzäß宽_09", min_size=1, max_size=6)
-TEXTS = st.text("abcßé宽-+.()/", min_size=1, max_size=8).filter(lambda t: t.split() == [t])
+TEXTS = st.text("abcßé宽-+.()/'\"\\ ", min_size=1, max_size=8).filter(lambda t: t.strip() == t)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.one_of(TEXTS, st.integers(-(10**20), 10**20), FLOATS, st.booleans(), st.none())
 OPTIONS = st.lists(
-    st.one_of(TEXTS, st.integers(-(10**20), 10**20), FLOATS, st.booleans()),
+    SCALARS | st.lists(SCALARS, max_size=3).map(tuple),
     min_size=1,
     max_size=6,
     unique_by=lambda option: str(option).lower(),

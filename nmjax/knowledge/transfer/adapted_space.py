@@ -30,7 +30,7 @@ from nmjax.spaces import (
     to_index,
 )
 from nmjax.spaces.cells.isomorphism import look_up, representatives
-from nmjax.spaces.description.choices import Option
+from nmjax.spaces.description.options import Option
 from nmjax.spaces.enumeration import ENUMERABLE
 from nmjax.spaces.indexing import from_flat
 from nmjax.stats import Interval, clopper_pearson

@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Condition, Space, at_options, check_discrete, encode, encoding_names
+from nmjax.spaces.description.options import option_text
 from nmjax.tasks import history_scores, make_history, stack_tasks
 from nmjax.types import Array, History, Metric
 
@@ -76,7 +77,7 @@ def rename(space: Space, synonyms: Mapping[str, str]) -> Space:
         replace(
             choice,
             name=synonyms.get(choice.name, choice.name),
-            options=tuple(synonyms.get(str(option), option) for option in choice.options),
+            options=tuple(synonyms.get(option_text(option), option) for option in choice.options),
             conditions=_renamed(choice.conditions, synonyms),
         )
         for choice in space.choices
@@ -98,7 +99,7 @@ def _renamed(
     return tuple(
         Condition(
             synonyms.get(parent, parent),
-            tuple(synonyms.get(str(option), option) for option in options),
+            tuple(synonyms.get(option_text(option), option) for option in options),
         )
         for parent, options in conditions
     )
@@ -132,8 +133,8 @@ def match_choices(
     option = np.full((target_space.num_choices, source_space.max_options), -1, np.int32)
     for row, index, target in zip(option, choice, target_space.choices, strict=True):
         if index >= 0:
-            texts = [str(name) for name in target.options]
-            found = [str(name) for name in named.choices[index].options]
+            texts = [option_text(name) for name in target.options]
+            found = [option_text(name) for name in named.choices[index].options]
             row[: len(found)] = [texts.index(name) if name in texts else -1 for name in found]
     if (option < 0).all():
         raise NmjaxError(
@@ -147,7 +148,9 @@ def match_choices(
             continue
         to = option[choice.index(index)]
         missing += [
-            f"{source.name}={o}" for o, at in zip(source.options, to, strict=False) if at < 0
+            f"{source.name}={option_text(o)}"
+            for o, at in zip(source.options, to, strict=False)
+            if at < 0
         ]
     return MatchedChoices(np.array(choice, np.int32), option, tuple(missing))
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.spaces.cells.cell import Cell
+from nmjax.spaces.description.options import option_text
 from nmjax.spaces.description.space import Space
 from nmjax.types import Array
 
@@ -93,7 +94,7 @@ def _layout(space: Space) -> _Layout:
     kept = [np.flatnonzero(part) for part in possible]
     if len(kept[-1]) > MAX_PATHS:
         kept[-1] = kept[-1][:0]
-    options = [str(option) for option in space.choices[cell.labels[0]].options]
+    options = [option_text(option) for option in space.choices[cell.labels[0]].options]
     labels = [*options, "input", "output"]
     names = (
         [f"count {a}" for a in options],

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -35,36 +35,6 @@ def check_name(what: str, name: Any) -> None:
             f"{what} has the name {name!r}; give a name without blanks or '=', such as "
             "'learning_rate'."
         )
-
-
-def check_option(what: str, option: Any) -> None:
-    """Raises an NmjaxError unless `option` is text without blanks, a finite number or a boolean."""
-    if option is None:
-        raise NmjaxError(f"{what} has the option None; use text, such as 'none', and map it back.")
-    if not isinstance(option, str | int | float):
-        raise NmjaxError(
-            f"{what} has the option {option!r} of type {type(option).__name__}; options are text, "
-            "numbers or booleans, so name each option and map the names to your objects."
-        )
-    if isinstance(option, str) and option.split() != [option]:
-        raise NmjaxError(
-            f"{what} has the option {option!r}; give options that are not empty and contain no "
-            "blanks, for instance with '_' in their place."
-        )
-    if not isinstance(option, str) and not is_finite(option):
-        raise NmjaxError(f"{what} has the option {option!r}; give finite numbers.")
-
-
-def check_unequal(what: str, options: Sequence[Any]) -> None:
-    """Raises an NmjaxError if values of different types are equal, such as 1 and True."""
-    first: dict[Any, Any] = {}
-    for option in options:
-        if option in first:
-            raise NmjaxError(
-                f"{what} has the options {first[option]!r} and {option!r}, which are equal; "
-                "give different values."
-            )
-        first[option] = option
 
 
 def check_ordinal(what: str, options: Sequence[Any], scale: str) -> None:
@@ -116,7 +86,7 @@ def check_scale(what: str, scale: str) -> None:
         raise NmjaxError(f"{what} has the scale {scale!r}; give 'linear' or 'log'.")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a value is an int or a float, and not a boolean."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -1,6 +1,5 @@
 """Named choices: discrete options, real-valued ranges, and the conditions that activate them."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,16 +11,24 @@ from nmjax.spaces.description.checks import (
     check_bounds,
     check_distinct,
     check_name,
-    check_option,
     check_ordinal,
     check_scale,
-    check_unequal,
     is_finite,
     is_number,
     to_python,
 )
+from nmjax.spaces.description.options import (
+    Option,
+    check_option,
+    check_unequal,
+    is_equal,
+    is_equal_in_float32,
+    is_missing,
+    option_text,
+    reads_as,
+    to_option,
+)
 
-Option = str | int | float | bool
 Kind = Literal["categorical", "ordinal"]
 Scale = Literal["linear", "log"]
 
@@ -50,15 +57,17 @@ class Choice:
 
     Attributes:
       name: Unique in its space, without blanks or "=".
-      options: Text, finite numbers or booleans, which may be mixed; NumPy scalars become Python's.
-        An architecture holds the index of an option.
+      options: Text, finite numbers, booleans, None, and lists of these, which may be mixed. NumPy
+        scalars become Python's, and lists become tuples. An architecture holds the index of an
+        option.
       kind: "categorical", or "ordinal" for increasing numbers, whose values the encoding includes.
       scale: "linear" or "log", the scale on which the options of an ordinal choice are compared.
       conditions: Requirements for the choice to be active; all must hold.
 
     Raises:
-      NmjaxError: There are no options, two options are equal, an option is of another type or
-        contains blanks, or the options of an ordinal choice are not increasing finite numbers.
+      NmjaxError: There are no options, two options are equal or written alike, an option is of
+        another type, is empty or begins or ends with a blank, or the options of an ordinal choice
+        are not increasing finite numbers.
 
     Example:
       >>> from nmjax.spaces import Choice
@@ -78,13 +87,13 @@ class Choice:
     def __post_init__(self) -> None:
         what = f"Choice {self.name!r}"
         check_name(what, self.name)
-        object.__setattr__(self, "options", tuple(map(to_python, self.options)))
+        object.__setattr__(self, "options", tuple(map(to_option, self.options)))
         object.__setattr__(self, "conditions", _conditions(what, self.conditions))
         if not self.options:
             raise NmjaxError(f"{what} has no options; give at least one.")
         for option in self.options:
             check_option(what, option)
-        check_distinct(what, [str(option) for option in self.options])
+        check_distinct(what, [option_text(option) for option in self.options])
         check_unequal(what, self.options)
         if self.kind not in ("categorical", "ordinal"):
             raise NmjaxError(f"{what} has kind {self.kind!r}; give 'categorical' or 'ordinal'.")
@@ -105,41 +114,40 @@ class Choice:
         """Index of the option that equals `value`.
 
         Numbers match by value (128.0 is the option 128, and a float32 matches the option that it
-        rounds); booleans match booleans only, and text matches text only.
+        rounds); booleans match booleans only, and text matches text only. A list matches a tuple.
 
         Raises:
           NmjaxError: No option equals `value`; the message suggests the nearest ones.
         """
-        value = to_python(value)
-        for same in (_equal, _equal_in_float32):
+        value = to_option(value)
+        for same in (is_equal, is_equal_in_float32):
             found = [index for index, option in enumerate(self.options) if same(option, value)]
             if len(found) == 1:
                 return found[0]
         raise self._no_option(value)
 
     def index_of_text(self, text: str) -> int:
-        """Index of the option that is written as `text`, such as "gat", "1e-3", "64" or "true".
+        """Index of the option that is written as `text`, such as "gat", "1e-3", "true" or "[3, 5]".
 
         Raises:
           NmjaxError: No option is written so; the message suggests the nearest ones.
         """
-        names = [str(option) for option in self.options]
+        names = [option_text(option) for option in self.options]
         if text in names:
             return names.index(text)
         for index, option in enumerate(self.options):
-            if isinstance(option, bool) and text.lower() == str(option).lower():
-                return index
-            if not isinstance(option, str) and _as_number(text) == option:
+            if reads_as(text, option):
                 return index
         raise unknown_name(f"option of {self.name!r}", text, names)
 
     def _no_option(self, value: Any) -> NmjaxError:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if is_missing(value):
             return NmjaxError(
                 f"Choice {self.name!r} got {value}; give one of {list(self.options)}."
             )
         if is_number(value) and is_finite(value) and all(map(is_number, self.options)):
-            nearest = min(self.options, key=lambda option: abs(float(option) - float(value)))
+            numbers = [option for option in self.options if is_number(option)]
+            nearest = min(numbers, key=lambda option: abs(float(option) - float(value)))
             return NmjaxError(
                 f"Choice {self.name!r} got {value!r}, which is not one of its options; the "
                 f"nearest is {nearest!r}."
@@ -217,26 +225,5 @@ def _conditions(what: str, conditions: Iterable[Any]) -> tuple[Condition, ...]:
                 f"{what} has the condition {(parent, options)!r}; give the name of a choice and a "
                 "tuple of its options."
             )
-        found.append(Condition(parent, tuple(map(to_python, options))))
+        found.append(Condition(parent, tuple(map(to_option, options))))
     return tuple(found)
-
-
-def _equal(option: Option, value: Any) -> bool:
-    if is_number(option) and is_number(value):
-        return bool(option == value)
-    return type(option) is type(value) and bool(option == value)
-
-
-def _equal_in_float32(option: Option, value: Any) -> bool:
-    """Whether a float32 that was read as a Python float rounds the option."""
-    if not (is_number(option) and isinstance(value, float)):
-        return False
-    with np.errstate(over="ignore"):
-        return bool(np.float32(value) == value and np.float32(option) == np.float32(value))
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -12,6 +12,7 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.cells.cell import Cell
 from nmjax.spaces.description.checks import check_distinct, to_python
 from nmjax.spaces.description.choices import Choice, RealChoice
+from nmjax.spaces.description.options import is_missing
 from nmjax.spaces.description.requirements import Requirement, resolve
 from nmjax.spaces.description.specs import Spec, name_choices
 from nmjax.types import Array
@@ -29,7 +30,8 @@ class Space:
     Args:
       name: Name of the space.
       **choices: A list of options is categorical; `Ordinal`, `Integer` and `Real` are numbers;
-        `when` makes a choice conditional.
+        `when` makes a choice conditional. An option is text, a number, a boolean, None, or a list
+        of these, which configurations hold as a tuple.
 
     Attributes:
       name: Name of the space.
@@ -238,7 +240,7 @@ class Space:
         self, choice: Choice | RealChoice, active: bool, config: Mapping[str, Any]
     ) -> bool:
         value = to_python(config.get(choice.name))
-        missing = value is None or (isinstance(value, float) and math.isnan(value))
+        missing = is_missing(value)
         if active and choice.name not in config:
             raise NmjaxError(
                 f"The configuration {dict(config)} of space {self.name!r} has no {choice.name!r}; "

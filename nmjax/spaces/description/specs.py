@@ -6,7 +6,8 @@ from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces.description.checks import to_python
-from nmjax.spaces.description.choices import Choice, Condition, Option, RealChoice, Scale
+from nmjax.spaces.description.choices import Choice, Condition, RealChoice, Scale
+from nmjax.spaces.description.options import Option
 
 MAX_INTEGERS = 1000
 
@@ -137,7 +138,8 @@ def when(spec: Spec, /, **parents: Option | Sequence[Option]) -> Conditional:
 
     Args:
       spec: A list of options, `Ordinal`, `Integer` or `Real`.
-      **parents: For each parent, an option or a list of options.
+      **parents: For each parent, an option or a list of options. Write an option that is itself a
+        list as a list of one list.
 
     Raises:
       NmjaxError: No parent is given, or a parent has no options.

@@ -16,6 +16,7 @@ from nmjax.spaces import (
     is_valid,
     reset_continuous,
 )
+from nmjax.spaces.description.options import option_text
 from nmjax.tasks.files.table_values import (
     MISSING,
     context_of_tasks,
@@ -194,7 +195,7 @@ def history_to_frame(
     """Return an Arrow table of `history`; its `to_pandas()` is a data frame.
 
     Arguments and errors are those of `write_history`. Inactive choices are null. Options of
-    different types, such as "sqrt" and 0.5, become text.
+    different types, such as "sqrt" and 0.5, and lists become text.
 
     Example:
       >>> from nmjax.spaces import get_space
@@ -222,8 +223,9 @@ def history_to_frame(
     table: dict[str, Any] = {task: [tasks[i] for i in index.tolist()]}
     active = np.asarray(active_choices(space, jnp.asarray(kept)))
     for place, choice in enumerate(space.choices):
-        mixed = len({_arrow_kind(option) for option in choice.options}) > 1
-        options = [str(option) if mixed else option for option in choice.options]
+        kinds = {_arrow_kind(option) for option in choice.options}
+        as_text = len(kinds) > 1 or "tuple" in kinds
+        options = [option_text(option) if as_text else option for option in choice.options]
         chosen = zip(kept[:, place], active[:, place], strict=True)
         table[choice.name] = [options[option] if used else None for option, used in chosen]
     active = np.asarray(active_continuous(space, jnp.asarray(kept)))

@@ -7,6 +7,8 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice
+from nmjax.spaces.description.checks import is_number
+from nmjax.spaces.description.options import option_text, reads_as, to_option
 
 RELATIVE_TOLERANCE = 1e-6
 """Largest relative difference between an option and a number that was rounded when written."""
@@ -45,7 +47,7 @@ def parse_options(column: list[Any], choice: Choice) -> np.ndarray:
 
 def not_an_option(row: int, choice: Choice, value: Any) -> NmjaxError:
     """Return the error for a value in `row`, counted from 0, that is not an option."""
-    options = ", ".join(map(str, choice.options))
+    options = ", ".join(map(option_text, choice.options))
     return NmjaxError(f"Row {row + 1}: {choice.name} is {value!r}, expected one of {options}.")
 
 
@@ -140,15 +142,19 @@ def _option_index(value: Any, choice: Choice) -> int | None:
 
     Text and exact numbers come first, then the nearest number, if none other is near.
     """
-    names = [str(option) for option in choice.options]
-    if value is not None and not is_nan(value) and str(value) in names:
-        return names.index(str(value))
-    if is_missing(value):
-        return MISSING
+    names = [option_text(option) for option in choice.options]
+    if is_missing(value) and not (isinstance(value, str) and value in choice.options):
+        return choice.options.index(None) if None in choice.options else MISSING
+    text = option_text(to_option(value))
+    if text in names:
+        return names.index(text)
+    for index, option in enumerate(choice.options):
+        if (option is None or isinstance(option, tuple)) and reads_as(text, option):
+            return index
     for index in _equal_booleans(value, choice):
         return index
     number = to_number(value)
-    numbers = np.array([np.nan if isinstance(o, str | bool) else o for o in choice.options], float)
+    numbers = np.array([o if is_number(o) else np.nan for o in choice.options], float)
     distance = np.abs(numbers - number)
     if np.isnan(distance).all():
         return None
@@ -165,7 +171,7 @@ def _equal_booleans(value: Any, choice: Choice) -> Iterator[int]:
     """Yield the index of the option that equals a boolean, as other tools spell them, if any."""
     text = str(value).strip().lower()
     spelled = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-    numeric = any(isinstance(o, int | float) and not isinstance(o, bool) for o in choice.options)
+    numeric = any(map(is_number, choice.options))
     if text not in spelled or (numeric and text not in ("true", "false")):
         return
     for index, option in enumerate(choice.options):

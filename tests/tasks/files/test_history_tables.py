@@ -248,9 +248,13 @@ def test_booleans_come_back_however_they_are_spelled(path):
         np.testing.assert_array_equal(found.architecture, history.architecture)
 
 
-def test_options_of_several_types_come_back(path):
-    space = Space(max_features=["sqrt", 0.5, 1])
-    history = stack_tasks([[[0], [1], [2]]], [{"acc": [0.1, 0.2, 0.3]}], space=space)
+@pytest.mark.parametrize(
+    "options", [["sqrt", 0.5, 1], [[3, 5], [7, 7]], [None, "batch norm", [True, None, "a"]]]
+)
+def test_options_of_several_types_come_back(path, options):
+    space = Space(max_features=options)
+    rows = np.arange(len(options))[None, :, None]
+    history = stack_tasks(rows, [{"acc": rows[0, :, 0]}], space=space)
     write_history(path, history, space, tasks=("a",))
     found = read_history(path, space, maximize="acc").history
     np.testing.assert_array_equal(found.architecture, history.architecture)
