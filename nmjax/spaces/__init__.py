@@ -44,6 +44,7 @@ from nmjax.spaces.relaxation import (
     softmax_relaxation,
     straight_through,
 )
+from nmjax.spaces.source import space_source
 from nmjax.spaces.text import parse, to_text
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "sample_mixed",
     "sample_pool",
     "softmax_relaxation",
+    "space_source",
     "straight_through",
     "to_index",
     "to_scale",
