@@ -56,6 +56,7 @@ add_module_names = False
 
 ROOMS = {
     "spaces": "Spaces",
+    "relax": "Relaxations",
     "tasks": "Tasks and histories",
     "predictors": "Predictors",
     "meta": "Meta-learning",

@@ -16,6 +16,7 @@ LAYERS = (
     ("optimize",),
     ("stats",),
     ("spaces",),
+    ("relax",),
     ("tasks",),
     ("predictors",),
     ("meta",),

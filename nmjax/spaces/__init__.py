@@ -1,10 +1,15 @@
-"""Search spaces: descriptions, encodings, moves, pools, text and relaxations.
+"""Search spaces: descriptions, encodings, moves, pools and text.
 
 Functions of a space are compiled once for each space and shape.
 """
 
 from nmjax.spaces import catalog
-from nmjax.spaces.activity import active_choices, active_continuous, reset_continuous
+from nmjax.spaces.activity import (
+    active_choices,
+    active_continuous,
+    reset_continuous,
+    soft_activity,
+)
 from nmjax.spaces.catalog import get_space
 from nmjax.spaces.cells.cell import Cell, line_graph, rooted_tree
 from nmjax.spaces.cells.paths import encode_paths
@@ -38,6 +43,7 @@ from nmjax.spaces.mixed import (
     sample_pool,
 )
 from nmjax.spaces.moves import draw_valid, mutate, neighbors, pool_neighbors, sample
+<<<<<<< HEAD
 from nmjax.spaces.relaxation import (
     discretize,
     gumbel_softmax,
@@ -45,6 +51,8 @@ from nmjax.spaces.relaxation import (
     straight_through,
 )
 from nmjax.spaces.source import space_source
+=======
+>>>>>>> 3faa8d7 (Add relaxations of a space under one Protocol)
 from nmjax.spaces.text import parse, to_text
 
 __all__ = [
@@ -64,7 +72,6 @@ __all__ = [
     "catalog",
     "check_discrete",
     "decode",
-    "discretize",
     "draw_valid",
     "encode",
     "encode_paths",
@@ -76,7 +83,6 @@ __all__ = [
     "from_index",
     "from_scale",
     "get_space",
-    "gumbel_softmax",
     "has_flat_index",
     "is_valid",
     "line_graph",
@@ -93,9 +99,13 @@ __all__ = [
     "sample_continuous",
     "sample_mixed",
     "sample_pool",
+<<<<<<< HEAD
     "softmax_relaxation",
     "space_source",
     "straight_through",
+=======
+    "soft_activity",
+>>>>>>> 3faa8d7 (Add relaxations of a space under one Protocol)
     "to_index",
     "to_scale",
     "to_text",

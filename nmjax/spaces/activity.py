@@ -42,7 +42,15 @@ def soft_activity(space: Space, probabilities: Array) -> tuple[Array, Array]:
     Returns:
       float32[..., C] for the discrete and float32[..., R] for the real-valued choices; each is a
       product over distinct ancestors, so multilinear in the soft choices.
+
+    Example:
+      >>> import numpy as np
+      >>> from nmjax.spaces import Space, soft_activity, when
+      >>> space = Space(optimizer=["adam", "sgd"], nesterov=when([False, True], optimizer="sgd"))
+      >>> soft_activity(space, np.array([[0.75, 0.25], [0.5, 0.5]]))[0].tolist()
+      [1.0, 0.25]
     """
+    probabilities = jnp.asarray(probabilities)
     batch = probabilities.shape[:-2]
 
     def chance(required: Requirement) -> Array:

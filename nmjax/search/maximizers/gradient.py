@@ -7,21 +7,11 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.optimize import maximize as adam
+from nmjax.relax import Softmax, Strengths, encode_choices, strengths_at
 from nmjax.search.maximizers.local import climb
 from nmjax.search.maximizers.objective import Objective, fittest
 from nmjax.search.maximizers.points import join, split
-from nmjax.spaces import (
-    discretize,
-    encode_soft,
-    from_scale,
-    option_mask,
-    softmax_relaxation,
-    to_scale,
-)
 from nmjax.types import Array
-
-# Moves real values off their bounds, where the gradient of the hyperbolic tangent vanishes.
-_INSIDE = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,30 +53,19 @@ class GradientAscent:
 
     def __call__(self, key: Array, objective: Objective, starts: Array) -> tuple[Array, Array]:
         """Return the points [m, C + R] that were reached and their values float[m]."""
-        del key
         space = objective.space
-        exists = option_mask(space)
-        even = softmax_relaxation(jnp.zeros(exists.shape), jnp.ones(()), exists)
+        relaxation = Softmax(space)
 
-        def soften(logits: Array) -> Array:
-            at = jnp.asarray(self.temperature, logits.dtype)
-            soft: Array = softmax_relaxation(logits, at, exists)
-            return soft
-
-        def total(relaxed: tuple[Array, Array]) -> Array:
-            continuous = from_scale(space, jnp.tanh(relaxed[1]))
-            return jnp.sum(
-                objective.of_encodings(encode_soft(space, soften(relaxed[0]), continuous))
-            )
+        def total(strengths: Strengths) -> Array:
+            at = jnp.asarray(self.temperature, strengths.logits.dtype)
+            soft = relaxation.sample(key, strengths, at)
+            return jnp.sum(objective.of_encodings(encode_choices(space, soft)))
 
         best = fittest(starts, objective.of_architectures(starts), self.climbers)
-        architecture, continuous = split(space, best[0])
-        unbounded = jnp.arctanh(_INSIDE * to_scale(space, continuous))
-        chosen = jax.nn.one_hot(architecture, space.max_options)
-        half = 0.5 * (chosen + jnp.broadcast_to(even, chosen.shape))
-        logits = self.temperature * jnp.log(jnp.where(half > 0, half, 1))
-        relaxed, _ = adam(total, (logits, unbounded), steps=self.steps, rate=self.rate)
-        ends = join(space, discretize(soften(relaxed[0])), from_scale(space, jnp.tanh(relaxed[1])))
+        strengths = strengths_at(space, *split(space, best[0]))
+        strengths = strengths._replace(logits=self.temperature * strengths.logits)
+        strengths, _ = adam(total, strengths, steps=self.steps, rate=self.rate)
+        ends = join(space, *relaxation.discretize(strengths))
         led = climb(objective, ends, objective.of_architectures(ends), rounds=self.rounds)
         reached: tuple[Array, Array] = jax.tree.map(lambda *a: jnp.concatenate(a), best, led)
         return reached
