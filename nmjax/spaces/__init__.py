@@ -43,16 +43,7 @@ from nmjax.spaces.mixed import (
     sample_pool,
 )
 from nmjax.spaces.moves import draw_valid, mutate, neighbors, pool_neighbors, sample
-<<<<<<< HEAD
-from nmjax.spaces.relaxation import (
-    discretize,
-    gumbel_softmax,
-    softmax_relaxation,
-    straight_through,
-)
 from nmjax.spaces.source import space_source
-=======
->>>>>>> 3faa8d7 (Add relaxations of a space under one Protocol)
 from nmjax.spaces.text import parse, to_text
 
 __all__ = [
@@ -99,13 +90,8 @@ __all__ = [
     "sample_continuous",
     "sample_mixed",
     "sample_pool",
-<<<<<<< HEAD
-    "softmax_relaxation",
-    "space_source",
-    "straight_through",
-=======
     "soft_activity",
->>>>>>> 3faa8d7 (Add relaxations of a space under one Protocol)
+    "space_source",
     "to_index",
     "to_scale",
     "to_text",
