@@ -63,6 +63,7 @@ ROOMS = {
     "knowledge": "Knowledge",
     "patterns": "Patterns",
     "search": "Search",
+    "live": "Children that train",
     "evaluation": "Evaluation",
     "experiments": "Experiments",
     "analysis": "Analysis",

@@ -110,6 +110,7 @@ _LAZY = (
     "evaluation",
     "experiments",
     "integrations",
+    "live",
     "meta",
     "patterns",
     "testing",

@@ -1,0 +1,100 @@
+"""Families of children: networks of one shape whose architecture is a traced argument.
+
+A child is a masked instance of the family's largest network. Its weights outside of its own size
+are zero, receive no gradient and stay zero, so that children of different architectures have arrays
+of equal shapes, and hundreds train in one `vmap`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.spaces import Space
+from nmjax.types import Array, PyTree
+
+_TRUNCATED_STD = 0.87962566103423978
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "tanh": jnp.tanh,
+    "silu": jax.nn.silu,
+    "gelu": jax.nn.gelu,
+    "sigmoid": jax.nn.sigmoid,
+}
+
+
+class Family(Protocol):
+    """A set of networks that train together.
+
+    Implementations are frozen dataclasses, so that equal families share compiled programs.
+    """
+
+    @property
+    def space(self) -> Space:
+        """The architectures of the family."""
+
+    def init(self, key: Array, architecture: Array) -> PyTree:
+        """Initial weights of the architecture int32[C], zero outside of its size."""
+
+    def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
+        """Logits float[B, classes] of inputs float[B, D]."""
+
+    def num_parameters(self, architecture: Array) -> Array:
+        """Number float[] of weights of the network at its own size."""
+
+    def num_multiplications(self, architecture: Array) -> Array:
+        """Number float[] of multiplications of weights and activations for one input."""
+
+    def build(self, architecture: Any) -> nn.Module:
+        """The network at its own size as a plain Flax module, without masks."""
+
+    def extract(self, params: PyTree, architecture: Any) -> PyTree:
+        """The variables of `build(architecture)` from the masked weights of a child."""
+
+
+def option_of(space: Space, name: str, architecture: Array) -> Array:
+    """The option index int32[] of the choice `name`."""
+    return architecture[space.names.index(name)]
+
+
+def number_of(space: Space, name: str, architecture: Array) -> Array:
+    """The option float32[] of the numeric choice `name`."""
+    options = space.choices[space.names.index(name)].options
+    return jnp.asarray(options, jnp.float32)[option_of(space, name, architecture)]
+
+
+def size_of(space: Space, name: str, architecture: Array) -> Array:
+    """The option int32[] of the choice `name`, whose options are whole numbers."""
+    return number_of(space, name, architecture).astype(jnp.int32)
+
+
+def unit_mask(size: Array, most: int) -> Array:
+    """float32[most]: 1 for the first `size` units, 0 for the others."""
+    return (jnp.arange(most, dtype=jnp.int32) < size).astype(jnp.float32)
+
+
+def masked_kernel(key: Array, inputs: Array, outputs: Array, fan_in: Array | int) -> Array:
+    """A kernel float32[I, O] as `flax.linen.Dense` draws one of the child's own size.
+
+    Entries are normal, truncated at two standard deviations, with variance 1 / fan_in (LeCun),
+    and zero where the masks inputs float32[I] or outputs float32[O] are.
+    """
+    draw = jax.random.truncated_normal(key, -2.0, 2.0, (len(inputs), len(outputs)), jnp.float32)
+    scale = jax.lax.rsqrt(jnp.asarray(fan_in, jnp.float32)) / _TRUNCATED_STD
+    return draw * scale * inputs[:, None] * outputs[None, :]
+
+
+def activate(names: tuple[str, ...], index: Array, x: Array) -> Array:
+    """Apply the activation of an option index int32[]."""
+    if len(names) == 1:
+        return ACTIVATIONS[names[0]](x)
+    return jax.lax.select_n(index, *(ACTIVATIONS[name](x) for name in names))
+
+
+def top(leaf: Array, *sizes: int) -> np.ndarray:
+    """The first entries of each axis of a masked array, as many as `sizes` says."""
+    return np.asarray(leaf)[tuple(slice(size) for size in sizes)]
