@@ -21,13 +21,14 @@ from nmjax.tasks import (
     iter_batches,
     load_history,
     open_store,
-    read_history,
     stored_rows,
     write_history,
 )
 from nmjax.tasks.files.folders import locate
-from nmjax.tasks.files.tables import check_writable
 from nmjax.tasks.quality import Kind
+from nmjax.tasks.tables.history_writer import check_writable
+from nmjax.tasks.tables.opening import open_table
+from nmjax.tasks.tables.rows import Request, read_rows
 
 STREAMED = 2**16
 """Rows of a batch when a store is copied."""
@@ -41,19 +42,24 @@ _File = Annotated[Positional[Path], arg(metavar="FILE")]
 class ImportConfig:
     """Add a file of evaluations, one per row, to a store.
 
-    Evaluations that the store already holds are skipped. Suspicious rows are listed, numbered from
-    0 within their task.
+    The content of the file tells its format: CSV and the like, JSON, Parquet or Arrow, compressed
+    or not. Evaluations that the store already holds are skipped. Suspicious rows are listed,
+    numbered from 0 within their task.
 
     Attributes:
-      file: File to read, ending in .csv, .parquet or .jsonl.
+      file: File to read.
       store: Folder of the store, or its URL, such as s3://BUCKET/past; created if it is missing.
       metrics: Columns with raw values; an empty value or nan is a failed evaluation.
       space: Search space, each choice of which is a column: a built-in one such as nas-bench-graph,
         or MODULE:NAME, where NAME is a Space or a function without arguments that returns one.
       task: Column that names the task.
+      task_name: Name of the task, for a file of one task without such a column.
+      tasks: Restrict to these tasks.
       context: Columns of numbers that describe a task.
       columns: Columns of choices or metrics that have another name, as NAME=COLUMN.
-      drop: Kinds of suspicious rows to leave out, such as duplicate or failed.
+      state: Column with the states of trials, such as COMPLETE and FAIL, if it is not called state
+        or status.
+      drop: Kinds of suspicious rows to leave out, such as outside, duplicate or failed.
       allow_duplicates: Also add evaluations that the store already holds.
     """
 
@@ -62,12 +68,17 @@ class ImportConfig:
     metrics: Annotated[tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]")]
     space: Annotated[str, arg(metavar="SPACE")]
     task: Annotated[str, arg(metavar="COLUMN")] = "task"
+    task_name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
+    tasks: Annotated[
+        tuple[str, ...], arg(metavar="[TASK [TASK ...]]", help_behavior_hint="(default: all)")
+    ] = ()
     context: Annotated[
         tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
     ] = ()
     columns: Annotated[
         tuple[str, ...], arg(metavar="[NAME=COLUMN [NAME=COLUMN ...]]", help_behavior_hint=_NONE)
     ] = ()
+    state: Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")] = None
     drop: Annotated[
         tuple[str, ...], arg(metavar="[KIND [KIND ...]]", help_behavior_hint=_NONE)
     ] = ()
@@ -168,20 +179,24 @@ def _import(config: ImportConfig) -> None:
             raise unknown_name("kind of finding", kind, get_args(Kind))
     if wrong := [pair for pair in config.columns if "=" not in pair]:
         raise NmjaxError(f"Got --columns {wrong[0]}; give NAME=COLUMN.")
-    past = read_history(
-        config.file,
-        space,
+    request = Request(
         metrics=config.metrics,
         task=config.task,
+        task_name=config.task_name,
+        tasks=config.tasks,
         context=config.context,
         columns=dict(pair.split("=", 1) for pair in config.columns),
+        state=config.state,
+        drop_outside="outside" in config.drop,
     )
+    past, outside = read_rows(open_table(config.file), space, request)
     store = create_store(config.store, space, metrics=config.metrics, context=config.context)
     found = check_quality(past.history, space, tasks=past.tasks)
     chosen = [finding for finding in found if finding.kind in config.drop]
     kept = drop_findings(past.history, chosen)
     added = kept if config.allow_duplicates else drop_stored(store, kept, past.tasks)
     append_history(store, added, past.tasks)
+    _print_outside(outside.tolist(), config)
     _print_findings(found)
     number, read = int(added.mask.sum()), int(past.history.mask.sum())
     print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")
@@ -245,8 +260,19 @@ def _print_skipped(number: int, store: str) -> None:
         )
 
 
+def _print_outside(rows: Sequence[int], config: ImportConfig) -> None:
+    if len(rows):
+        print(
+            f"outside: {len(rows)} rows of {config.file} are outside the space and left out. "
+            f"Rows {_listed([row + 1 for row in rows])}, counted from 1."
+        )
+
+
+def _listed(rows: Sequence[int]) -> str:
+    more = f" and {len(rows) - SHOWN_ROWS} more" * (len(rows) > SHOWN_ROWS)
+    return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
+
+
 def _print_findings(found: Sequence[Finding]) -> None:
     for finding in found:
-        rows = ", ".join(map(str, finding.rows[:SHOWN_ROWS]))
-        more = f" and {len(finding.rows) - SHOWN_ROWS} more" * (len(finding.rows) > SHOWN_ROWS)
-        print(f"{finding.kind}: {finding.text} Rows {rows}{more}.")
+        print(f"{finding.kind}: {finding.text} Rows {_listed(finding.rows.tolist())}.")

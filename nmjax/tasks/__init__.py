@@ -20,12 +20,6 @@ from nmjax.tasks.files.history_store import (
     create_store,
     open_store,
 )
-from nmjax.tasks.files.history_tables import (
-    history_from_frame,
-    history_to_frame,
-    read_history,
-    write_history,
-)
 from nmjax.tasks.files.store_reader import (
     count_evaluations,
     iter_batches,
@@ -77,6 +71,14 @@ from nmjax.tasks.suites import (
     oriented_metric,
     read_hpob,
     scores,
+)
+from nmjax.tasks.tables.history_reader import (
+    history_from_frame,
+    read_history,
+)
+from nmjax.tasks.tables.history_writer import (
+    history_to_frame,
+    write_history,
 )
 
 __all__ = [

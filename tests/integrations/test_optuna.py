@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_told(optuna, storage):
         (fits | {"studies": ("c",)}, "Unknown study 'c'"),
         (fits | {"context": ("row",)}, "did you mean 'rows'"),
         (fits | {"columns": {"opp": "x"}}, "did you mean 'op'"),
-        (fits | {"columns": {"op": "absent"}}, "Row 1: op is None"),
+        (fits | {"columns": {"op": "absent"}}, "row 1: op is None"),
         ({"objectives": ("acc", "time")}, "1 objectives, got 2 names"),
     ):
         with pytest.raises(NmjaxError, match=says):

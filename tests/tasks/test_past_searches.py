@@ -126,7 +126,7 @@ def test_past_searches_of_a_store_have_the_metric_that_is_asked_for(folder):
         ({"maximize": "acc", "minimize": "cost"}, "one of maximize and minimize, got both"),
         ({"maximize": Metric("acc", direction="min")}, "Pass it as minimize="),
         ({"maximize": "ac"}, "did you mean 'acc'"),
-        ({"metrics": "acc"}, "Expected lists of column names"),
+        ({"metrics": "acc"}, "Expected a list of names as metrics"),
     ],
 )
 def test_no_metric_two_metrics_or_a_wrong_one_are_refused(metric, says):

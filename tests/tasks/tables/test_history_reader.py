@@ -66,7 +66,7 @@ def test_real_valued_choices_come_back_and_are_checked(path, choices):
     found = read_history(path, space, metrics=("acc",)).history
     jax.tree.map(np.testing.assert_array_equal, found, history)
     low = Space.build("low", choices, (space.continuous[0], RealChoice("decay", 0.0, 0.5)))
-    with pytest.raises(NmjaxError, match=r"^Row 2: decay is .* from 0\.0 to 0\.5"):
+    with pytest.raises(NmjaxError, match=r"row 2: decay is .* from 0\.0 to 0\.5"):
         read_history(path, low, metrics=("acc",))
 
 
@@ -92,7 +92,7 @@ def test_json_lines_may_lack_a_metric_and_hold_numbers_or_names(tmp_path, space)
     np.testing.assert_array_equal(history.architecture[0], [[1, 1, 1, 0], [0, 0, 0, 1]])
     np.testing.assert_array_equal(history.metrics["acc"], [[0.5, np.nan]])
     path.write_text("{")
-    with pytest.raises(NmjaxError, match="cannot be read as jsonl"):
+    with pytest.raises(NmjaxError, match="cannot be read as JSON"):
         read_history(path, space, metrics=("acc",))
 
 
@@ -119,17 +119,17 @@ def test_tasks_may_alternate_and_columns_have_other_names(tmp_path, space):
     ("text", "says"),
     [
         (HEADER, "no rows"),
-        (HEADER + ROW + ROW.replace("gat", "gaat"), "Row 2: op is 'gaat', expected one of gat"),
-        (HEADER + ROW.replace("0012", "12"), "Row 1: link is '12'"),
-        (HEADER + ROW + ROW.replace("16", "17"), "Row 2: width is '17'"),
-        (HEADER + ROW.replace("1e-8", "nan"), "Row 1: rate is 'nan'"),
-        (HEADER + ROW + ROW.replace("0.5", "good"), "Row 2: acc is 'good'"),
-        (HEADER + ROW + ROW.replace("0.5", "inf"), "Row 2: acc is 'inf'"),
-        (HEADER + ROW + ROW[1:], "Row 2 has no 'task'"),
+        (HEADER + ROW + ROW.replace("gat", "gaat"), "row 2: op is 'gaat', expected one of gat"),
+        (HEADER + ROW.replace("0012", "12"), "row 1: link is '12'"),
+        (HEADER + ROW + ROW.replace("16", "17"), "row 2: width is '17'"),
+        (HEADER + ROW.replace("1e-8", "nan"), "row 1: rate is 'nan'"),
+        (HEADER + ROW + ROW.replace("0.5", "good"), "row 2: acc is 'good'"),
+        (HEADER + ROW + ROW[1:], "row 2 has no 'task'"),
         (HEADER.replace("width", "widht") + ROW, "Unknown column of past.csv 'width'"),
         (HEADER.replace("width", "op") + ROW, "more than once|Unknown column"),
-        (HEADER + "t,0012\n", "cannot be read as csv"),
-        ("", "cannot be read as csv"),
+        (HEADER + "t,0012\n", "past.csv, row 1 has 2 values, expected 6, separated by commas"),
+        ("", "past.csv is empty"),
+        ("one\n1\n", "only column 'one', expected several, separated by commas, tabs"),
     ],
 )
 def test_wrong_files_are_refused_with_the_row(tmp_path, space, text, says):
@@ -143,22 +143,21 @@ def test_invalid_architectures_are_refused_with_the_row(path):
     space = get_space("nas-bench-graph")
     rows = np.stack([np.asarray(sample(jax.random.key(0), space)), np.array([0, 8, 8, 8, 8])])
     write_history(path, stack_tasks([rows], [{"acc": [0.1, 0.2]}]), space, tasks=("t",))
-    with pytest.raises(NmjaxError, match="Row 2 is not a valid architecture"):
+    with pytest.raises(NmjaxError, match="row 2: it is not a valid architecture"):
         read_history(path, space, metrics=("acc",))
 
 
 def test_a_context_that_changes_within_a_task_is_refused(tmp_path, space):
     path = tmp_path / "past.csv"
     path.write_text(HEADER[:-1] + ",rows\n" + ROW[:-1] + ",3\n" + ROW[:-1] + ",4\n")
-    with pytest.raises(NmjaxError, match="Row 2: the context of task 't'"):
+    with pytest.raises(NmjaxError, match="row 2: the context of its task"):
         read_history(path, space, metrics=("acc",), context=("rows",))
 
 
 def test_other_files_columns_and_spaces_are_refused(tmp_path, space, suite):
-    with pytest.raises(NmjaxError, match=r"'\.pkl', expected '\.csv', '\.parquet' or"):
-        read_history(tmp_path / "past.pkl", space, metrics=("acc",))
     with pytest.raises(NmjaxError, match="cannot be read"):
         read_history(tmp_path / "absent.parquet", space, metrics=("acc",))
+    (tmp_path / "past.csv").write_text(HEADER + ROW)
     with pytest.raises(NmjaxError, match="Unknown choice or metric 'opp'"):
         read_history(tmp_path / "past.csv", space, metrics=("acc",), columns={"opp": "x"})
     history = sample_history(jax.random.key(0), suite, ("a",), 2)
@@ -210,11 +209,11 @@ def test_data_frames_of_other_libraries_hold_the_same(space):
     ("frame", "says"),
     [
         (FRAME | {"top1": [1.0]}, "dict cannot be read as a data frame"),
-        (FRAME | {"operation": ["skip", 3, "gat"]}, "Row 2: op is 3, expected one of gat"),
+        (FRAME | {"operation": ["skip", 3, "gat"]}, "row 2: operation is 3, expected one of gat"),
         (7, "int cannot be read as a data frame"),
-        ({n: c for n, c in FRAME.items() if n != "top1"}, "column of the data frame 'top1'"),
-        ({n: [] for n in FRAME}, "the data frame has no rows"),
-        (FRAME | {"operation": ["skip", "gta", "gat"]}, "Row 2: op is 'gta'"),
+        ({n: c for n, c in FRAME.items() if n != "top1"}, "column of data frame 'top1'"),
+        ({n: [] for n in FRAME}, "data frame has no rows"),
+        (FRAME | {"operation": ["skip", "gta", "gat"]}, "row 2: operation is 'gta'"),
     ],
 )
 def test_wrong_frames_are_refused(space, frame, says):
@@ -232,7 +231,7 @@ def test_options_match_exactly_before_they_match_nearly(path):
 
 def test_numbers_that_are_near_two_options_match_neither():
     frame = {"task": ["a"], "limit": [1000000.4], "acc": [0.1]}
-    with pytest.raises(NmjaxError, match=r"Row 1: limit is 1000000\.4"):
+    with pytest.raises(NmjaxError, match=r"row 1: limit is 1000000\.4"):
         history_from_frame(frame, Space(limit=Ordinal(1000000, 1000001)), maximize="acc")
 
 
@@ -281,15 +280,15 @@ def test_inactive_choices_are_missing_in_files_and_come_back(path):
     found = read_history(path, space, maximize="acc").history
     jax.tree.map(np.testing.assert_array_equal, found, history)
     frame = {"task": ["a"], "optimizer": ["sgd"], "nesterov": [None], "momentum": [0.5], "acc": [1]}
-    with pytest.raises(NmjaxError, match="Row 1: nesterov is None"):
+    with pytest.raises(NmjaxError, match="row 1: nesterov is None"):
         history_from_frame(frame, space, maximize="acc")
-    with pytest.raises(NmjaxError, match="Row 1: momentum is None"):
+    with pytest.raises(NmjaxError, match="row 1: momentum is None"):
         history_from_frame(frame | {"nesterov": [True], "momentum": [None]}, space, maximize="acc")
 
 
 def test_a_missing_value_is_not_the_option_none():
     frame = {"task": ["a", "a"], "norm": ["None", None], "acc": [0.1, 0.2]}
-    with pytest.raises(NmjaxError, match="Row 2: norm is None"):
+    with pytest.raises(NmjaxError, match="row 2: norm is None"):
         history_from_frame(frame, Space(norm=["batch", "None"]), maximize="acc")
 
 
@@ -319,7 +318,7 @@ def test_states_of_optuna_decide_what_is_an_evaluation(tmp_path):
     np.testing.assert_array_equal(past.history.architecture, [[[0], [1], [1]]])
     np.testing.assert_array_equal(past.history.metrics["loss"], [[0.5, np.nan, np.nan]])
     path.write_text("task,state,params_w,value\ns,FAIL,,\n")
-    with pytest.raises(NmjaxError, match="No row is a finished trial"):
+    with pytest.raises(NmjaxError, match="no row is a finished trial"):
         read_history(path, Space(w=[1, 2]), minimize="loss", columns=columns)
 
 

@@ -1,0 +1,1 @@
+"""Tables of past evaluations: formats, values, and the reader and writer of histories."""

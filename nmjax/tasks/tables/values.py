@@ -1,0 +1,196 @@
+"""Values of table columns as tasks, numbers and states."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.tasks.tables.table import Table
+
+MISSING_TEXTS = ("", "nan", "none", "null", "-", "na", "n/a", "<na>", "nat")
+"""Texts of a missing value, in any case."""
+STATE_COLUMNS = ("state", "status", "trial_state", "trial_status", "st_status")
+"""Columns, in any case, that hold the states of trials if they are some of those below."""
+FINISHED = (
+    *("complete", "completed", "finished", "success", "succeeded", "successful", "ok", "done"),
+    *("terminated", "ended"),
+)
+FAILED = (
+    *("fail", "failed", "failure", "pruned", "crash", "crashed", "killed", "error", "errored"),
+    *("timeout", "timedout", "memout", "memoryout", "oom", "outofmemory", "diverged", "invalid"),
+    *("abandoned", "canceled", "cancelled", "preempted", "stopped", "earlystopped", "capped"),
+)
+UNFINISHED = (
+    *("running", "waiting", "pending", "queued", "staged", "candidate", "idle", "paused"),
+    *("dispatched", "scheduled", "inprogress", "preempting", "stopping", "created", "new"),
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
+_LARGEST = np.finfo(np.float32).max
+
+
+def parse_tasks(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) -> np.ndarray:
+    """Return the task's name in each of `rows`, without blanks around it: object[M].
+
+    Raises:
+      NmjaxError: A row has no name, or two names are the same number, such as "1" and "1.0".
+    """
+    texts = ["" if is_missing(column[row]) else str(column[row]).strip() for row in rows]
+    if "" in texts:
+        place = table.place(int(rows[texts.index("")]))
+        raise NmjaxError(f"{place} has no {name!r}, expected the task's name.")
+    by_number: dict[float, str] = {}
+    for text in dict.fromkeys(texts):
+        number = to_number(text)
+        if np.isfinite(number) and by_number.setdefault(number, text) != text:
+            raise NmjaxError(
+                f"{table.source} names tasks {by_number[number]!r} and {text!r} in column "
+                f"{name!r}, which are the same number. Write one task in one way."
+            )
+    return np.array(texts, object)
+
+
+def parse_numbers(
+    column: Sequence[Any], rows: np.ndarray, table: Table, name: str, *, percent: bool = False
+) -> np.ndarray:
+    """Return the numbers in `rows` of a column, NaN where a value is missing or infinite: float[M].
+
+    Numbers beyond the range of float32, such as 1e300, are those of diverged evaluations and become
+    NaN.
+
+    Args:
+      column: All values of the column.
+      rows: Indices of the rows to parse, int[M].
+      table: Table of the column.
+      name: Name of the column.
+      percent: Whether numbers may end in "%".
+
+    Raises:
+      NmjaxError: A value is neither missing nor a number.
+    """
+    commas = has_decimal_commas(column, table)
+    values = np.array([_number(column[row], commas, percent) for row in rows], float)
+    for place in np.flatnonzero(np.isnan(values)):
+        value = column[rows[place]]
+        if not is_missing(value):
+            raise NmjaxError(
+                f"{table.place(int(rows[place]))}: {name} is {shown(value)}, expected a number."
+            )
+    return np.where(np.abs(values) > _LARGEST, np.nan, values)
+
+
+def has_decimal_commas(column: Sequence[Any], table: Table) -> bool:
+    """Return whether numbers of a column have decimal commas: some have, and none has a point."""
+    if not table.decimal_comma:
+        return False
+    texts = [value.strip() for value in column if isinstance(value, str)]
+    return any(_DECIMAL_COMMA.fullmatch(text) for text in texts) and not any(
+        "." in text and not np.isnan(to_number(text)) for text in texts
+    )
+
+
+def with_point(value: Any) -> Any:
+    """Return a number with a decimal comma as one with a point, and anything else as it is."""
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+        return value.strip().replace(",", ".")
+    return value
+
+
+def context_of_tasks(
+    context: np.ndarray, rows: np.ndarray, members: Sequence[np.ndarray], table: Table
+) -> np.ndarray:
+    """Return the context float[T, K] of tasks, from that of all rows float[M, K].
+
+    Args:
+      context: Context of each row.
+      rows: Indices of the rows in the table, int[M].
+      members: Places of the rows of each task.
+      table: Table of the rows.
+
+    Raises:
+      NmjaxError: The context of a task changes; NaN, which is unknown, equals NaN.
+    """
+    for places in members:
+        mine, first = context[places], context[places[0]]
+        differs = ((mine != first) & ~(np.isnan(mine) & np.isnan(first))).any(axis=-1)
+        if differs.any():
+            other = places[differs.argmax()]
+            raise NmjaxError(
+                f"{table.place(int(rows[other]))}: the context of its task is "
+                f"{context[other].tolist()}, expected {first.tolist()} as in row "
+                f"{rows[places[0]] + 1}."
+            )
+    return context[[places[0] for places in members]]
+
+
+def state_column(table: Table, taken: Sequence[str]) -> str | None:
+    """Return the column that holds the states of trials, unless it is `taken` for another use."""
+    for name in dict.fromkeys(table.names):
+        known = name.lower() in STATE_COLUMNS and name not in taken
+        if known and table.names.count(name) == 1:
+            texts = set(map(_state, table.read(name)))
+            if texts & {*FINISHED, *FAILED, *UNFINISHED}:
+                return name
+    return None
+
+
+def parse_states(column: Sequence[Any], table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return where trials have ended, and where they failed, from their states: bool[M] each.
+
+    Raises:
+      NmjaxError: A state is unknown.
+    """
+    states = [_state(value) for value in column]
+    for row, state in enumerate(states):
+        if state not in ("", *FINISHED, *FAILED, *UNFINISHED):
+            raise NmjaxError(
+                f"{table.place(row)}: {name} is {shown(column[row])}, expected the state of a "
+                f"trial, such as {', '.join((*FINISHED[:2], *FAILED[:3], *UNFINISHED[:2]))}."
+            )
+    return (
+        np.array([state not in UNFINISHED for state in states], bool),
+        np.array([state in FAILED for state in states], bool),
+    )
+
+
+def to_number(value: Any) -> float:
+    """Return the value as a float, NaN if it is not a number."""
+    if isinstance(value, str) and "_" in value:
+        return np.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN, a missing value of pandas, or one of MISSING_TEXTS."""
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING_TEXTS
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or is_nan(value)
+
+
+def is_nan(value: Any) -> bool:
+    """Return whether a value is a NaN."""
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message, shortened if it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _number(value: Any, commas: bool, percent: bool) -> float:
+    value = with_point(value) if commas else value
+    if percent and isinstance(value, str) and value.rstrip().endswith("%"):
+        value = value.rstrip()[:-1]
+    return to_number(value)
+
+
+def _state(value: Any) -> str:
+    """Return a state in lower case, without the name of its enumeration, blanks and hyphens."""
+    if is_missing(value):
+        return ""
+    return re.sub(r"[\s_-]", "", str(value).rsplit(".", 1)[-1].lower())

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Ordinal, Real, Space
+from nmjax.tasks import history_from_frame
+from nmjax.types import Metric
+
+SPACE = Space(width=[16, 64])
+
+
+def frame(**columns):
+    size = len(next(iter(columns.values())))
+    return {"task": ["t"] * size, "width": [64] * size, "loss": [0.5] * size} | columns
+
+
+def losses(**columns):
+    return np.asarray(
+        history_from_frame(frame(**columns), SPACE, minimize="loss").history.metrics["loss"]
+    )[0].tolist()
+
+
+def test_failed_evaluations_are_missing_or_infinite():
+    failed = ["", " ", "nan", "NaN", "None", "null", "-", "N/A", None, "inf", "-Infinity", "1e999"]
+    assert np.isnan(losses(loss=failed)).all()
+    assert losses(loss=["64", 64, " 0.25 "]) == [64.0, 64.0, 0.25]
+
+
+@pytest.mark.parametrize("loss", ["good", "1_0", "0,5", "[1]", "0.5%"])
+def test_other_text_is_refused_with_its_place(loss):
+    with pytest.raises(NmjaxError, match=r"^data frame, row 2: loss is '.*', expected a number"):
+        losses(loss=[0.5, loss])
+
+
+@pytest.mark.parametrize("name", ["state", "Status", "trial_state"])
+def test_states_of_several_tools_decide_what_is_an_evaluation(name):
+    states = {
+        "finished": ["COMPLETE", "TrialState.COMPLETE", "finished", "StatusType.SUCCESS", "done"],
+        "failed": ["FAIL", "PRUNED", "crashed", "killed", "ERROR", "early stopped", "time_out"],
+        "left out": ["RUNNING", "in-progress", "Waiting"],
+    }
+    every = [state for group in states.values() for state in group]
+    found = losses(**{name: every})
+    assert np.isnan(found).tolist() == [False] * 5 + [True] * 7
+
+
+def test_a_column_called_state_may_hold_something_else():
+    assert losses(state=["CA", "NY"]) == [0.5, 0.5]
+    with pytest.raises(NmjaxError, match=r"row 2: state is 'CA', expected the state of a trial"):
+        losses(state=["COMPLETE", "CA"])
+    with pytest.raises(NmjaxError, match=r"row 1: end is 'CA'"):
+        history_from_frame(frame(end=["CA"]), SPACE, minimize="loss", state="end")
+    past = history_from_frame(frame(end=["ok", "oom"]), SPACE, minimize="loss", state="end")
+    assert np.isnan(past.history.metrics["loss"]).tolist() == [[False, True]]
+
+
+def test_a_table_of_one_task_needs_its_name_only():
+    columns = frame(loss=[0.5])
+    columns.pop("task")
+    past = history_from_frame(columns, SPACE, minimize="loss", task_name=" cora ")
+    assert past.tasks == ("cora",)
+    with pytest.raises(NmjaxError, match=r"Unknown column of data frame 'task'.*task_name"):
+        history_from_frame(columns, SPACE, minimize="loss")
+    with pytest.raises(NmjaxError, match="expected some text"):
+        history_from_frame(columns, SPACE, minimize="loss", task_name=" ")
+    two = frame(task=["a", "b"])
+    with pytest.raises(NmjaxError, match="has tasks 'a' and 'b' in column 'task'"):
+        history_from_frame(two, SPACE, minimize="loss", task_name="cora")
+    past = history_from_frame(frame(task=["a"]), SPACE, minimize="loss", task_name="cora")
+    assert past.tasks == ("cora",)
+
+
+def test_some_of_the_tasks_are_read():
+    columns = frame(task=["a", "b", "a"], width=[16, 99, 64])
+    past = history_from_frame(columns, SPACE, minimize="loss", tasks=["a"])
+    assert past.history.architecture.tolist() == [[[0], [1]]]
+    with pytest.raises(NmjaxError, match="Unknown task of data frame 'c'"):
+        history_from_frame(columns, SPACE, minimize="loss", tasks=["c"])
+
+
+def test_blanks_do_not_make_another_task_and_numbers_written_twice_are_refused():
+    past = history_from_frame(frame(task=["a", " a", "a\t", "b"]), SPACE, minimize="loss")
+    assert past.tasks == ("a", "b")
+    for names in (["1", "1.0"], [1, "01"], ["2024", 2024.0]):
+        with pytest.raises(NmjaxError, match=r"names tasks '.*' and '.*' in column 'task'"):
+            history_from_frame(frame(task=names), SPACE, minimize="loss")
+
+
+def test_rows_outside_the_space_are_listed_or_left_out():
+    space = Space(width=[16, 64], rate=Real(0.0, 1.0))
+    widths, rates = [16, 17, 64, None, *([99] * 12)], [0.5, 0.5, 2.0, *([0.5] * 13)]
+    columns = frame(width=widths, rate=rates)
+    with pytest.raises(NmjaxError) as caught:
+        history_from_frame(columns, space, minimize="loss")
+    message = str(caught.value)
+    assert message.startswith("data frame, row 2: width is 17, expected one of 16, 64.")
+    assert "Rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 5 more are outside space 'space'" in message
+    past = history_from_frame(columns, space, minimize="loss", drop_outside=True)
+    assert past.history.architecture.tolist() == [[[0]]]
+    with pytest.raises(NmjaxError, match="no row is a finished trial with all choices"):
+        history_from_frame(frame(width=[1], rate=[0.5]), space, minimize="loss", drop_outside=True)
+
+
+def test_many_options_are_not_all_listed():
+    with pytest.raises(NmjaxError, match=r"expected one of the 300 options of 'depth', such as 3"):
+        history_from_frame(frame(depth=[301]), Space(depth=Ordinal(*range(300))), minimize="loss")
+
+
+@pytest.mark.parametrize(
+    "name", ["params_depth", "config/depth", "config_depth", "params.model.depth", "hparams.depth"]
+)
+def test_prefixes_of_tracking_tools_are_understood(name):
+    space = Space(depth=[1, 2])
+    columns = {"task": ["t"], name: [2], "metrics.loss": [0.5]}
+    past = history_from_frame(columns, space, minimize="loss")
+    assert past.history.architecture.tolist() == [[[1]]]
+    with pytest.raises(NmjaxError, match=r"several columns for 'depth': .*, param_depth"):
+        history_from_frame(columns | {"param_depth": [1]}, space, minimize="loss")
+
+
+def test_percent_signs_are_read_for_a_metric_in_percent():
+    accuracy = Metric("acc", "percent")
+    past = history_from_frame(frame(acc=["95.5%", 90]), SPACE, maximize=accuracy)
+    np.testing.assert_array_equal(past.history.metrics["acc"], [[95.5, 90.0]])
