@@ -1,3 +1,5 @@
+from datetime import date
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -24,11 +26,8 @@ from nmjax.tasks.tables.options import MISSING, OUTSIDE, parse_bounded, parse_op
         (("batch", "-"), ["-"], [1]),
         ((0.5, 1000000, 1000001), ["1000000.4", 1000001], [OUTSIDE, 2]),
         ((1e-8, 7.742637e-8), [7.742637e-08 * (1 + 5e-7), np.float32(1e-8)], [1, 0]),
-        (
-            (None, "batch", (3, 5)),
-            ["None", None, "", "[3, 5]", [3.0, 5], "(3,5)"],
-            [0] * 3 + [2] * 3,
-        ),
+        ((None, "batch"), ["None", None, ""], [0, 0, 0]),
+        ((1, (3, 5)), ["[3, 5]", [3.0, 5], "(3,5)", [date(2024, 1, 1)]], [1, 1, 1, OUTSIDE]),
         (((3, 5), "3,5"), ["[3, 5]", "3,5", [3, 5]], [0, 1, 0]),
         (("é", "e"), ["é", '"\\u00e9"'], [0, 0]),
     ],
@@ -52,17 +51,9 @@ def test_real_values_are_inside_outside_or_missing():
 
 
 WORDS = st.text(st.characters(exclude_categories=("Z", "C")), min_size=1, max_size=6)
+SCALARS = st.one_of(st.none(), WORDS, st.integers(-99, 99), st.floats(-1e30, 1e30), st.booleans())
 OPTIONS = st.lists(
-    st.one_of(
-        st.none(),
-        st.tuples(st.integers(1, 9), WORDS),
-        WORDS,
-        st.integers(-99, 99),
-        st.floats(-1e30, 1e30),
-        st.booleans(),
-    ),
-    min_size=1,
-    max_size=6,
+    st.one_of(SCALARS, st.tuples(st.integers(1, 9), SCALARS)), min_size=1, max_size=6
 )
 
 
