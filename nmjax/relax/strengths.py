@@ -104,7 +104,8 @@ def strengths_at(
         raise NmjaxError(f"Got share={share}; give a share of the probability within (0, 1).")
     chosen = one_hot(space, architecture)
     counts = np.asarray(space.num_options, np.float32).reshape(-1, 1)
-    even = jnp.asarray(np.asarray(option_mask(space)) / counts, jnp.float32)
+    exists = np.arange(space.max_options)[None, :] < counts
+    even = jnp.asarray(exists / counts, jnp.float32)
     weights = share * chosen + (1 - share) * jnp.broadcast_to(even, chosen.shape)
     given = jnp.zeros((*chosen.shape[:-2], 0)) if continuous is None else continuous
     position = jnp.arctanh(INSIDE * to_scale(space, given))

@@ -1,5 +1,6 @@
 """One conformance test over all relaxations, and what distinguishes them."""
 
+from functools import partial
 from itertools import product
 
 import jax
@@ -171,7 +172,8 @@ def test_most_probable_finds_a_valid_architecture_among_few():
 def test_strengths_at_an_architecture_are_discretized_to_it():
     architecture = jnp.asarray([[0, 3, 1], [2, 1, 0]], jnp.int32)
     continuous = jnp.asarray([[1e-3, 0.25], [1e-2, 0.0]], jnp.float32)
-    strengths = relax.strengths_at(SPACE, architecture, continuous, share=0.6)
+    at = jax.jit(partial(relax.strengths_at, SPACE, share=0.6))
+    strengths = at(architecture, continuous)
     found, real = relax.Softmax(SPACE).discretize(strengths)
     np.testing.assert_array_equal(found, canonicalize(SPACE, architecture))
     np.testing.assert_allclose(real, continuous, rtol=0.15, atol=1e-6)
