@@ -41,6 +41,16 @@ from nmjax.tasks.history import (
     select_tasks,
     stack_tasks,
 )
+from nmjax.tasks.inference.infer import (
+    infer_space,
+)
+from nmjax.tasks.inference.proposal import (
+    ColumnReport,
+    SpaceProposal,
+)
+from nmjax.tasks.inference.table_space import (
+    propose_space,
+)
 from nmjax.tasks.leakage import (
     refuse_leakage,
 )
@@ -83,12 +93,14 @@ from nmjax.tasks.tables.history_writer import (
 
 __all__ = [
     "CURVES",
+    "ColumnReport",
     "CurveRanges",
     "Episode",
     "Finding",
     "HistoryStore",
     "HpobTask",
     "PastSearches",
+    "SpaceProposal",
     "Split",
     "Suite",
     "SuiteInfo",
@@ -105,6 +117,7 @@ __all__ = [
     "history_to_frame",
     "hpob_ranks",
     "hpob_regret",
+    "infer_space",
     "iter_batches",
     "leave_family_out",
     "leave_one_out",
@@ -117,6 +130,7 @@ __all__ = [
     "num_evaluations",
     "open_store",
     "oriented_metric",
+    "propose_space",
     "raw_to_score",
     "read_history",
     "read_hpob",

@@ -69,7 +69,7 @@ def reads_as(text: str, option: Any) -> bool:
     if option is None:
         return text.lower() in ("none", "null")
     if isinstance(option, tuple):
-        return is_equal(option, _as_tuple(text))
+        return is_equal(option, as_tuple(text))
     return not isinstance(option, str) and _as_number(text) == option
 
 
@@ -104,7 +104,7 @@ def _as_number(text: str) -> float | None:
         return None
 
 
-def _as_tuple(text: str) -> Any:
+def as_tuple(text: str) -> Any:
     """The tuple that text spells as a list of JSON or a list or tuple of Python, or None."""
     for read in (json.loads, ast.literal_eval):
         try:

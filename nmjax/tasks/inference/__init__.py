@@ -1,0 +1,1 @@
+"""Spaces proposed from tables of evaluations and from the spaces of other tools."""

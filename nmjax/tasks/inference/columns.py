@@ -1,0 +1,111 @@
+"""Columns of a table as options of a choice: numbers, booleans, lists and text, or missing."""
+
+import datetime
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces.description.checks import is_number
+from nmjax.spaces.description.options import Option, as_tuple, check_option, to_option
+from nmjax.tasks.tables.values import is_missing, with_point
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LEADING_ZERO = re.compile(r"[+-]?0\d+")
+_EXACT = 2**53
+"""Whole numbers that a float holds exactly are at most this large."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of a table, in the rows that count.
+
+    Attributes:
+      name: Name in the table.
+      values: M options; None where the value is missing.
+      present: Where the value is not missing, bool[M].
+      fault: Reason why the values cannot be options, or "".
+    """
+
+    name: str
+    values: tuple[Option, ...]
+    present: np.ndarray
+    fault: str = ""
+
+    @property
+    def distinct(self) -> tuple[Option, ...]:
+        """Distinct values that are not missing, in order of appearance."""
+        pairs = zip(self.values, self.present, strict=True)
+        return tuple(dict.fromkeys(value for value, here in pairs if here))
+
+    def with_none(self) -> "Column":
+        """The column with missing values as the option None."""
+        return replace(self, present=np.ones_like(self.present))
+
+
+def parse_column(name: str, values: Sequence[Any], *, commas: bool = False) -> Column:
+    """Return a column with values as options.
+
+    Text is read as numbers, booleans or lists if it is written so, unless numbers have leading
+    zeros, as in "0012". Whole numbers such as "64.0" become integers if all are whole. "None" and
+    "null" are missing.
+
+    Args:
+      name: Name of the column.
+      values: M values as the table holds them.
+      commas: Whether numbers may have decimal commas.
+    """
+    for value in values:
+        if isinstance(value, Mapping | datetime.date | datetime.time | datetime.timedelta | set):
+            what = "records" if isinstance(value, Mapping | set) else "dates or times"
+            return Column(name, (), np.zeros(len(values), bool), f"holds {what}")
+    cells = [with_point(value) if commas else value for value in values]
+    plain = any(isinstance(v, str) and _LEADING_ZERO.fullmatch(v.strip()) for v in cells)
+    options = [_stripped(value) if plain else _parsed(value) for value in cells]
+    is_text = any(isinstance(value, str) and not is_missing(value) for value in options)
+    present = np.array([not _is_absent(value, is_text) for value in options], bool)
+    kept = [value if here else None for value, here in zip(options, present, strict=True)]
+    if all(_is_whole(value) for value in kept if value is not None):
+        kept = [None if value is None else int(value) for value in kept]
+    column = Column(name, tuple(kept), present)
+    try:
+        for option in column.distinct:
+            check_option(f"Column {name!r}", option)
+    except (NmjaxError, TypeError) as error:  # Values that cannot be hashed are no options.
+        return replace(column, fault=f"has a value that is no option ({error})")
+    return column
+
+
+def _parsed(value: Any) -> Any:
+    """Return an option; text that is written as another kind of value is that value."""
+    if not isinstance(value, str):
+        return to_option(value)
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return float(text) if re.search(r"[.eE]", text) else int(text)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if text[:1] + text[-1:] in ("[]", "()"):
+        found = as_tuple(text)
+        return text if found is None else found
+    return text
+
+
+def _stripped(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else to_option(value)
+
+
+def _is_absent(value: Any, is_text: bool) -> bool:
+    """Whether a value is missing; among text, "-", "none" and the like are options."""
+    if is_text and isinstance(value, str):
+        return value.lower() in ("", "nan", "<na>") or value in ("None", "null")
+    return is_missing(value)
+
+
+def _is_whole(value: Any) -> bool:
+    if not is_number(value):
+        return False
+    return isinstance(value, int) or (value.is_integer() and abs(value) <= _EXACT)

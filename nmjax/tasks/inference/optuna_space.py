@@ -1,0 +1,94 @@
+"""The distributions of Optuna's trials as a `Space`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.spaces import Real, Space, when
+from nmjax.spaces.description.options import to_option
+from nmjax.tasks.inference.columns import Column
+from nmjax.tasks.inference.conditions import find_conditions, parents_first
+from nmjax.tasks.inference.numbers import float_range, integer_range
+
+
+def is_optuna(source: Any) -> bool:
+    """Return whether an object is a study, trial or distribution, or a collection of these."""
+    if isinstance(source, Mapping):
+        return bool(source) and all(map(_is_distribution, source.values()))
+    if isinstance(source, list | tuple):
+        return bool(source) and all(map(is_optuna, source))
+    return type(source).__module__.startswith("optuna.") and (
+        hasattr(source, "trials") or hasattr(source, "distributions")
+    )
+
+
+def read_distributions(source: Any, name: str | None = None) -> Space:
+    """Return the space of a study, of several, of trials, or of {parameter: distribution}.
+
+    Numeric ranges that differ among trials are joined. A parameter that finished trials lack
+    exactly where others have certain options is conditional on these. Integer ranges of more than
+    1,000 values become real-valued.
+
+    Raises:
+      NmjaxError: There is no trial with parameters, or a parameter has distributions of several
+        kinds.
+    """
+    if isinstance(source, Mapping):
+        return Space(name or "space", **{n: _spec([d]) for n, d in source.items()})
+    trials = [trial for trial in _trials(source) if trial.distributions]
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"] or trials
+    if not trials:
+        raise NmjaxError("Expected trials with parameters, got none. Run some trials first.")
+    found: dict[str, list[Any]] = {}
+    for trial in trials:
+        for parameter, distribution in trial.distributions.items():
+            found.setdefault(parameter, []).append(distribution)
+    specs = {parameter: _spec(of, parameter) for parameter, of in found.items()}
+    columns = [_column(parameter, complete) for parameter in found]
+    parents = [c for c in columns if not isinstance(specs[c.name], Real)]
+    conditions = find_conditions(columns, parents)
+    conditional = {}
+    for parameter in parents_first(list(found), conditions):
+        spec = specs[parameter]
+        if parameter in conditions:
+            allowed = {p: list(options) for p, options in conditions[parameter].parents.items()}
+            spec = when(spec, **allowed)
+        conditional[parameter] = spec
+    study = str(getattr(source, "study_name", "space"))
+    return Space(name or ("space" if study.startswith("no-name-") else study), **conditional)
+
+
+def _trials(source: Any) -> Iterable[Any]:
+    if isinstance(source, list | tuple):
+        return [trial for part in source for trial in _trials(part)]
+    return source.trials if hasattr(source, "trials") else [source]
+
+
+def _column(parameter: str, trials: Sequence[Any]) -> Column:
+    present = np.array([parameter in trial.params for trial in trials], bool)
+    return Column(parameter, tuple(to_option(t.params.get(parameter)) for t in trials), present)
+
+
+def _spec(distributions: Sequence[Any], parameter: str = "") -> Any:
+    """Return the specification that all distributions of a parameter fit."""
+    kinds = {type(distribution).__name__ for distribution in distributions}
+    if len(kinds) > 1:
+        raise NmjaxError(
+            f"Parameter {parameter!r} has distributions of several kinds: {sorted(kinds)}. Give "
+            "each its own name."
+        )
+    first = distributions[0]
+    if hasattr(first, "choices"):
+        return list(dict.fromkeys(to_option(c) for d in distributions for c in d.choices))
+    low, high = min(d.low for d in distributions), max(d.high for d in distributions)
+    steps = {d.step for d in distributions}
+    if "Int" in type(first).__name__:
+        step = steps.pop() if len(steps) == 1 else 1
+        return integer_range(low, high, log=first.log, step=step or 1)
+    return float_range(low, high, log=first.log, step=steps.pop() if len(steps) == 1 else None)
+
+
+def _is_distribution(value: Any) -> bool:
+    return type(value).__module__.startswith("optuna.") and hasattr(value, "to_internal_repr")
