@@ -8,8 +8,10 @@ from typing import Annotated, Any, get_args
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
+from nmjax.cli.auto_space import choose_space, find_store
 from nmjax.cli.console import make_console
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces import space_source
 from nmjax.tasks import (
     Finding,
     append_history,
@@ -46,12 +48,18 @@ class ImportConfig:
     or not. Evaluations that the store already holds are skipped. Suspicious rows are listed,
     numbered from 0 within their task.
 
+    With --space auto, a space is proposed from the columns and printed as Python, with the reason
+    for each choice. Without a store, nothing else is done, so the output can be edited and used as
+    MODULE:NAME.
+
     Attributes:
       file: File to read.
       store: Folder of the store, or its URL, such as s3://BUCKET/past; created if it is missing.
-      metrics: Columns with raw values; an empty value or nan is a failed evaluation.
+      metrics: Columns with raw values; an empty value or nan is a failed evaluation. Not needed if
+        the store exists, or for exports of tools that say what they optimized.
       space: Search space, each choice of which is a column: a built-in one such as nas-bench-graph,
-        or MODULE:NAME, where NAME is a Space or a function without arguments that returns one.
+        MODULE:NAME, where NAME is a Space or a function without arguments that returns one, or
+        auto. Not needed if the store exists, as it has a space.
       task: Column that names the task.
       task_name: Name of the task, for a file of one task without such a column.
       tasks: Restrict to these tasks.
@@ -59,14 +67,18 @@ class ImportConfig:
       columns: Columns of choices or metrics that have another name, as NAME=COLUMN.
       state: Column with the states of trials, such as COMPLETE and FAIL, if it is not called state
         or status.
+      choices: With --space auto, columns that are choices; all others are left out then.
+      exclude: With --space auto, columns to leave out.
       drop: Kinds of suspicious rows to leave out, such as outside, duplicate or failed.
       allow_duplicates: Also add evaluations that the store already holds.
     """
 
     file: _File
-    store: _Store
-    metrics: Annotated[tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]")]
-    space: Annotated[str, arg(metavar="SPACE")]
+    store: Annotated[Positional[str | None], arg(metavar="[STORE]", help_behavior_hint="")] = None
+    metrics: Annotated[
+        tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]", help_behavior_hint="")
+    ] = ()
+    space: Annotated[str | None, arg(metavar="SPACE", help_behavior_hint="")] = None
     task: Annotated[str, arg(metavar="COLUMN")] = "task"
     task_name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     tasks: Annotated[
@@ -79,6 +91,12 @@ class ImportConfig:
         tuple[str, ...], arg(metavar="[NAME=COLUMN [NAME=COLUMN ...]]", help_behavior_hint=_NONE)
     ] = ()
     state: Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")] = None
+    choices: Annotated[
+        tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
+    ] = ()
     drop: Annotated[
         tuple[str, ...], arg(metavar="[KIND [KIND ...]]", help_behavior_hint=_NONE)
     ] = ()
@@ -91,10 +109,12 @@ class ShowConfig:
 
     Attributes:
       store: Folder of the store, or its URL.
+      source: Print only the space, as Python.
       findings: Load all evaluations and list suspicious rows, numbered from 0.
     """
 
     store: _Store
+    source: Annotated[bool, arg(help_behavior_hint="")] = False
     findings: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
@@ -171,26 +191,46 @@ def run(config: HistoryConfig) -> None:
 
 
 def _import(config: ImportConfig) -> None:
-    from nmjax.evaluation.plugins import load_space
-
-    space = load_space(config.space)
     for kind in config.drop:
         if kind not in get_args(Kind):
             raise unknown_name("kind of finding", kind, get_args(Kind))
     if wrong := [pair for pair in config.columns if "=" not in pair]:
         raise NmjaxError(f"Got --columns {wrong[0]}; give NAME=COLUMN.")
+    table = open_table(config.file)
+    known = None if config.store is None else find_store(config.store)
+    metrics = config.metrics or (known.metrics if known else tuple(table.objectives))
+    context = config.context or (known.context if known else ())
+    if not metrics:
+        raise NmjaxError(f"Got no metric of {config.file}; give --metrics COLUMN.")
+    space, renamed, source = choose_space(
+        config.space,
+        known,
+        table,
+        metrics=metrics,
+        task=config.task,
+        context=context,
+        choices=config.choices,
+        exclude=config.exclude,
+        state=config.state,
+    )
+    if source:
+        print(source)
+    if config.store is None:
+        if not source:
+            raise NmjaxError(f"Got no folder to import {config.file} into; name one.")
+        return
     request = Request(
-        metrics=config.metrics,
+        metrics=metrics,
         task=config.task,
         task_name=config.task_name,
         tasks=config.tasks,
-        context=config.context,
-        columns=dict(pair.split("=", 1) for pair in config.columns),
+        context=context,
+        columns={**renamed, **dict(pair.split("=", 1) for pair in config.columns)},
         state=config.state,
         drop_outside="outside" in config.drop,
     )
-    past, outside = read_rows(open_table(config.file), space, request)
-    store = create_store(config.store, space, metrics=config.metrics, context=config.context)
+    past, outside = read_rows(table, space, request)
+    store = create_store(config.store, space, metrics=metrics, context=context)
     found = check_quality(past.history, space, tasks=past.tasks)
     chosen = [finding for finding in found if finding.kind in config.drop]
     kept = drop_findings(past.history, chosen)
@@ -207,6 +247,9 @@ def _show(config: ShowConfig) -> None:
     from rich.table import Table
 
     store = open_store(config.store)
+    if config.source:
+        print(space_source(store.space), end="")
+        return
     table = Table("task", "evaluations", box=None, pad_edge=False)
     table.columns[1].justify = "right"
     counts = count_evaluations(store)

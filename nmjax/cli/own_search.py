@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nmjax.cli.auto_space import AUTO
 from nmjax.cli.console import make_console, plain_table
 from nmjax.errors import NmjaxError, unknown_name
 
 if TYPE_CHECKING:
     from nmjax.cli.search import SearchConfig
-    from nmjax.spaces import Space
     from nmjax.study import Study, Trial
     from nmjax.tasks import PastSearches
 
@@ -67,6 +67,8 @@ def _check_flags(config: "SearchConfig") -> None:
             f"Got {wrong[0]}, which belongs to the search of a benchmark; leave it out with "
             "--history and --space."
         )
+    if config.space == AUTO and config.history is None:
+        raise NmjaxError("Got --space auto without a file to take it from; give --history FILE.")
     if config.maximize is not None and config.minimize is not None:
         raise NmjaxError("Got both --maximize and --minimize; give one of them.")
     if config.history is not None and config.maximize is None and config.minimize is None:
@@ -85,32 +87,47 @@ def _make_study(config: "SearchConfig") -> "Study":
     from nmjax.knowledge import learn
     from nmjax.study import Study
 
-    space = None if config.space is None else load_space(config.space)
     number = config.suggestions if config.objective is None else 30
     budget = config.budget or number
     if config.history is not None:
-        past = _read_past(config.history, space, config)
+        past = _read_past(config.history, config)
         print(f"Learning from {len(past.tasks)} past tasks.", file=sys.stderr)
         return Study(learn(past, seed=config.seed), budget, seed=config.seed)
-    assert space is not None
+    space = load_space(config.space or "")
     direction: Literal["max", "min"] = "min" if config.minimize is not None else "max"
     return Study(space, budget, seed=config.seed, direction=direction)
 
 
-def _read_past(history: str, space: "Space | None", config: "SearchConfig") -> "PastSearches":
-    from nmjax.tasks import load_history, open_store, read_history
+def _read_past(history: str, config: "SearchConfig") -> "PastSearches":
+    from nmjax.cli.auto_space import choose_space, find_store
+    from nmjax.evaluation.plugins import load_space
+    from nmjax.tasks import load_history, open_store
+    from nmjax.tasks.tables.opening import open_table
+    from nmjax.tasks.tables.rows import Request, read_rows
     from nmjax.types import Metric
 
-    if "://" in history or Path(history).is_dir():
-        name = config.maximize or config.minimize or ""
+    name = config.maximize or config.minimize or ""
+    if "://" in history or find_store(history) is not None:
         metric = Metric(name, direction="max" if config.minimize is None else "min")
-        store = open_store(history)
+        given = None if config.space in (None, AUTO) else load_space(str(config.space))
+        store = open_store(history, given)
         if name not in store.metrics:
             raise unknown_name("metric", name, store.metrics)
         return load_history(store).replace(metric=metric)
-    if space is None:
-        raise NmjaxError(f"Got the file {history} without its space; give --space MODULE:NAME.")
-    return read_history(history, space, maximize=config.maximize, minimize=config.minimize)
+    table = open_table(history)
+    space, renamed, source = choose_space(
+        config.space, None, table, metrics=(name,), task=config.task
+    )
+    if source:
+        print(source, file=sys.stderr)
+    request = Request(
+        maximize=config.maximize,
+        minimize=config.minimize,
+        task=config.task,
+        task_name=config.task_name,
+        columns=renamed,
+    )
+    return read_rows(table, space, request).past.replace(name=Path(history).stem)
 
 
 def _evaluate(study: "Study", objective: Callable[..., Any], name: str, path: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
-_OWN = ("history", "space", "maximize", "minimize", "objective", "suggestions")
+_OWN = ("history", "space", "task", "task_name", "maximize", "minimize", "objective", "suggestions")
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class SearchConfig:
       methods: Methods to run: any of transfer, kernel-transfer, rgpe, fsbo, gp, bananas, evolution,
         local-search, random, past-best. A search by rgpe, fsbo, gp or bananas takes seconds.
       history_size: Number of past evaluations of each other task, drawn at random.
-      history: Your past searches: a folder made by `nmjax history import`, or a file ending in
-        .csv, .parquet or .jsonl.
-      space: Your search space: a built-in one such as nas-bench-graph, or MODULE:NAME, where NAME
-        is a Space or a function without arguments that returns one. Not needed with a history
-        folder, which stores its space.
+      history: Your past searches: a folder made by `nmjax history import`, or a file, as that
+        command reads it.
+      space: Your search space: a built-in one such as nas-bench-graph, MODULE:NAME, where NAME is a
+        Space or a function without arguments that returns one, or auto, which proposes one from the
+        file. Not needed with a history folder, which stores its space.
+      task: Column of a history file that names the task.
+      task_name: Name of the task, for a history file of one task without such a column.
       maximize: Metric of your past searches to maximize.
       minimize: Metric of your past searches to minimize.
       objective: Function to search, as MODULE:FUNCTION. It is called with the choices as keyword
@@ -75,6 +77,8 @@ class SearchConfig:
     history_size: int = 300
     history: Annotated[str | None, arg(metavar="FOLDER-OR-FILE", help_behavior_hint="")] = None
     space: Annotated[str | None, arg(metavar="SPACE", help_behavior_hint="")] = None
+    task: Annotated[str, arg(metavar="COLUMN")] = "task"
+    task_name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     maximize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
     minimize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None
     objective: Annotated[str | None, arg(metavar="MODULE:FUNCTION", help_behavior_hint="")] = None

@@ -89,7 +89,7 @@ def propose_space(
     for argument, value in (("metrics", metrics), ("context", context), ("choices", choices)):
         if isinstance(value, str):
             raise NmjaxError(f"Expected a list of column names as {argument}, got {value!r}.")
-    table = open_table(source)
+    table = source if isinstance(source, Table) else open_table(source)
     if not table.size:
         raise NmjaxError(f"{table.source} has no rows, expected one for each evaluation.")
     metric = resolve_metric(maximize, minimize)
@@ -108,7 +108,7 @@ def propose_space(
         c: judge_column(column, rows.tasks, wanted=bool(chosen)) for c, column in columns.items()
     }
     judged |= {c: Judged("excluded", None, reason) for c, reason in skipped.items()}
-    stem = Path(source).stem if isinstance(source, str | Path) else "past"
+    stem = Path(table.source).stem if "." in table.source else "past"
     return _proposal(table, name or stem, columns, judged, rows, taken)
 
 
