@@ -71,9 +71,9 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
         past = sample_store(
             past_key,
             config.past,
-            name,
-            cost,
-            direction="max" if config.minimize is None else "min",
+            maximize=config.maximize,
+            minimize=config.minimize,
+            cost=cost,
             tasks=config.tasks,
             evaluations=config.evaluations,
         )

@@ -10,10 +10,10 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks.files.history_store import open_store
 from nmjax.tasks.files.store_reader import load_history
 from nmjax.tasks.history import sample_history
-from nmjax.tasks.past_searches import PastSearches
+from nmjax.tasks.past_searches import MetricChoice, PastSearches, resolve_metric
 from nmjax.tasks.quality import check_quality, drop_findings
 from nmjax.tasks.suites import load_suite
-from nmjax.types import Array, Direction, History, Metric
+from nmjax.types import Array, History, Metric
 
 DEPENDENT_ROWS = ("outside", "duplicate", "repeated")
 """Kinds of findings whose rows are not independent draws of an architecture."""
@@ -22,10 +22,10 @@ DEPENDENT_ROWS = ("outside", "duplicate", "repeated")
 def sample_store(
     key: Array,
     folder: str | Path,
-    metric: str | None = None,
-    cost: str | None = None,
     *,
-    direction: Direction = "max",
+    maximize: MetricChoice | None = None,
+    minimize: MetricChoice | None = None,
+    cost: str | None = None,
     tasks: Sequence[str] = (),
     evaluations: int,
 ) -> PastSearches:
@@ -34,15 +34,15 @@ def sample_store(
     Args:
       key: Random key.
       folder: Path or URL of the store.
-      metric: Name of the metric to improve; the first of the store by default.
+      maximize: Metric to improve of which more is better: its name, or a `Metric`.
+      minimize: Metric to improve of which less is better, instead of `maximize`.
       cost: Name of a positive metric of which less is better, compared by ratios.
-      direction: Whether higher or lower values of the metric are better.
       tasks: Tasks to load; all by default.
       evaluations: Largest number of evaluations of a task.
 
     Raises:
-      NmjaxError: There is no such store, task or metric, the direction is unknown, or `evaluations`
-        is below 1.
+      NmjaxError: There is no such store, task or metric, not exactly one of `maximize` and
+        `minimize` is given, or `evaluations` is below 1.
 
     Example:
       >>> import jax, tempfile
@@ -51,20 +51,24 @@ def sample_store(
       >>> folder = tempfile.mkdtemp()
       >>> store = create_store(folder, get_space("nas-bench-graph"), metrics=("loss",))
       >>> append_evaluations(store, "cora", [[0, 8, 8, 8, 8]], {"loss": [0.1]})
-      >>> sample_store(jax.random.key(0), folder, direction="minimize", evaluations=5).tasks
+      >>> sample_store(jax.random.key(0), folder, minimize="loss", evaluations=5).tasks
       ('cora',)
     """
     store = open_store(folder)
-    metric = metric or store.metrics[0]
-    _check(metric, cost, store.metrics, evaluations)
-    improved = Metric(metric, direction=direction)
+    metric = resolve_metric(maximize, minimize)
+    if metric is None:
+        raise NmjaxError(
+            f"Got no metric of {folder} to improve; give maximize= or minimize= with one of "
+            f"{', '.join(store.metrics)}."
+        )
+    _check(metric.name, cost, store.metrics, evaluations)
     past = load_history(store, tasks or None)
     drawn = _draw_rows(key, past.history, evaluations)
     found = check_quality(drawn, store.space, tasks=past.tasks)
     kept = drop_findings(drawn, [finding for finding in found if finding.kind in DEPENDENT_ROWS])
     return past.replace(
         history=kept,
-        metric=improved,
+        metric=metric,
         cost=Metric(cost, direction="min", transform="log") if cost else None,
     )
 

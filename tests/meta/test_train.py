@@ -101,6 +101,16 @@ def test_early_stopping_keeps_the_best_and_freezes():
     np.testing.assert_allclose(result.generalization_gap, 0 - 4.5)
 
 
+def test_an_improvement_resets_the_count_of_stale_evaluations():
+    losses = jnp.array([4.0, 5.0, 2.0, 3.0, 1.0, 2.0, 2.0, 0.0])
+    uneven = WALK._replace(
+        evaluate=lambda params, tasks, hyper: losses[params.astype(int) - 1][None]
+    )
+    result = walk(learner=uneven, evaluate_every=1, steps=8)
+    np.testing.assert_array_equal(result.curves.validation_loss, [4, 5, 2, 3, 1, 2, 2, np.nan])
+    assert result.state.best_step == 5
+
+
 def test_patience_outlasting_the_steps_never_freezes():
     result = walk(patience=20)
     assert result.step == 20

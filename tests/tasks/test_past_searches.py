@@ -37,7 +37,7 @@ def folder(tmp_path):
 
 
 def test_each_architecture_counts_once(folder):
-    past = sample_store(key(), folder, evaluations=100)
+    past = sample_store(key(), folder, maximize="acc", evaluations=100)
     assert past.tasks == ("long", "short")
     assert (past.name, past.metric.name, past.metric.direction) == ("kept", "acc", "max")
     assert past.cost is None
@@ -52,15 +52,15 @@ def test_a_past_may_be_on_an_object_store(folder):
     store = create_store(url, SPACE, metrics=("acc", "loss"))
     stored = load_history(open_store(folder))
     append_history(store, stored.history, stored.tasks)
-    past, local = (sample_store(key(), place, evaluations=100) for place in (url, folder))
+    past, local = (
+        sample_store(key(), place, maximize="acc", evaluations=100) for place in (url, folder)
+    )
     assert (past.name, past.tasks) == (local.name, local.tasks)
     jax.tree.map(np.testing.assert_array_equal, past.history, local.history)
 
 
 def test_few_are_drawn_at_random_with_their_metrics(folder):
-    past = sample_store(
-        key(), folder, "loss", "acc", direction="min", tasks=("long",), evaluations=5
-    )
+    past = sample_store(key(), folder, minimize="loss", cost="acc", tasks=("long",), evaluations=5)
     assert (past.metric.name, past.metric.direction) == ("loss", "min")
     assert (past.cost.name, past.cost.direction) == ("acc", "min")
     assert past.history.mask.shape == (1, 5)
@@ -68,16 +68,20 @@ def test_few_are_drawn_at_random_with_their_metrics(folder):
     known = np.asarray(past.history.mask)[0] & (flat > 0)
     np.testing.assert_allclose(np.asarray(past.history.metrics["acc"])[0][known], flat[known] / 16)
     np.testing.assert_allclose(past.history.metrics["loss"], -past.history.metrics["acc"])
-    others = [sample_store(k, folder, evaluations=5) for k in jax.random.split(key(), 3)]
+    others = [
+        sample_store(k, folder, maximize="acc", evaluations=5) for k in jax.random.split(key(), 3)
+    ]
     drawn = {tuple(np.asarray(other.history.architecture)[0] @ [4, 1]) for other in others}
     assert len(drawn) == 3
 
 
-def test_what_is_not_there_is_told(folder):
+def test_invalid_arguments_of_a_store_are_refused(folder):
     for options, says in (
-        ({"metric": "ac", "evaluations": 1}, "did you mean 'acc'"),
-        ({"cost": "los", "evaluations": 1}, "did you mean 'loss'"),
-        ({"evaluations": 0}, "--evaluations 0"),
+        ({"maximize": "ac", "evaluations": 1}, "did you mean 'acc'"),
+        ({"maximize": "acc", "cost": "los", "evaluations": 1}, "did you mean 'loss'"),
+        ({"maximize": "acc", "evaluations": 0}, "--evaluations 0"),
+        ({"evaluations": 5}, "maximize= or minimize= with one of acc, loss"),
+        ({"maximize": "acc", "minimize": "loss", "evaluations": 5}, "got both"),
     ):
         with pytest.raises(NmjaxError, match=says):
             sample_store(key(), folder, **options)

@@ -71,7 +71,17 @@ def named_panels(
 
 
 def quiet_axes(axes: Axes, *, lines: Literal["x", "y"] = "y") -> None:
-    """Keep the left and bottom spines, and draw faint lines at the ticks of one axis."""
+    """Keep the left and bottom spines, and draw faint lines at the ticks of one axis.
+
+    Args:
+      axes: Axes to style.
+      lines: Axis with lines at its ticks.
+
+    Raises:
+      NmjaxError: `lines` is neither "x" nor "y".
+    """
+    if lines not in ("x", "y"):
+        raise unknown_name("axis", lines, ("x", "y"))
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#999999")
     axes.tick_params(colors=INK, labelsize=10)

@@ -4,9 +4,10 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
+from matplotlib.figure import Figure
 
 from nmjax.analysis.plots import plot_regret
-from nmjax.analysis.plots.style import EMPHASIS
+from nmjax.analysis.plots.style import EMPHASIS, quiet_axes
 from nmjax.errors import NmjaxError
 
 
@@ -125,3 +126,8 @@ def test_what_cannot_be_drawn_is_refused(data, options, message):
 def test_unknown_bands_are_refused():
     with pytest.raises(NmjaxError, match="Unknown band 'interquartil': did you mean"):
         plot_regret(curves("ours"), band="interquartil")
+
+
+def test_grid_lines_of_an_unknown_axis_are_refused():
+    with pytest.raises(NmjaxError, match="'x', 'y'|'x' or 'y'"):
+        quiet_axes(Figure().subplots(), lines="both")

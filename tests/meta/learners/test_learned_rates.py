@@ -81,6 +81,24 @@ def test_maml_plus_plus_learns_a_rate_a_leaf_and_step():
     assert jax.jit(learner.adapt)(end.params, FAR, hyper).losses[-1] < 1e-2
 
 
+def test_the_weights_of_the_inner_steps_are_annealed_from_the_first_update():
+    """Against the closed form on (w - y)^2: a step of rate r scales the error by 1 - 2 r."""
+
+    def loss(w, batch):
+        return jnp.mean((w - batch.y) ** 2)
+
+    y, x, mask = jnp.array([[3.0]]), jnp.zeros((1, 1, 1)), jnp.ones((1, 1), bool)
+    tasks, hyper = Episode(x, y, x, y, mask, mask), MultiStepHyper(jnp.asarray(2.0))
+    learner = maml_plus_plus(loss, optax.sgd(1.0), inner_steps=2)
+    state = learner.init(jax.random.key(0), init_step_rates(jnp.zeros(()), 0.25, inner_steps=2))
+    update = jax.jit(learner.update)
+    for step, weights in enumerate([(1 / 2, 1 / 2), (1 / 4, 3 / 4), (0, 1), (0, 1)]):
+        now = state._replace(step=jnp.asarray(step, jnp.int32))
+        after, _ = update(jax.random.key(0), now, tasks, hyper)
+        gradient = -2 * 3.0 * (weights[0] * 0.5**2 + weights[1] * 0.5**4)
+        np.testing.assert_allclose(after.params.params, -gradient, rtol=1e-6)
+
+
 def unrolled(start, episode, apply, weights):
     """Three inner steps at their own rates and the weighted query losses, spelled out."""
 
