@@ -1,4 +1,4 @@
-"""Print every target of `benchmarks/results`, the missed ones included."""
+"""Print all targets of `benchmarks/results`, including missed ones."""
 
 import argparse
 import math
@@ -14,12 +14,12 @@ from nmjax.errors import NmjaxError
 from nmjax.experiments import Result, is_met, read_result
 
 PEERS = "peers"
-"""Folder of the records of other packages' searches, which are no result files."""
+"""Folder with records of other packages' searches, which are not result files."""
 _SIGN = {"at least": "≥", "at most": "≤"}
 
 
 def targets_table(results: Iterable[tuple[str, Result]]) -> Table:
-    """A row for each target of (file name, result) pairs, and the count of those met below."""
+    """Table of the targets of (file name, result) pairs, with the number met in the footer."""
     table = Table(box=None, show_footer=True, header_style="bold", pad_edge=False)
     targets = [(name, target) for name, result in results for target in result.targets]
     met = sum(is_met(target) for _, target in targets)
@@ -47,7 +47,7 @@ def targets_table(results: Iterable[tuple[str, Result]]) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; 0 unless a file is no result file, whatever was missed."""
+    """Print the table; return 2 if a file is not a result file, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.targets", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=RESULTS)
     folder = parser.parse_args(arguments).folder

@@ -88,7 +88,7 @@ def corrupt(scores: np.ndarray, how: str) -> np.ndarray:
     return scores
 
 
-def related_history(how: str = "honest", target_score: float | None = None) -> History:
+def related_history(how: str = "unmodified", target_score: float | None = None) -> History:
     """The past of all tasks, the target's last; its scores can be overwritten."""
     tasks = related_tasks()
     scores = np.take_along_axis(tasks.scores, tasks.rows, axis=1)
@@ -99,7 +99,7 @@ def related_history(how: str = "honest", target_score: float | None = None) -> H
 
 
 @lru_cache
-def learn_related(how: str = "honest") -> tuple[MetaKnowledge, LearnInfo]:
+def learn_related(how: str = "unmodified") -> tuple[MetaKnowledge, LearnInfo]:
     """What the sources teach."""
     sources = jax.tree.map(lambda leaf: leaf[:-1], related_history(how))
     validation = np.arange(SOURCES) < 2

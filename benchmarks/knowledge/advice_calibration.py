@@ -1,12 +1,12 @@
-"""Calibration of transfer advice: what it predicts of held-out tasks, and what searches then do.
+"""Calibration of transfer advice: predicted probabilities and outcomes on held-out tasks.
 
     python -m benchmarks.knowledge.advice_calibration --suite transnas101 [--searches 16]
 
-Every task is held out in turn, as it is and with its scores negated, so that the past misleads.
-Each search gets advice from 10 random evaluations and then runs with and without transfer from the
-same seed. Writes benchmarks/results/knowledge/advice_calibration_SUITE.json: predictions and
-outcomes by task, a reliability table, and Brier scores beside those of a base rate: the mean over
-all other tasks.
+Every task is held out in turn, with its scores unmodified and negated; negated scores make the past
+misleading. Each search gets advice from 10 random evaluations and then runs with and without
+transfer from the same seed. Writes benchmarks/results/knowledge/advice_calibration_SUITE.json:
+probabilities and outcomes by task, a reliability table, and Brier scores of the advice and of a
+base rate, the mean outcome on all other tasks.
 """
 
 import argparse
@@ -37,19 +37,19 @@ from nmjax.stats import Interval, mean_interval
 from nmjax.tasks import history_scores
 from nmjax.types import Array
 
-KINDS = ("as it is", "negated")
-BUDGET, REPLAYS, POOL, WARP = 20, 8, 200, "log_lower_tail"
+KINDS = ("unmodified", "negated")
+BUDGET, REPLAYS, POOL, TRANSFORM = 20, 8, 200, "log_lower_tail"
 BINS = 5
 
 
 class Outcome(NamedTuple):
-    """Prediction for a task and its outcome; leaves [..., L] over searches.
+    """Predictions for a task and outcomes, leaves [..., L] over searches.
 
     Attributes:
       probability: predicted probability that transfer helps.
       helped: 1 if the search with transfer reached the final score of the one without in fewer
         evaluations, 0.5 if in as many, else 0.
-      saved: number of evaluations of the budget that it saved; at worst minus the budget.
+      saved: number of evaluations that it saved, at least minus the budget.
       best: best score after the budget, with transfer.
       best_without: best score after the budget, without transfer.
     """
@@ -62,28 +62,28 @@ class Outcome(NamedTuple):
 
 
 @jax.jit
-def consult(
+def advise_each(
     keys: Array,
     knowledge: MetaKnowledge,
     replayed: TransferReplay,
     encoding: Array,
     score: Array,
 ) -> Interval:
-    """Advice for each seed, from 10 evaluations of its own; leaves float[L]."""
+    """Probability that transfer helps each of L searches, from 10 evaluations each."""
 
     def advise(key: Array) -> Interval:
         row_key, key = jax.random.split(key)
         rows = jax.random.choice(row_key, len(score), (MOST_EVALUATIONS,), replace=False)
         seen = pool_features(knowledge, encoding[rows])
         features = transfer_features(
-            knowledge.prior, seen.pool, seen.past_mean, score[rows], outcome_transform=WARP
+            knowledge.prior, seen.pool, seen.past_mean, score[rows], outcome_transform=TRANSFORM
         )
         return judge_by_replays(key, replayed, features)
 
     return jax.lax.map(advise, keys)
 
 
-def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
+def search_both(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Array, Array]:
     """Run searches with and without transfer from the same keys.
 
     Returns:
@@ -104,11 +104,11 @@ def follow(keys: Array, problem: Problem, budget: int) -> tuple[Array, Array, Ar
 
 def measure_task(key: Array, prepared: Prepared, searches: int) -> Outcome:
     """Advise and run searches of a task as it is and negated; leaves [2, L]."""
-    rehearse_key, advice_key, search_key = jax.random.split(key, 3)
+    replay_key, advice_key, search_key = jax.random.split(key, 3)
     suite, knowledge, history = prepared.suite, prepared.knowledge, prepared.history
     past_score = history_scores(history, suite.metric_info[suite.score_metric])
     replayed = replay_transfer(
-        rehearse_key,
+        replay_key,
         knowledge,
         encode(suite.space, history.architecture),
         past_score,
@@ -116,7 +116,7 @@ def measure_task(key: Array, prepared: Prepared, searches: int) -> Outcome:
         replays=REPLAYS,
         pool_size=min(POOL, int(np.sum(~np.isnan(np.asarray(past_score)), axis=-1).min())),
         budget=BUDGET,
-        outcome_transform=WARP,
+        outcome_transform=TRANSFORM,
     )
     encoding = encode(suite.space, jnp.asarray(suite.pool))
     found = []
@@ -124,35 +124,34 @@ def measure_task(key: Array, prepared: Prepared, searches: int) -> Outcome:
         problem = prepared.problem._replace(score=sign * prepared.problem.score)
         keys = (jax.random.split(jax.random.clone(k), searches) for k in (advice_key, search_key))
         asked, searched = keys
-        said = consult(asked, knowledge, replayed, encoding, problem.score)
-        came = follow(searched, problem, BUDGET)
-        found.append(Outcome(said.estimate, *came))
+        advice = advise_each(asked, knowledge, replayed, encoding, problem.score)
+        found.append(Outcome(advice.estimate, *search_both(searched, problem, BUDGET)))
     return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
-def of_others(values: np.ndarray) -> np.ndarray:
+def base_rate(values: np.ndarray) -> np.ndarray:
     """Mean over all tasks but one, float[T, 1, 1], of values float[T, K, L]."""
     each = values.mean((1, 2))
     return ((each.sum() - each) / (len(each) - 1))[:, None, None]
 
 
 def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
-    """Reliability table: by fifths of the probability, its count, mean, and observed frequency."""
+    """Reliability table: count, mean probability and observed frequency by probability bin."""
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     return [
         {
             "from": at / BINS,
             "to": (at + 1) / BINS,
             "n": int((place == at).sum()),
-            "said": float(probability[place == at].mean()),
-            "came": float(helped[place == at].mean()),
+            "predicted": float(probability[place == at].mean()),
+            "observed": float(helped[place == at].mean()),
         }
         for at in np.unique(place).tolist()
     ]
 
 
 def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Target]]:
-    """Rows and targets from outcomes float[T, 2, L]."""
+    """Rows and targets of outcomes float[T, 2, L]."""
     rows: list[dict] = [
         {"task": task, "kind": kind, "n": found.helped.shape[-1]}
         | {field: float(values[t, k].mean()) for field, values in found._asdict().items()}
@@ -161,22 +160,24 @@ def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[d
     ]
     rows += [{"bin": True} | row for row in reliability(found.probability, found.helped)]
     ahead = (found.best.mean(-1) > found.best_without.mean(-1)).astype(float)[..., None]
-    said = found.probability.mean(-1, keepdims=True)
+    by_task = found.probability.mean(-1, keepdims=True)
     targets = []
     for what, ours, truth in (
-        ("Brier score", found.probability, found.helped),
-        ("Brier score for the better mean", said, ahead),
+        ("Brier score per search", found.probability, found.helped),
+        ("Brier score per task", by_task, ahead),
     ):
-        errors = np.square(ours - truth), np.square(of_others(truth) - truth)
+        errors = np.square(ours - truth), np.square(base_rate(truth) - truth)
         for k, kind in ((slice(None), "all"), *((slice(k, k + 1), n) for k, n in enumerate(KINDS))):
             at = [jnp.asarray(e[:, k].reshape(len(tasks), -1)) for e in errors]
             mean, low, high = (float(x) for x in mean_interval(jax.random.key(0), at[0] - at[1]))
             row = {"error": what, "kind": kind, "advice": float(at[0].mean())}
-            rows.append(row | {"base": float(at[1].mean()), "less": mean, "ci": [low, high]})
+            rows.append(
+                row | {"base_rate": float(at[1].mean())} | {"difference": mean, "ci": [low, high]}
+            )
             if kind == "all":
                 targets.append(
                     Target(
-                        f"{name}: {what} of advice, less that of the base rate",
+                        f"{name}: {what}, advice minus base rate",
                         mean,
                         "squared error",
                         "at most",
@@ -189,17 +190,17 @@ def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[d
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Advise searches of each held-out task, and run them."""
+    """Predict whether transfer helps on each held-out task, and run the searches."""
     suite = nmjax.load_suite(asked.suite, data=asked.data)
     by_task = measure_each(measure_task, suite, asked)
     rows, targets = summarize(
         suite.tasks, suite.name, jax.tree.map(lambda *leaves: np.stack(leaves), *by_task)
     )
     return Findings(
-        split="leave one task out; as it is and negated",
+        split="leave one task out; scores unmodified and negated",
         seeds=(0,),
         config=settings(asked)
-        | {"budget": BUDGET, "replays": REPLAYS, "pool": POOL, "outcome_transform": WARP},
+        | {"budget": BUDGET, "replays": REPLAYS, "pool": POOL, "outcome_transform": TRANSFORM},
         rows=rows,
         targets=targets,
         variant=suite.name,

@@ -142,7 +142,7 @@ def measure(asked: argparse.Namespace) -> Findings:
             Target(f"{named}: open", seconds["open"], "s", "at most", 2, 1),
             Target(f"{named}: one task", seconds["filter one task"], "s", "at most", 1, 1),
             Target(
-                f"{named}: peak memory of learning, over that of a tenth",
+                f"{named}: peak memory of learning minus that for a tenth of the tasks",
                 growth / 2**20,
                 "MiB",
                 "at most",

@@ -28,7 +28,7 @@ from nmjax.stats import bootstrap_interval, mean_interval
 from nmjax.tasks import history_scores
 from nmjax.types import Array, Metric
 
-PASTS = ("honest", "negated", "permuted", "half negated", "half permuted")
+PASTS = ("unmodified", "negated", "permuted", "half-negated", "half-permuted")
 OTHERS = (FLAT, "mean of sources", "RGPE")
 OURS = ("mixture", "adapted mixture")
 POOL = 1000
@@ -54,7 +54,7 @@ def measure_task(
     split = nmjax.leave_one_out(suite, task)
     prepared = prepare(prepare_key, suite, split, history_size=history_size)
     metric = suite.metric_info[suite.score_metric]
-    honest = history_scores(prepared.history, metric)
+    past_score = history_scores(prepared.history, metric)
     rows = jax.random.permutation(row_key, len(suite.pool))[:POOL]
     encoding = encode(suite.space, jnp.asarray(suite.pool)[rows])
     score = nmjax.scores(suite)[split.target_index][rows]
@@ -63,7 +63,7 @@ def measure_task(
     def learned(how: str) -> nmjax.MetaKnowledge:
         knowledge, _ = nmjax.learn_from_history(
             jax.random.clone(prepare_key),
-            prepared.history._replace(metrics={SCORE.name: mislead(mislead_key, honest, how)}),
+            prepared.history._replace(metrics={SCORE.name: mislead(mislead_key, past_score, how)}),
             SCORE,
             prepared.meta_validation,
             space=suite.space,
@@ -92,15 +92,16 @@ def summary_rows(found: dict[str, dict[str, Quality]]) -> list[dict]:
 
 def targets(name: str, found: dict[str, dict[str, Quality]]) -> list[Target]:
     """What is asked of ours after 20 evaluations; of qualities [T, L, 5]."""
-    honest = {method: jnp.asarray(q.spearman[..., MARKED]) for method, q in found["honest"].items()}
-    best = max(OTHERS, key=lambda method: honest[method].mean())
-    number = int(honest[best].size)
+    unmodified = found["unmodified"]
+    correlation = {method: jnp.asarray(q.spearman[..., MARKED]) for method, q in unmodified.items()}
+    best = max(OTHERS, key=lambda method: correlation[method].mean())
+    number = int(correlation[best].size)
     made = []
     for ours in OURS:
-        ahead = mean_interval(jax.random.key(0), honest[ours] - honest[best])
+        ahead = mean_interval(jax.random.key(0), correlation[ours] - correlation[best])
         made.append(
             Target(
-                f"{name}: Spearman after 20 evaluations, {ours} less {best}",
+                f"{name}: Spearman after 20 evaluations, {ours} minus {best}",
                 float(ahead.estimate),
                 "rank correlation",
                 "at least",
@@ -109,7 +110,7 @@ def targets(name: str, found: dict[str, dict[str, Quality]]) -> list[Target]:
                 (float(ahead.low), float(ahead.high)),
             )
         )
-        coverage = found["honest"][ours].coverage[..., MARKED]
+        coverage = unmodified[ours].coverage[..., MARKED]
         made.append(
             Target(
                 f"{name}: calibration error of 90% intervals after 20 evaluations, {ours}",

@@ -144,7 +144,7 @@ def measure(asked: argparse.Namespace) -> Findings:
         found = measure_misses(suite, asked.seeds, size, asked.share, asked.top)
         rows += rows_of("all" if size is None else str(size), len(suite.tasks) - 1, found)
     return Findings(
-        split="leave one task out; each seed has a past of its own",
+        split="leave one task out; one past per seed",
         seeds=range(asked.seeds),
         config={"share": asked.share, "top": asked.top, "top_of_target": TOP},
         rows=rows,

@@ -152,7 +152,7 @@ def measure(asked: argparse.Namespace) -> Findings:
             rows.append(row_of(factor, replace(base, **{factor: level}), asked.seeds))
             print(f"{factor} {level}: {rows[-1]['seconds']:.0f} s", flush=True)
     return Findings(
-        split="generated tasks; meta-training, meta-validation and test of different keys",
+        split="generated tasks; separate keys for meta-training, meta-validation and testing",
         seeds=range(asked.seeds),
         config={"base": asdict(base), "test_tasks": TEST_TASKS, "test_shots": TEST_SHOTS},
         rows=rows,

@@ -3,7 +3,7 @@
     python -m benchmarks.meta.meta_cost
 
 Writes benchmarks/results/meta/meta_cost.json. All learners adapt to 10 evaluations of each of 25
-sinusoids and are tested on 10 others, with the networks and inner steps of
+sinusoids and are evaluated on 10 others, with the networks and inner steps of
 `reproductions.sinusoid_methods`. Nothing is run.
 """
 
@@ -20,11 +20,11 @@ from nmjax.meta import support
 from nmjax.tasks import CurveRanges, sample_curves
 
 TASKS, SHOTS = 25, 10
-SOLVER_STEPS = 5  # of conjugate gradient, the only while_loop
+SOLVER_STEPS = 5  # Conjugate gradient, the only while_loop.
 
 
 class Described(NamedTuple):
-    """What a learner learns, what a task adapts, and when to take it."""
+    """What a learner learns, what it adapts to a task, and when to choose it."""
 
     learned: str
     adapted: str
@@ -33,54 +33,64 @@ class Described(NamedTuple):
 
 DESCRIBED = {
     "maml": Described(
-        "an initialization", "all weights", "the reference: few inner steps, any smooth loss"
+        "an initialization", "all weights", "the default: few inner steps, any smooth loss"
     ),
-    "fomaml": Described("an initialization", "all weights", "second derivatives cost too much"),
+    "fomaml": Described("an initialization", "all weights", "second derivatives are too expensive"),
     "reptile": Described(
-        "an initialization", "all weights", "tasks have no split of their own, many inner steps"
+        "an initialization",
+        "all weights",
+        "tasks have no support and query split; many inner steps",
     ),
     "anil": Described(
-        "features and a head", "the head", "tasks share features; adapting must be cheap"
+        "features and a head", "the head", "tasks share features and adaptation must be cheap"
     ),
     "meta_sgd": Described(
-        "an initialization and a rate a weight", "all weights", "one inner step has to do"
+        "an initialization and a step size per weight",
+        "all weights",
+        "only one inner step is affordable",
     ),
     "maml_plus_plus": Described(
-        "an initialization and a rate a layer and step",
+        "an initialization and a step size per layer and step",
         "all weights",
-        "several inner steps, and MAML is unstable",
+        "MAML is unstable over several inner steps",
     ),
     "cavia": Described(
-        "shared weights", "a few inputs", "tasks differ in few ways; large networks"
+        "shared weights", "a few inputs", "tasks differ in few ways, or the network is large"
     ),
     "implicit_maml": Described(
-        "an initialization", "all weights", "many inner steps, whose memory must not grow"
+        "an initialization", "all weights", "many inner steps must fit in constant memory"
     ),
     "alpaca": Described(
-        "features, and a prior of the last layer",
+        "features and a prior of the last layer",
         "the last layer's posterior",
-        "regression that must say how sure it is; the cheapest that does",
+        "regression needs uncertainty at the lowest cost",
     ),
     "deep_kernel": Described(
-        "features, and a kernel", "a Gaussian process", "few evaluations, and no fixed form"
+        "features and a kernel",
+        "a Gaussian process",
+        "few evaluations of a function without a known form",
     ),
     "neural_process": Described(
-        "an encoder and a decoder", "nothing: one pass", "many tasks to learn from, fast answers"
+        "an encoder and a decoder",
+        "nothing; one forward pass",
+        "there are many tasks and adaptation must be fast",
     ),
     "ensemble": Described(
-        "K initializations", "all weights of each", "uncertainty for any of the gradient-based"
+        "K initializations",
+        "all weights of each member",
+        "a gradient-based learner needs uncertainty",
     ),
-    "es_maml": Described("an initialization", "all weights", "a loss without a useful gradient"),
+    "es_maml": Described("an initialization", "all weights", "the loss has no useful gradient"),
     "regularized": Described(
-        "an initialization, and a spread of each weight",
-        "what its learner adapts",
-        "tasks can be told from their encodings, and would be learned by heart",
+        "an initialization and the spread of each weight",
+        "as in the wrapped learner",
+        "encodings identify the task, so memorizing is a risk",
     ),
 }
 
 
 def row_of(name: str, setting: Setting) -> dict:
-    """A row: the cost of a meta-update, and of adapting to one task."""
+    """Row with the cost of a meta-update and of adapting to one task."""
     sample = partial(sample_curves, tasks=TASKS, support=SHOTS, query=SHOTS)
     tasks = jax.eval_shape(sample, jax.random.key(0), CurveRanges())
     params = setting.begin(jax.random.key(0))
@@ -102,7 +112,7 @@ def row_of(name: str, setting: Setting) -> dict:
 
 
 def measure(_: argparse.Namespace) -> Findings:
-    """Count the operations and memory of every learner."""
+    """Count operations and planned memory of every learner."""
     return Findings(
         split="generated tasks; nothing is run",
         seeds=(),

@@ -205,9 +205,9 @@ def rows_of(family: str, found: dict[str, Scores]) -> list[dict]:
             **SAMPLINGS[name]._asdict(),
             "n": scores.error.size,
             **_with_interval("mse", scores.error),
-            **_with_interval("mse_less_uniform", scores.error - found[UNIFORM].error),
+            **_with_interval("mse_minus_uniform", scores.error - found[UNIFORM].error),
             **_with_interval("spearman", scores.spearman),
-            **_with_interval("spearman_less_uniform", scores.spearman - found[UNIFORM].spearman),
+            **_with_interval("spearman_minus_uniform", scores.spearman - found[UNIFORM].spearman),
             "mse_of_hardest_tenth": hardest_tenth(scores.error),
         }
         for name, scores in found.items()
@@ -244,7 +244,7 @@ def measure(asked: argparse.Namespace) -> Findings:
         seconds[family] = time.perf_counter() - begun
         rows += rows_of(family, found)
     return Findings(
-        split="generated tasks of different keys; of suites, leave one task out",
+        split="generated tasks with separate keys; for suites, leave one task out",
         seeds=range(asked.seeds),
         config={
             "choices": asdict(choices),

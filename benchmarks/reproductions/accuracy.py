@@ -171,7 +171,7 @@ def targets(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Target, .
     ahead = mean_interval(jax.random.key(0), jnp.asarray(difference))
     return (
         Target(
-            f"{suite.name}: Spearman at {SHOTS[JUDGED]} shots less that of {best}, lower bound",
+            f"{suite.name}: Spearman at {SHOTS[JUDGED]} shots minus that of {best}, lower bound",
             float(ahead.low),
             "Spearman",
             "at least",
@@ -187,7 +187,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     suite = nmjax.load_suite(asked.suite, data=asked.data)
     found = measure_correlations(suite, asked.seeds)
     return Findings(
-        split="leave one task out; each seed has a past and evaluations of its own",
+        split="leave one task out; one past and one set of evaluations per seed",
         seeds=range(asked.seeds),
         config={"shots": SHOTS, "history_size": HISTORY_SIZE, "learn": vars(nmjax.LearnConfig())},
         rows=summary_rows(found),

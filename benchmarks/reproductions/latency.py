@@ -100,12 +100,12 @@ def summary_rows(found: Found, targets: Mapping[str, Sequence[str]]) -> list[dic
 
 
 def difference_target(found: Found, name: str, threshold: float) -> Target:
-    """The lower end of ours less the better trivial baseline's, over the same draws."""
+    """Target for the lower end of ours minus the better trivial baseline, over the same draws."""
     better = max(TRIVIAL, key=lambda method: found[name, method].mean())
     pair = over_draws(found[name, OURS]), over_draws(found[name, better])
     interval = paired_bootstrap(jax.random.key(0), *pair, jnp.mean)
     return Target(
-        f"latency, {name}: ours less {better}, lower end",
+        f"latency, {name}: ours minus {better}, lower end",
         float(interval.low),
         "Spearman",
         "at least",

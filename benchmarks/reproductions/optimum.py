@@ -82,7 +82,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     """Count the evaluations of every method on every task."""
     suite = nmjax.load_suite(SUITE)
     return Findings(
-        split="leave one task out; each seed of ours has a past of its own",
+        split="leave one task out; one past per seed of nmjax's methods",
         seeds=range(asked.seeds),
         config={"suite": suite.name, "pool": len(suite.pool), "past_seeds": asked.past_seeds},
         rows=rows_of(suite, seeds=asked.seeds, past_seeds=asked.past_seeds),

@@ -210,11 +210,11 @@ def rows_of(
 
 
 def targets(rows: list[dict]) -> list[Target]:
-    """Those of rows that have one."""
+    """Targets of the rows that have one."""
     return [
         Target(
-            f"sinusoids: {row['method']} ({row['setting']}), {row['shots']} shots after "
-            f"{row['steps']} steps",
+            f"sinusoids: {row['method']} ({row['setting']}), {row['shots']} shots, "
+            f"{row['steps']} inner step{'s' * (row['steps'] != 1)}",
             float(row["mse"]),
             "mean squared error",
             "at most",
@@ -236,11 +236,11 @@ def measure(asked: argparse.Namespace, *, method: str, family: str) -> Findings:
         updates = round(asked.share * setting.updates)
         rows += rows_of(method, setting, family, seeds=seeds, updates=updates)
     return Findings(
-        split="generated tasks; meta-training, meta-validation and test of different keys",
+        split="generated tasks; separate keys for meta-training, meta-validation and testing",
         seeds=seeds,
         config={
             "family": FAMILIES[family]._asdict(),
-            "tasks_a_batch": TASKS,
+            "tasks_per_batch": TASKS,
             "validation_tasks": VALIDATION_TASKS,
             "test_tasks": TEST_TASKS,
             "test_queries": TEST_QUERIES,

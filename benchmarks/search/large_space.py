@@ -76,7 +76,7 @@ def evaluate(problem: SpaceProblem, architecture: Array) -> Array:
 
 
 def learn(key: Array, space: Space, effects: Effects, config: LearnConfig) -> MetaKnowledge:
-    """What random evaluations of the past teach."""
+    """Learn from random evaluations of the past."""
     draw_key, learn_key = jax.random.split(key)
     number = len(effects.block)
     architecture = sample(draw_key, space, (number, ROWS))
@@ -104,7 +104,7 @@ def modeled(space: Space, budget: int, transfer: bool, **settings: Any) -> Searc
 
 
 def random(space: Space, budget: int) -> Search:
-    """Uniform architectures; of a huge space none comes twice."""
+    """Uniform random architectures; repetitions are negligible in a space this large."""
 
     def search(key: Array, problem: SpaceProblem) -> Array:
         return jax.vmap(partial(evaluate, problem))(sample(key, space, (budget,)))
@@ -113,7 +113,7 @@ def random(space: Space, budget: int) -> Search:
 
 
 def evolution(space: Space, budget: int, population: int, tournament: int) -> Search:
-    """Regularized evolution (Real et al., 2019, algorithm 1): the last of the evaluated live."""
+    """Regularized evolution (Real et al., 2019, algorithm 1): the oldest member dies."""
 
     def search(key: Array, problem: SpaceProblem) -> Array:
         first_key, step_key = jax.random.split(key)
@@ -151,7 +151,7 @@ def evolution(space: Space, budget: int, population: int, tournament: int) -> Se
 
 
 def past_best(space: Space, budget: int) -> Search:
-    """The best of the past's mean prediction first, as far as evolution finds them."""
+    """Architectures ranked by the mean prediction of the past, as found by evolution."""
     ascent = EvolutionaryAscent(population=budget, generations=100)
 
     def search(key: Array, problem: SpaceProblem) -> Array:
@@ -172,13 +172,13 @@ def past_best(space: Space, budget: int) -> Search:
 
 
 def methods(space: Space, budget: int) -> dict[str, Search]:
-    """The searches by their names in the result file."""
+    """Searches by their names in the result file."""
     of = partial(modeled, space, budget)
     return {
         "transfer": of(True),
-        "no transfer": of(False),
+        "kernel-transfer": of(False),
         "transfer, by evolution": of(True, maximizer=EvolutionaryAscent()),
-        "past's best": past_best(space, budget),
+        "past-best": past_best(space, budget),
         "evolution, 20 and 5": evolution(space, budget, min(20, budget), min(5, budget)),
         "evolution, 8 and 4": evolution(space, budget, 8, 4),
         "random": random(space, budget),
@@ -188,7 +188,7 @@ def methods(space: Space, budget: int) -> dict[str, Search]:
 def play(
     search: Search, keys: Array, problem: SpaceProblem, targets: Effects
 ) -> tuple[np.ndarray, float, float]:
-    """Scores float[T, S, B] of a search by target and key; seconds of it, and of compiling."""
+    """Scores float[T, S, B] by target and key, seconds per search, and seconds to compile."""
 
     @jax.jit
     def every(keys: Array, problem: SpaceProblem, targets: Effects) -> Array:
@@ -207,7 +207,7 @@ def play(
 
 
 def normalized_regret(key: Array, space: Space, targets: Effects, score: np.ndarray) -> np.ndarray:
-    """float[T, S, B] of scores so far: 0 for the best of the space, 1 for the median of draws."""
+    """Regret float[T, S, B]: 0 at the best of the space, 1 at the median random architecture."""
     draws = sample(key, space, (4096,))
     middle = np.median(jax.vmap(lambda t: jax.vmap(partial(total, t))(draws))(targets), axis=1)
     best = np.asarray(jax.vmap(highest)(targets))[:, None, None]
@@ -223,11 +223,13 @@ def measure_regrets(
     config: LearnConfig = CONFIG,
     names: tuple[str, ...] | None = None,
 ) -> tuple[list[dict], dict[str, np.ndarray]]:
-    """Rows, and regrets float[kinds, T, S, B] by method, of all methods or those of some names."""
-    task_key, strange_key, learn_key, draw_key, search_key = jax.random.split(jax.random.key(0), 5)
+    """Rows, and regret float[kinds, T, S, B] by method, of all methods or the named ones."""
+    task_key, unrelated_key, learn_key, draw_key, search_key = jax.random.split(
+        jax.random.key(0), 5
+    )
     tasks = related(task_key, space, SOURCES + targets)
     sources = jax.tree.map(lambda leaf: leaf[:SOURCES], tasks)
-    unrelated = draw_effects(strange_key, space, targets)
+    unrelated = draw_effects(unrelated_key, space, targets)
     both = jax.tree.map(lambda a, b: jnp.concatenate([a[SOURCES:], b]), tasks, unrelated)
     begun = time.perf_counter()
     problem = make_space_problem(space, learn(learn_key, space, sources, config))
@@ -244,34 +246,36 @@ def measure_regrets(
         for kind, of_kind in zip(KINDS, regrets[name], strict=True):
             at = {str(t): float(of_kind[..., t - 1].mean()) for t in CHECKPOINTS if t <= budget}
             row = {"method": name, "target": kind, "regret": at}
-            row |= {"seconds_a_search": seconds, "compile_seconds": compiling}
+            row |= {"seconds_per_search": seconds, "compile_seconds": compiling}
             rows.append(row | {"learn_seconds": learning})
             print(f"{name}, {kind}: {at}, {seconds:.2f} s, compiled {compiling:.0f} s", flush=True)
     return rows, regrets
 
 
 def compare(regrets: dict[str, np.ndarray]) -> list[Target]:
-    """Regret at the end less that of others; and whether a past that misleads costs nothing."""
+    """Targets for differences of final regret, and for the cost of a misleading past."""
     targets = []
     for name, kind, other in (
-        ("transfer", "related", "no transfer"),
-        ("transfer", "related", "past's best"),
+        ("transfer", "related", "kernel-transfer"),
+        ("transfer", "related", "past-best"),
         ("transfer", "related", "evolution, 8 and 4"),
         ("transfer", "related", "random"),
-        ("no transfer", "unrelated", "evolution, 8 and 4"),
-        ("no transfer", "unrelated", "random"),
+        ("kernel-transfer", "unrelated", "evolution, 8 and 4"),
+        ("kernel-transfer", "unrelated", "random"),
     ):
         at = KINDS.index(kind)
-        less = (regrets[name] - regrets[other])[at, ..., -1]
-        mean, low, high = (float(x) for x in mean_interval(jax.random.key(0), jnp.asarray(less)))
-        what = f"regret of {name} less that of {other}, {kind} target"
-        targets.append(Target(what, mean, "regret", "at most", 0.0, less.size, (low, high)))
+        difference = (regrets[name] - regrets[other])[at, ..., -1]
+        mean, low, high = (
+            float(x) for x in mean_interval(jax.random.key(0), jnp.asarray(difference))
+        )
+        what = f"regret of {name} minus that of {other}, {kind} target"
+        targets.append(Target(what, mean, "regret", "at most", 0.0, difference.size, (low, high)))
     unrelated = KINDS.index("unrelated")
     ours, theirs = (
-        jnp.asarray(regrets[name][unrelated, ..., -1]) for name in ("transfer", "no transfer")
+        jnp.asarray(regrets[name][unrelated, ..., -1]) for name in ("transfer", "kernel-transfer")
     )
     bound = not_worse(jax.random.key(0), ours, theirs)
-    what = "transfer not worse than no transfer, unrelated target, upper bound"
+    what = "transfer not worse than kernel-transfer, unrelated target, upper bound"
     targets.append(Target(what, float(bound.upper), "regret", "at most", 0.02, ours.size))
     return targets
 
@@ -281,7 +285,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     sizes = {name: getattr(asked, name) for name in ("targets", "seeds", "budget")}
     rows, regrets = measure_regrets(SPACE, **sizes)
     return Findings(
-        split=f"{SOURCES} sources; targets of their family, and of none",
+        split=f"{SOURCES} sources; related and unrelated targets",
         seeds=range(asked.seeds),
         config=sizes
         | {"space": SPACE.name, "size": float(SPACE.size), "affinity": AFFINITY}

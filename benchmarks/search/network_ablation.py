@@ -104,7 +104,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     together = {name: np.concatenate(regret[name]) for name in VARIANTS}
     rows.append(make_row("all", together, {name: median(seconds[name]) for name in VARIANTS}))
     return Findings(
-        split="leave one task out; each seed has a past of its own",
+        split="leave one task out; one past per seed",
         seeds=range(asked.seeds),
         config={
             "budget": BUDGET,

@@ -65,7 +65,7 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
     A lone search of a task is the median of `REPEATS`; learning is that of `PASTS` pasts of each
     task, the first of which compiles.
     """
-    told: dict[str, list[tuple[float, ...]]] = {method: [] for method in OURS}
+    times: dict[str, list[tuple[float, ...]]] = {method: [] for method in OURS}
     learning, keys = [], seed_keys(jax.random.key(0), seeds)
     for task in suite.tasks:
         for seed in reversed(range(PASTS)):
@@ -76,9 +76,9 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
             first, *later = (cpu_seconds(search, keys[:1])[0] for _ in range(1 + REPEATS))
             alone = median(later)
             together = [cpu_seconds(search, keys)[0] for _ in range(2)][-1]
-            told[method].append((first, alone, (together - alone) / (seeds - 1)))
+            times[method].append((first, alone, (together - alone) / (seeds - 1)))
     rows = []
-    for method, runs in told.items():
+    for method, runs in times.items():
         first, alone, more = zip(*runs, strict=True)
         rows.append(
             {
@@ -137,19 +137,19 @@ def with_regret(suite: nmjax.Suite, rows: Sequence[dict]) -> list[dict]:
     final = {
         name: measures(suite, method.rows)["regret"][..., -1:] for name, method in kept.items()
     }
-    told = []
+    extended = []
     for row in rows:
         if (name := row["method"]) in final and "transfer" in final:
             ours, theirs = (jnp.asarray(c[..., 0]) for c in paired(final["transfer"], final[name]))
-            less = mean_interval(jax.random.key(0), ours - theirs)
+            difference = mean_interval(jax.random.key(0), ours - theirs)
             row = row | {
                 "regret": float(theirs.mean()),
-                "transfer_less": float(less.estimate),
-                "transfer_less_ci": [float(less.low), float(less.high)],
+                "regret_difference": float(difference.estimate),
+                "regret_difference_ci": [float(difference.low), float(difference.high)],
                 "n": int(theirs.size),
             }
-        told.append(row)
-    return told
+        extended.append(row)
+    return extended
 
 
 def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
@@ -164,7 +164,7 @@ def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
             continue
         row = by_name[name]
         learns = row.get("transfer", False)
-        what = f"{suite}: CPU seconds of {name} / transfer{' and its learning' * learns}"
+        what = f"{suite}: CPU seconds of {name} / transfer{' including learning' * learns}"
         taken = ours["cpu_seconds"] + (ours["cpu_seconds_to_learn"] if learns else 0)
         ratio = row["cpu_seconds"] / taken
         stopped = " (it was stopped in its first search)" * row.get("stopped", False)
@@ -172,10 +172,10 @@ def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
         if name == "optuna_gp":
             ratio = row["cpu_seconds"] / ours["cpu_seconds_with_compilation"]
             made.append(Target(f"{what} with compilation", ratio, "times", "at least", 1.0, 1))
-        if "transfer_less" in row:
-            what = f"{suite}: regret of transfer less that of {name} at {BUDGET}"
-            less, ci = row["transfer_less"], tuple(row["transfer_less_ci"])
-            made.append(Target(what, less, "normalized regret", "at most", 0.0, row["n"], ci))
+        if "regret_difference" in row:
+            what = f"{suite}: regret of transfer minus that of {name} at {BUDGET}"
+            difference, ci = row["regret_difference"], tuple(row["regret_difference_ci"])
+            made.append(Target(what, difference, "normalized regret", "at most", 0.0, row["n"], ci))
     return made
 
 
@@ -210,10 +210,14 @@ def measure(asked: argparse.Namespace) -> Findings:
 def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__, suite="nas-bench-201")
-    parser.add_argument("--seeds", type=int, default=16, help="side by side, two or more")
+    parser.add_argument(
+        "--seeds", type=int, default=16, help="number of seeds in one call, two or more"
+    )
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=tuple(TIMES))
-    parser.add_argument("--timeout", type=float, default=900, help="seconds for all of a peer")
+    parser.add_argument(
+        "--timeout", type=float, default=900, help="seconds for all searches of a peer"
+    )
     start_anew(parser.parse_args().core)
     run_benchmark("search/overhead", measure, parser)
 

@@ -194,15 +194,15 @@ def measure(asked: argparse.Namespace) -> Findings:
         "tasks": len(tasks),
         "seeds": asked.seeds,
         **sizes_of(problem),
-        "seconds_a_search": together,
-        "seconds_a_search_alone": alone,
+        "seconds_per_search": together,
+        "seconds_per_search_alone": alone,
         "ratio_alone_to_together": alone / together,
-        "seconds_a_search_alone_refit": refit,
+        "seconds_per_search_alone_refit": refit,
         "compile_seconds": compile_seconds,
         "traces": traced,
         "xla_bytes": xla_bytes,
         "peak_process_bytes": peak,
-        "optuna_tpe_cpu_seconds_a_search": read_trajectories("optuna_tpe", suite)[1].cpu_seconds,
+        "optuna_tpe_cpu_seconds_per_search": read_trajectories("optuna_tpe", suite)[1].cpu_seconds,
         **roofline(problem, asked.seeds, together),
     }
     return Findings(
@@ -232,7 +232,12 @@ def roofline(problem: Problem, seeds: int, together: float) -> dict[str, float]:
     limits, work = ceilings(), counted_work(problem, seeds)
     searches = len(problem.pool.features) * seeds
     floor = max(work["flops"] / limits["flop_s"], work["bytes"] / limits["byte_s"]) / searches
-    return {"floor_seconds_a_search": floor, "share_of_floor": floor / together, **limits, **work}
+    return {
+        "roofline_seconds_per_search": floor,
+        "share_of_roofline": floor / together,
+        **limits,
+        **work,
+    }
 
 
 def main() -> None:

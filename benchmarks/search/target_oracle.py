@@ -100,7 +100,7 @@ def measure(asked: argparse.Namespace) -> Findings:
                 found = search_all(suite, free, asked.seeds)
                 rows.append(row_of(suite, free, found))
     return Findings(
-        split="the target itself, random evaluations of it for free",
+        split="free random evaluations of the target itself",
         seeds=range(asked.seeds),
         config={"budget": BUDGET, "free": asked.free, "suites": asked.suites},
         rows=rows,

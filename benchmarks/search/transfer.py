@@ -72,7 +72,7 @@ def run(
         begun = time.perf_counter()
         prepared, key = prepare_search(suite, tasks[t], seed, **variant)
         settings.add(prepared.config)
-        learning["seconds_a_past"].append(time.perf_counter() - begun)
+        learning["seconds_per_past"].append(time.perf_counter() - begun)
         learning["generalization_gap"].append(float(prepared.info.generalization_gap))
         for name, found in run_methods(key, prepared, methods=methods, budget=BUDGET).items():
             rows[name][t, seed] = found.trace.row[0]
@@ -202,7 +202,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     if before is not None and (not asked.methods or asked.tasks):
         learning = {name: before.config[name] for name in ("learn", "medians")}
     return Findings(
-        split=f"leave one {asked.leave} out; each seed has a past of its own",
+        split=f"leave one {asked.leave} out; one past per seed",
         seeds=range(max(method.rows.shape[1] for method in found.values())),
         config={
             "budget": BUDGET,

@@ -24,7 +24,7 @@ TOP = 0.001
 
 
 def targets(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Target]:
-    """Targets of a suite, for the methods that were found on it."""
+    """Targets of a suite for the methods that were run on it."""
     if OURS not in found:
         return []
     values = {name: measures(suite, method.rows) for name, method in found.items()}
@@ -36,14 +36,14 @@ def targets(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Targe
         for kind, names in rivals(enough).items():
             if names:
                 best, most = best_of(regret, names), BEST_WITHOUT[suite.name]
-                what = f"{best}, the best {kind},"
+                what = f"{best} (best {kind})"
                 made.append(_reach(suite, what, regret[OURS], regret[best], most))
     if suite.name == "nas-bench-graph":
         known = [name for name in ("evolution", "random") if name in found]
         made += [_reach(suite, name, regret[OURS], regret[name], 33) for name in known]
         if others:
             best = best_of(regret, others)
-            what = f"{OURS} ahead of {best}, the best other with transfer, at the end"
+            what = f"{OURS} ahead of {best} (best other method with transfer) at the end"
             made.append(_difference(suite, what, regret[OURS], regret[best], 0.0))
     if suite.name == "nas-bench-201":
         made.append(_top(suite, values[OURS]["quantile"]))
@@ -64,15 +64,15 @@ def targets(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Targe
 def _reach(
     suite: nmjax.Suite, what: str, ours: np.ndarray, theirs: np.ndarray, threshold: float
 ) -> Target:
-    """Evaluations until our mean regret is at most their final one."""
+    """Target for the evaluations until our mean regret reaches their final one."""
     curves = map(jnp.asarray, paired(ours, theirs))
     reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
-    name = f"{suite.name}: evaluations for what {what} has at {theirs.shape[-1]}"
+    name = f"{suite.name}: evaluations to reach the regret that {what} has at {theirs.shape[-1]}"
     return _evaluations(name, reach, threshold, min(ours[..., 0].size, theirs[..., 0].size))
 
 
 def _top(suite: nmjax.Suite, quantile: np.ndarray) -> Target:
-    """Evaluations until the mean incumbent is in the top thousandth of the pool."""
+    """Target for the evaluations until the mean incumbent is in the top 0.1% of the pool."""
     below = jnp.asarray(1 - quantile)
     reach = evaluations_to_reach_interval(jax.random.key(0), below, jnp.full_like(below, TOP))
     name = f"{suite.name}: evaluations until the incumbents' mean quantile is {1 - TOP}"
@@ -87,7 +87,7 @@ def _evaluations(name: str, reach: EvaluationsToReach, threshold: float, number:
 def _difference(
     suite: nmjax.Suite, what: str, ours: np.ndarray, theirs: np.ndarray, threshold: float
 ) -> Target:
-    """Paired 95% upper bound of our regret less theirs, at the last evaluation."""
+    """Paired 95% upper bound of our regret minus theirs at the last evaluation."""
     last = [jnp.asarray(curve[..., -1]) for curve in paired(ours, theirs)]
     upper = not_worse(jax.random.key(0), *last).upper
     name, number = f"{suite.name}: {what}, upper bound", last[0].size
@@ -96,9 +96,9 @@ def _difference(
 
 def _worst_task(suite: nmjax.Suite, ours: np.ndarray, theirs: np.ndarray) -> Target:
     """Target of the task with the largest upper bound."""
-    what = "transfer not worse than kernel-transfer on any task, the worst of which is"
+    what = "transfer not worse than kernel-transfer on any task"
     of_task = [
-        _difference(suite, f"{what} {task}", *pair, 0.02)
+        _difference(suite, f"{what} (worst: {task})", *pair, 0.02)
         for task, *pair in zip(suite.tasks, ours[:, None], theirs[:, None], strict=True)
     ]
     return max(of_task, key=lambda target: target.value)

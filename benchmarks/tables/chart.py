@@ -84,7 +84,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     for name in SUITES:
         rows += curve_rows(nmjax.load_suite(name, data=asked.data))
     return Findings(
-        split="leave one task out; each seed has a past of its own",
+        split="leave one task out; one past per seed",
         seeds=range(max(row["seeds"] for row in rows)),
         config={"budget": BUDGET, "methods": tuple(LINES)},
         rows=rows,

@@ -5,7 +5,7 @@ from benchmarks.tables import markdown
 
 
 def overhead() -> str:
-    """CPU seconds of searches without their evaluations, on one core."""
+    """CPU seconds of searches on one core, without their evaluations."""
     if (result := stored("search/overhead")) is None:
         return markdown.UNMEASURED
     columns = ("", "_with_compilation", "_one_more_seed", "_to_learn", "_to_learn_with_compilation")
@@ -16,10 +16,10 @@ def overhead() -> str:
         cells[0] = ">" * row.get("stopped", False) + cells[0]
         regret = markdown.number(row["regret"]) if "regret" in row else ""
         rows.append((row["method"], *cells, regret))
-    header = ("method", "CPU seconds a search", "with compilation", "one more seed beside it")
-    header += ("learning the past", "that with compilation", "regret at 100")
-    told = markdown.with_origin(result, header, rows)
-    return f"{told}\n\n{markdown.targets_table([result])}"
+    header = ("method", "CPU seconds per search", "with compilation", "per further seed")
+    header += ("learning the past", "learning with compilation", "regret at 100")
+    costs = markdown.with_origin(result, header, rows)
+    return f"{costs}\n\n{markdown.targets_table([result])}"
 
 
 def throughput() -> str:
@@ -27,24 +27,24 @@ def throughput() -> str:
     result = require("search/search_throughput")
     row = result.rows[0]
     measured = [
-        ("wall-clock seconds a search, all in one call", f"{row['seconds_a_search']:.3f}"),
-        ("wall-clock seconds a search, one by one", f"{row['seconds_a_search_alone']:.3f}"),
+        ("wall-clock seconds per search, all in one call", f"{row['seconds_per_search']:.3f}"),
+        ("wall-clock seconds per search, one at a time", f"{row['seconds_per_search_alone']:.3f}"),
         (
             "the same, refitted at each step",
-            f"{row['seconds_a_search_alone_refit']:.3f}",
+            f"{row['seconds_per_search_alone_refit']:.3f}",
         ),
-        ("CPU seconds a search, Optuna's TPE", f"{row['optuna_tpe_cpu_seconds_a_search']:.2f}"),
+        ("CPU seconds per search, Optuna's TPE", f"{row['optuna_tpe_cpu_seconds_per_search']:.2f}"),
         ("seconds to compile", f"{row['compile_seconds']:.1f}"),
         ("compilations", str(row["traces"])),
         ("peak memory of the process", f"{row['peak_process_bytes'] / 2**30:.1f} GiB"),
-        ("fraction of the roofline bound", f"{100 * row['share_of_floor']:.0f}%"),
+        ("fraction of the roofline bound", f"{100 * row['share_of_roofline']:.0f}%"),
     ]
     header = (f"{row['tasks']} tasks x {row['seeds']} seeds, {row['pool']:,} architectures", "")
     return markdown.with_origin(result, header, measured)
 
 
 def startup() -> str:
-    """Seconds of `nmjax search`, first and again."""
+    """Seconds of a first and a second `nmjax search`."""
     result = require("search/startup")
     header = ("`nmjax search`, without installation", "seconds", "CPU seconds")
     runs = [

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks/knowledge.md, out of the result files."""
+"""Tables of docs/benchmarks/knowledge.md, from the result files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from nmjax.stats import clopper_pearson
 
 
 def pruning_risk() -> str:
-    """How often a space cut at a stated risk had lost the best, and what was left of it."""
+    """How often pruning at a stated risk loses the optimum, and how much it keeps."""
     results = stored_variants("knowledge/pruning_risk_")
     rows = (
         (
@@ -28,8 +28,8 @@ def pruning_risk() -> str:
         for row in result.rows
         if row["possible"]
     )
-    header = ("suite", "evaluations a task", "past tasks", "stated risk", "lost the best")
-    header += ("as stated", "lost the top 0.1%", "share of the pool kept")
+    header = ("suite", "evaluations per task", "past tasks", "stated risk", "optimum pruned")
+    header += ("as stated", "top 0.1% pruned", "share of the pool kept")
     return markdown.with_origin(next(iter(results.values())), header, rows)
 
 
@@ -37,7 +37,7 @@ def predictions() -> str:
     """Rank correlation, likelihood and calibration of predictions from past tasks, by suite."""
     found = []
     for suite, result in stored_variants("knowledge/prediction_quality_").items():
-        shown = [r for r in result.rows if r["task"] == "all" and r["past"] == "honest"]
+        shown = [r for r in result.rows if r["task"] == "all" and r["past"] == "unmodified"]
         at = shown[0]["evaluations"].index(20)
         rows = (
             (
@@ -55,7 +55,7 @@ def predictions() -> str:
 
 
 def advice() -> str:
-    """Errors of what was said of held-out tasks, beside those of the trivial forecast."""
+    """Brier scores of the advice and of a base rate on held-out tasks, and its reliability."""
     results = stored_variants("knowledge/advice_calibration_")
     rows = (
         (
@@ -63,21 +63,35 @@ def advice() -> str:
             row["error"],
             row["kind"],
             f"{row['advice']:.3f}",
-            f"{row['base']:.3f}",
-            markdown.with_interval(row["less"], row["ci"]),
+            f"{row['base_rate']:.3f}",
+            markdown.with_interval(row["difference"], row["ci"]),
         )
         for suite, result in results.items()
         for row in result.rows
         if "error" in row
     )
-    header = ("suite", "error", "tasks", "advice", "mean over other tasks", "difference")
+    header = ("suite", "error", "scores", "advice", "base rate", "difference")
     if not results:
         return markdown.UNMEASURED
-    return markdown.with_origin(next(iter(results.values())), header, rows)
+    errors = markdown.table(header, rows)
+    bins = (
+        (
+            suite,
+            f"{row['from']:.1f} to {row['to']:.1f}",
+            f"{row['predicted']:.2f}",
+            f"{row['observed']:.2f}",
+            str(row["n"]),
+        )
+        for suite, result in results.items()
+        for row in result.rows
+        if "bin" in row
+    )
+    header = ("suite", "probability", "mean probability", "transfer helped", "searches")
+    return f"{errors}\n\n{markdown.with_origin(next(iter(results.values())), header, bins)}"
 
 
 def similarity() -> str:
-    """How well each measure ranks a target's sources, and how often intervals hold the truth."""
+    """How well each measure ranks the sources of a target, and the coverage of intervals."""
     results = stored_variants("knowledge/similarity_measures_")
     if not results:
         return markdown.UNMEASURED
@@ -85,18 +99,18 @@ def similarity() -> str:
     for suite, result in results.items():
         measures = dict.fromkeys(row["measure"] for row in result.rows)
         numbers = sorted({row["evaluations"] for row in result.rows})
-        told = {
+        cells = {
             (row["measure"], row["evaluations"]): markdown.with_interval(row["mean"], row["ci"])
             for row in result.rows
         }
-        rows = ((measure, *(told[measure, number] for number in numbers)) for measure in measures)
+        rows = ((measure, *(cells[measure, number] for number in numbers)) for measure in measures)
         header = (suite, *(f"at {number}" for number in numbers))
         found.append(markdown.with_origin(result, header, rows))
     return "\n\n".join(found)
 
 
 def history() -> str:
-    """What a history of millions of evaluations costs."""
+    """Time and memory for a history of millions of evaluations."""
     if (result := stored("knowledge/history_scale")) is None:
         return markdown.UNMEASURED
     rows = (
@@ -112,7 +126,7 @@ def history() -> str:
 
 
 def targets() -> str:
-    """Every target of knowledge, met or not."""
+    """All targets of knowledge."""
     names = ("knowledge/prediction_quality_", "knowledge/advice_calibration_")
     results = [result for name in names for result in stored_variants(name).values()]
     scale = stored("knowledge/history_scale")
@@ -120,9 +134,9 @@ def targets() -> str:
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
-    """Whether the best is lost no more often than stated, as far as so many tasks can tell."""
+    """Whether the optimum is pruned no more often than stated, if the interval can tell."""
     if row["kept"] > 1 - 1e-6:
-        return "nothing cut"
+        return "nothing pruned"
     tasks = jnp.asarray(float(row["past_tasks"] + 1))
     _, low, high = clopper_pearson(row["miss_rate"] * tasks, tasks)
     if high <= row["risk"]:

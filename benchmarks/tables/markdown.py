@@ -40,12 +40,12 @@ def targets_table(results: Iterable[Result], *, missed_only: bool = False) -> st
     for target in (target for result in results for target in result.targets):
         if missed_only and is_met(target):
             continue
-        told = evaluations if target.unit == "evaluations" else "{:.3g}".format
-        ci = "" if target.ci is None else f" [{told(target.ci[0])}, {told(target.ci[1])}]"
-        measured = f"{told(target.value)}{ci} {target.unit}"
+        form = evaluations if target.unit == "evaluations" else "{:.3g}".format
+        ci = "" if target.ci is None else f" [{form(target.ci[0])}, {form(target.ci[1])}]"
+        measured = f"{form(target.value)}{ci} {target.unit}"
         verdict = "met" if is_met(target) else "**missed**"
         rows.append((target.name, measured, f"{target.direction} {target.threshold:g}", verdict))
-    return table(("target", "measured", "asked for", ""), rows)
+    return table(("target", "measured", "threshold", ""), rows)
 
 
 def provenance_line(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks/meta-learning.md, out of the result files."""
+"""Tables of docs/benchmarks/meta-learning.md, from the result files."""
 
 from benchmarks.reproductions.sinusoid_methods import TRIVIAL
 from benchmarks.script import require, stored, stored_variants
@@ -6,7 +6,7 @@ from benchmarks.tables import markdown
 from nmjax.experiments import Result
 
 IMPLEMENTATIONS = {
-    "maml_iterations": "nmjax, against itself",
+    "maml_iterations": "nmjax, control",
     "maml_jax_meta": "jax-meta",
     "maml_jax_meta-scan": "jax-meta within a scan",
     "maml_torch-bmm": "PyTorch, batched by hand",
@@ -18,9 +18,9 @@ SETS = ("FD", "F1", "F2", "F3", "F4", "FA", "mean")
 
 
 def cost() -> str:
-    """What every meta-learner learns, adapts and costs."""
+    """What each meta-learner learns, adapts and costs."""
     result = require("meta/meta_cost")
-    header = ("learner", "learns", "adapts", "inner steps", "Mflop a meta-update", "MiB")
+    header = ("learner", "learns", "adapts", "inner steps", "Mflop per meta-update", "MiB")
     rows = (
         (
             f"`{row['method']}`",
@@ -34,11 +34,11 @@ def cost() -> str:
         )
         for row in sorted(result.rows, key=lambda row: row["update_flops"])
     )
-    return markdown.with_origin(result, (*header, "Mflop to adapt", "take it where"), rows)
+    return markdown.with_origin(result, (*header, "Mflop to adapt", "choose it when"), rows)
 
 
 def sinusoids() -> str:
-    """Errors after adapting to sinusoids, beside what was published."""
+    """Errors after adapting to sinusoids, and published errors."""
     rows = []
     for result in _curves("sinusoids"):
         for row in result.rows:
@@ -62,7 +62,7 @@ def sinusoids() -> str:
 
 
 def families() -> str:
-    """Errors and log-likelihoods after adapting to noisy and to mixed curves, by shots."""
+    """Errors and log-likelihoods by shots, on noisy and on mixed curves."""
     found = []
     for family in ("noisy", "mixed"):
         rows = []
@@ -83,16 +83,16 @@ def families() -> str:
 
 
 def _shown(row: dict) -> bool:
-    """Adapted by as many steps as it was trained with, or untrained and by the most."""
+    """Whether a row has the training number of steps, or for trivial methods the largest."""
     most = TRIVIAL[row["method"]][0].test_steps[-1] if row["method"] in TRIVIAL else None
     return row["steps"] == (row["trained"]["steps"] if most is None else most)
 
 
 def task_sampling() -> str:
-    """What choosing the tasks of meta-training is worth, beside choosing none."""
+    """Errors by how the tasks of meta-training are sampled."""
     if (result := stored("meta/task_sampling")) is None:
         return markdown.UNMEASURED
-    header = ("tasks", "chosen", "n", "mean squared error", "less uniform", "hardest tenth")
+    header = ("tasks", "sampling", "n", "mean squared error", "minus uniform", "hardest tenth")
 
     def cell(row: dict, name: str) -> str:
         return markdown.with_interval(row[name], row[f"{name}_ci"])
@@ -103,21 +103,28 @@ def task_sampling() -> str:
             row["sampling"],
             str(row["n"]),
             cell(row, "mse"),
-            cell(row, "mse_less_uniform"),
+            cell(row, "mse_minus_uniform"),
             f"{row['mse_of_hardest_tenth']:.3f}",
             cell(row, "spearman"),
-            cell(row, "spearman_less_uniform"),
+            cell(row, "spearman_minus_uniform"),
         )
         for row in result.rows
     )
-    return markdown.with_origin(result, (*header, "Spearman", "less uniform"), rows)
+    return markdown.with_origin(result, (*header, "Spearman", "minus uniform"), rows)
 
 
 def ablations() -> str:
-    """What each choice of meta-training is worth."""
+    """Errors by level of each factor of meta-training."""
     if (result := stored("meta/maml_ablations")) is None:
         return markdown.UNMEASURED
-    header = ("varied", "to", "mean squared error", "median", "by seed", "generalization gap")
+    header = (
+        "factor",
+        "level",
+        "mean squared error",
+        "median",
+        "range over seeds",
+        "generalization gap",
+    )
     rows = (
         (
             row["factor"].replace("_", " "),
@@ -152,7 +159,7 @@ def accuracy() -> str:
 
 
 def latency() -> str:
-    """Rank correlations on unseen devices with 20 labels, beside what was published."""
+    """Rank correlations on unseen devices with 20 labels, and published ones."""
     result = require("reproductions/latency_fbnet")
     by_method: dict[str, dict[str, float]] = {}
     for row in result.rows:
@@ -162,7 +169,7 @@ def latency() -> str:
 
 
 def speed() -> str:
-    """Meta-iterations a second beside peers."""
+    """Meta-iterations per second of nmjax and of peers."""
     result = require("meta/meta_throughput")
     rows = []
     for row in result.rows:
@@ -176,19 +183,19 @@ def speed() -> str:
                 f"{row['compile_seconds']:.1f}",
             )
         rows.append((row["setting"], IMPLEMENTATIONS[row["implementation"]], *cells))
-    header = ("setting", "", "meta-iterations a second", "nmjax is times as fast")
-    header += ("share of a core's products", "seconds to compile")
+    header = ("setting", "", "meta-iterations per second", "speed of nmjax relative to it")
+    header += ("share of a core's peak rate", "seconds to compile")
     return markdown.with_origin(result, header, rows)
 
 
 def targets() -> str:
-    """Every target of meta-learning, met or not."""
+    """All targets of meta-learning."""
     names = ("reproductions/latency_fbnet", "reproductions/latency_help", "meta/meta_throughput")
     accuracy = stored_variants("reproductions/accuracy_").values()
     return markdown.targets_table([*_curves("sinusoids"), *map(require, names), *accuracy])
 
 
 def _curves(family: str) -> list[Result]:
-    """Those of a family of curves, a file a method."""
+    """Results on a family of curves, one for each method."""
     found = stored_variants("reproductions/sinusoids_").values()
     return [result for result in found if result.rows[0]["family"] == family]

@@ -18,16 +18,16 @@ from nmjax.tasks import Suite, list_suites, load_suite, scores
 
 README = Path(__file__).parents[1] / "peers" / "README.md"
 STEPS = (20, 50, 100)
-HEADER = ("suite", "name", "seeds", *(str(step) for step in STEPS), "repeated", "CPU s a search")
+HEADER = ("suite", "name", "seeds", *(str(step) for step in STEPS), "repeated", "CPU s per search")
 
 
 def log10_ranks(score: np.ndarray) -> np.ndarray:
-    """log10 of the rank of each row of a pool, float[T, N] of scores; failed ones are last."""
+    """log10 rank of each row of a pool, float[T, N]; failed rows rank last."""
     return np.log10(jax.vmap(pool_rank)(score, score))
 
 
 def random_search(log_rank: np.ndarray, evaluations: int) -> float:
-    """What is expected of the best of that many distinct uniform draws, mean over tasks."""
+    """Expected log10 rank of the best of so many distinct uniform draws, mean over tasks."""
     better = np.arange(log_rank.shape[1] + 1)
     rest = log_rank.shape[1] - better
     free = np.maximum(rest - evaluations, 0)
@@ -37,7 +37,7 @@ def random_search(log_rank: np.ndarray, evaluations: int) -> float:
 
 
 def suite_rows(suite: Suite) -> list[tuple[str, ...]]:
-    """Random search and each peer whose trajectories are stored."""
+    """Rows of random search and of each peer with stored trajectories."""
     log_rank = log10_ranks(np.asarray(scores(suite)))
     found = [f"{random_search(log_rank, step):.2f}" for step in STEPS]
     rows = [(suite.name, "random, expected", "", *found, "", "")]
@@ -55,14 +55,14 @@ def suite_rows(suite: Suite) -> list[tuple[str, ...]]:
 
 
 def render(text: str, rows: Iterable[tuple[str, ...]]) -> str:
-    """The text with what is between `<!-- searches -->` and `<!-- /searches -->` written anew."""
+    """Replace the table between `<!-- searches -->` and `<!-- /searches -->` in a text."""
     table = markdown.table(HEADER, rows)
     pattern = r"(<!-- searches -->\n).*?(<!-- /searches -->)"
     return re.sub(pattern, lambda m: m[1] + table + "\n" + m[2], text, flags=re.DOTALL)
 
 
 def main() -> None:
-    """Rewrites the page; the data of every suite with stored trajectories must be there."""
+    """Rewrite the page; requires the data of every suite with stored trajectories."""
     suites = [load_suite(info.name) for info in list_suites() if stored_peers(info)]
     rows = [row for suite in suites for row in suite_rows(suite)]
     README.write_text(render(README.read_text(), rows))

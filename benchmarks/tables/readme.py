@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/ out of the result files; a test checks them.
+"""Write the tables of README.md and docs/ from the result files; a test checks them.
 
 python -m benchmarks.tables.readme
 """
@@ -24,14 +24,16 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "benchmarks").glob("*.md")
 
 
 def misses() -> str:
-    """Count of the met targets, and a table of those that were missed."""
+    """Number of targets met, and a table of those missed."""
     names = [f"transfer_{suite}" for suite in SUITES]
     names += ["overhead", "large_space", "search_throughput", "startup"]
     results = [require(f"search/{name}") for name in names]
     targets = [target for result in results for target in result.targets]
     met = sum(map(is_met, targets))
-    told = f"Of {len(targets)} targets for searches, their speed and memory {met} are met. Missed:"
-    return f"{told}\n\n{markdown.targets_table(results, missed_only=True)}"
+    count = (
+        f"Of {len(targets)} targets for the quality and cost of searches, {met} are met. Missed:"
+    )
+    return f"{count}\n\n{markdown.targets_table(results, missed_only=True)}"
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -70,7 +72,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def render(text: str) -> str:
-    """The text with each block between `<!-- NAME -->` and `<!-- /NAME -->` written anew."""
+    """Replace each block between `<!-- NAME -->` and `<!-- /NAME -->` in a text."""
     for name, table in TABLES.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
         filled = table()
@@ -79,7 +81,7 @@ def render(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the pages."""
+    """Rewrite the pages."""
     for page in PAGES:
         page.write_text(render(page.read_text()))
 

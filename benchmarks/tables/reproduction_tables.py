@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 
 def optimum() -> str:
-    """Evaluations to the very best of NAS-Bench-201, beside published ones."""
+    """Evaluations until the optimum of NAS-Bench-201, measured and published."""
     if (result := stored("reproductions/optimum")) is None:
         return markdown.UNMEASURED
     rows = [
@@ -25,12 +25,12 @@ def optimum() -> str:
         )
         for row in result.rows
     ]
-    header = ("method", "data set", "mean", "median", "found it", "searches", "published mean")
+    header = ("method", "data set", "mean", "median", "found", "searches", "published mean")
     return markdown.with_origin(result, header, rows)
 
 
 def optimum_short() -> str:
-    """Mean evaluations to the very best of NAS-Bench-201, a row a method and a column a task."""
+    """Mean evaluations until the optimum of NAS-Bench-201, by method and task."""
     if (result := stored("reproductions/optimum")) is None:
         return markdown.UNMEASURED
     means = {
@@ -48,12 +48,12 @@ def optimum_short() -> str:
 
 
 def _found(row: Row) -> str:
-    """How many searches found the best, and within how many evaluations if there is a bound."""
+    """Share of searches that found the optimum, and the budget if there is one."""
     return f"{100 * row['found']:.0f}%" + (f" within {row['budget']}" if "budget" in row else "")
 
 
 def hpob() -> str:
-    """The published protocol of HPO-B, beside what was published."""
+    """Regret under the protocol of HPO-B, measured and published."""
     header = ("method", f"regret at {SHOWN[0]}", *map(str, SHOWN[1:]), f"rank at {SHOWN[-1]}")
     published = [
         (f"{method}, published", *(f"{value:.4f}" for value in values), "")

@@ -12,7 +12,7 @@ from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import Result
 
 IN_DESIGN = ("nas-bench-201", "hpobench", "transnas101")
-"""Suites that settings of nmjax were chosen on, or looked at for."""
+"""Suites that influenced the choice of settings."""
 NAMES = {name: line.label for name, line in LINES.items()} | {
     "gp": "Gaussian process",
     "bananas": "BANANAS",
@@ -23,7 +23,7 @@ Cells = tuple[str, ...]
 
 
 def speedups() -> str:
-    """A row a suite: the best method without transfer, regret at 100 of both, and the speed-up."""
+    """By suite: the best method without transfer, the regret at 100 of both, and the speed-up."""
     rows = []
     for suite, result in _results().items():
         claims = _claims(result, RIVALS[0])
@@ -32,7 +32,7 @@ def speedups() -> str:
         rival = claims[0]["rival"]
         methods = {row["method"]: row for row in _methods(result)}
         (faster,) = (row for row in claims if row["claim"] == "faster convergence")
-        regrets = (f"{methods[name]['regret'][-1]:.4f}" for name in ("transfer", rival))
+        regrets = (f"{methods[name]['regret'][-1]:.4f}" for name in (rival, "transfer"))
         rows.append(
             (
                 TITLES[suite],
@@ -44,8 +44,8 @@ def speedups() -> str:
     header = (
         "benchmark",
         "best without transfer",
-        "regret of nmjax",
         "its regret",
+        "regret of nmjax",
         "speed-up, 95% interval",
     )
     return markdown.table(header, rows) if rows else markdown.UNMEASURED
@@ -57,15 +57,15 @@ def suites() -> str:
     for suite, result in _results().items():
         methods = {row["method"]: row for row in _methods(result)}
         reach = {row["reach"]: row for row in result.rows if "reach" in row}
-        told: list[str] = []
+        cells: list[str] = []
         for kind in RIVALS:
             claims = _claims(result, kind)
             if not claims:
-                told += [""] * 3
+                cells += [""] * 3
                 continue
             rival = claims[0]["rival"]
             sooner = _speed_up(reach[rival]["speed_up"], reach[rival]["speed_up_ci"])
-            told += [f"{rival}: {_final(methods[rival])}", _reached(reach[rival]), sooner]
+            cells += [f"{rival}: {_final(methods[rival])}", _reached(reach[rival]), sooner]
         others = [row for row in methods.values() if row["transfer"] and row["kind"] != "ours"]
         other = min(
             (row for row in others if row["seeds"] >= LEAST_SEEDS),
@@ -73,7 +73,7 @@ def suites() -> str:
             default=None,
         )
         shown = "" if other is None else f"{other['method']}: {_final(other)}"
-        rows.append((_marked(suite), _final(methods["transfer"]), *told, shown))
+        rows.append((_marked(suite), _final(methods["transfer"]), *cells, shown))
     header = ["suite", "regret at 100: transfer"]
     for kind in RIVALS:
         header += [f"best {kind}", "transfer reaches it at", "speed-up"]
@@ -88,22 +88,22 @@ def regret() -> str:
     for suite, result in _results().items():
         header, rows = _regret_table(result, (1, 5, 10, 20, 50, 100))
         methods = {row["method"]: row for row in _methods(result)}
-        told = [(*row, *_circumstances(methods[row[0]])) for row in rows]
-        header += ("worst task", "seconds a search", "transfer", "seeds")
-        learned = result.config.get("medians", {}).get("seconds_a_past")
-        past = "" if learned is None else f" Learning a past took {learned:.1f} s, the median."
+        extended = [(*row, *_circumstances(methods[row[0]])) for row in rows]
+        header += ("worst task", "seconds per search", "transfer", "seeds")
+        learned = result.config.get("medians", {}).get("seconds_per_past")
+        past = "" if learned is None else f" Median time to learn from a past: {learned:.1f} s."
         found.append(
-            f"### {_marked(suite)}\n\n{markdown.table(header, told)}\n\n{_origin(result)}{past}"
+            f"### {_marked(suite)}\n\n{markdown.table(header, extended)}\n\n{_origin(result)}{past}"
         )
     return "\n\n".join(found) or markdown.UNMEASURED
 
 
 def ranks() -> str:
     """Average ranks by suite and over all tasks, and groups of methods that do not differ."""
-    told = [(_marked(s), row) for s, result in _results().items() for row in _ranks(result)]
+    ranked = [(_marked(s), row) for s, result in _results().items() for row in _ranks(result)]
     overall = stored("search/average_ranks")
     if overall is not None:
-        told += [(_together(row["suites"]), row) for row in _ranks(overall)]
+        ranked += [(_together(row["suites"]), row) for row in _ranks(overall)]
     rows = [
         (
             f"{suite}: {row['tasks']} tasks",
@@ -115,25 +115,25 @@ def ranks() -> str:
             _groups(row["rank_groups"]),
             _groups(row["regret_groups"]),
         )
-        for suite, row in told
+        for suite, row in ranked
     ]
     header = ("suite", "at", "average rank", "seeds", "Friedman's p", "critical difference")
     picture = "\n\n![Average ranks over the tasks of all suites](../ranks.png)"
-    found = markdown.table((*header, "alike by rank", "alike by regret"), rows)
+    found = markdown.table((*header, "no difference by rank", "no difference by regret"), rows)
     figure = "" if overall is None else picture
     return found + figure if rows else markdown.UNMEASURED
 
 
 def claims() -> str:
-    """Claims about transfer, one row for each claim and one column a suite, by group of rivals."""
+    """Claims about transfer by suite, for each group of rivals."""
     if not _results():
         return markdown.UNMEASURED
-    found = (f"The rival is the best {kind}.\n\n{_claims_table(kind)}" for kind in RIVALS)
+    found = (f"The rival is the best method {kind}.\n\n{_claims_table(kind)}" for kind in RIVALS)
     return "\n\n".join(found)
 
 
 def pasts() -> str:
-    """Regret after other pasts than 300 random evaluations a source."""
+    """Regret with other pasts than 300 random evaluations per source."""
     rows = []
     for suite in SUITES:
         for result in stored_variants(f"search/transfer_{suite}").values():
@@ -146,18 +146,18 @@ def pasts() -> str:
                     shown = [_final(row, step) for step in (5, 20, 100)]
                     seeds = str(row["seeds"])
                     rows.append((suite, past, f"a {kind['leave']}", row["method"], *shown, seeds))
-    header = ("suite", "evaluations a source", "left out", "method", "regret at 5", "20", "100")
+    header = ("suite", "evaluations per source", "left out", "method", "regret at 5", "20", "100")
     return markdown.table((*header, "seeds"), rows) if rows else markdown.UNMEASURED
 
 
 def targets() -> str:
-    """Every target of every suite, met or not."""
+    """All targets of all suites."""
     found = list(_results().values())
     return markdown.targets_table(found) if found else markdown.UNMEASURED
 
 
 def _results() -> dict[str, Result]:
-    """By suite, those of the protocol itself that have been measured."""
+    """Results under the protocol, by suite."""
     found = {suite: stored(f"search/transfer_{suite}") for suite in SUITES}
     return {suite: result for suite, result in found.items() if result and _ranks(result)}
 
@@ -171,7 +171,7 @@ def _marked(suite: str) -> str:
 
 
 def _methods(result: Result) -> list[Row]:
-    """One row a method, over all tasks."""
+    """Row of each method over all tasks."""
     return [row for row in result.rows if row.get("task") == "all"]
 
 
@@ -184,16 +184,16 @@ def _claims(result: Result, kind: str) -> list[Row]:
 
 
 def _claims_table(kind: str) -> str:
-    """Of rivals of one kind."""
+    """Claims against the rivals of one group."""
     by_suite = {suite: _claims(result, kind) for suite, result in _results().items()}
     by_suite = {suite: rows for suite, rows in by_suite.items() if rows}
     if not by_suite:
         return markdown.UNMEASURED
     rows = [
-        (told[0]["claim"], told[0]["measure"], *map(_claim, told))
-        for told in zip(*by_suite.values(), strict=True)
+        (row[0]["claim"], row[0]["measure"], *map(_claim, row))
+        for row in zip(*by_suite.values(), strict=True)
     ]
-    named = [f"{_marked(s)}, rival: {told[0]['rival']}" for s, told in by_suite.items()]
+    named = [f"{_marked(s)}, rival: {rows[0]['rival']}" for s, rows in by_suite.items()]
     return markdown.table(("claim", "measure", *named), rows)
 
 
@@ -217,7 +217,9 @@ def target_oracle() -> str:
     ]
     steps = result.rows[0]["steps"]
     header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
-    header += tuple(f"what {rival} has at {steps[-1]}, at" for rival in WITHOUT_FREE)
+    header += tuple(
+        f"evaluations to the regret of {rival} at {steps[-1]}" for rival in WITHOUT_FREE
+    )
     return markdown.with_origin(result, header, rows)
 
 
@@ -231,16 +233,16 @@ def large_space() -> str:
             row["method"],
             row["target"],
             *(f"{row['regret'][step]:.3f}" for step in shown),
-            markdown.number(row["seconds_a_search"]),
+            markdown.number(row["seconds_per_search"]),
         )
         for row in result.rows
     )
-    header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds a search")
+    header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds per search")
     return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"
 
 
 def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:
-    """Header and a row a method, the best at the end first."""
+    """Header, and a row for each method in order of final regret."""
     reach = {row["reach"]: row for row in result.rows if "reach" in row}
     tested = "test" in _methods(result)[0]
     rows = []
@@ -252,12 +254,12 @@ def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cel
         rows.append((*cells, _reached(reach.get(row["method"]))))
     header = ("method", f"regret at {steps[0]}", *map(str, steps[1:]), "log10 rank at 100")
     header += ("test score at 100",) * tested
-    return (*header, "transfer reaches its 100 at"), rows
+    return (*header, "transfer reaches this at"), rows
 
 
 def _circumstances(row: Row) -> Cells:
-    """Where a method is worst, what a search costs, whether it has a past, and how many seeds."""
-    seconds = row["seconds_a_search"]
+    """Worst task, seconds per search, whether the past is used, and number of seeds."""
+    seconds = row["seconds_per_search"]
     return (
         f"{row['worst_task']} {row['worst_regret']:.3f}",
         "" if seconds is None else markdown.number(seconds),
@@ -267,7 +269,7 @@ def _circumstances(row: Row) -> Cells:
 
 
 def _reached(reach: Row | None) -> str:
-    """Evaluations and their interval."""
+    """Format evaluations to reach a rival, with their interval."""
     if reach is None:
         return ""
     return _count(reach["evaluations"], reach["ci"])
@@ -287,7 +289,7 @@ def _groups(groups: Sequence[Sequence[str]]) -> str:
 
 
 def _with_interval(row: Row, measure: str, form: str) -> str:
-    """A measure at the end of the budget, and its interval where it has one."""
+    """Format a measure at the end of the budget, with its interval if there is one."""
     value, ci = row[measure][-1], row[f"{measure}_ci"][-1]
     ends = "" if ci is None else f" [{ci[0]:{form}}, {ci[1]:{form}}]"
     return f"{value:{form}}{ends}"
@@ -299,14 +301,14 @@ def _speed_up(ratio: float | None, interval: Sequence[float | None]) -> str:
 
 
 def _origin(result: Result) -> str:
-    """Where a table comes from, and at which commits the searches of nmjax in it ran."""
+    """Provenance of a table, and the commits at which searches of nmjax ran."""
     ran = {row["provenance"] for row in _methods(result) if row["kind"] != "peer"}
     commits = ", ".join(sorted(ran))
-    return f"{markdown.provenance_line(result)} Searches of nmjax's own ran at {commits}."
+    return f"{markdown.provenance_line(result)} Commits of nmjax's own searches: {commits}."
 
 
 def _claim(row: Row) -> str:
-    """Ours and the rival's, and the interval of their difference, or of the speed-up."""
+    """Format the values of both and the interval of their difference, or the speed-up."""
     if row["claim"] == "faster convergence":
         return _speed_up(row["ours"], row["ci"])
     low, high = (markdown.number(end) for end in row["ci"])

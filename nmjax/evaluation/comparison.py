@@ -215,7 +215,7 @@ def _summaries(
         "transfer": method.transfer,
         "provenance": method.provenance,
         "seeds": method.rows.shape[1],
-        "seconds_a_search": method.seconds,
+        "seconds_per_search": method.seconds,
         "worst_task": suite.tasks[int(final.argmax())],
         "worst_regret": float(final.max()),
     }
@@ -259,7 +259,7 @@ def _claims(
     rows: list[dict[str, Any]] = [
         {
             "claim": "faster convergence",
-            "measure": "evaluations until the rival's final regret, the rival's / its own",
+            "measure": "evaluations to the rival's final regret, rival / transfer",
             "ours": reach["speed_up"],
             "theirs": 1.0,
             "ci": reach["speed_up_ci"],
@@ -282,7 +282,7 @@ _CLAIMS = (
     ("better final results", "final regret, mean"),
     ("more robust to seeds", "final regret, standard deviation over seeds"),
     ("more robust to tasks", "final regret on the worst task"),
-    ("fewer failures", "share that ends worse than random's median search"),
+    ("fewer failures", "share of searches that end worse than the median random search"),
 )
 
 

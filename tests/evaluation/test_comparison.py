@@ -70,7 +70,7 @@ def test_a_row_for_each_method_and_task(suite, compared):
     rows = [row for row in compared if row.get("method") == "slow"]
     assert [row["task"] for row in rows] == ["all", *suite.tasks]
     assert [row["n"] for row in rows] == [6, 2, 2, 2]
-    assert (rows[0]["seeds"], rows[0]["transfer"], rows[0]["seconds_a_search"]) == (2, False, 0.5)
+    assert (rows[0]["seeds"], rows[0]["transfer"], rows[0]["seconds_per_search"]) == (2, False, 0.5)
     assert rows[0]["steps"] == [1, 5, 10, 20]
     assert rows[0]["regret"][-1] == rows[0]["worst_regret"] == 0
     each = np.mean([row["regret"] for row in rows[1:]], axis=0)

@@ -44,7 +44,7 @@ def write_leaderboard(
     write_trajectories(folder / "trajectories.npz", suite, found)
     result = Result(
         **collect_provenance(),
-        split="leave one task out; each seed has a past of its own",
+        split="leave one task out; one past per seed",
         seeds=tuple(range(found[focus].rows.shape[1])),
         config=config,
         seconds=time.perf_counter() - begun,

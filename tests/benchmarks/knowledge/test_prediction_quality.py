@@ -81,7 +81,7 @@ def test_what_the_methods_predict():
     assert np.all(nll["mixture"][1:4] < nll[FLAT][1:4])
 
 
-@pytest.mark.parametrize(("how", "changed"), [("negated", {0, 1, 2, 3}), ("half permuted", {0, 2})])
+@pytest.mark.parametrize(("how", "changed"), [("negated", {0, 1, 2, 3}), ("half-permuted", {0, 2})])
 def test_sources_that_mislead(how, changed):
     score = RNG.normal(size=(4, 50)).astype(np.float32)
     ours = np.asarray(mislead(jax.random.key(0), jnp.asarray(score), how))
@@ -102,7 +102,7 @@ def test_targets_by_hand():
     honest = {FLAT: made_up(0.5), "mean of sources": made_up(0.2), "RGPE": made_up(0.6)}
     honest |= {"mixture": made_up(0.7, 0.93), "adapted mixture": made_up(0.55, 0.7)}
     misled = honest | {"mixture": made_up(0.49), "adapted mixture": made_up(0.4)}
-    found = dict.fromkeys(PASTS, misled) | {"honest": honest}
+    found = dict.fromkeys(PASTS, misled) | {"unmodified": honest}
     made = {target.name: target for target in targets("some", found)}
     assert len(made) == 2 * (2 + 4)
     ahead = made["some: Spearman after 20 evaluations, mixture less RGPE"]

@@ -16,7 +16,7 @@ LANES = 4
 @pytest.mark.slow
 def test_more_evaluations_tell_more():
     """Of sources half of which are negated, as the whole tables rank them."""
-    how = "half negated"
+    how = "half-negated"
     tasks, past = related_tasks(), related_history(how).metrics["score"][:-1]
     keys = jax.random.split(jax.random.key(0), LANES)
     found = estimates(

@@ -58,11 +58,11 @@ def test_rows_by_hand():
         "by affinity, 0.3": Scores(uniform - 0.5, uniform / 20 + 0.1),
     }
     plain, kin = task_sampling.rows_of("toy", found)
-    assert (plain["mse"], plain["mse_less_uniform"]) == (6.5, 0)
+    assert (plain["mse"], plain["mse_minus_uniform"]) == (6.5, 0)
     assert (kin["n"], kin["affinity"], kin["difficulty"]) == (12, 0.3, np.inf)
-    np.testing.assert_allclose(kin["mse_less_uniform"], -0.5)
-    np.testing.assert_allclose(kin["mse_less_uniform_ci"], [-0.5, -0.5])
-    np.testing.assert_allclose(kin["spearman_less_uniform"], 0.1, rtol=1e-5)
+    np.testing.assert_allclose(kin["mse_minus_uniform"], -0.5)
+    np.testing.assert_allclose(kin["mse_minus_uniform_ci"], [-0.5, -0.5])
+    np.testing.assert_allclose(kin["spearman_minus_uniform"], 0.1, rtol=1e-5)
     assert plain["mse_ci"][0] < 6.5 < plain["mse_ci"][1]
     assert plain["mse_of_hardest_tenth"] == 11.5  # Two of twelve.
 

@@ -34,7 +34,7 @@ def test_targets_are_ratios_to_transfer(related, monkeypatch, results):
         related, rows_of({"transfer": 0.5, "optuna_gp": 20.0, "optuna_tpe": 0.25})
     )
     assert [row.get("regret") for row in rows] == [0.0, pytest.approx(1.0, abs=0.1), None]
-    assert rows[1]["transfer_less"] == pytest.approx(-rows[1]["regret"])
+    assert rows[1]["regret_difference"] == pytest.approx(-rows[1]["regret"])
     targets = overhead.targets("related", rows)
     assert [target.value for target in targets] == pytest.approx([40, 2.5, -rows[1]["regret"], 0.5])
     assert [target.threshold for target in targets] == [100, 1, 0, 1]
@@ -87,7 +87,7 @@ def test_a_peer_with_a_past_is_held_against_learning_too():
     rows[1]["transfer"] = True
     (target,) = overhead.targets("related", rows)
     assert target.value == 50
-    assert "and its learning" in target.name
+    assert "including learning" in target.name
 
 
 def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):

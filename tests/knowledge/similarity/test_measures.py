@@ -175,7 +175,7 @@ def mean_similarity(how, number, measure, lanes=8):
 @pytest.mark.parametrize("measure", ["rank", "evidence", "rgpe", "embedding"])
 def test_sources_that_mislead_are_found_out(measure):
     """Every other source is negated; what is known of it narrows with evaluations."""
-    none, few, many = mean_similarity("half negated", (0, 5, 20), measure)
+    none, few, many = mean_similarity("half-negated", (0, 5, 20), measure)
     wrong = np.arange(SOURCES) % 2 == 0
     assert np.ptp(none[0]) < 0.15
     assert many[0, ~wrong].min() > many[0, wrong].max()

@@ -76,7 +76,7 @@ def transferred():
 
     Also the knowledge it comes from, the target's encodings and its scores.
     """
-    knowledge, _ = learn_related("half negated")
+    knowledge, _ = learn_related("half-negated")
     tasks, traces = related_tasks(), []
     rows = np.random.default_rng(0).permutation(len(tasks.pool))[:20]
     encoding, score = (

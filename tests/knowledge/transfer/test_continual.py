@@ -32,11 +32,11 @@ from tests.serial import concurrent_algebra
 CAPACITY, SIZE = 6, 16
 
 
-def tasks(*which, how="honest"):
+def tasks(*which, how="unmodified"):
     return select_tasks(related_history(how), np.array(which))
 
 
-def take_in(knowledge, *which, how="honest"):
+def take_in(knowledge, *which, how="unmodified"):
     return update(
         jax.random.key(0),
         knowledge,
@@ -143,7 +143,7 @@ def test_a_task_costs_the_same_whatever_came_before():
 @pytest.mark.slow
 def test_confidence_counts_who_wins():
     """Against the evidence of replays by knowledge that never heard of the new task."""
-    for how in ("honest", "permuted"):
+    for how in ("unmodified", "permuted"):
         before = plain_knowledge(3, 1.9)
         after = take_in(with_capacity(before, CAPACITY), 3, how=how)
         history = tasks(3, how=how)
@@ -166,7 +166,7 @@ def test_confidence_counts_who_wins():
         np.testing.assert_allclose(
             np.exp(after.log_weights), [transferred, 1 - transferred], rtol=1e-3
         )
-        assert (win > 0.6) == (how == "honest")
+        assert (win > 0.6) == (how == "unmodified")
 
 
 @pytest.mark.slow
