@@ -2,15 +2,18 @@
 
     python -m benchmarks.search.average_ranks
 
-Writes benchmarks/results/search/average_ranks.json, with ranks over the suites that no setting was
-chosen on and over all suites, and the diagram of the latter. Only methods that all of the suites
-have are ranked.
+Writes benchmarks/results/search/average_ranks.json, with ranks over the suites on which no setting
+was chosen and over all suites, and docs/ranks.png, the diagram of the latter. Only methods that
+were run on all of the suites are ranked.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from benchmarks.script import Findings, make_parser, run_benchmark, stored
 from benchmarks.tables.search_tables import IN_DESIGN
@@ -19,7 +22,7 @@ from nmjax.evaluation.comparison import RANKED, rank_methods
 from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import Result
 
-FIGURE = Path(__file__).parents[1] / "docs" / "ranks.png"
+FIGURE = Path(__file__).parents[2] / "docs" / "ranks.png"
 
 
 def overall_ranks(results: list[Result], step: int) -> dict:
@@ -74,14 +77,18 @@ def main() -> None:
     rows = run_benchmark("search/average_ranks", measure, make_parser(__doc__)).rows
     if not rows:
         return
-    figure = plot_critical_difference(
-        dict(zip(rows[-1]["methods"], rows[-1]["average_rank"], strict=True)),
-        rows[-1]["rank_groups"],
+    draw(rows[-1]).savefig(FIGURE, dpi=150)
+
+
+def draw(row: Mapping[str, Any]) -> Figure:
+    """Draw the critical difference diagram of a row of ranks."""
+    return plot_critical_difference(
+        dict(zip(row["methods"], row["average_rank"], strict=True)),
+        row["rank_groups"],
         emphasized="transfer",
-        difference=rows[-1]["critical_difference"],
-        title=f"Average rank after {RANKED[-1]} evaluations over {rows[-1]['tasks']} tasks",
+        difference=row["critical_difference"],
+        title=f"Average rank after {RANKED[-1]} evaluations over {row['tasks']} tasks",
     )
-    figure.savefig(FIGURE, dpi=90)
 
 
 if __name__ == "__main__":

@@ -25,14 +25,14 @@ from nmjax.evaluation.trajectories import packaged_trajectories
 FIGURE = Path(__file__).parents[2] / "docs" / "regret.png"
 DIGITS = 4
 FLOORS, CEILING = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05), 2.5
-"""Possible lower ends of the axis, at which lower regrets are drawn, and its upper end."""
+"""Possible lower ends of the axis, where lower values are drawn, and its upper end."""
 INK, MUTED = "#24292f", "#6e7781"
 LABEL_GAP = 0.075
-"""Least distance of two labels, as a share of the axis."""
+"""Minimum distance between labels, as a fraction of the axis."""
 
 
 class Line(NamedTuple):
-    """How a method is drawn."""
+    """Style of a method's curve."""
 
     label: str
     color: str
@@ -42,10 +42,10 @@ class Line(NamedTuple):
 
 LINES = {
     "random": Line("random", "#afb8c1"),
-    "evolution": Line("evolution", "#afb8c1", (0, (4, 1.5))),
+    "evolution": Line("evolution", "#CC79A7"),
     "past-best": Line("past-best", "#8C6D1F"),
     "optuna_tpe": Line("Optuna TPE", "#0072B2"),
-    "optuna_gp": Line("Optuna GP", "#0072B2", (0, (4, 1.5))),
+    "optuna_gp": Line("Optuna GP", "#56B4E9"),
     "botorch": Line("BoTorch", "#009E73"),
     "transfer": Line("nmjax", "#D55E00", width=2.4),
 }
@@ -60,7 +60,7 @@ TITLES = {
 
 
 def curve_rows(suite: nmjax.Suite) -> list[dict[str, Any]]:
-    """One row a method of `LINES` that is stored for the suite: its mean regret by evaluation."""
+    """Mean regret by evaluation of each method of `LINES` that is stored for the suite."""
     stored = packaged_trajectories(suite)
     rows = []
     for name in LINES:
@@ -92,7 +92,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """A panel for each suite, and one with a reading guide."""
+    """Draw a panel for each suite, and one with an explanation."""
     figure = Figure(figsize=(10, 5.8), dpi=160, facecolor="white", layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)  # type: ignore[union-attr]
     panels = figure.subplots(2, 3).ravel()
@@ -104,7 +104,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     panels[-1].text(
         0.0,
         0.97,
-        "Every data set is held out in turn.\n\n"
+        "Each data set is held out in turn.\n\n"
         "Normalized regret is 0 at the best\n"
         "architecture of the benchmark and 1 at\n"
         "the median one. Lines are means over\n"
@@ -125,7 +125,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def draw_panel(axes: Axes, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The curves of a suite, each with its label at its end."""
+    """Draw the curves of a suite, each with a label beside its end."""
     axes.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold")
     axes.set_yscale("log")
     axes.set_xlim(1, BUDGET)
@@ -170,7 +170,7 @@ def draw_panel(axes: Axes, title: str, rows: Sequence[Mapping[str, Any]]) -> Non
 
 
 def spread(places: np.ndarray, gap: float) -> np.ndarray:
-    """Places in 0 to 1, moved as little as possible until they are `gap` apart, in their order."""
+    """Move places in [0, 1] as little as possible so that they are `gap` apart, in order."""
     order = np.argsort(places)
     offsets = gap * np.arange(len(places))
     loose = places[order] - offsets

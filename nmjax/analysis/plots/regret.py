@@ -1,6 +1,6 @@
 """Normalized regret against evaluations, one curve per method."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,8 @@ def plot_regret(
       emphasized: method drawn in front in its own color; the first by default.
       band: "95%" bootstrap interval of the mean, as in the tables, or "interquartile" range of the
         seeds.
-      floor: regret at the bottom of the log axis, where lower values are drawn; by default the
-        decade below the smallest positive mean, at least 1e-5.
+      floor: regret at the bottom of the log axis, where lower values are drawn; by default 1, 2 or
+        5 times a power of ten below the curves and bands, at least 1e-5.
       key: PRNG key of the bootstrap; `jax.random.key(0)` by default.
       title: title above the axes.
 
@@ -68,7 +68,7 @@ def plot_regret(
                 f"The curve of {name!r} has shape {np.shape(curve)}; expected [seeds, evaluations]."
             )
     drawn = {name: mean_and_band(curve, band, key) for name, curve in curves.items()}
-    floor = _floor([mean for mean, _, _ in drawn.values()]) if floor is None else floor
+    floor = _floor(drawn.values()) if floor is None else floor
 
     figure = Figure(figsize=(8, 4.8), dpi=150, layout="constrained")
     axes = figure.add_subplot()
@@ -94,7 +94,8 @@ def plot_regret(
     highest = max(np.nanmax(np.fmax(mean, high)) for mean, _, high in drawn.values())
     axes.set_ylim(0.9 * floor, max(1.15 * highest, 10 * floor))
     axes.set_xlim(1, max(end[1] for end in ends))
-    _label_floor(axes, floor)
+    clipped = any((np.fmin(mean, low) < floor).any() for mean, low, _ in drawn.values())
+    _label_ticks(axes, floor, clipped=clipped)
     _label_ends(axes, ends)
     axes.set_xlabel("Evaluations", fontsize=11, color=INK)
     axes.set_ylabel("Normalized regret", fontsize=11, color=INK)
@@ -110,22 +111,29 @@ def _style(index: int | None) -> dict[str, Any]:
     return {"color": color, "linewidth": 1.5, "linestyle": dashes, "zorder": 3}
 
 
-def _floor(means: Sequence[np.ndarray]) -> float:
-    values = np.concatenate(means)
-    positive = values[values > 0]
-    return 10.0 ** max(np.floor(np.log10(positive.min())), -5) if positive.size else 1e-5
+def _floor(drawn: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """Round number below the positive means, and below their bands down to a tenth of them."""
+    means, lows = (np.concatenate(values) for values in list(zip(*drawn, strict=True))[:2])
+    positive = means[means > 0]
+    if not positive.size:
+        return 1e-5
+    least = max(0.1 * positive.min(), min(positive.min(), *lows[lows > 0]))
+    exponent, rest = divmod(np.log10(max(0.9 * least, 1e-5)), 1)
+    return float(max(step for step in (1, 2, 5) if np.log10(step) <= rest + 1e-9) * 10**exponent)
 
 
-def _label_floor(axes: Axes, floor: float) -> None:
-    """Put ticks at whole decades, and mark the lowest as including everything below it."""
+def _label_ticks(axes: Axes, floor: float, *, clipped: bool) -> None:
+    """Put ticks at the floor and whole decades; mark the floor if lower values are drawn there."""
     top = axes.get_ylim()[1]
     decades = 10.0 ** np.arange(np.ceil(np.log10(floor) - 1e-9), np.floor(np.log10(top)) + 1)
     ticks = np.union1d(floor, decades[decades > 1.01 * floor])
     formatter = LogFormatterMathtext()
     formatter.create_dummy_axis()
     labels = [formatter(tick) for tick in ticks]
-    whole = np.isclose(np.log10(floor), np.round(np.log10(floor)))
-    labels[0] = rf"$\leq${labels[0] if whole else f'{floor:g}'}"
+    if not np.isclose(np.log10(floor), np.round(np.log10(floor))):
+        labels[0] = f"{floor:g}"
+    if clipped:
+        labels[0] = rf"$\leq${labels[0]}"
     axes.yaxis.set_major_locator(FixedLocator(ticks.tolist()))
     axes.set_yticklabels(labels)
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -103,7 +103,8 @@ def write_pictures(
                 trace.expected_gain,
                 trace.realized_gain,
                 trace.transfer_weight,
-                title=f"{target} of {suite.name}, {name}: mean and middle half of {seeds} seeds",
+                band="95%",
+                title=f"{target} of {suite.name}, {name}: {what}",
             ).savefig(folder / "information.png")
             return
 

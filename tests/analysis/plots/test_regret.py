@@ -49,11 +49,21 @@ def test_ours_alone_is_emphasized_and_in_front():
 def test_zero_regret_lies_on_the_floor_and_the_floor_says_so():
     values = np.tile([1.0, 0.1, 0.004, 0.0], (3, 1))
     figure = plot_regret({"ours": values})
-    np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.004, 1e-3])
+    np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.004, 2e-3])
     assert figure.axes[0].get_yticklabels()[0].get_text().startswith(r"$\leq$")
     figure = plot_regret({"ours": values}, floor=0.05)
     np.testing.assert_allclose(line(figure, "ours").get_ydata(), [1.0, 0.1, 0.05, 0.05])
     assert figure.axes[0].get_yticklabels()[0].get_text() == r"$\leq$0.05"
+
+
+def test_the_axis_fits_curves_that_stay_above_zero():
+    axes = plot_regret({"ours": np.tile([1.0, 0.5, 0.085], (3, 1))}).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "0.05",
+        r"$\mathdefault{10^{-1}}$",
+        r"$\mathdefault{10^{0}}$",
+    ]
+    assert 0.04 < axes.get_ylim()[0] < 0.05
 
 
 SEEDS = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
@@ -129,5 +139,5 @@ def test_unknown_bands_are_refused():
 
 
 def test_grid_lines_of_an_unknown_axis_are_refused():
-    with pytest.raises(NmjaxError, match="'x', 'y'|'x' or 'y'"):
+    with pytest.raises(NmjaxError, match="Unknown axis 'both'"):
         quiet_axes(Figure().subplots(), lines="both")
