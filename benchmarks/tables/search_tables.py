@@ -45,7 +45,7 @@ def speedups() -> str:
         "benchmark",
         "best without transfer",
         "its regret",
-        "regret of nmjax",
+        "nmjax",
         "speed-up, 95% interval",
     )
     return markdown.table(header, rows) if rows else markdown.UNMEASURED

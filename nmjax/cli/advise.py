@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 class AdviseConfig(PastConfig):
     """Predict whether past searches will help with a new task, from at most 10 evaluations of it.
 
-    Prints the probability that a search with transfer needs fewer evaluations than one without, and
-    the similarity of each past task, with intervals. The evaluations should be random.
+    Prints an estimate of the probability that a search with transfer needs fewer evaluations than
+    one without, and the similarity of each past task, with intervals. The probability is not
+    calibrated. The evaluations should be random.
 
     Attributes:
       target: Past task to treat as new, with its first random evaluations.
       first: Number of evaluations of the target to use, 0 to 10.
-      new: File with the evaluations of one new task, instead of a target, ending in .csv, .parquet
-        or .jsonl: the choices, the score, and the task's name in a column "task".
+      new: File with the evaluations of one new task, ending in .csv, .parquet or .jsonl, instead of
+        a target. Its columns are the choices, the metric, and "task".
       evaluations: Maximum number of evaluations of each past task, drawn at random.
       budget: Number of evaluations of the search without transfer.
       replays: Number of times that each past task is replayed as if it were new.
@@ -54,7 +55,7 @@ def run(config: AdviseConfig) -> None:
     from nmjax.search import advise_from_past
 
     if (config.target is None) == (config.new is None):
-        raise NmjaxError("Got no new task, or two; give either --target or --new.")
+        raise NmjaxError("Got neither or both of --target and --new; give one of them.")
     if config.replays < 1:
         raise NmjaxError(f"Got --replays {config.replays}; give at least 1.")
     if config.budget is not None and config.budget < 1:

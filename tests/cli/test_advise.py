@@ -46,11 +46,12 @@ def test_a_file_gets_its_advice(capsys):
         *("--budget", "6", "--replays", "2"),
     )
     assert "will 3 past tasks help with new?" in text
-    assert "From 6 evaluations of it, 1 of them failed." in text
+    assert "Estimated from 6 evaluations of new, 1 of them failed." in text
     line = next(line for line in text.splitlines() if line.startswith("probability"))
     estimate, low, _, high = (word if word == "to" else float(word) for word in line.split()[4:])
     assert 0 < low <= estimate <= high < 1
-    assert "finds in 6." in text
+    assert "the best score of 6 evaluations without the past" in text
+    assert "uncalibrated" in text
     assert "saves" not in text
     similar = {
         line.split()[0]: float(line.split()[1])

@@ -1,4 +1,4 @@
-"""Whether past tasks will help with a new one, formatted for a terminal."""
+"""Report on whether past tasks are likely to help with a new one."""
 
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,20 @@ if TYPE_CHECKING:
 
 
 def advice_report(past: PastSearches, new: NewTask, found: TransferAdvice) -> "Group":
-    """Format the probability that transfer helps and the similarity of each past task."""
+    """Format the probability that transfer helps and the similarity of each past task.
+
+    Args:
+      past: past tasks, without the new one.
+      new: evaluations of the new task.
+      found: result of `advise_from_past`.
+    """
     from rich.console import Group
     from rich.text import Text
 
     known = int(np.sum(~np.isnan(np.asarray(new.score))))
     failed = f", {len(new.score) - known} of them failed" if known < len(new.score) else ""
     heading = f"\n{past.name}: will {len(past.tasks)} past tasks help with {new.name}?"
-    caption = f"From {len(new.score)} evaluations of it{failed}.\n"
+    caption = f"Estimated from {len(new.score)} evaluations of {new.name}{failed}.\n"
 
     answers = plain_table()
     answers.add_column("", no_wrap=True)
@@ -41,8 +47,9 @@ def advice_report(past: PastSearches, new: NewTask, found: TransferAdvice) -> "G
         Text(heading, style="bold"),
         Text(caption, style="dim"),
         answers,
-        "\nTransfer helps if it needs fewer evaluations to reach what a search without the past "
-        f"finds in {found.budget}.\n",
+        f"\nTransfer helps if it reaches the best score of {found.budget} evaluations without the "
+        "past in fewer evaluations. The probability is an uncalibrated estimate from replays of "
+        "past tasks.\n",
         alike,
         "",
     )
