@@ -176,7 +176,8 @@ class Metric:
       direction: "max" if higher values are better, "min" if lower ones are. "maximize", "higher",
         "minimize" and "lower" are accepted and stored as "max" and "min".
       transform: Map from raw value to score: "identity"; "log", for positive values that span
-        orders of magnitude; or "log_error", -log(1 - value), for accuracies in [0, 1].
+        orders of magnitude; or "log_error", -log(1 - value), for accuracies in [0, 1], or in
+        [0, 100] if the unit is "percent" or "%".
 
     Raises:
       NmjaxError: `name` is empty or not a string, `unit` is not a string, or `direction` or

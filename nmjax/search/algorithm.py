@@ -15,8 +15,8 @@ from nmjax.search.record import (
     SearchInfo,
     SearchLabel,
     empty_record,
-    failed_unless_finite,
 )
+from nmjax.tasks.metrics import failed_unless_finite
 from nmjax.types import Array, PyTree
 
 StateT = TypeVar("StateT")

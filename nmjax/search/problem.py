@@ -11,7 +11,6 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, PoolFeatures, flat_prior, pool_features, require_space
 from nmjax.predictors import Pool, PoolPrior
-from nmjax.search.record import failed_unless_finite
 from nmjax.spaces import (
     Space,
     canonicalize_mixed,
@@ -22,6 +21,7 @@ from nmjax.spaces import (
     pool_neighbors,
     within_bounds,
 )
+from nmjax.tasks.metrics import failed_unless_finite
 from nmjax.types import Array, PyTree
 
 

@@ -8,10 +8,6 @@ import jax.numpy as jnp
 
 from nmjax.types import Array
 
-# Scores of a larger magnitude are failures, as their squares and the sums of these overflow: the
-# square root of the largest number over this.
-_MARGIN = 1024.0
-
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
@@ -95,16 +91,6 @@ def append(record: Record, index: Array, score: Array, active: Array) -> Record:
         step=record.step + active.astype(jnp.int32),
         made_by=record.made_by,
     )
-
-
-def failed_unless_finite(score: Array) -> Array:
-    """The scores float[...], NaN if an evaluation failed.
-
-    One failed if its score is not finite, or so large that its square would not be: 1.8e16 and more
-    in single precision.
-    """
-    largest = jnp.finfo(score.dtype).max ** 0.5 / _MARGIN
-    return jnp.where(jnp.abs(score) < largest, score, jnp.nan)
 
 
 def best_score(score: Array) -> Array:

@@ -39,6 +39,8 @@ from nmjax.types import Metric, PyTree
 Direction = Literal["maximize", "minimize", "max", "min"]
 CAPACITY_STEP = 32
 """Capacities are multiples of it, so that studies of similar budgets share compiled programs."""
+OFFSET_FROM = 2.0**16
+"""Magnitude of a study's first value from which on only differences to it are searched."""
 
 
 class Study:
@@ -158,15 +160,16 @@ class Study:
 
         Args:
           trial: What `ask` returned, or the configuration of an evaluation made elsewhere.
-          value: Raw value of the metric, in its own unit and direction. None, NaN and infinities
-            are failed evaluations.
+          value: Raw value of the metric, in its own unit and direction. None, NaN, infinities
+            and numbers that overflow in single precision, from 1.8e16 on, are failed evaluations.
 
         Returns:
           The trial with its result.
 
         Raises:
           NmjaxError: The trial is of another study or has a result, the configuration does not
-            fit the space, or the value is not a number.
+            fit the space, or the value is not a number or not in the domain of the metric's
+            transform.
         """
         known = _checked_value(value, self.metric)
         number = self._number_of(trial)
@@ -235,7 +238,20 @@ class Study:
 
     def _score_of(self, trial: Trial) -> float:
         """The score of a finished trial, higher is better; NaN if it failed."""
-        return math.nan if trial.value is None else float(raw_to_score(self.metric, trial.value))
+        if trial.value is None:
+            return math.nan
+        return float(raw_to_score(self.metric, trial.value - self._offset()))
+
+    def _offset(self) -> float:
+        """What is subtracted from values: the first one, if float32 would round differences to it.
+
+        It is 0 where the search depends on the location of scores.
+        """
+        if self.metric.transform != "identity" or self.algorithm.outcome_transform == "identity":
+            return 0.0
+        values = (self._trials[number].value for number in self._finished)
+        first = next((value for value in values if value is not None), 0.0)
+        return first if abs(first) >= OFFSET_FROM else 0.0
 
     def _elite(self) -> list[Point]:
         """The best evaluated architectures."""
@@ -311,14 +327,7 @@ def _checked_value(value: Any, metric: Metric) -> float | None:
             f"got {value!r}."
         )
     number = float(array)
-    if not math.isfinite(number):
-        return None
-    if not math.isfinite(float(raw_to_score(metric, number))):
-        raise NmjaxError(
-            f"Expected a value of {metric.name!r} for which its transform {metric.transform!r} is "
-            f"defined, got {number}."
-        )
-    return number
+    return number if math.isfinite(float(raw_to_score(metric, number))) else None
 
 
 def _positive(name: str, number: Any) -> int:

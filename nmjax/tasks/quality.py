@@ -9,12 +9,25 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space, canonicalize, is_valid, within_bounds
+from nmjax.tasks.metrics import largest_score
 from nmjax.types import History
 
 Kind = Literal[
-    "outside", "duplicate", "repeated", "failed", "infinite", "constant", "leaked", "few"
+    "outside",
+    "duplicate",
+    "repeated",
+    "failed",
+    "infinite",
+    "huge",
+    "rounded",
+    "constant",
+    "leaked",
+    "few",
 ]
 
+
+LARGEST_ROUNDING = 0.05
+"""Distance of neighboring float32, relative to a metric's standard deviation, that is "rounded"."""
 
 _Suspects = tuple[Kind, np.ndarray, str]
 
@@ -38,9 +51,11 @@ class Finding:
     Attributes:
       kind: "outside": not a valid architecture of the space; "duplicate": same architecture and
         metrics as an earlier row; "repeated": same architecture as an earlier row, other metrics;
-        "failed": a metric is NaN; "infinite": a metric is infinite; "constant": a metric has one
-        value; "leaked": same evaluations as an earlier task; "few": a task with too few
-        evaluations. Isomorphic architectures count as the same.
+        "failed": a metric is NaN; "infinite": a metric is infinite; "huge": a metric is so large
+        that scores by it, unless on a logarithmic scale, are failures; "rounded": float32 rounds
+        the differences of a metric; "constant": a metric has one value; "leaked": same evaluations
+        as an earlier task; "few": a task with too few evaluations. Isomorphic architectures count
+        as the same.
       task: Index of the task.
       rows: Indices of the rows of the task, increasing, int[n].
       text: Message with the number of rows, the task and the reason.
@@ -194,8 +209,26 @@ def _of_metrics(table: _Table, task: int) -> Iterator[_Suspects]:
         finite = mask & np.isfinite(column)
         yield "failed", mask & np.isnan(column), f"metric {metric!r} is NaN."
         yield "infinite", mask & np.isinf(column), f"metric {metric!r} is infinite."
-        if finite.sum() > 1 and np.ptp(column[finite]) == 0:
-            yield "constant", finite, f"metric {metric!r} is {column[finite][0]:g} throughout."
+        limit = largest_score(column.dtype)
+        huge = finite & (np.abs(column) >= limit)
+        yield "huge", huge, f"metric {metric!r} is beyond {limit:.1e}, which counts as failed."
+        yield from _of_values(metric, column[finite & ~huge], finite & ~huge)
+
+
+def _of_values(metric: str, values: np.ndarray, where: np.ndarray) -> Iterator[_Suspects]:
+    if len(values) < 2:
+        return
+    if np.ptp(values) == 0:
+        yield "constant", where, f"metric {metric!r} is {values[0]:g} throughout."
+        return
+    rounding = float(np.spacing(np.abs(values).max()))
+    if rounding > LARGEST_ROUNDING * np.std(values, dtype=np.float64):
+        yield (
+            "rounded",
+            where,
+            f"metric {metric!r} is stored in steps of {rounding:g}; subtract a constant, such as "
+            f"{values.min():g}, before you store it.",
+        )
 
 
 def _of_other_tasks(

@@ -8,7 +8,7 @@ import pytest
 from nmjax.predictors import get_outcome_transform
 from nmjax.search import BayesianSearch, default_hyper, observe, start, suggest, with_flat_prior
 from nmjax.search.belief import predictive
-from nmjax.search.record import failed_unless_finite
+from nmjax.tasks.metrics import failed_unless_finite
 
 ALGORITHM = BayesianSearch(capacity=8, outcome_transform="identity")
 HYPER, IDENTITY = default_hyper(8), get_outcome_transform("identity")

@@ -77,7 +77,9 @@ def test_results_that_were_not_asked_for_count():
     assert told.config not in others
 
 
-@pytest.mark.parametrize("failure", [None, math.nan, math.inf, -math.inf, np.float32("nan")])
+@pytest.mark.parametrize(
+    "failure", [None, math.nan, math.inf, -math.inf, np.float32("nan"), 1e38, -1e17, 10.0**300]
+)
 def test_failures_are_told_as_such(failure):
     study = nmjax.Study(SPACE, budget=9)
     trial = study.tell(study.ask(), failure)
@@ -93,6 +95,17 @@ def test_what_is_no_number_is_refused(value):
     with pytest.raises(NmjaxError, match="Expected a number"):
         study.tell(study.ask(), value)
     assert study.trials[0].state == "running"
+
+
+@pytest.mark.parametrize("offset", [-2.5e8, 1.7e9])
+def test_values_far_from_zero_are_told_apart(offset):
+    def best(offset):
+        study = nmjax.Study(SPACE, budget=6, seed=1)
+        for trial in study:
+            study.tell(trial, offset + 10 * accuracy(**trial.config))
+        return [trial.config for trial in study.trials]
+
+    assert best(offset) == best(2.0**16)
 
 
 def test_a_result_is_told_once():

@@ -85,8 +85,33 @@ def test_perfect_accuracy_has_a_finite_score_at_the_floor():
     np.testing.assert_allclose(score, -np.log(ERROR_RESOLUTION), rtol=1e-6)
 
 
-def test_log_of_what_is_not_positive_is_a_failure():
-    assert np.isnan(raw_to_score(Metric("m", "u", "min", "log"), [0.0, -1.0])).all()
+@pytest.mark.parametrize("values", [[0.0, 0.0], [2.0, 0.0], [3.0, -1.0], [-0.0]])
+def test_what_has_no_logarithm_is_refused(values):
+    metric = Metric("m", "u", "min", "log")
+    with pytest.raises(NmjaxError, match=rf"'m' above 0 .* got {min(values):g} to {max(values):g}"):
+        raw_to_score(metric, values)
+    score = jax.jit(lambda v: raw_to_score(metric, v))(np.array(values))
+    np.testing.assert_array_equal(np.isnan(score), np.array(values) <= 0)
+
+
+@pytest.mark.parametrize("value", [1e17, -1e17, 1e37, 1e38, -1e38, 1e300])
+def test_scores_that_overflow_when_squared_are_failures(value):
+    assert np.isnan(raw_to_score(Metric("m"), value))
+    assert np.isfinite(raw_to_score(Metric("m", transform="log"), abs(value))) == (
+        abs(value) < 1e300
+    )
+
+
+@pytest.mark.parametrize("unit", ["percent", "%"])
+def test_percentages_have_the_scores_of_their_fractions(unit):
+    percent = np.array([0.5, 50.0, 94.6, 100.0, np.nan])
+    metric = Metric("acc", unit, "max", "log_error")
+    score = raw_to_score(metric, percent)
+    fractions = raw_to_score(Metric("acc", "", "max", "log_error"), percent / 100)
+    np.testing.assert_allclose(score, fractions, rtol=1e-5)
+    np.testing.assert_allclose(score_to_raw(metric, score)[:3], percent[:3], rtol=1e-4)
+    with pytest.raises(NmjaxError, match=r"in \[0, 100\] .* got 0.5 to 101"):
+        raw_to_score(metric, [0.5, 101.0])
 
 
 @pytest.mark.parametrize("kind", [("max", "identity"), ("min", "log"), ("max", "log_error")])
@@ -112,14 +137,14 @@ def test_a_raw_value_comes_back_from_its_score(kind, share, unit):
 
 
 def test_percentages_are_refused_where_accuracies_are_expected():
-    metric = Metric("acc", "percent", "max", "log_error")
+    metric = Metric("acc", "", "max", "log_error")
     percent = np.linspace(85, 94.6, 12)
     with pytest.raises(
-        NmjaxError, match=r"'acc' in \[0, 1\] .* got 85 to 94.6. Divide percentages"
+        NmjaxError, match=r"'acc' in \[0, 1\] .* got 85 to 94.6. Give percentages the unit"
     ):
         raw_to_score(metric, percent)
     history = make_history(np.arange(12)[None, :, None], {"acc": percent[None]})
-    with pytest.raises(NmjaxError, match="Divide percentages by 100"):
+    with pytest.raises(NmjaxError, match="Give percentages the unit 'percent'"):
         history_scores(history, metric)
     assert np.isnan(jax.jit(lambda v: raw_to_score(metric, v))(percent)).all()
     masked = history._replace(mask=history.mask & False)

@@ -56,6 +56,21 @@ def test_each_fault_is_listed_with_its_rows(history, space):
     assert "metric 'time' is 7 throughout" in found[-1].text
 
 
+def test_values_that_overflow_or_are_rounded_are_listed(history, space):
+    history.metrics["acc"][0, 4] = 1e38
+    history.metrics["acc"][1, 7] = -1e17
+    history.metrics["time"][2] = np.float32(-2.5e8) + 16 * np.arange(30) % 64
+    found = check_quality(history, space)
+    assert listed(found) == {
+        ("huge", 0): [4],
+        ("huge", 1): [7],
+        ("rounded", 2): list(range(30)),
+    }
+    assert "stored in steps of 16; subtract a constant, such as -2.5e+08" in found[-1].text
+    history.metrics["time"][2] = np.float32(1.7e9) + 1024 * np.arange(30)
+    assert listed(check_quality(history, space)).keys() == {("huge", 0), ("huge", 1)}
+
+
 def test_evaluations_of_another_task_are_listed_in_the_later(history, space):
     taken, free = np.array([3, 7, 20]), np.array([1, 2, 9])
     for leaf in (history.architecture, *history.metrics.values()):
