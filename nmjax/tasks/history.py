@@ -29,15 +29,15 @@ def make_history(
     Args:
       architecture: Option indices, int[T, M, C].
       metrics: {name: float[T, M]}, raw values; NaN is a failed evaluation.
-      context: Description of each task, float[T, K]; K = 0 by default.
+      context: Description of each task, float[T, K]; K = 0 by default. NaN is unknown.
       mask: bool[T, M], False where a row is padding; all True by default.
       continuous: Real-valued choices, float[T, M, R]; R = 0 by default. With some, C may be 0.
       space: Space that unmasked architectures are checked against.
 
     Raises:
       NmjaxError: A shape or dtype is wrong, there is no task, metric or choice, an index is not an
-        option, a real-valued choice is not finite or out of bounds, or float32 cannot distinguish
-        most values of a metric.
+        option, a real-valued choice is not finite or out of bounds, a context is infinite, or
+        float32 cannot distinguish most values of a metric.
 
     Example:
       >>> from nmjax.tasks import make_history
@@ -68,6 +68,12 @@ def make_history(
             f"context has {described.ndim} axes, expected float[T, K]: one row for each task."
         )
     described = _shaped("context", described, (rows.shape[0], described.shape[1]))
+    beyond = described[np.abs(described) > np.finfo(np.float32).max]
+    if beyond.size:
+        raise NmjaxError(
+            f"context has the number {beyond[0]:g}, expected numbers within the range of float32: "
+            "use NaN where a number is unknown."
+        )
     for name, column in values.items():
         _check_precision(name, column, known)
     numbers = np.zeros((*rows.shape[:2], 0)) if continuous is None else np.asarray(continuous)

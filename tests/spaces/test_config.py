@@ -183,6 +183,8 @@ def test_what_is_no_architecture_has_no_dictionary(architecture, continuous, mes
         (lambda: Real(0, 1e-40), "float32"),
         (lambda: Real(1e-45, 1, log=True), "float32"),
         (lambda: Real(1e9, 1e9 + 1), "float32"),
+        (lambda: Real(1.7e9, 1.7e9 + 600), "steps of 128; give .* 0 to 600"),
+        (lambda: Real(-1e8 - 100, -1e8), "steps of 8"),
         (lambda: Real(0, float("inf")), "finite"),
         (lambda: Real("a", 1), "finite"),
         (lambda: Real(0, 10**400), "finite"),

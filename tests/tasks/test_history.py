@@ -34,6 +34,8 @@ VALUES = np.ones((2, 3))
         ({"mask": np.ones((3, 2), bool)}, "mask is bool"),
         ({"context": np.ones(2)}, "context"),
         ({"context": np.ones((3, 1))}, "context"),
+        ({"context": np.array([[1.0], [np.inf]])}, "context has the number inf"),
+        ({"context": np.array([[-1e39], [np.nan]])}, "context has the number -1e.39"),
     ],
 )
 def test_wrong_parts_are_refused(change, says):

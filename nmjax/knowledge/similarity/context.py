@@ -22,6 +22,23 @@ def context_scale(context: Array) -> Array:
     return jnp.where(scale > 0, scale, 1)
 
 
+def impute_context(context: Array, known: Array) -> Array:
+    """Contexts float[..., K] with unknown numbers, which are NaN, replaced by means of float[T, K].
+
+    A number that is unknown for all T tasks becomes 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge.similarity.context import impute_context
+      >>> impute_context(jnp.array([jnp.nan, 5.0]), jnp.array([[1.0, 2.0], [3.0, 4.0]])).tolist()
+      [2.0, 5.0]
+    """
+    is_known = ~jnp.isnan(known)
+    number = jnp.maximum(jnp.sum(is_known, axis=0), 1).astype(known.dtype)
+    mean = jnp.sum(jnp.where(is_known, known, 0), axis=0) / number
+    return jnp.where(jnp.isnan(context), mean, context)
+
+
 def source_correlations(sources: SourceModels) -> Array:
     """Spearman's correlation float[S, S] of the sources' predictions.
 
@@ -53,7 +70,8 @@ def context_similarity(key: Array, context: Array, known: Array) -> Interval:
 
     Args:
       key: Random key of the resamples.
-      context: float[S + 1, K], contexts of the sources and, last, the target; K may be 0.
+      context: float[S + 1, K], contexts of the sources and, last, the target; K may be 0. Unknown
+        numbers, which are NaN, become the mean of the sources'.
       known: float[S, S], correlations of the sources.
 
     Returns:
@@ -70,6 +88,7 @@ def context_similarity(key: Array, context: Array, known: Array) -> Interval:
     """
     weight_key, draw_key = jax.random.split(key)
     sources = len(known)
+    context = impute_context(context, context[:-1])
     scaled = context / context_scale(context[:-1])[None, :]
     squared = jnp.sum(jnp.square(scaled[:, None] - scaled[None]), axis=-1)
     others = ~jnp.eye(sources, dtype=bool)

@@ -15,7 +15,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.component_weights import weight_sources
 from nmjax.knowledge.features import predict_sources
-from nmjax.knowledge.similarity.context import context_scale
+from nmjax.knowledge.similarity.context import context_scale, impute_context
 from nmjax.knowledge.standardized_past import standardize_past
 from nmjax.knowledge.state import MetaKnowledge, require_metric, require_space
 from nmjax.predictors import PoolPrior, kernel_position
@@ -128,15 +128,16 @@ def zero_shot_prior(
       knowledge: Knowledge learned from the history.
       history: The S past tasks with their contexts.
       metric: Metric that defines the score.
-      target_context: float[K], context of the new task.
+      target_context: float[K], context of the new task. Unknown numbers, which are NaN, become the
+        mean of the past tasks'.
       space: Space of the architectures.
 
     Returns:
       The priors of `knowledge` with sources weighted by context, and the fitted kernel.
 
     Raises:
-      NmjaxError: The space or the metric differs, contexts have different lengths or are not
-        finite, or the history does not have one task per source and at least three.
+      NmjaxError: The space or the metric differs, contexts have different lengths or are
+        infinite, or the history does not have one task per source and at least three.
 
     Example:
       >>> import numpy as np
@@ -166,8 +167,9 @@ def zero_shot_prior(
             f"Got a context {list(target.shape)} for past contexts {list(context.shape)}; give "
             f"float[{context.shape[1]}]."
         )
-    if not (np.isfinite(context).all() and np.isfinite(target).all()):
-        raise NmjaxError("Got contexts that are not finite; impute missing values.")
+    if np.isinf(context).any() or np.isinf(target).any():
+        raise NmjaxError("Got infinite contexts; give finite numbers, NaN where unknown.")
+    context, target = impute_context(context, context), impute_context(target, context)
     fit = fit_context(context, *_cross_predictions(knowledge, history, space=space, metric=metric))
     return weight_sources(knowledge.prior, context_weights(context, target, fit.length)), fit
 

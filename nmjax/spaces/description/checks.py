@@ -13,6 +13,7 @@ from nmjax.errors import NmjaxError
 _FLOAT32 = np.finfo(np.float32)
 # Twice a span and its reciprocal must be normal float32 numbers, as others are flushed to 0.
 _LARGEST, _SMALLEST = 2.0**125, 2.0**-125
+_FEWEST_STEPS = 256
 
 
 def to_python(value: Any) -> Any:
@@ -77,6 +78,12 @@ def check_bounds(what: str, low: Any, high: Any, scale: str) -> None:
     if not np.float32(low) < np.float32(high) or high - low < _SMALLEST:
         raise NmjaxError(
             f"{what} has bounds [{low}, {high}]; give low < high, different in float32."
+        )
+    step = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+    if high - low < _FEWEST_STEPS * step:
+        raise NmjaxError(
+            f"{what} has bounds [{low}, {high}], between which float32 has steps of {step:g}; give "
+            f"differences to a constant, such as 0 to {high - low:g}."
         )
 
 

@@ -6,6 +6,7 @@ from scipy import stats
 
 from nmjax.knowledge import context_similarity, source_correlations
 from nmjax.knowledge.features import predict_sources
+from nmjax.knowledge.similarity.context import impute_context
 from tests.related import plain_knowledge, with_ties
 
 RNG = np.random.default_rng(0)
@@ -32,6 +33,11 @@ def test_intervals_hold_the_truth_and_near_contexts_are_more_alike(told):
     assert (np.mean(ranks) > 0.7) == told
 
 
+def test_unknown_numbers_become_the_mean_of_the_known():
+    known = jnp.array([[1.0, jnp.nan, jnp.nan], [4.0, 2.0, jnp.nan]])
+    np.testing.assert_array_equal(impute_context(known, known), [[1, 2, 0], [4, 2, 0]])
+
+
 @pytest.mark.slow
 def test_few_sources_or_no_contexts_say_little():
     context, truth = worlds(1, 30, True)
@@ -43,6 +49,11 @@ def test_few_sources_or_no_contexts_say_little():
             (30, 0, truth[0, :-1, :-1]),
         )
     )
+    assert np.isfinite(
+        context_similarity(
+            jax.random.key(0), context[0, -4:].at[1, 0].set(jnp.nan), truth[0, -4:-1, -4:-1]
+        ).estimate
+    ).all()
     assert np.mean(few.high - few.low) > 1.2 > np.mean(many.high - many.low)
     assert np.ptp(none.estimate) < 0.15 < np.ptp(many.estimate)
 

@@ -120,7 +120,9 @@ def test_a_prior_of_a_new_task():
     np.testing.assert_allclose(prior.mean, knowledge.prior.mean, rtol=1e-5)
     with pytest.raises(NmjaxError, match="give float"):
         zero_shot_prior(knowledge, history, METRIC, jnp.zeros(2), space=SPACE)
-    with pytest.raises(NmjaxError, match="not finite"):
-        zero_shot_prior(knowledge, history, METRIC, jnp.array([jnp.nan]), space=SPACE)
+    with pytest.raises(NmjaxError, match="infinite"):
+        zero_shot_prior(knowledge, history, METRIC, jnp.array([jnp.inf]), space=SPACE)
+    unknown, _ = zero_shot_prior(knowledge, history, METRIC, jnp.array([jnp.nan]), space=SPACE)
+    assert np.isfinite(unknown.mean).all()
     with pytest.raises(NmjaxError, match="6 sources"):
         zero_shot_prior(with_capacity(knowledge, 6), history, METRIC, jnp.zeros(1), space=SPACE)
