@@ -1,7 +1,7 @@
 """`nmjax history`: import past evaluations into a store, show, export and merge them."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -14,10 +14,8 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import space_source
 from nmjax.tasks import (
     Finding,
-    append_history,
     check_quality,
     count_evaluations,
-    create_store,
     drop_findings,
     drop_stored,
     iter_batches,
@@ -27,10 +25,13 @@ from nmjax.tasks import (
     write_history,
 )
 from nmjax.tasks.files.folders import locate
+from nmjax.tasks.files.history_store import check_planned, plan_store
+from nmjax.tasks.files.store_writer import append_batches
 from nmjax.tasks.quality import Kind
 from nmjax.tasks.tables.history_writer import check_writable
 from nmjax.tasks.tables.opening import open_table
 from nmjax.tasks.tables.rows import Request, read_rows
+from nmjax.types import History
 
 STREAMED = 2**16
 """Rows of a batch when a store is copied."""
@@ -230,12 +231,12 @@ def _import(config: ImportConfig) -> None:
         drop_outside="outside" in config.drop,
     )
     past, outside = read_rows(table, space, request)
-    store = create_store(config.store, space, metrics=metrics, context=context)
+    store = plan_store(config.store, space, metrics=metrics, context=context)
     found = check_quality(past.history, space, tasks=past.tasks)
     chosen = [finding for finding in found if finding.kind in config.drop]
     kept = drop_findings(past.history, chosen)
     added = kept if config.allow_duplicates else drop_stored(store, kept, past.tasks)
-    append_history(store, added, past.tasks)
+    append_batches(store, [(added, past.tasks)])
     _print_outside(outside.tolist(), config)
     _print_findings(found)
     number, read = int(added.mask.sum()), int(past.history.mask.sum())
@@ -280,17 +281,24 @@ def _merge(config: MergeConfig) -> None:
     place = Path(locate(config.store)).resolve()
     if not stores or place in [Path(store.folder).resolve() for store in stores]:
         raise NmjaxError(f"Nothing to add to {config.store}; name other stores.")
+    first = stores[0]
+    target = plan_store(config.store, first.space, metrics=first.metrics, context=first.context)
     for store in stores:
-        create_store(config.store, store.space, metrics=store.metrics, context=store.context)
-    target, added, read = open_store(config.store), 0, 0
+        check_planned(target, store)
     before = {} if config.allow_duplicates else stored_rows(target)
-    for store in stores:
-        left = copy.deepcopy(before)
-        for task, batch in iter_batches(store, batch_size=STREAMED):
-            new = drop_stored(target, batch, (task,), left)
-            append_history(target, new, (task,))
-            added += int(new.mask.sum())
-            read += int(batch.mask.sum())
+    added, read = 0, 0
+
+    def new_evaluations() -> Iterator[tuple[History, tuple[str]]]:
+        nonlocal added, read
+        for store in stores:
+            left = copy.deepcopy(before)
+            for task, batch in iter_batches(store, batch_size=STREAMED):
+                new = drop_stored(target, batch, (task,), left)
+                added += int(new.mask.sum())
+                read += int(batch.mask.sum())
+                yield new, (task,)
+
+    append_batches(target, new_evaluations())
     print(f"Added {added} evaluations of {len(stores)} stores to {config.store}.")
     _print_skipped(read - added, config.store)
 

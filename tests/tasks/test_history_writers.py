@@ -1,5 +1,6 @@
 """Several processes write one history."""
 
+import os
 import subprocess
 import sys
 import uuid
@@ -8,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nmjax.tasks import create_store, list_tasks, load_history, open_store
+from nmjax.errors import NmjaxError
+from nmjax.tasks import append_evaluations, create_store, list_tasks, load_history, open_store
+from nmjax.tasks.files.store_reader import load_task
+from tests.tasks import killed_writers
 from tests.tasks.writers import SPACE
 
 WRITERS = Path(__file__).with_name("writers.py")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -73,3 +78,40 @@ def test_writers_at_once_lose_nothing_of_each_other(tmp_path, shared):
     for writer in (1, 2):
         mine = found.metrics["acc"][0][found.metrics["acc"][0] // 1000 == writer]
         assert (np.diff(mine) >= 0).all()
+
+
+def numbers_by_task(folder):
+    """{task: numbers of its evaluations} in a folder that a writer left."""
+    try:
+        store = open_store(folder)
+    except NmjaxError:
+        return {}
+    return {task: load_task(store, task).metrics["acc"] for task in list_tasks(store)}
+
+
+@pytest.mark.slow
+def test_what_killed_writers_leave_is_whole(tmp_path):
+    kills, imports = 50, 5
+    script = Path(__file__).with_name("killed_writers.py")
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, script, tmp_path, str(kills), str(imports)]
+    subprocess.run(command, check=True, cwd=ROOT, env=environment)
+    unacknowledged = 0
+    for number in range(kills):
+        folder, log = tmp_path / str(number), (tmp_path / f"{number}.log").read_text().split()
+        found = numbers_by_task(folder)
+        assert len(found) in (0, len(killed_writers.TASKS))
+        assert len({tuple(sorted(values)) for values in found.values()}) < 2
+        written = np.unique(next(iter(found.values()), []))
+        if number < imports:
+            assert len(written) == killed_writers.ROWS * (len(found) > 0)
+            assert len(found) or not log
+        else:
+            assert len(written) - len(log) in (0, 1)
+            np.testing.assert_array_equal(written, range(len(written)))
+            unacknowledged += len(written) - len(log)
+        store = create_store(folder, killed_writers.SPACE, metrics=("acc",))
+        append_evaluations(store, "new", [[0]], {"acc": [7.0]})
+        assert numbers_by_task(folder).keys() == {*found, "new"}
+        assert not list(folder.glob(".*"))
+    assert unacknowledged > 0

@@ -14,8 +14,8 @@ def argmax_unevaluated(value: Array, evaluated: Array, otherwise: ArrayLike = 0)
     Args:
       value: float[N], acquisition values.
       evaluated: bool[N], rows to leave out. If all rows are evaluated, the result is meaningless.
-      otherwise: int32[], first row to consider if all values are NaN or -inf; the result is then the
-        next unevaluated row in cyclic order.
+      otherwise: int32[], first row to consider if all values are NaN or -inf; the result is then
+        the next unevaluated row in cyclic order.
 
     Example:
       >>> import jax.numpy as jnp

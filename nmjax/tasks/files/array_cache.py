@@ -5,7 +5,7 @@ import uuid
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -55,27 +55,44 @@ def whole_file(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """Open a file to write that appears at `path` complete, and durable, or not at all.
 
     The bytes are first written to a file next to it whose name begins with a dot and ends in
-    ".tmp", which a killed process leaves behind. Folders are made as needed.
+    ".tmp", which a killed process leaves behind. Folders are made as needed, and removed again if
+    writing fails.
 
     Args:
       path: File to write; replaced if it exists.
       new: Raise a FileExistsError if it exists; needs a file system with hard links.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        (os.link if new else os.replace)(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    with new_folders(path.parent):
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            (os.link if new else os.replace)(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     for folder in (path.parent, path.parent.parent):
-        _sync_names(folder)
+        sync_names(folder)
 
 
-def _sync_names(folder: Path) -> None:
+@contextmanager
+def new_folders(*folders: Path) -> Iterator[None]:
+    """Make folders and their parents; those that were missing are removed if the block raises."""
+    missing = [p for folder in folders for p in (folder, *folder.parents) if not p.exists()]
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in sorted(set(missing), key=lambda p: len(p.parts), reverse=True):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def sync_names(folder: Path) -> None:
+    """Make the names in a folder durable, where the operating system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except PermissionError:  # as for every folder on Windows

@@ -1,12 +1,13 @@
 """Folders of a history's files, on a file system or an object store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks.files.array_cache import whole_file
+from nmjax.tasks.files.transactions import pending, put_all
 
 LOCAL = ("file", "local")
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
@@ -18,17 +19,18 @@ class Folder(NamedTuple):
     """Operations of a store on its folder. Names are relative to it, such as "task=a/b.parquet".
 
     Attributes:
-      put: (name, content): write a file, which appears complete and durable or not at all.
-      create: (name, content): as `put`, but keep a file that exists. Of several concurrent calls
-        one wins, if the server supports conditional requests.
-      remove: (name): remove a file.
+      put_all: (files, new): write files (name, content), and those of {name: content} that do not
+        exist yet. Each appears complete and durable or not at all. In a local folder they appear
+        together, even if the process is killed. On an object store they appear one after the other,
+        the new ones last, and are removed if one fails.
+      create: (name, content): write a file unless it exists. Of several concurrent calls one wins,
+        if the server supports conditional requests.
       open: (name) -> open a file for reading; FileNotFoundError if there is none.
       find: (folder) -> sorted names of the Parquet files in a subfolder, or in all with "*".
     """
 
-    put: Callable[[str, bytes], None]
+    put_all: Callable[[Iterable[tuple[str, bytes]], Mapping[str, bytes]], None]
     create: Callable[[str, bytes], None]
-    remove: Callable[[str], None]
     open: Callable[[str], BinaryIO]
     find: Callable[[str], list[str]]
 
@@ -60,21 +62,27 @@ def folder_at(location: str | Path) -> Folder:
 
 
 def _local(root: Path) -> Folder:
-    def put(name: str, content: bytes) -> None:
-        with whole_file(root / name) as file:
-            file.write(content)
+    def put(files: Iterable[tuple[str, bytes]], new: Mapping[str, bytes]) -> None:
+        put_all(root, files, new=new)
 
     def create(name: str, content: bytes) -> None:
         with suppress(FileExistsError), whole_file(root / name, new=True) as file:
             file.write(content)
 
     def find(folder: str) -> list[str]:
-        return sorted(f"{p.parent.name}/{p.name}" for p in root.glob(f"{folder}/*.parquet"))
+        pattern = f"{folder}/*.parquet"
+        waiting = {name for name in pending(root) if PurePath(name).match(pattern)}
+        moved = {f"{p.parent.name}/{p.name}" for p in root.glob(pattern)}
+        return sorted(waiting | moved)
 
-    def remove(name: str) -> None:
-        (root / name).unlink(missing_ok=True)
+    def read(name: str) -> BinaryIO:
+        with suppress(FileNotFoundError):
+            return (root / name).open("rb")
+        with suppress(FileNotFoundError, KeyError):
+            return pending(root)[name].open("rb")
+        return (root / name).open("rb")  # It may have been moved in between.
 
-    return Folder(put, create, remove, lambda name: (root / name).open("rb"), find)
+    return Folder(put, create, read, find)
 
 
 def _remote(url: str) -> Folder:
@@ -90,10 +98,6 @@ def _remote(url: str) -> Folder:
         ) from error
 
     @_client_errors()
-    def put(name: str, content: bytes) -> None:
-        system.pipe_file(f"{root}/{name}", content)
-
-    @_client_errors()
     def create(name: str, content: bytes) -> None:
         path = f"{root}/{name}"
         if system.exists(path):  # Not every server supports the condition.
@@ -103,6 +107,21 @@ def _remote(url: str) -> Folder:
         except OSError:
             if not system.exists(path):
                 raise
+
+    def put(files: Iterable[tuple[str, bytes]], new: Mapping[str, bytes]) -> None:
+        written: list[str] = []
+        try:
+            for name, content in files:
+                with _client_errors():
+                    system.pipe_file(f"{root}/{name}", content)
+                written.append(name)
+            for name, content in new.items():
+                create(name, content)
+        except BaseException:
+            with _client_errors():
+                for name in written:
+                    system.rm_file(f"{root}/{name}")
+            raise
 
     @_client_errors()
     def read(name: str) -> BinaryIO:
@@ -114,11 +133,7 @@ def _remote(url: str) -> Folder:
         below = system.find(root if folder == "*" else f"{root}/{folder}")
         return sorted(path.removeprefix(f"{root}/") for path in below if path.endswith(".parquet"))
 
-    @_client_errors()
-    def remove(name: str) -> None:
-        system.rm_file(f"{root}/{name}")
-
-    return Folder(put, create, remove, read, find)
+    return Folder(put, create, read, find)
 
 
 @contextmanager

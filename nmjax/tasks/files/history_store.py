@@ -22,9 +22,11 @@ class HistoryStore:
     `manifest.json` is written once and never changed. The folder `task=NAME`, with NAME
     percent-encoded, contains the rows of a task, in one Parquet file for each append: choices as
     int32 option indices; real-valued choices, metrics and context as float32. A file appears
-    complete or not at all and never changes, so a killed writer loses at most the append in
-    progress, and several processes can append at once. Readers see the files that exist when they
-    look. Other tools can read the folder as a hive-partitioned data set.
+    complete or not at all and never changes, and several processes can append at once. In a local
+    folder the files of one append appear together, so a killed writer loses at most the append in
+    progress; on an object store it may leave the first tasks of it. Readers see the files that
+    exist when they look, and write nothing. Other tools can read the folder as a hive-partitioned
+    data set.
 
     Each file of rows repeats the manifest. A server without conditional requests, unlike those of
     S3, Google and Azure, may keep the last of several manifests that are written at once. Rows that
@@ -97,6 +99,23 @@ def create_store(
       >>> create_store(tempfile.mkdtemp(), Space(op=["conv", "pool"]), metrics=["loss"]).metrics
       ('loss',)
     """
+    store = plan_store(folder, space, metrics=metrics, context=context)
+    try:
+        folder_at(store.folder).create(MANIFEST, store.manifest)
+    except OSError as error:
+        raise NmjaxError(f"{folder} cannot hold a history: {error}") from error
+    check_planned(store)
+    return store
+
+
+def plan_store(
+    folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
+) -> HistoryStore:
+    """Return what `create_store` would, but write nothing.
+
+    Raises:
+      NmjaxError: As `create_store`, except that the folder may not be writable.
+    """
     if isinstance(metrics, str) or isinstance(context, str):
         raise NmjaxError(f"Expected lists of names, got metrics={metrics!r}, context={context!r}.")
     store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context))
@@ -105,17 +124,21 @@ def create_store(
         raise NmjaxError(
             f"Got columns {names}, expected at least one metric and no name twice: rename one."
         )
-    try:
-        folder_at(store.folder).create(MANIFEST, store.manifest)
-    except OSError as error:
-        raise NmjaxError(f"{folder} cannot hold a history: {error}") from error
-    found = open_store(folder, space)
+    if _has_manifest(store.folder):
+        check_planned(store)
+    return store
+
+
+def check_planned(store: HistoryStore, found: HistoryStore | None = None) -> None:
+    """Raise an NmjaxError if the store in the folder, or `found`, is not the planned one."""
+    if found is None:
+        found = open_store(store.folder, store.space)
+    _check_space(found, store.space)
     if (found.metrics, found.context) != (store.metrics, store.context):
         raise NmjaxError(
-            f"{folder} holds metrics {found.metrics} and context {found.context}, not "
+            f"{found.folder} holds metrics {found.metrics} and context {found.context}, not "
             f"{store.metrics} and {store.context}: open it with open_store, or name another."
         )
-    return store
 
 
 def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
@@ -153,20 +176,37 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
         continuous = tuple(RealChoice(**real) for real in manifest["space"].get("continuous", ()))
         stored = Space.build(manifest["space"]["name"], choices, continuous)
         metrics, context = tuple(manifest["metrics"]), tuple(manifest["context"])
+    except NmjaxError:
+        raise
     except FileNotFoundError:
         raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise NmjaxError(f"{path} cannot be read as a history's manifest: {error!r}.") from error
     if space is None:
         ready = get_space(stored.name) if stored.name in catalog.names() else stored
         space = ready if _choices_of(ready) == _choices_of(stored) else stored
-    elif _choices_of(space) != _choices_of(stored):
+    _check_space(HistoryStore(location, stored, metrics, context), space)
+    return HistoryStore(location, space, metrics, context)
+
+
+def _has_manifest(location: str | Path) -> bool:
+    try:
+        folder_at(location).open(MANIFEST).close()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise NmjaxError(f"{location} cannot hold a history: {error}") from error
+    return True
+
+
+def _check_space(found: HistoryStore, space: Space) -> None:
+    stored = found.space
+    if _choices_of(space) != _choices_of(stored):
         raise NmjaxError(
-            f"{folder} holds architectures of space {stored.name!r} with choices "
+            f"{found.folder} holds architectures of space {stored.name!r} with choices "
             f"{list(stored.names)}, not of {space.name!r} with {list(space.names)}, or their "
             "options differ: give the space that it was made with."
         )
-    return HistoryStore(location, space, metrics, context)
 
 
 def _described(choice: Choice | RealChoice) -> dict[str, Any]:

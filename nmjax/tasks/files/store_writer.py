@@ -5,15 +5,15 @@ import itertools
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.tasks.files.folders import folder_at
-from nmjax.tasks.files.history_store import HistoryStore
+from nmjax.tasks.files.folders import Folder, folder_at
+from nmjax.tasks.files.history_store import MANIFEST, HistoryStore, check_planned
 from nmjax.tasks.files.store_reader import (
     DESCRIBED,
     ROW_GROUP,
@@ -44,8 +44,8 @@ def append_evaluations(
 ) -> None:
     """Add evaluations of one task, all or none; they are on disk when this returns.
 
-    Each call writes one file, so append many evaluations at once where possible. If an OSError is
-    raised, as when a network fails before the answer arrives, the evaluations may have been added.
+    Each call writes one file, so append many evaluations at once where possible. The folder is made
+    if it is missing.
 
     Args:
       store: Store to write to.
@@ -56,8 +56,9 @@ def append_evaluations(
       continuous: Real-valued choices, float[M, R]; none by default.
 
     Raises:
-      NmjaxError: Shapes, metrics, choices or the context are not those of the store, or the task
-        has another context already.
+      NmjaxError: Shapes, metrics, choices or the context are not those of the store, the task has
+        another context already, or the folder cannot be written. On an object store, evaluations
+        may have been added if the network fails before the answer arrives.
 
     Example:
       >>> import tempfile
@@ -68,14 +69,15 @@ def append_evaluations(
       >>> count_evaluations(store)
       {'a': 1}
     """
-    _write_all(store, [_checked(store, task, architecture, metrics, context, continuous)])
+    checked = _checked(store, task, architecture, metrics, context, continuous)
+    _write_all(store, [checked])
 
 
 def append_history(store: HistoryStore, history: History, tasks: Sequence[str]) -> None:
     """Add the T `tasks` of `history`, all or none.
 
-    Everything is checked before anything is written.
-    Padding, and tasks without evaluations, are left out.
+    Everything is checked before anything is written. Padding, and tasks without evaluations, are
+    left out.
 
     Raises:
       NmjaxError: As `append_evaluations`, or there are not T names.
@@ -90,21 +92,43 @@ def append_history(store: HistoryStore, history: History, tasks: Sequence[str]) 
       >>> list_tasks(store)
       ('a', 'b')
     """
+    _write_all(store, list(_checked_tasks(store, history, tasks, {})))
+
+
+def append_batches(store: HistoryStore, batches: Iterable[tuple[History, Sequence[str]]]) -> None:
+    """Add several histories, all or none, as `append_history` adds one.
+
+    Args:
+      store: Store to write to; made if it is missing.
+      batches: (history, tasks), of which one at a time is in memory.
+
+    Raises:
+      NmjaxError: As `append_history`, or another store appears in the folder meanwhile.
+    """
+    contexts: dict[str, np.ndarray | None] = {}
+    checked = (list(_checked_tasks(store, *batch, contexts)) for batch in batches)
+    _write_all(store, itertools.chain.from_iterable(checked))
+
+
+def _checked_tasks(
+    store: HistoryStore,
+    history: History,
+    tasks: Sequence[str],
+    contexts: dict[str, np.ndarray | None],
+) -> Iterator[tuple[str, History]]:
     rows, mask = np.asarray(history.architecture), np.asarray(history.mask)
     if len(tasks) != len(mask):
         raise NmjaxError(f"Expected {len(mask)} task names, got {len(tasks)}. Name each task.")
-    checked = [
-        _checked(
+    for index in np.flatnonzero(mask.any(-1)).tolist():
+        yield _checked(
             store,
             tasks[index],
             rows[index, mask[index]],
             {name: np.asarray(v)[index, mask[index]] for name, v in history.metrics.items()},
             np.asarray(history.context)[index],
             np.asarray(history.continuous)[index, mask[index]],
+            contexts,
         )
-        for index in np.flatnonzero(mask.any(-1)).tolist()
-    ]
-    _write_all(store, checked)
 
 
 def stored_rows(store: HistoryStore, tasks: Sequence[str] | None = None) -> StoredRows:
@@ -200,8 +224,12 @@ def _checked(
     metrics: Mapping[str, ArrayLike],
     context: Sequence[float] | np.ndarray,
     continuous: ArrayLike | None,
+    contexts: dict[str, np.ndarray | None] | None = None,
 ) -> tuple[str, History]:
-    """Return the folder of the task and its evaluations as a history of one task."""
+    """Return the folder of the task and its evaluations as a history of one task.
+
+    `contexts` holds those of tasks that were looked up, and takes up that of this one.
+    """
     values = np.asarray(context, np.float32)
     if values.shape != (len(store.context),):
         raise NmjaxError(
@@ -223,25 +251,33 @@ def _checked(
         space=store.space,
     )
     folder = task_folder(task)
-    known = stored_context(store, task)
+    contexts = {} if contexts is None else contexts
+    known = contexts[task] if task in contexts else stored_context(store, task)
     if known is not None and not np.array_equal(known, values, equal_nan=True):
         raise other_context(task, known, values)
+    contexts[task] = values
     return folder, history
 
 
-def _write_all(store: HistoryStore, histories: Sequence[tuple[str, History]]) -> None:
-    """Write a file for each history; if one fails, remove those that this call has written."""
+def _write_all(store: HistoryStore, histories: Iterable[tuple[str, History]]) -> None:
+    """Write a file for each history, and the manifest if it is missing, all or none."""
     folder = folder_at(store.folder)
-    written: list[str] = []
+    files = ((f"{task}/{_new_name()}", _file_content(store, h)) for task, h in histories)
     try:
-        for task, history in histories:
-            name = f"{task}/{_new_name()}"
-            folder.put(name, _file_content(store, history))
-            written.append(name)
-    except BaseException:
-        for name in written:
-            folder.remove(name)
-        raise
+        is_new = not _exists(folder, MANIFEST)
+        folder.put_all(files, {MANIFEST: store.manifest} if is_new else {})
+    except OSError as error:
+        raise NmjaxError(f"{store.folder} cannot be written: {error}") from error
+    if is_new:
+        check_planned(store)
+
+
+def _exists(folder: Folder, name: str) -> bool:
+    try:
+        folder.open(name).close()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _new_name() -> str:

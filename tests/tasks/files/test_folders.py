@@ -24,13 +24,29 @@ def read(folder, name):
 
 def test_files_are_put_and_found(folder):
     for name in ("task=ab/2.parquet", "task=ab/1.parquet", "task=a/3.parquet", "task=a/4.csv"):
-        folder.put(name, name.encode())
+        folder.put_all([(name, name.encode())], {})
     assert folder.find("task=a") == ["task=a/3.parquet"]
     assert folder.find("*") == ["task=a/3.parquet", "task=ab/1.parquet", "task=ab/2.parquet"]
     assert folder.find("task=b") == []
     assert read(folder, "task=ab/1.parquet") == b"task=ab/1.parquet"
     with pytest.raises(FileNotFoundError):
         folder.open("task=a/5.parquet")
+
+
+def test_files_are_put_together_or_not_at_all(folder):
+    files = [("task=a/1.parquet", b"1"), ("task=b/2.parquet", b"2")]
+    folder.put_all(files, {"manifest.json": b"first"})
+    assert folder.find("*") == ["task=a/1.parquet", "task=b/2.parquet"]
+    assert [read(folder, n) for n in ("task=b/2.parquet", "manifest.json")] == [b"2", b"first"]
+
+    def failing():
+        yield "task=c/3.parquet", b"3"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.put_all(failing(), {})
+    folder.put_all([], {})
+    assert folder.find("*") == ["task=a/1.parquet", "task=b/2.parquet"]
 
 
 def test_what_is_there_is_not_created_again(folder):
@@ -54,9 +70,10 @@ def test_losing_the_race_to_create_is_no_error_and_failing_is(monkeypatch):
     folder.create("manifest.json", b"mine")
     assert read(folder, "manifest.json") == b"theirs"
     monkeypatch.setattr(MEMORY, "pipe_file", fail)
-    for write in (folder.create, folder.put):
-        with pytest.raises(OSError, match="RuntimeError: no credentials"):
-            write("other.json", b"mine")
+    with pytest.raises(OSError, match="RuntimeError: no credentials"):
+        folder.create("other.json", b"mine")
+    with pytest.raises(OSError, match="RuntimeError: no credentials"):
+        folder.put_all([("other.json", b"mine")], {})
     MEMORY.store.clear()
 
 
