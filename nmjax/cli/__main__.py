@@ -1,6 +1,7 @@
 """`nmjax COMMAND`, also `python -m nmjax COMMAND`."""
 
 import operator
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command or print the version, and return the exit status.
 
     The status is 0 on success and 2 for errors that the user can correct, which are printed on
-    standard error in one line.
+    standard error in one line. It is 1 if the output is closed before all is printed.
 
     Args:
       arguments: command and flags, without the program's name; `sys.argv[1:]` by default.
@@ -69,8 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         command = next(run for kind, run in _COMMANDS.values() if isinstance(config, kind))
         command(config)
+        sys.stdout.flush()
     except NmjaxError as error:
         print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # The reader of the output, such as head, has enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"A file cannot be read or written: {error}.", file=sys.stderr)
         return 2
     return 0
 

@@ -1,4 +1,5 @@
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -258,6 +259,54 @@ def test_a_failed_import_adds_nothing(capsys, tmp_path):
     message = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, code=2)
     assert message.count("\n") == 1
     assert not (tmp_path / "kept").exists()
+
+
+@pytest.fixture
+def full_disk():
+    """Let files grow to 100 bytes only."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextmanager
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return limited
+
+
+def test_a_full_disk_and_folders_that_cannot_be_written_leave_all_as_it_was(
+    capsys, tmp_path, full_disk
+):
+    nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    folders = [path for path in tmp_path.rglob("*") if path.is_dir()]
+    for arguments in (
+        ("import", "past.csv", "new/folder", *FLAGS),
+        ("import", "past.csv", "kept", *FLAGS, "--allow-duplicates"),
+        ("merge", "all", "kept"),
+        ("export", "kept", "new/out.csv"),
+        ("export", "kept", "past.csv", "--overwrite"),
+    ):
+        with full_disk():
+            message = nmjax(capsys, *arguments, code=2)
+        assert "cannot be written: " in message
+        assert message.count("\n") == 1
+    for arguments in (
+        ("import", "past.csv", "/proc/new", *FLAGS),
+        ("import", "past.csv", "past.csv", *FLAGS),
+        ("import", "past.csv", "past.csv/kept", *FLAGS),
+        ("merge", "/proc/new", "kept"),
+        ("export", "kept", f"{'a' * 300}.csv"),
+        ("show", "past.csv"),
+    ):
+        assert nmjax(capsys, *arguments, code=2).count("\n") == 1
+    found = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == files
+    assert [path for path in tmp_path.rglob("*") if path.is_dir()] == folders
 
 
 def test_an_export_keeps_files_and_says_where_it_cannot_write(capsys, tmp_path):

@@ -129,13 +129,13 @@ def check_suffix(path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise an NmjaxError if `write_table` could not write `path`; makes its folder."""
+    """Raise an NmjaxError if `write_table` could not write `path`, or make its folder."""
     check_suffix(path)
-    if path.is_dir():
-        raise NmjaxError(f"{path} is a folder, expected a file to write.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        if path.is_dir():
+            raise NmjaxError(f"{path} is a folder, expected a file to write.")
+        folder = next(parent for parent in path.parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise NmjaxError(f"{path} cannot be written: {error}") from error
