@@ -68,7 +68,8 @@ def make_history(
             f"context has {described.ndim} axes, expected float[T, K]: one row for each task."
         )
     described = _shaped("context", described, (rows.shape[0], described.shape[1]))
-    beyond = described[np.abs(described) > np.finfo(np.float32).max]
+    with np.errstate(over="ignore"):
+        beyond = described[np.isinf(described.astype(np.float32))]
     if beyond.size:
         raise NmjaxError(
             f"context has the number {beyond[0]:g}, expected numbers within the range of float32: "

@@ -27,7 +27,6 @@ UNFINISHED = (
     *("dispatched", "scheduled", "inprogress", "preempting", "stopping", "created", "new"),
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
-_LARGEST = np.finfo(np.float32).max
 
 
 def parse_tasks(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) -> np.ndarray:
@@ -77,7 +76,8 @@ def parse_numbers(
             raise NmjaxError(
                 f"{table.place(int(rows[place]))}: {name} is {shown(value)}, expected a number."
             )
-    return np.where(np.abs(values) > _LARGEST, np.nan, values)
+    with np.errstate(over="ignore"):
+        return np.where(np.isinf(values.astype(np.float32)), np.nan, values)
 
 
 def has_decimal_commas(column: Sequence[Any], table: Table) -> bool:
