@@ -1,6 +1,7 @@
 """`nmjax search`: learn from past searches and search a new task."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
 _OWN = ("history", "space", "task", "task_name", "maximize", "minimize", "objective", "suggestions")
+_PROCESS = ("coordinator", "num_processes", "process_id")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class SearchConfig:
       out: Folder to write: a new one, or an empty one.
       json: Print the results as JSON instead of the table.
       data: Folder with the data of benchmarks that no package ships.
+      distributed: Join the other processes of one run and lay the searches over the devices of
+        all; start the same command once on each host. The first process writes the folder.
+      coordinator: Address of process 0 as HOST:PORT, where JAX cannot detect it.
+      num_processes: Number of processes, where JAX cannot detect it.
+      process_id: Number of this process, from 0, where JAX cannot detect it.
     """
 
     benchmark: str = "nas-bench-graph"
@@ -89,6 +96,10 @@ class SearchConfig:
     ] = None
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
+    distributed: Annotated[bool, arg(help_behavior_hint="")] = False
+    coordinator: Annotated[str | None, arg(metavar="HOST:PORT", help_behavior_hint="")] = None
+    num_processes: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    process_id: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
 
 
 def run(config: SearchConfig) -> None:
@@ -113,12 +124,13 @@ def _search_benchmark(config: SearchConfig) -> None:
     from nmjax.cli.run_folder import run_folder
     from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
     from nmjax.evaluation.summary import summarize
-    from nmjax.experiments import make_progress, write_result
+    from nmjax.experiments import batch_mesh, make_progress, write_result
     from nmjax.experiments.progress import StageTimer
     from nmjax.tasks import leave_one_out, load_suite
 
     begun = time.perf_counter()
     enable_compilation_cache()
+    _join(config)
     suite = load_suite(config.benchmark, data=config.data)
     target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
     budget = 100 if config.budget is None else config.budget
@@ -128,8 +140,10 @@ def _search_benchmark(config: SearchConfig) -> None:
     check_run(suite, methods=config.methods, budget=budget)
 
     past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
+    first = jax.process_index() == 0
+    make_folder = run_folder(config.out, benchmark=suite.name, target=target)
     with (
-        run_folder(config.out, benchmark=suite.name, target=target) as folder,
+        make_folder if first else nullcontext(Path()) as folder,
         make_progress() as progress,
     ):
         stages = StageTimer(progress)
@@ -140,7 +154,10 @@ def _search_benchmark(config: SearchConfig) -> None:
             methods=config.methods,
             budget=budget,
             stages=stages,
+            mesh=batch_mesh(config.seeds) if jax.device_count() > 1 else None,
         )
+        if not first:
+            return
         stages.begin("summarize")
         rows = summarize(bootstrap_key, prepared, runs)
         settings = _settings(config, prepared.config)
@@ -159,6 +176,17 @@ def _search_benchmark(config: SearchConfig) -> None:
         console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
 
 
+def _join(config: SearchConfig) -> None:
+    """Connect to the other processes, if asked to."""
+    address = {name: getattr(config, name) for name in _PROCESS}
+    if config.distributed:
+        from nmjax.experiments import initialize_distributed
+
+        initialize_distributed(**address)
+    elif any(value is not None for value in address.values()):
+        raise NmjaxError("Got the address of a distributed run without --distributed; add it.")
+
+
 def _check_numbers(config: SearchConfig) -> None:
     for name in ("maximize", "minimize", "objective"):
         if getattr(config, name) is not None:
@@ -175,7 +203,7 @@ def _settings(config: SearchConfig, learn: "LearnConfig") -> dict[str, Any]:
     """Return the settings that determine the results."""
     from nmjax.search import default_hyper
 
-    apart = ("out", "json", "data", *_OWN)
+    apart = ("out", "json", "data", "distributed", *_PROCESS, *_OWN)
     chosen = {k: v for k, v in asdict(config).items() if k not in apart}
     hyper = default_hyper(config.budget or 100)._asdict()
     return chosen | {"learn": asdict(learn), "hyper": hyper}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax.stages import Compiled
 from jax.tree_util import PyTreeDef
 
@@ -16,6 +17,7 @@ from nmjax.errors import NmjaxError
 from nmjax.evaluation.methods import get_algorithm, get_method
 from nmjax.experiments.progress import Progress, SilentProgress, StageTimer
 from nmjax.experiments.runner import run_chunked
+from nmjax.experiments.sharding import gather_batch, replicate, shard_batch
 from nmjax.knowledge import (
     LearnConfig,
     LearnInfo,
@@ -156,6 +158,7 @@ def run_methods(
     methods: Sequence[str],
     budget: int = 100,
     stages: StageTimer | None = None,
+    mesh: Mesh | None = None,
 ) -> dict[str, MethodRun]:
     """Run the searches of each method, one per key[S], as one batch.
 
@@ -168,6 +171,8 @@ def run_methods(
       methods: names in `METHODS`.
       budget: B, evaluations of each search.
       stages: timer of the stages.
+      mesh: devices to lay the seeds over, from `nmjax.experiments.batch_mesh`; one device by
+        default.
 
     Raises:
       NmjaxError: an error of `check_run`.
@@ -175,9 +180,13 @@ def run_methods(
     check_run(prepared.suite, methods=methods, budget=budget)
     stages = StageTimer() if stages is None else stages
     shown = _Evaluations(stages.progress, budget)
-    runs = {}
+    runs, seeds = {}, len(keys)
+    problem, hyper = prepared.problem, default_hyper(budget)
+    if mesh is not None:
+        keys, problem, hyper = shard_batch(keys, mesh), *replicate((problem, hyper), mesh)
     for name in methods:
-        runs[name] = _run_method(keys, prepared.problem, name=name, budget=budget, progress=shown)
+        run = _run_method(keys, problem, hyper, name=name, budget=budget, progress=shown)
+        runs[name] = _first_seeds(run, seeds)
         stages.seconds[f"search: {name}"] = sum(runs[name].seconds.values())
     return runs
 
@@ -217,9 +226,15 @@ def _meta_validation(key: Array, suite: Suite, split: Split) -> np.ndarray:
 
 
 def _run_method(
-    keys: Array, problem: Problem, *, name: str, budget: int, progress: Progress
+    keys: Array,
+    problem: Problem,
+    hyper: SearchHyper,
+    *,
+    name: str,
+    budget: int,
+    progress: Progress,
 ) -> MethodRun:
-    problem, hyper = get_method(name).view(problem), default_hyper(budget)
+    problem = get_method(name).view(problem)
     begun = time.perf_counter()
     start, advance = compile_search(get_algorithm(name, budget), keys, problem, hyper)
     compiled = time.perf_counter()
@@ -235,8 +250,14 @@ def _run_method(
     trace = jax.tree.map(lambda leaf: leaf[:, :budget], trace)
     gain = np.full(keys.shape, np.nan, np.float32)
     if isinstance(state, SearchState):
-        gain = np.asarray(_information_gain(state, problem))
+        gain = gather_batch(_information_gain(state, problem))
     return MethodRun(trace, gain, seconds)
+
+
+def _first_seeds(run: MethodRun, seeds: int) -> MethodRun:
+    """Drop the searches that only pad a batch to the number of devices."""
+    trace, gain = jax.tree.map(lambda leaf: leaf[:seeds], (run.trace, run.information_gain))
+    return run._replace(trace=trace, information_gain=gain)
 
 
 def compile_search(
@@ -245,20 +266,35 @@ def compile_search(
     """Compile (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
 
     The second runs `CHUNK` steps of a search per key. Arguments of the same shapes do not
-    recompile.
+    recompile. If the keys are sharded over a mesh, so are the states and traces; the other
+    arguments must then be replicated on it.
     """
+    sharding = keys.sharding if isinstance(keys.sharding, NamedSharding) else None
     leaves, structure = jax.tree.flatten((keys, problem, hyper))
-    return _compile_for(algorithm, structure, tuple(jax.typeof(leaf) for leaf in leaves))
+    types = tuple(jax.typeof(leaf) for leaf in leaves)
+    return _compile_for(algorithm, structure, types, sharding)
 
 
 @lru_cache
 def _compile_for(
-    algorithm: SearchAlgorithm[Any, Any], structure: PyTreeDef, types: tuple[Any, ...]
+    algorithm: SearchAlgorithm[Any, Any],
+    structure: PyTreeDef,
+    types: tuple[Any, ...],
+    sharding: NamedSharding | None,
 ) -> tuple[Compiled, Compiled]:
-    leaves = [jax.ShapeDtypeStruct(t.shape, t.dtype, weak_type=t.weak_type) for t in types]
+    whole = None if sharding is None else NamedSharding(sharding.mesh, PartitionSpec())
+
+    def abstract(leaf: Any, sharding: NamedSharding | None) -> jax.ShapeDtypeStruct:
+        weak = getattr(leaf, "weak_type", False)
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=weak, sharding=sharding)
+
+    leaves = [abstract(leaf, whole) for leaf in types]
     keys, problem, hyper = jax.tree.unflatten(structure, leaves)
-    start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)))
-    states = jax.eval_shape(start, keys, problem, hyper)
+    keys = abstract(keys, sharding)
+    start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)), out_shardings=sharding)
+    states = jax.tree.map(
+        lambda leaf: abstract(leaf, sharding), jax.eval_shape(start, keys, problem, hyper)
+    )
 
     def advance_one(
         state: PyTree, problem: Problem, hyper: SearchHyper
@@ -266,8 +302,7 @@ def _compile_for(
         return run(state, problem, algorithm, hyper, steps=CHUNK)
 
     advance = jax.jit(
-        jax.vmap(advance_one, in_axes=(0, None, None)),
-        donate_argnums=0,
+        jax.vmap(advance_one, in_axes=(0, None, None)), donate_argnums=0, out_shardings=sharding
     )
     return (
         start.lower(keys, problem, hyper).compile(),

@@ -1,4 +1,4 @@
-"""Long runs: chunks, checkpoints, progress displays and result files."""
+"""Long runs: chunks, checkpoints, many devices, progress displays and result files."""
 
 from nmjax.experiments.checkpoint import (
     Restored,
@@ -11,20 +11,32 @@ from nmjax.experiments.progress import Progress, make_progress
 from nmjax.experiments.provenance import collect_provenance
 from nmjax.experiments.results import Result, Target, is_met, read_result, write_result
 from nmjax.experiments.runner import run_chunked
+from nmjax.experiments.sharding import (
+    batch_mesh,
+    gather_batch,
+    initialize_distributed,
+    replicate,
+    shard_batch,
+)
 
 __all__ = [
     "Progress",
     "Restored",
     "Result",
     "Target",
+    "batch_mesh",
     "collect_provenance",
     "fingerprint",
+    "gather_batch",
+    "initialize_distributed",
     "is_met",
     "latest_step",
     "make_progress",
     "read_result",
+    "replicate",
     "restore_checkpoint",
     "run_chunked",
     "save_checkpoint",
+    "shard_batch",
     "write_result",
 ]

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments.checkpoint import (
@@ -16,6 +15,7 @@ from nmjax.experiments.checkpoint import (
     save_checkpoint,
 )
 from nmjax.experiments.progress import Progress, SilentProgress
+from nmjax.experiments.sharding import to_host
 from nmjax.types import PyTree
 
 
@@ -86,20 +86,12 @@ def run_chunked(
     progress.update(stage, done, num_chunks)
     for chunk in range(done, num_chunks):
         state, info = step_chunk(state, chunk)
-        info = jax.tree.map(_to_host, info)
+        info = jax.tree.map(to_host, info)
         infos = info if infos is None else jax.tree.map(join, infos, info)
         if folder is not None:
             save_checkpoint(folder, chunk + 1, (state, infos), config=config)
         progress.update(stage, chunk + 1, num_chunks)
     return state, infos
-
-
-def _to_host(leaf: jax.Array) -> np.ndarray:
-    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
-        gathered: np.ndarray = multihost_utils.process_allgather(leaf, tiled=True)
-        return gathered
-    array: np.ndarray = np.asarray(leaf)
-    return array
 
 
 def _infos_like(step_chunk: Callable[..., Any], state: PyTree, chunks: int, axis: int) -> PyTree:

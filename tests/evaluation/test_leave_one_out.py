@@ -9,6 +9,7 @@ from nmjax.cli.search import SearchConfig
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.leave_one_out import prepare, run_methods, seed_keys
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm
+from nmjax.experiments import batch_mesh
 from nmjax.experiments.progress import SilentProgress, StageTimer
 from nmjax.knowledge import LearnConfig
 from nmjax.search import RandomSearch
@@ -60,6 +61,15 @@ def test_the_defaults_name_every_method():
 def test_a_search_pays_for_distinct_rows_up_to_its_budget(prepared, runs, name):
     check_trace(prepared, runs[name].trace)
     assert np.isnan(runs[name].trace.transfer_weight).all()
+
+
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_searches_laid_over_devices_choose_the_same_rows(prepared, runs):
+    keys, mesh = seed_keys(jax.random.key(0), KEYS), batch_mesh()
+    sharded = run_methods(keys, prepared, methods=("kernel-transfer",), budget=BUDGET, mesh=mesh)
+    found, alone = sharded["kernel-transfer"], runs["kernel-transfer"]
+    np.testing.assert_array_equal(found.trace.row, alone.trace.row)
+    np.testing.assert_allclose(found.information_gain, alone.information_gain, rtol=1e-4)
 
 
 @pytest.mark.slow
