@@ -183,7 +183,7 @@ def run_methods(
     runs, seeds = {}, len(keys)
     problem, hyper = prepared.problem, default_hyper(budget)
     if mesh is not None:
-        keys, problem, hyper = shard_batch(keys, mesh), *replicate((problem, hyper), mesh)
+        keys, (problem, hyper) = shard_batch(keys, mesh), replicate((problem, hyper), mesh)
     for name in methods:
         run = _run_method(keys, problem, hyper, name=name, budget=budget, progress=shown)
         runs[name] = _first_seeds(run, seeds)

@@ -8,6 +8,7 @@ axis needs no communication while the entries run: each device computes its part
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -136,9 +137,11 @@ def to_host(leaf: Array) -> np.ndarray:
     return array
 
 
-def _place(leaf: Array, sharding: NamedSharding, change: Callable[[np.ndarray], np.ndarray]) -> Array:
+def _place(
+    leaf: Array, sharding: NamedSharding, change: Callable[[np.ndarray], np.ndarray]
+) -> Array:
     """Place a leaf, or the data of a leaf of typed keys; each process fills its own devices."""
-    if jax.dtypes.issubdtype(jax.numpy.result_type(leaf), jax.dtypes.prng_key):
+    if jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key):
         data = _place(jax.random.key_data(leaf), sharding, change)
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
     value = change(np.asarray(leaf))
