@@ -30,7 +30,7 @@ from nmjax.tasks.files.store_writer import append_batches
 from nmjax.tasks.quality import Kind
 from nmjax.tasks.tables.history_writer import check_writable
 from nmjax.tasks.tables.opening import open_table
-from nmjax.tasks.tables.rows import Request, read_rows
+from nmjax.tasks.tables.rows import Request, list_labels, read_rows
 from nmjax.types import History
 
 STREAMED = 2**16
@@ -197,7 +197,7 @@ def _import(config: ImportConfig) -> None:
             raise unknown_name("kind of finding", kind, get_args(Kind))
     if wrong := [pair for pair in config.columns if "=" not in pair]:
         raise NmjaxError(f"Got --columns {wrong[0]}; give NAME=COLUMN.")
-    table = open_table(config.file)
+    table = open_table(config.file, config.tasks)
     known = None if config.store is None else find_store(config.store)
     metrics = config.metrics or (known.metrics if known else tuple(table.objectives))
     context = config.context or (known.context if known else ())
@@ -237,7 +237,11 @@ def _import(config: ImportConfig) -> None:
     kept = drop_findings(past.history, chosen)
     added = kept if config.allow_duplicates else drop_stored(store, kept, past.tasks)
     append_batches(store, [(added, past.tasks)])
-    _print_outside(outside.tolist(), config)
+    if outside:
+        print(
+            f"outside: {len(outside)} rows of {config.file} are outside the space and left out: "
+            f"{list_labels(outside)}."
+        )
     _print_findings(found)
     number, read = int(added.mask.sum()), int(past.history.mask.sum())
     print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")
@@ -311,19 +315,8 @@ def _print_skipped(number: int, store: str) -> None:
         )
 
 
-def _print_outside(rows: Sequence[int], config: ImportConfig) -> None:
-    if len(rows):
-        print(
-            f"outside: {len(rows)} rows of {config.file} are outside the space and left out. "
-            f"Rows {_listed([row + 1 for row in rows])}, counted from 1."
-        )
-
-
-def _listed(rows: Sequence[int]) -> str:
-    more = f" and {len(rows) - SHOWN_ROWS} more" * (len(rows) > SHOWN_ROWS)
-    return ", ".join(map(str, rows[:SHOWN_ROWS])) + more
-
-
 def _print_findings(found: Sequence[Finding]) -> None:
     for finding in found:
-        print(f"{finding.kind}: {finding.text} Rows {_listed(finding.rows.tolist())}.")
+        rows = ", ".join(map(str, finding.rows[:SHOWN_ROWS]))
+        more = f" and {len(finding.rows) - SHOWN_ROWS} more" * (len(finding.rows) > SHOWN_ROWS)
+        print(f"{finding.kind}: {finding.text} Rows {rows}{more}.")

@@ -18,14 +18,9 @@ from nmjax.tasks.inference.kinds import MAX_ORDINAL, Judged, judge_column
 from nmjax.tasks.inference.proposal import ColumnReport, SpaceProposal
 from nmjax.tasks.past_searches import MetricChoice, metric_names, resolve_metric
 from nmjax.tasks.tables.opening import open_table
-from nmjax.tasks.tables.table import Table
+from nmjax.tasks.tables.table import PARAMETER_PREFIXES, Table
 from nmjax.tasks.tables.values import has_decimal_commas, parse_states, state_column
 
-PARAMETER_PREFIXES = (
-    *("params_", "params.", "params/", "param_"),
-    *("config/", "config_", "config.", "hparams.", "hparams/"),
-)
-"""What tracking tools write before the names of parameters."""
 SHOWN_ROWS = 5
 
 
@@ -246,7 +241,7 @@ def _without_blanks(name: str) -> str:
 
 def _finds(table: Table, choice: str, column: str) -> bool:
     try:
-        return table.find(choice) == column
+        return table.find_parameter(choice) == column
     except NmjaxError:
         return False
 

@@ -87,10 +87,16 @@ def parse_architectures(
     Args:
       table: The table.
       space: Space of the architectures.
-      column_of: {choice: column}.
+      column_of: {choice: column}; a choice without a column is missing in all rows.
       rows: Indices of rows, int[M].
     """
-    columns = {name: (column_of[name], table.read(column_of[name])) for name in space.names}
+    absent_column: list[Any] = [None] * table.size
+    columns = {
+        name: (column_of[name], table.read(column_of[name]))
+        if name in column_of
+        else (name, absent_column)
+        for name in space.names
+    }
     discrete = np.zeros((len(rows), space.num_choices), np.int32)
     continuous = np.zeros((len(rows), space.num_continuous))
     outside = np.zeros((len(rows), space.num_continuous), bool)

@@ -32,9 +32,10 @@ def read_history(
     and Feather; compressed by gzip, zip, bzip2 or xz; in UTF-8 or UTF-16.
 
     A choice's column holds its options, and a real-valued choice's column numbers within its
-    bounds; inactive choices may be missing. A metric's column holds numbers. NaN, infinite and
-    missing ones (empty, "nan", "None", "null", "-", "NA") are failed evaluations. Architectures are
-    made canonical. Tasks, and the rows of each, keep their order. Other columns are not read.
+    bounds; inactive choices may be missing, and so may the column of a conditional choice. A
+    metric's column holds numbers. NaN, infinite and missing ones (empty, "nan", "None", "null",
+    "-", "NA") are failed evaluations. Architectures are made canonical. Tasks, and the rows of
+    each, keep their order. Other columns are not read.
 
     An option is matched by its text. Otherwise blanks, quotes, the spelling of booleans ("TRUE", 1)
     and the format of numbers ("64.0") and lists ("[3, 5]") do not matter. A choice or metric may
@@ -87,7 +88,7 @@ def read_history(
         state=state,
         drop_outside=drop_outside,
     )
-    return read_rows(open_table(path), space, request).past.replace(name=Path(path).stem)
+    return read_rows(open_table(path, tasks), space, request).past.replace(name=Path(path).stem)
 
 
 def history_from_frame(

@@ -1,9 +1,19 @@
 """Open a table: the content of a file, not its name, tells the format."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nmjax.errors import NmjaxError
+from nmjax.tasks.exports.ax import find_ax_experiment, read_ax
+from nmjax.tasks.exports.delimited_exports import recognize
+from nmjax.tasks.exports.folders import read_folder
+from nmjax.tasks.exports.optuna_trials import (
+    is_optuna_journal,
+    read_optuna_database,
+    read_optuna_journal,
+)
+from nmjax.tasks.exports.smac import is_smac_history, read_smac_history
+from nmjax.tasks.exports.study import table_of_studies
 from nmjax.tasks.tables.content import decode, kind_of, load_content
 from nmjax.tasks.tables.delimited import read_delimited
 from nmjax.tasks.tables.documents import load_json, read_document
@@ -11,12 +21,14 @@ from nmjax.tasks.tables.frames import read_arrow, read_frame, read_parquet
 from nmjax.tasks.tables.table import Table
 
 
-def open_table(source: Any) -> Table:
-    """Return the table of a file or a data frame.
+def open_table(source: Any, tasks: Sequence[str] = ()) -> Table:
+    """Return the table of a file, a folder or a data frame.
 
     Args:
       source: Path of a file: delimited text, JSON lines, a JSON document, Parquet or Arrow, as it
-        is or compressed. Otherwise a data frame, as `history_from_frame` takes it.
+        is or compressed; or an export of another tool, which may be a folder. Otherwise a data
+        frame, as `history_from_frame` takes it.
+      tasks: Names of the studies to read, of an export with several; all by default.
 
     Raises:
       NmjaxError: The file cannot be read, or `source` is neither.
@@ -28,10 +40,10 @@ def open_table(source: Any) -> Table:
       (1, 'config/width', [64])
     """
     if not isinstance(source, str | Path):
-        return read_frame(source)
-    path = Path(source)
+        return recognize(read_frame(source))
+    path = Path(str(source).removeprefix("sqlite:///"))
     if path.is_dir():
-        raise NmjaxError(f"{path} is a folder, expected a file.")
+        return read_folder(path, tasks)
     content = load_content(path)
     kind = kind_of(content, path.name)
     if kind == "parquet":
@@ -39,8 +51,17 @@ def open_table(source: Any) -> Table:
     if kind == "arrow":
         return read_arrow(content, path.name)
     if kind == "sqlite":
-        raise NmjaxError(f"{path.name} is a database, expected a table.")
+        return read_optuna_database(path, tasks)
     text = decode(content, path.name)
-    if text.lstrip()[:1] in ("{", "["):
-        return read_document(load_json(text, path.name), path.name)
-    return read_delimited(text, path.name)
+    if text.lstrip()[:1] not in ("{", "["):
+        return recognize(read_delimited(text, path.name), path)
+    if text.startswith('{"op_code"'):  # A journal, whose last line may be half-written.
+        text = text[: text.rfind("\n") + 1]
+    document = load_json(text, path.name)
+    if is_optuna_journal(document):
+        return read_optuna_journal(document, path.name, tasks)
+    if is_smac_history(document):
+        return table_of_studies(path.name, [read_smac_history(document, path)])
+    if (experiment := find_ax_experiment(document)) is not None:
+        return table_of_studies(path.name, [read_ax(experiment, path.name)])
+    return recognize(read_document(document, path.name), path)

@@ -46,15 +46,15 @@ class Reading(NamedTuple):
 
     Attributes:
       past: Past searches in the table.
-      outside: Indices of rows that are outside the space, int[n], with `drop_outside`.
+      outside: Labels of rows that are outside the space, with `drop_outside`.
     """
 
     past: PastSearches
-    outside: np.ndarray
+    outside: tuple[str, ...]
 
 
 class _Named(NamedTuple):
-    """Metrics to read, and the column of each choice, real-valued choice and metric."""
+    """Metrics to read, and the column of each choice and metric; some inactive ones have none."""
 
     metric: Metric | None
     cost: Metric | None
@@ -94,7 +94,7 @@ def read_rows(table: Table, space: Space, request: Request) -> Reading:
         )
     return Reading(
         _past(table, space, named, context, rows[kept], labels[kept], found.take(kept), failed),
-        rows[outside],
+        tuple(table.label(int(row)) for row in rows[outside]),
     )
 
 
@@ -112,12 +112,20 @@ def _name_columns(table: Table, space: Space, request: Request) -> _Named:
         if name not in known:
             raise unknown_name("choice or metric", name, known)
     column_of = {}
+    conditional = {choice.name for choice in space.choices if choice.conditions}
+    conditional |= {real.name for real in space.continuous if real.conditions}
     for name in known:
         column = request.columns.get(name, name)
-        found = table.find(column) if name in space.names else table.find_metric(column)
-        if found is None:
+        if name not in space.names:
+            found = table.find_metric(column)
+        elif name in request.columns:
+            found = table.find(column)
+        else:
+            found = table.find_parameter(column)
+        if found is not None:
+            column_of[name] = found
+        elif name in request.columns or name not in conditional:
             raise table.no_column(column)
-        column_of[name] = found
     if metric is not None:
         _check_direction(table, metric, column_of[metric.name])
     return _Named(metric, cost, metrics, column_of)
@@ -136,7 +144,7 @@ def _metrics_to_improve(table: Table, request: Request) -> tuple[Metric | None, 
 
 
 def _check_direction(table: Table, metric: Metric, column: str) -> None:
-    stated = table.objectives.get(column)
+    stated = table.directions.get(column)
     if stated not in (None, metric.direction):
         keyword = {"max": "maximize", "min": "minimize"}[str(stated)]
         raise NmjaxError(
@@ -208,12 +216,18 @@ def _outside(
     first = found.explain(int(outside[0]), int(rows[outside[0]]))
     message = f"{table.place(int(rows[outside[0]]))}: {first}."
     if len(outside) > 1:
-        numbers = ", ".join(str(row + 1) for row in rows[outside[:SHOWN_ROWS]])
-        more = len(outside) - SHOWN_ROWS
-        message += (
-            f" Rows {numbers}{f' and {more} more' * (more > 0)} are outside space {space.name!r}."
-        )
+        labels = [table.label(int(row)) for row in rows[outside]]
+        message += f" Outside space {space.name!r} are {list_labels(labels)}."
     raise NmjaxError(f"{message} Correct them, or leave them out by drop_outside (--drop outside).")
+
+
+def list_labels(labels: Sequence[str]) -> str:
+    """Return the first `SHOWN_ROWS` labels and the number of others."""
+    numbers = [label.removeprefix("row ") for label in labels]
+    rows = all(number.isdigit() for number in numbers)
+    shown = ", ".join((numbers if rows else labels)[:SHOWN_ROWS])
+    more = len(labels) - SHOWN_ROWS
+    return f"{'rows ' * rows}{shown}{f' and {more} more' * (more > 0)}"
 
 
 def _past(
@@ -235,7 +249,8 @@ def _past(
             and (named.metric.unit == "percent")
         )
         numbers = parse_numbers(table.read(column), rows, table, column, percent=percent)
-        values[name] = np.where(failed[rows], np.nan, numbers)
+        lost = failed[rows] & (not table.objectives or column in table.objectives)
+        values[name] = np.where(lost, np.nan, numbers)
     described = [parse_numbers(table.read(name), rows, table, name) for name in context]
     names = tuple(dict.fromkeys(labels.tolist()))
     members = [np.flatnonzero(labels == name) for name in names]

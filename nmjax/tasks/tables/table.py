@@ -1,18 +1,25 @@
 """A table: named columns that are parsed on demand, wherever its rows come from."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 
 Direction = Literal["max", "min"]
 
-PREFIXES = (
-    *("params_", "params.", "params/", "param_", "config/", "config_", "config.", "hparams."),
-    *("user_attrs_", "metrics.", "metrics/", "metrics_", "summary.", "values_"),
+PARAMETER_PREFIXES = (
+    *("hparams.", "hparams/"),
+    *("params_", "params.", "params/", "param_", "config/", "config_", "config."),
 )
-"""What tracking tools write before the names of parameters and metrics."""
+"""What tracking tools write before the names of parameters."""
+PREFIXES = (
+    *PARAMETER_PREFIXES,
+    *("user_attrs_", "study_attrs_", "metrics.", "metrics/", "metrics_", "summary.", "values_"),
+)
+"""What tracking tools write before any names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +35,10 @@ class Table:
       study: Name of the task of all rows where no column names it, or None.
       objectives: {column: direction} of the metrics that the rows were optimized for, if the file
         says so; the direction is None if it does not.
+      directions: Likewise, of all metrics whose direction is known.
       unnamed: Whether the only objective has no name of its own, such as Optuna's "value": then any
         name that is no column stands for it.
-      places: Where each row comes from, for exports in several files; empty otherwise.
+      labels: Where each row is, such as "trial 3"; rows count from 1 if empty.
     """
 
     source: str
@@ -40,17 +48,32 @@ class Table:
     decimal_comma: bool = False
     study: str | None = None
     objectives: Mapping[str, Direction | None] = field(default_factory=dict)
+    directions: Mapping[str, Direction | None] = field(default_factory=dict)
     unnamed: bool = False
-    places: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def label(self, row: int) -> str:
+        """Return where a row, counted from 0, is in the table."""
+        return self.labels[row] if self.labels else f"row {row + 1}"
 
     def place(self, row: int) -> str:
-        """Return where a row is, counted from 0, for messages that count from 1."""
-        if self.places:
-            return self.places[row]
-        return f"{self.source}, row {row + 1}"
+        """Return where a row, counted from 0, is, for messages."""
+        return f"{self.source}, {self.label(row)}"
+
+    def find_parameter(self, name: str) -> str | None:
+        """Return the column of a choice, also if it has a tool's prefix, or None.
+
+        Raises:
+          NmjaxError: Several columns are called so, such as "number" and "params_number".
+        """
+        prefixed = [f"{prefix}{name}" for prefix in PARAMETER_PREFIXES]
+        found = [column for column in (name, *prefixed) if column in self.names]
+        if len(found) > 1:
+            raise self._several(name, found)
+        return self.find(name)
 
     def find(self, name: str) -> str | None:
-        """Return the column called `name`, also if it has a tool's prefix, or None.
+        """Return the column called `name`, or else that with a tool's prefix, or None.
 
         Raises:
           NmjaxError: Several columns are called so.
@@ -64,10 +87,7 @@ class Table:
             return name
         found = [column for column in dict.fromkeys(self.names) if _ends_in(column, name)]
         if len(found) > 1:
-            raise NmjaxError(
-                f"{self.source} has several columns for {name!r}: {', '.join(found)}. Choose one, "
-                f"with columns={{{name!r}: {found[0]!r}}} or --columns {name}={found[0]}."
-            )
+            raise self._several(name, found)
         return found[0] if found else None
 
     def find_metric(self, name: str) -> str | None:
@@ -76,6 +96,12 @@ class Table:
         if found is None and self.unnamed and len(self.objectives) == 1:
             return next(iter(self.objectives))
         return found
+
+    def _several(self, name: str, found: Sequence[str]) -> NmjaxError:
+        return NmjaxError(
+            f"{self.source} has several columns for {name!r}: {', '.join(found)}. Choose one, "
+            f"with columns={{{name!r}: {found[-1]!r}}} or --columns {name}={found[-1]}."
+        )
 
     def no_column(self, name: str) -> NmjaxError:
         """Return the error for a column that does not exist."""
@@ -92,6 +118,17 @@ def table_of_rows(source: str, rows: Sequence[Mapping[str, Any]], **facts: Any) 
     """Return the table of records, with further attributes of `Table`; absent values are None."""
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     return Table(source, names, len(rows), lambda name: [row.get(name) for row in rows], **facts)
+
+
+def take_rows(table: Table, rows: np.ndarray) -> Table:
+    """Return the table of some rows, int[M], whose labels stay."""
+
+    def read(name: str) -> list[Any]:
+        column = table.read(name)
+        return [column[row] for row in rows]
+
+    labels = tuple(table.label(int(row)) for row in rows)
+    return replace(table, size=len(rows), read=read, labels=labels)
 
 
 def flatten(record: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from nmjax.tasks.tables.table import Table
 
 MISSING_TEXTS = ("", "nan", "none", "null", "-", "na", "n/a", "<na>", "nat")
 """Texts of a missing value, in any case."""
-STATE_COLUMNS = ("state", "status", "trial_state", "trial_status", "st_status")
+STATE_COLUMNS = ("state", "status", "trial_state", "trial_status")
 """Columns, in any case, that hold the states of trials if they are some of those below."""
 FINISHED = (
     *("complete", "completed", "finished", "success", "succeeded", "successful", "ok", "done"),
@@ -118,8 +118,8 @@ def context_of_tasks(
             other = places[differs.argmax()]
             raise NmjaxError(
                 f"{table.place(int(rows[other]))}: the context of its task is "
-                f"{context[other].tolist()}, expected {first.tolist()} as in row "
-                f"{rows[places[0]] + 1}."
+                f"{context[other].tolist()}, expected {first.tolist()} as in "
+                f"{table.label(int(rows[places[0]]))}."
             )
     return context[[places[0] for places in members]]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Ordinal, Real, Space
+from nmjax.spaces import Ordinal, Real, Space, when
 from nmjax.tasks import history_from_frame
 from nmjax.types import Metric
 
@@ -94,7 +94,7 @@ def test_rows_outside_the_space_are_listed_or_left_out():
         history_from_frame(columns, space, minimize="loss")
     message = str(caught.value)
     assert message.startswith("data frame, row 2: width is 17, expected one of 16, 64.")
-    assert "Rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 5 more are outside space 'space'" in message
+    assert "Outside space 'space' are rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 5 more." in message
     past = history_from_frame(columns, space, minimize="loss", drop_outside=True)
     assert past.history.architecture.tolist() == [[[0]]]
     with pytest.raises(NmjaxError, match="no row is a finished trial with all choices"):
@@ -114,7 +114,7 @@ def test_prefixes_of_tracking_tools_are_understood(name):
     columns = {"task": ["t"], name: [2], "metrics.loss": [0.5]}
     past = history_from_frame(columns, space, minimize="loss")
     assert past.history.architecture.tolist() == [[[1]]]
-    with pytest.raises(NmjaxError, match=r"several columns for 'depth': .*, param_depth"):
+    with pytest.raises(NmjaxError, match=r"several columns for 'depth': .*param_depth"):
         history_from_frame(columns | {"param_depth": [1]}, space, minimize="loss")
 
 
@@ -122,3 +122,15 @@ def test_percent_signs_are_read_for_a_metric_in_percent():
     accuracy = Metric("acc", "percent")
     past = history_from_frame(frame(acc=["95.5%", 90]), SPACE, maximize=accuracy)
     np.testing.assert_array_equal(past.history.metrics["acc"], [[95.5, 90.0]])
+
+
+def test_a_conditional_choice_that_no_row_uses_needs_no_column():
+    space = Space(depth=[1, 2], width=when([8, 9], depth=2), rate=when(Real(0.0, 1.0), depth=2))
+    columns = frame(depth=[1], width=[None])
+    del columns["width"]
+    past = history_from_frame(columns, space, minimize="loss")
+    assert past.space.to_config(past.history.architecture[0, 0], [0.0]) == {"depth": 1}
+    with pytest.raises(NmjaxError, match="row 1: width is None, expected one of 8, 9"):
+        history_from_frame(columns | {"depth": [2]}, space, minimize="loss")
+    with pytest.raises(NmjaxError, match="Unknown column of data frame 'wide'"):
+        history_from_frame(columns, space, minimize="loss", columns={"width": "wide"})

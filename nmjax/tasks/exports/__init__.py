@@ -1,0 +1,1 @@
+"""Exports of other tools, each as the table of its trials."""
