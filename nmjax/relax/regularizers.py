@@ -20,7 +20,7 @@ def choice_entropy(weights: Array) -> Array:
     Example:
       >>> import numpy as np
       >>> from nmjax.relax import choice_entropy
-      >>> float(choice_entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3))
+      >>> round(float(choice_entropy(np.array([[1.0, 0.0], [0.5, 0.5]]))), 3)
       0.693
     """
     weights = jnp.asarray(weights)
@@ -37,7 +37,7 @@ def strength_decay(logits: Array, mask: Array) -> Array:
     Example:
       >>> import numpy as np
       >>> from nmjax.relax import strength_decay
-      >>> float(strength_decay(np.zeros((3, 2)), np.ones((3, 2), bool)).round(3))
+      >>> round(float(strength_decay(np.zeros((3, 2)), np.ones((3, 2), bool))), 3)
       0.693
     """
     logits, exists = existing_logits(logits, mask)

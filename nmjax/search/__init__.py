@@ -40,8 +40,11 @@ from nmjax.search.maximizers import (
     EvolutionaryAscent,
     Exhaustive,
     GradientAscent,
+    GuidedAscent,
     LocalAscent,
     Maximizer,
+    Maximum,
+    maximize_by_gradient,
     optimize_acquisition,
 )
 from nmjax.search.problem import (
@@ -100,6 +103,7 @@ __all__ = [
     "GPSearch",
     "GPUCB",
     "GradientAscent",
+    "GuidedAscent",
     "InformationAboutFunction",
     "InformationAboutAffinity",
     "is_finished",
@@ -111,6 +115,8 @@ __all__ = [
     "LogProbabilityOfImprovement",
     "make_problem",
     "make_space_problem",
+    "maximize_by_gradient",
+    "Maximum",
     "MaxValueEntropySearch",
     "NoisyExpectedImprovement",
     "observe",

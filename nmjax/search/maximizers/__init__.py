@@ -2,7 +2,8 @@
 
 from nmjax.search.maximizers.evolution import EvolutionaryAscent
 from nmjax.search.maximizers.exhaustive import Exhaustive
-from nmjax.search.maximizers.gradient import GradientAscent
+from nmjax.search.maximizers.gradient import GradientAscent, Maximum, maximize_by_gradient
+from nmjax.search.maximizers.guided import GuidedAscent
 from nmjax.search.maximizers.local import LocalAscent
 from nmjax.search.maximizers.objective import Maximizer, Objective, is_among, optimize_acquisition
 
@@ -12,7 +13,10 @@ __all__ = [
     "EvolutionaryAscent",
     "Exhaustive",
     "GradientAscent",
+    "GuidedAscent",
     "is_among",
     "LocalAscent",
+    "maximize_by_gradient",
+    "Maximum",
     "optimize_acquisition",
 ]

@@ -12,6 +12,7 @@ from nmjax.search import (
     EvolutionaryAscent,
     Exhaustive,
     GradientAscent,
+    GuidedAscent,
     LocalAscent,
     optimize_acquisition,
 )
@@ -48,7 +49,8 @@ MAXIMIZERS = {
     "exhaustive": Exhaustive(),
     "local": LocalAscent(climbers=24),
     "evolution": EvolutionaryAscent(population=32),
-    "gradient": GradientAscent(climbers=24),
+    "gradient": GradientAscent(climbers=24, candidates=12),
+    "guided": GuidedAscent(climbers=24, candidates=12),
 }
 
 
@@ -139,6 +141,7 @@ def test_starts_are_checked(starts, space):
         partial(LocalAscent, climbers=0),
         partial(EvolutionaryAscent, population=0),
         partial(GradientAscent, temperature=0),
+        partial(GuidedAscent, candidates=0),
     ],
 )
 def test_settings_are_checked(make):
