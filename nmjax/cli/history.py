@@ -238,10 +238,7 @@ def _import(config: ImportConfig) -> None:
     added = kept if config.allow_duplicates else drop_stored(store, kept, past.tasks)
     append_batches(store, [(added, past.tasks)])
     if outside:
-        print(
-            f"outside: {len(outside)} rows of {config.file} are outside the space and left out: "
-            f"{list_labels(outside)}."
-        )
+        print(f"outside: {list_labels(outside)} of {config.file}, left out.")
     _print_findings(found)
     number, read = int(added.mask.sum()), int(past.history.mask.sum())
     print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")

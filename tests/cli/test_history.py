@@ -320,3 +320,37 @@ def test_an_export_keeps_files_and_says_where_it_cannot_write(capsys, tmp_path):
         message = nmjax(capsys, "export", "kept", file, "--overwrite", code=2)
         assert message.count("\n") == 1
     assert "Wrote 4" in nmjax(capsys, "export", "kept", "new/folder/out.csv")
+
+
+@pytest.fixture
+def trials(tmp_path):
+    """The table of trials of an Optuna study, three of them within OPTUNA's space."""
+    (tmp_path / "trials.csv").write_text(
+        "number,value,datetime_start,params_op,params_width,state\n"
+        "0,0.5,,conv,16,COMPLETE\n1,0.1,,pool,32,PRUNED\n2,,,skip,16,FAIL\n3,0.2,,gelu,16,COMPLETE\n"
+    )
+
+
+def test_an_export_is_imported_by_one_command(capsys, own, trials):
+    flags = ("--space", "space_of_mine:SPACE", "--metrics", "loss")
+    message = nmjax(capsys, "import", "trials.csv", "kept", *flags, code=2)
+    assert "trials.csv, row 4: params_op is 'gelu', expected one of conv, pool, skip." in message
+    text = nmjax(capsys, "import", "trials.csv", "kept", *flags, "--drop", "outside")
+    assert "outside: 1 rows of trials.csv are outside the space and left out: rows 4." in text
+    assert "Added 3 of 3 evaluations of 1 tasks to kept." in text
+    assert load_history(open_store("kept")).tasks == ("trials",)
+
+
+def test_a_file_of_one_task_is_named_and_some_tasks_are_chosen(capsys, own, tmp_path):
+    flags = ("--space", "space_of_mine:SPACE", "--metrics", "loss")
+    nmjax(capsys, "import", "own.csv", "kept", *flags, "--tasks", "cs")
+    assert load_history(open_store("kept")).tasks == ("cs",)
+    (tmp_path / "one.tsv").write_text(
+        "op\twidth\tloss\tend\nconv\t16\t0,5\tok\npool\t32\t0,1\toom\n"
+    )
+    named = ("import", "one.tsv", "one", *flags, "--state", "end")
+    assert "--task-name" in nmjax(capsys, *named, code=2)
+    assert "Added 2" in nmjax(capsys, *named, "--task-name", "cora")
+    past = load_history(open_store("one"))
+    assert past.tasks == ("cora",)
+    assert str(past.history.metrics["loss"].tolist()) == "[[0.5, nan]]"

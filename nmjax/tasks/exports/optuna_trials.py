@@ -10,7 +10,7 @@ from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks.exports.study import PARAMETER, Study, choose_studies, table_of_studies
-from nmjax.tasks.tables.table import Direction, Table
+from nmjax.tasks.tables.table import Direction, Table, brief
 
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 """States by the numbers that a journal holds."""
@@ -64,7 +64,7 @@ def read_optuna_database(path: Path, tasks: Sequence[str]) -> Table:
             ).fetchall()
     except sqlite3.Error as error:
         raise NmjaxError(
-            f"{path.name} cannot be read as a database of Optuna: {error}. Save its table as CSV."
+            f"{path.name} cannot be read as a database of Optuna: {brief(error)}. Save it as CSV."
         ) from error
     try:
         return _table(path.name, _of_database(found), tasks)

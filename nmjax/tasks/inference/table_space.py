@@ -19,7 +19,7 @@ from nmjax.tasks.inference.proposal import ColumnReport, SpaceProposal
 from nmjax.tasks.past_searches import MetricChoice, metric_names, resolve_metric
 from nmjax.tasks.tables.opening import open_table
 from nmjax.tasks.tables.table import PARAMETER_PREFIXES, Table
-from nmjax.tasks.tables.values import has_decimal_commas, parse_states, state_column
+from nmjax.tasks.tables.values import has_decimal_commas, trial_states
 
 SHOWN_ROWS = 5
 
@@ -169,10 +169,7 @@ def _taken(
 def _finished(
     table: Table, task: str, state: str | None, taken: Sequence[str]
 ) -> tuple[_Rows, str | None]:
-    name = state_column(table, taken) if state is None else _known(table, state)
-    finished, failed = np.ones(table.size, bool), np.zeros(table.size, bool)
-    if name is not None:
-        finished, failed = parse_states(table.read(name), table, name)
+    name, finished, failed = trial_states(table, state, taken)
     if not (finished & ~failed).any():
         raise NmjaxError(f"{table.source} has no finished trial by column {name!r}.")
     indices = np.flatnonzero(finished)

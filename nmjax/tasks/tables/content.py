@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from nmjax.errors import NmjaxError
+from nmjax.tasks.tables.table import brief
 
-Kind = Literal["parquet", "arrow", "sqlite", "text"]
+Kind = Literal["parquet", "arrow", "text"]
 
 _DECOMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
@@ -24,9 +25,10 @@ _KINDS: dict[bytes, Kind] = {
     b"ARROW1": "arrow",
     b"FEA1": "arrow",
     b"\xff\xff\xff\xff": "arrow",
-    b"SQLite format 3\x00": "sqlite",
 }
+_DATABASE = b"SQLite format 3\x00"
 _REFUSED = {
+    _DATABASE: "a compressed database; decompress it",
     b"\x80": "a pickle, which nmjax does not open",
     b"\x89HDF": "an HDF5 file",
     b"\x89PNG": "a picture",
@@ -59,6 +61,15 @@ def load_content(path: Path) -> bytes:
     if not content.strip():
         raise NmjaxError(f"{path.name} is empty, expected a row for each evaluation.")
     return content
+
+
+def is_database(path: Path) -> bool:
+    """Return whether a file is a database of SQLite, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_DATABASE)) == _DATABASE
+    except OSError:
+        return False
 
 
 def kind_of(content: bytes, source: str) -> Kind:
@@ -106,9 +117,11 @@ def _decompressed(content: bytes, source: str) -> bytes:
         if content.startswith(b"PK\x03\x04"):
             return _unzipped(content, source)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise NmjaxError(f"{source} is compressed and damaged: {error}.") from error
+        raise NmjaxError(f"{source} is compressed and damaged: {brief(error)}.") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise NmjaxError(f"{source} is a damaged or protected ZIP archive: {error}.") from error
+        raise NmjaxError(
+            f"{source} is a damaged or protected ZIP archive: {brief(error)}."
+        ) from error
     return content
 
 

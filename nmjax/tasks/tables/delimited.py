@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from nmjax.errors import NmjaxError
-from nmjax.tasks.tables.table import Table
+from nmjax.tasks.tables.table import Table, brief
 
 DELIMITERS = ("\t", ";", ",", "|")
 _NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}
@@ -60,7 +60,7 @@ def _first_rows(text: str, delimiter: str, source: str) -> list[list[str]]:
     try:
         return list(itertools.islice((row for row in rows if row), _SAMPLE))
     except csv.Error as error:
-        raise NmjaxError(f"{source} cannot be read as delimited text: {error}.") from error
+        raise NmjaxError(f"{source} cannot be read as delimited text: {brief(error)}.") from error
 
 
 def _parse(text: str, delimiter: str, names: tuple[str, ...], source: str) -> Any:
@@ -94,7 +94,9 @@ def _parse(text: str, delimiter: str, names: tuple[str, ...], source: str) -> An
         )
     except pa.ArrowException as error:
         if not wrong:
-            raise NmjaxError(f"{source} cannot be read as delimited text: {error}.") from error
+            raise NmjaxError(
+                f"{source} cannot be read as delimited text: {brief(error)}."
+            ) from error
         row = wrong[0]
         raise NmjaxError(
             f"{source}, row {row.number - 1} has {row.actual_columns} values, expected "

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nmjax.errors import NmjaxError
-from nmjax.tasks.tables.table import Table, flatten, table_of_columns, table_of_rows
+from nmjax.tasks.tables.table import Table, brief, flatten, table_of_columns, table_of_rows
 
 
 def load_json(text: str, source: str) -> Any:
@@ -21,7 +21,7 @@ def load_json(text: str, source: str) -> Any:
     except ValueError as error:
         lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         if text.lstrip()[:1] == "[" or len(lines) == 1:
-            raise NmjaxError(f"{source} cannot be read as JSON: {error}.") from error
+            raise NmjaxError(f"{source} cannot be read as JSON: {brief(error)}.") from error
     return [_line(line, f"{source}, line {number}") for number, line in lines]
 
 
@@ -62,7 +62,9 @@ def _line(line: str, place: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise NmjaxError(f"{place} is not JSON: {error}. Its text is {line[:60]!r}.") from error
+        raise NmjaxError(
+            f"{place} is not JSON: {brief(error)}. Its text is {line[:60]!r}."
+        ) from error
 
 
 def _split(names: list[Any], data: list[Any], source: str) -> Table:

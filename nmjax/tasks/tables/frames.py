@@ -6,7 +6,7 @@ from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks.tables.documents import read_document
-from nmjax.tasks.tables.table import Table
+from nmjax.tasks.tables.table import Table, brief
 
 FRAME = "data frame"
 
@@ -27,7 +27,9 @@ def read_frame(frame: Any) -> Table:
         return _frame(frame, list(frame), _columns_length(frame))
     if isinstance(frame, Sequence) and frame and all(isinstance(r, Mapping) for r in frame):
         return read_document([dict(record) for record in frame], FRAME)
-    if not isinstance(frame, pa.Table) and hasattr(frame, "columns"):
+    if type(frame).__name__ == "LazyFrame":
+        frame = frame.collect()
+    if not isinstance(frame, pa.Table) and hasattr(frame, "columns") and hasattr(frame, "__len__"):
         return _frame(frame, list(frame.columns), len(frame))
     try:
         table = pa.table(frame)
@@ -50,7 +52,7 @@ def read_arrow(content: bytes, source: str) -> Table:
         stream = content.startswith(b"\xff\xff\xff\xff")
         table = ipc.open_stream(buffer).read_all() if stream else feather.read_table(buffer)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise NmjaxError(f"{source} cannot be read as an Arrow file: {error}.") from error
+        raise NmjaxError(f"{source} cannot be read as an Arrow file: {brief(error)}.") from error
     return Table(
         source,
         tuple(table.column_names),
@@ -72,14 +74,14 @@ def read_parquet(content: bytes, source: str) -> Table:
         file = parquet.ParquetFile(pa.BufferReader(content))
         names, size = tuple(file.schema_arrow.names), file.metadata.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise NmjaxError(f"{source} cannot be read as Parquet: {error}.") from error
+        raise NmjaxError(f"{source} cannot be read as Parquet: {brief(error)}.") from error
 
     def read(name: str) -> list[Any]:
         try:
             column = file.read(columns=[name]).column(name)
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             raise NmjaxError(
-                f"{source}, column {name!r} cannot be read as Parquet: {error}."
+                f"{source}, column {name!r} cannot be read as Parquet: {brief(error)}."
             ) from error
         return _values(column, source, name)
 
@@ -116,7 +118,7 @@ def _values(column: Any, source: str, name: str) -> list[Any]:
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             values = list(column) if isinstance(column, Iterable) else [column]
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise NmjaxError(f"{source}, column {name!r} cannot be read: {error}.") from error
+        raise NmjaxError(f"{source}, column {name!r} cannot be read: {brief(error)}.") from error
     return [_plain(value) for value in values]
 
 

@@ -57,7 +57,7 @@ def read_history(
       tasks: Names of the tasks to read; all by default.
       context: Columns of numbers that describe a task, the same throughout it; NaN is unknown.
       columns: {choice or metric: column} where the names differ.
-      state: Column with the states of trials, if it has another name.
+      state: Column with the states of trials, if it has another name; "" if none has.
       drop_outside: Leave out rows that are outside the space, instead of raising an error.
 
     Raises:

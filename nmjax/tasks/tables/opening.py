@@ -14,7 +14,7 @@ from nmjax.tasks.exports.optuna_trials import (
 )
 from nmjax.tasks.exports.smac import is_smac_history, read_smac_history
 from nmjax.tasks.exports.study import table_of_studies
-from nmjax.tasks.tables.content import decode, kind_of, load_content
+from nmjax.tasks.tables.content import decode, is_database, kind_of, load_content
 from nmjax.tasks.tables.delimited import read_delimited
 from nmjax.tasks.tables.documents import load_json, read_document
 from nmjax.tasks.tables.frames import read_arrow, read_frame, read_parquet
@@ -44,14 +44,14 @@ def open_table(source: Any, tasks: Sequence[str] = ()) -> Table:
     path = Path(str(source).removeprefix("sqlite:///"))
     if path.is_dir():
         return read_folder(path, tasks)
+    if is_database(path):
+        return read_optuna_database(path, tasks)
     content = load_content(path)
     kind = kind_of(content, path.name)
     if kind == "parquet":
         return read_parquet(content, path.name)
     if kind == "arrow":
         return read_arrow(content, path.name)
-    if kind == "sqlite":
-        return read_optuna_database(path, tasks)
     text = decode(content, path.name)
     if text.lstrip()[:1] not in ("{", "["):
         return recognize(read_delimited(text, path.name), path)

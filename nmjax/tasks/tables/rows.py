@@ -16,9 +16,8 @@ from nmjax.tasks.tables.table import Table
 from nmjax.tasks.tables.values import (
     context_of_tasks,
     parse_numbers,
-    parse_states,
     parse_tasks,
-    state_column,
+    trial_states,
 )
 from nmjax.types import Metric
 
@@ -162,13 +161,7 @@ def _column(table: Table, name: str) -> str:
 
 def _states(table: Table, request: Request, taken: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows are finished trials, and which of them failed: bool[M] each."""
-    if request.state is None:
-        name = state_column(table, (request.task, *taken))
-    else:
-        name = _column(table, request.state)
-    if name is None:
-        return np.ones(table.size, bool), np.zeros(table.size, bool)
-    finished, failed = parse_states(table.read(name), table, name)
+    name, finished, failed = trial_states(table, request.state, (request.task, *taken))
     if not finished.any():
         raise NmjaxError(
             f"{table.source}: no row is a finished trial by column {name!r}, expected at least one."
@@ -227,7 +220,8 @@ def list_labels(labels: Sequence[str]) -> str:
     rows = all(number.isdigit() for number in numbers)
     shown = ", ".join((numbers if rows else labels)[:SHOWN_ROWS])
     more = len(labels) - SHOWN_ROWS
-    return f"{'rows ' * rows}{shown}{f' and {more} more' * (more > 0)}"
+    word = "rows " if len(labels) > 1 else "row "
+    return f"{word * rows}{shown}{f' and {more} more' * (more > 0)}"
 
 
 def _past(
@@ -257,7 +251,7 @@ def _past(
     table_context = np.stack(described, -1) if described else np.zeros((len(rows), 0))
     history = stack_tasks(
         *_of_tasks(space, found, values, members),
-        context_of_tasks(table_context, rows, members, table),
+        context_of_tasks(table_context, context, rows, members, table),
         continuous=_reset(space, found, members),
     )
     return PastSearches(space, history, names, named.metric, named.cost)

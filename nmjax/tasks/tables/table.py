@@ -131,6 +131,11 @@ def take_rows(table: Table, rows: np.ndarray) -> Table:
     return replace(table, size=len(rows), read=read, labels=labels)
 
 
+def brief(error: Exception) -> str:
+    """Return the message of an error of another library on one line, without a full stop."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
 def flatten(record: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
     """Return the record with nested records as entries, such as "config.width".
 

@@ -15,7 +15,7 @@ STATE_COLUMNS = ("state", "status", "trial_state", "trial_status")
 """Columns, in any case, that hold the states of trials if they are some of those below."""
 FINISHED = (
     *("complete", "completed", "finished", "success", "succeeded", "successful", "ok", "done"),
-    *("terminated", "ended"),
+    "terminated",
 )
 FAILED = (
     *("fail", "failed", "failure", "pruned", "crash", "crashed", "killed", "error", "errored"),
@@ -24,7 +24,7 @@ FAILED = (
 )
 UNFINISHED = (
     *("running", "waiting", "pending", "queued", "staged", "candidate", "idle", "paused"),
-    *("dispatched", "scheduled", "inprogress", "preempting", "stopping", "created", "new"),
+    *("dispatched", "scheduled", "inprogress"),
 )
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
@@ -98,12 +98,17 @@ def with_point(value: Any) -> Any:
 
 
 def context_of_tasks(
-    context: np.ndarray, rows: np.ndarray, members: Sequence[np.ndarray], table: Table
+    context: np.ndarray,
+    names: Sequence[str],
+    rows: np.ndarray,
+    members: Sequence[np.ndarray],
+    table: Table,
 ) -> np.ndarray:
     """Return the context float[T, K] of tasks, from that of all rows float[M, K].
 
     Args:
       context: Context of each row.
+      names: K columns.
       rows: Indices of the rows in the table, int[M].
       members: Places of the rows of each task.
       table: Table of the rows.
@@ -113,15 +118,41 @@ def context_of_tasks(
     """
     for places in members:
         mine, first = context[places], context[places[0]]
-        differs = ((mine != first) & ~(np.isnan(mine) & np.isnan(first))).any(axis=-1)
+        differs = (mine != first) & ~(np.isnan(mine) & np.isnan(first))
         if differs.any():
-            other = places[differs.argmax()]
+            place, column = np.argwhere(differs)[0]
             raise NmjaxError(
-                f"{table.place(int(rows[other]))}: the context of its task is "
-                f"{context[other].tolist()}, expected {first.tolist()} as in "
-                f"{table.label(int(rows[places[0]]))}."
+                f"{table.place(int(rows[places[place]]))}: {names[column]} is "
+                f"{mine[place, column]:g}, expected {first[column]:g} as in "
+                f"{table.label(int(rows[places[0]]))} of the same task."
             )
     return context[[places[0] for places in members]]
+
+
+def trial_states(
+    table: Table, state: str | None, taken: Sequence[str]
+) -> tuple[str | None, np.ndarray, np.ndarray]:
+    """Return the column with the states of trials, where they have ended, and where they failed.
+
+    Args:
+      table: The table.
+      state: Name of the column; None finds it, and "" is none.
+      taken: Columns that have another use.
+
+    Returns:
+      The column or None, bool[M], bool[M].
+
+    Raises:
+      NmjaxError: There is no such column, or a state is unknown.
+    """
+    name = table.find(state) if state else None
+    if state and name is None:
+        raise table.no_column(state)
+    if state is None:
+        name = state_column(table, taken)
+    if name is None:
+        return None, np.ones(table.size, bool), np.zeros(table.size, bool)
+    return name, *parse_states(table.read(name), table, name)
 
 
 def state_column(table: Table, taken: Sequence[str]) -> str | None:
@@ -146,7 +177,8 @@ def parse_states(column: Sequence[Any], table: Table, name: str) -> tuple[np.nda
         if state not in ("", *FINISHED, *FAILED, *UNFINISHED):
             raise NmjaxError(
                 f"{table.place(row)}: {name} is {shown(column[row])}, expected the state of a "
-                f"trial, such as {', '.join((*FINISHED[:2], *FAILED[:3], *UNFINISHED[:2]))}."
+                f"trial, such as {', '.join((*FINISHED[:2], *FAILED[:3], *UNFINISHED[:2]))}. "
+                'If the column holds something else, pass state="" (--state "").'
             )
     return (
         np.array([state not in UNFINISHED for state in states], bool),

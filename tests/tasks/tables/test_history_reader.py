@@ -150,7 +150,9 @@ def test_invalid_architectures_are_refused_with_the_row(path):
 def test_a_context_that_changes_within_a_task_is_refused(tmp_path, space):
     path = tmp_path / "past.csv"
     path.write_text(HEADER[:-1] + ",rows\n" + ROW[:-1] + ",3\n" + ROW[:-1] + ",4\n")
-    with pytest.raises(NmjaxError, match="row 2: the context of its task"):
+    with pytest.raises(
+        NmjaxError, match="row 2: rows is 4, expected 3 as in row 1 of the same task"
+    ):
         read_history(path, space, metrics=("acc",), context=("rows",))
 
 

@@ -48,6 +48,8 @@ def test_a_column_called_state_may_hold_something_else():
     assert losses(state=["CA", "NY"]) == [0.5, 0.5]
     with pytest.raises(NmjaxError, match=r"row 2: state is 'CA', expected the state of a trial"):
         losses(state=["COMPLETE", "CA"])
+    past = history_from_frame(frame(state=["done", "CA"]), SPACE, minimize="loss", state="")
+    assert past.history.metrics["loss"].tolist() == [[0.5, 0.5]]
     with pytest.raises(NmjaxError, match=r"row 1: end is 'CA'"):
         history_from_frame(frame(end=["CA"]), SPACE, minimize="loss", state="end")
     past = history_from_frame(frame(end=["ok", "oom"]), SPACE, minimize="loss", state="end")
