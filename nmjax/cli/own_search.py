@@ -71,8 +71,6 @@ def _check_flags(config: "SearchConfig") -> None:
         raise NmjaxError("Got --space auto without a file to take it from; give --history FILE.")
     if config.maximize is not None and config.minimize is not None:
         raise NmjaxError("Got both --maximize and --minimize; give one of them.")
-    if config.history is not None and config.maximize is None and config.minimize is None:
-        raise NmjaxError("Got --history without a metric; give --maximize or --minimize NAME.")
     if config.budget is not None and config.budget < 1:
         raise NmjaxError(f"Got --budget {config.budget}; give at least 1.")
     if config.suggestions < 1:
@@ -106,8 +104,14 @@ def _read_past(history: str, config: "SearchConfig") -> "PastSearches":
     from nmjax.tasks.tables.rows import Request, read_rows
     from nmjax.types import Metric
 
-    name = config.maximize or config.minimize or ""
+    name = config.maximize or config.minimize
     if "://" in history or find_store(history) is not None:
+        if name is None:
+            known = ", ".join(open_store(history).metrics)
+            raise NmjaxError(
+                f"Got {history} without the metric to improve; give --maximize or --minimize with "
+                f"one of {known}."
+            )
         metric = Metric(name, direction="max" if config.minimize is None else "min")
         given = None if config.space in (None, AUTO) else load_space(str(config.space))
         store = open_store(history, given)
@@ -115,8 +119,12 @@ def _read_past(history: str, config: "SearchConfig") -> "PastSearches":
             raise unknown_name("metric", name, store.metrics)
         return load_history(store).replace(metric=metric)
     table = open_table(history)
+    if name is None and None in (list(table.objectives.values()) or [None]):
+        raise NmjaxError(
+            f"Got {history} without the metric to improve; give --maximize or --minimize NAME."
+        )
     space, renamed, source = choose_space(
-        config.space, None, table, metrics=(name,), task=config.task
+        config.space, None, table, metrics=() if name is None else (name,), task=config.task
     )
     if source:
         print(source, file=sys.stderr)

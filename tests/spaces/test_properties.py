@@ -57,7 +57,10 @@ def draw_architecture(data, space):
     architecture = [data.draw(st.integers(0, count - 1)) for count in space.num_options]
     shares = [data.draw(st.floats(0, 1)) for _ in space.continuous]
     bounds = zip(space.continuous, shares, strict=True)
-    values = [np.float32(real.low + share * (real.high - real.low)) for real, share in bounds]
+    values = [
+        min(np.float32(real.low + share * (real.high - real.low)), np.float32(real.high))
+        for real, share in bounds
+    ]
     return np.array(architecture, np.int32), np.array(values, np.float32)
 
 

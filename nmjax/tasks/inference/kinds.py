@@ -40,8 +40,16 @@ _RESULT_WORDS = frozenset(
 _BOOKKEEPING_WORDS = frozenset(
     (
         *("commit", "created", "date", "datetime", "finished", "guid", "hash", "host"),
-        *("hostname", "id", "index", "notes", "number", "path", "pid", "runid", "seed"),
-        *("started", "timestamp", "trial", "trialid", "uid", "updated", "url", "user", "uuid"),
+        *("hostname", "id", "index", "name", "number", "path", "pid", "runid"),
+        *("started", "timestamp", "trial", "trialid", "uid", "updated", "url", "uuid"),
+    )
+)
+_BOOKKEEPING_NAMES = frozenset(
+    (
+        *("created", "date", "done", "duration", "experiment_id", "group", "host", "hostname"),
+        *("job_id", "logdir", "name", "node_ip", "notes", "pid", "random_seed", "random_state"),
+        *("run_id", "runtime", "seed", "state", "status", "step", "sweep", "tags", "timestamp"),
+        *("time_this_iter_s", "time_total_s", "training_iteration", "trial_id", "updated", "user"),
     )
 )
 _PLACES = re.compile(r"(https?://|s3://|gs://|/|[A-Za-z]:\\)\S+")
@@ -111,10 +119,11 @@ def _numeric(column: Column) -> Judged:
     span = f"from {low:g} to {high:g}{scale}"
     if whole and len(numbers) > 2:
         step = math.gcd(*(int(number - low) for number in numbers))
-        grid = range(int(low), int(high) + 1, step)
-        complete = len(numbers) >= (COMPLETE if len(grid) >= MIN_GRID else 1) * len(grid)
+        size = (high - low) // step + 1
+        complete = len(numbers) >= (COMPLETE if size >= MIN_GRID else 1) * size
         sparse = repeated or _is_geometric(numbers)
-        if len(grid) <= MAX_INTEGERS and (complete or not sparse):
+        if size <= MAX_INTEGERS and (complete or not sparse):
+            grid = range(int(low), int(high) + 1, step)
             return _grid(grid, log, f"has {len(numbers)} of the whole numbers {span}")
     if repeated or (whole and len(numbers) <= MAX_ORDINAL):
         ordinal = _ordinal(numbers, log)
@@ -170,8 +179,9 @@ def _no_choice(column: Column, tasks: Sequence[str]) -> str:
     words = set(re.split(r"[^a-z0-9]+", _snake(column.name)))
     numbers = all(map(is_number, distinct))
     texts = [value for value in distinct if isinstance(value, str)]
-    if words & _BOOKKEEPING_WORDS and (len(distinct) == count or "seed" in words):
-        return "is bookkeeping by its name"
+    name = _snake(column.name).strip("_")
+    if name in _BOOKKEEPING_NAMES or (words & _BOOKKEEPING_WORDS and len(distinct) == count):
+        return "is bookkeeping by its name: name it as a choice to keep it"
     if texts and all(_TIMES.fullmatch(text) for text in texts):
         return "holds dates or times"
     if any(len(text) > LONG_TEXT for text in texts):

@@ -9,9 +9,9 @@ def integer_range(
     low: int, high: int, *, log: bool = False, step: int = 1
 ) -> Integer | Ordinal | Real:
     """Return the integers from `low` to `high`; a real-valued range if there are over 1,000."""
+    if (high - low) // step >= MAX_INTEGERS:
+        return Real(int(low), int(high) - (int(high) - int(low)) % int(step), log=log)
     numbers = range(int(low), int(high) + 1, int(step))
-    if len(numbers) > MAX_INTEGERS:
-        return Real(int(low), numbers[-1], log=log)
     if step == 1:
         return Integer(int(low), int(high), log=log)
     return Ordinal(*numbers, log=log)

@@ -136,7 +136,7 @@ def _proposal(
         if c in found:
             allowed = {named[p]: list(options) for p, options in found[c].parents.items()}
             spec = when(spec, **allowed)
-            judged[c] = judged[c]._replace(reason=f"{judged[c].reason}, {_words(found[c])}")
+            judged[c] = judged[c]._replace(reason=f"{judged[c].reason}, {_words(found[c], named)}")
         specs[named[c]] = spec
     reports = tuple(
         ColumnReport(c, named.get(c), judged[c].kind, judged[c].reason)
@@ -208,13 +208,14 @@ def _with_gaps(judged: Judged, column: Column, rows: _Rows) -> Judged:
     return Judged("categorical", [*options, None], reason)
 
 
-def _words(found: Found) -> str:
+def _words(found: Found, named: Mapping[str, str]) -> str:
     conditions = [
-        f"{parent} is {' or '.join(map(option_text, options))}"
+        f"{named[parent]} is {' or '.join(map(option_text, options))}"
         for parent, options in found.parents.items()
     ]
     text = f"given exactly where {' and '.join(conditions)}"
-    return text + f" (as well as {', '.join(found.others)} could tell)" * bool(found.others)
+    others = ", ".join(named[other] for other in found.others)
+    return text + f" (or {others}, which would explain it too)" * bool(others)
 
 
 def _choice_names(table: Table, columns: Sequence[str], taken: Iterable[str]) -> dict[str, str]:
