@@ -2,6 +2,7 @@
 
 from nmjax.live.data import Dataset, Rows, accuracy, cross_entropy, split_rows
 from nmjax.live.family import Family
+from nmjax.live.joint import split_architecture, training_space
 from nmjax.live.mlps import MLPFamily, Perceptron
 from nmjax.live.tasks import CONTEXT, LiveTask, list_tasks, load_task
 from nmjax.live.training import (
@@ -31,7 +32,9 @@ __all__ = [
     "list_tasks",
     "load_task",
     "make_optimizer",
+    "split_architecture",
     "split_rows",
     "train_child",
     "train_children",
+    "training_space",
 ]

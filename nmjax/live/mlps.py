@@ -61,7 +61,7 @@ class MLPFamily:
     """Multilayer perceptrons for classification: a `Family`.
 
     The choices are `depth`, `width` (or `width_1`, `width_2`, ... if layers have their own),
-    `activation` and `residual`; those with a single option are left out, except for the widths.
+    `activation`, and, for networks of two or more hidden layers, `residual`.
 
     Attributes:
       inputs: Number D of input features.
@@ -76,15 +76,14 @@ class MLPFamily:
       NmjaxError: A size is not positive, or an activation is unknown.
 
     Example:
-      >>> import jax, jax.numpy as jnp
+      >>> import jax.numpy as jnp
       >>> from nmjax.live import MLPFamily
       >>> family = MLPFamily(4, 3, widths=(2, 8))
       >>> child = jnp.array([1, 0, 2, 1])
       >>> family.space.to_config(child)
       {'depth': 2, 'width': 2, 'activation': 'silu', 'residual': True}
-      >>> params = family.init(jax.random.key(0), child)
-      >>> family.apply(params, child, jnp.zeros((5, 4))).shape, int(family.num_parameters(child))
-      ((5, 3), 25)
+      >>> int(family.num_parameters(child))
+      25
     """
 
     inputs: int
@@ -119,7 +118,10 @@ class MLPFamily:
         else:
             choices.append(Choice("width", self.widths, "ordinal", "log"))
         choices.append(Choice("activation", self.activations))
-        choices.append(Choice("residual", self.residual))
+        deep = tuple(depth for depth in self.depths if depth > 1)
+        if deep:
+            conditions = () if deep == self.depths else (Condition("depth", deep),)
+            choices.append(Choice("residual", self.residual, conditions=conditions))
         return Space.build("mlp", choices)
 
     @property
@@ -137,6 +139,11 @@ class MLPFamily:
             names = [f"width_{layer + 1}" for layer in range(self._layers)]
         depth = size_of(self.space, "depth", architecture)
         return depth, [size_of(self.space, name, architecture) for name in names]
+
+    def _is_residual(self, architecture: Array) -> Array:
+        if self._layers == 1:
+            return jnp.asarray(False)
+        return jnp.asarray(self.residual)[option_of(self.space, "residual", architecture)]
 
     def _masks(self, architecture: Array) -> tuple[Array, list[Array]]:
         """The units of each layer that exist, none of layers beyond the depth; then the last's."""
@@ -166,7 +173,7 @@ class MLPFamily:
         depth, widths = self._sizes(architecture)
         _, masks = self._masks(architecture)
         activation = option_of(self.space, "activation", architecture)
-        residual = jnp.asarray(self.residual)[option_of(self.space, "residual", architecture)]
+        residual = self._is_residual(architecture)
         for layer, mask in enumerate(masks):
             dense = params[f"hidden_{layer}"]
             before = x @ dense["kernel"] + dense["bias"][None, :]
@@ -196,7 +203,7 @@ class MLPFamily:
         config = self.space.to_config(architecture)
         widths = self._own_sizes(config)
         activation = ACTIVATIONS[config["activation"]]
-        return Perceptron(widths, activation, config["residual"], self.classes)
+        return Perceptron(widths, activation, config.get("residual", False), self.classes)
 
     def extract(self, params: PyTree, architecture: Any) -> PyTree:
         """The variables of `build(architecture)` from the masked weights of a child."""

@@ -165,7 +165,7 @@ def train_child(
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from nmjax.live import MLPFamily, TrainingConfig, batch_order, load_task, train_child
-      >>> family, child = MLPFamily(4, 3, widths=(4,), depths=(1,)), jnp.zeros(4, jnp.int32)
+      >>> family, child = MLPFamily(4, 3, widths=(4,), depths=(1,)), jnp.zeros(3, jnp.int32)
       >>> config, data = TrainingConfig(epochs=3), load_task("iris").data
       >>> init_key, order_key = jax.random.split(jax.random.key(0))
       >>> order = batch_order(order_key, len(data.train.y), config)
@@ -239,7 +239,7 @@ def train_children(
       >>> import jax, jax.numpy as jnp
       >>> from nmjax.live import MLPFamily, TrainingConfig, load_task, train_children
       >>> family = MLPFamily(4, 3, widths=(2, 8), depths=(1,))
-      >>> children = jnp.array([[0, 0, 0, 0], [0, 1, 1, 0]])
+      >>> children = jnp.array([[0, 0, 0], [0, 1, 1]])
       >>> result = train_children(jax.random.key(0), family, children, load_task("iris").data,
       ...                         config=TrainingConfig(epochs=3))
       >>> result.score.shape, result.curve.shape

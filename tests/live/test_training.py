@@ -18,9 +18,9 @@ from nmjax.live import (
 from nmjax.live.training import _train
 from tests.live.plain import small_data
 
-FAMILY = MLPFamily(4, 3, widths=(2, 4), depths=(1,), activations=("relu",), residual=(False,))
+FAMILY = MLPFamily(4, 3, widths=(2, 4), depths=(1,), activations=("relu",))
 CONFIG = TrainingConfig(optimizer="sgd", epochs=3, batch_size=8, chunk=4)
-CHILDREN = jnp.array([[0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]], jnp.int32)
+CHILDREN = jnp.array([[0, 0, 0], [0, 1, 0], [0, 1, 0]], jnp.int32)
 RATES = TrainingHyper(learning_rate=jnp.array([0.1, 0.1, 1e30]))
 
 
@@ -85,8 +85,8 @@ def test_each_epoch_reads_every_row_at_most_once():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architectures": jnp.zeros((2, 3), jnp.int32)}, r"expected int32\[N, 4\]"),
-        ({"architectures": jnp.full((1, 4), 9)}, "got index 9"),
+        ({"architectures": jnp.zeros((2, 4), jnp.int32)}, r"expected int32\[N, 3\]"),
+        ({"architectures": jnp.full((1, 3), 9)}, "got index 9"),
         ({"data": small_data(features=5)}, "cannot read"),
         ({"data": small_data(classes=9)}, "classes=9 or more"),
         ({"hyper": TrainingHyper(learning_rate=jnp.ones(5))}, "one for each child"),

@@ -1,9 +1,10 @@
-"""Spaces of public benchmarks, by name."""
+"""Spaces of benchmarks, by name."""
 
 from nmjax.errors import unknown_name
 from nmjax.spaces.catalog.fbnet import FBNET
 from nmjax.spaces.catalog.hpobench import HPOBENCH
 from nmjax.spaces.catalog.hpolib import HPOLIB
+from nmjax.spaces.catalog.live_mlp import LIVE_MLP
 from nmjax.spaces.catalog.nas_bench_201 import NAS_BENCH_201
 from nmjax.spaces.catalog.nas_bench_graph import NAS_BENCH_GRAPH, NAS_BENCH_GRAPH_PROTEINS
 from nmjax.spaces.catalog.transnas101_micro import TRANSNAS101_MICRO
@@ -15,6 +16,7 @@ _SPACES = {
         FBNET,
         HPOBENCH,
         HPOLIB,
+        LIVE_MLP,
         NAS_BENCH_201,
         NAS_BENCH_GRAPH,
         NAS_BENCH_GRAPH_PROTEINS,

@@ -1,0 +1,1 @@
+"""Children that train: the suite that nmjax makes, equivalence and throughput."""
