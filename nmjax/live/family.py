@@ -27,21 +27,32 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-class Family(Protocol):
+class TrainableFamily(Protocol):
+    """Networks as functions: all that training reads."""
+
+    def init(self, key: Array, architecture: Array) -> PyTree:
+        """Initial weights of the architecture int32[C]."""
+
+    def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
+        """Logits float[B, classes] of inputs float[B, D]."""
+
+
+class Family(TrainableFamily, Protocol):
     """A set of networks that train together.
 
-    Implementations are frozen dataclasses, so that equal families share compiled programs.
+    Implementations are frozen dataclasses, so that equal families share compiled programs. Weights
+    outside of a child's own size are zero.
+
+    Example:
+      >>> from nmjax.live import CellFamily, Family, MLPFamily, TransformerFamily
+      >>> families: list[Family] = [MLPFamily(64, 10), CellFamily(10), TransformerFamily(64, 10)]
+      >>> [family.space.size for family in families]
+      [72, 31250, 24]
     """
 
     @property
     def space(self) -> Space:
         """The architectures of the family."""
-
-    def init(self, key: Array, architecture: Array) -> PyTree:
-        """Initial weights of the architecture int32[C], zero outside of its size."""
-
-    def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
-        """Logits float[B, classes] of inputs float[B, D]."""
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights of the network at its own size."""

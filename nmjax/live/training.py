@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.live.data import Dataset, Rows, accuracy, cross_entropy
-from nmjax.live.family import Family
+from nmjax.live.family import Family, TrainableFamily
 from nmjax.optimize import descend
 from nmjax.types import Array, PyTree
 
@@ -142,7 +142,7 @@ def batch_order(order_key: Array, num_rows: int, config: TrainingConfig) -> Arra
 
 def train_child(
     key: Array,
-    family: Family,
+    family: TrainableFamily,
     architecture: Array,
     data: Dataset,
     order: Array,
@@ -248,19 +248,40 @@ def train_children(
     config = TrainingConfig() if config is None else config
     hyper = TrainingHyper() if hyper is None else hyper
     rows = _checked(family, architectures)
-    numbers = TrainingHyper(*(_per_child(hyper, name, len(rows)) for name in hyper._fields))
-    _check_rows(family, rows[0], data)
-    return _train(key, rows, data, numbers, family=family, config=config, keep=keep_params)
+    own = TrainingHyper(*(_per_child(hyper, name, len(rows)) for name in hyper._fields))
+    numbers = jnp.arange(len(rows), dtype=jnp.int32)
+    return train_children_from(
+        key, family, numbers, rows, data, own, config=config, keep_params=keep_params
+    )
+
+
+def train_children_from(
+    key: Array,
+    family: TrainableFamily,
+    numbers: Array,
+    architectures: Array,
+    data: Dataset,
+    hyper: TrainingHyper,
+    *,
+    config: TrainingConfig,
+    keep_params: bool,
+) -> TrainingResult:
+    """Train children as `train_children` does those of the numbers int32[N], without its checks."""
+    _check_rows(family, architectures[0], data)
+    return _train(
+        key, numbers, architectures, data, hyper, family=family, config=config, keep=keep_params
+    )
 
 
 @partial(jax.jit, static_argnames=("family", "config", "keep"))
 def _train(
     key: Array,
+    numbers: Array,
     architectures: Array,
     data: Dataset,
     hyper: TrainingHyper,
     *,
-    family: Family,
+    family: TrainableFamily,
     config: TrainingConfig,
     keep: bool,
 ) -> TrainingResult:
@@ -283,7 +304,11 @@ def _train(
     size = len(architectures)
     chunk = min(config.chunk, size)
     padded = jnp.arange(-(-size // chunk) * chunk, dtype=jnp.int32) % size
-    children = (padded, architectures[padded], jax.tree.map(lambda leaf: leaf[padded], hyper))
+    children = (
+        numbers[padded],
+        architectures[padded],
+        jax.tree.map(lambda leaf: leaf[padded], hyper),
+    )
     chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), children)
     found = jax.lax.map(jax.vmap(one), chunks)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:size], found)
@@ -312,7 +337,7 @@ def _per_child(hyper: TrainingHyper, name: str, size: int) -> Array:
     return jnp.broadcast_to(number, (size,))
 
 
-def _check_rows(family: Family, architecture: Array, data: Dataset) -> None:
+def _check_rows(family: TrainableFamily, architecture: Array, data: Dataset) -> None:
     """Refuse rows that the family cannot read, or classes that it has no logits for."""
     try:
         params = jax.eval_shape(family.init, jax.random.key(0), architecture)

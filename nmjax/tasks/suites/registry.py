@@ -1,7 +1,7 @@
 """List and load suites by name.
 
-The data of a suite are in a package that the extra `bench` installs, or in a folder of the user
-that `NMJAX_DATA` or `data=` names. Nothing is downloaded.
+The data of a suite ship with nmjax, are in a package that the extra `bench` installs, or are in a
+folder of the user that `NMJAX_DATA` or `data=` names. Nothing is downloaded.
 """
 
 import os
@@ -15,7 +15,14 @@ import numpy as np
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.catalog import get_space
 from nmjax.tasks.files.array_cache import cached_arrays
-from nmjax.tasks.suites import hpobench, hpolib, nas_bench_201, nas_bench_graph, transnas101
+from nmjax.tasks.suites import (
+    hpobench,
+    hpolib,
+    live_mlp,
+    nas_bench_201,
+    nas_bench_graph,
+    transnas101,
+)
 from nmjax.tasks.suites.suite import Reader, Suite, SuiteInfo, pool_arrays
 from nmjax.version import __version__
 
@@ -30,6 +37,7 @@ _SUITES: Mapping[str, tuple[SuiteInfo, Reader]] = {
         (hpobench.INFO, hpobench.read),
         (hpolib.INFO, hpolib.read),
         (transnas101.INFO, transnas101.read),
+        (live_mlp.INFO, live_mlp.read),
     )
 }
 

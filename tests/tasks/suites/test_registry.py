@@ -15,6 +15,7 @@ TASKS = {
     "hpobench": 8,
     "hpolib": 4,
     "transnas101": 7,
+    "live-mlp": 14,
 }
 
 
