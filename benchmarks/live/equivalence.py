@@ -2,9 +2,9 @@
 
     python -m benchmarks.live.equivalence [--children 50]
 
-Writes benchmarks/results/live/equivalence.json: the largest difference of weights and scores. Training
-is by gradient descent: Adam makes steps of full size from gradients that are zero but for rounding,
-such as those of the biases of attention's keys.
+Writes benchmarks/results/live/equivalence.json: the largest difference of weights and scores.
+Training is by gradient descent: Adam makes steps of full size from gradients that are zero but for
+rounding, such as those of the biases of attention's keys.
 """
 
 import argparse

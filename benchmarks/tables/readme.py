@@ -11,7 +11,6 @@ from benchmarks.script import require
 from benchmarks.tables import (
     cost_tables,
     knowledge_tables,
-    live_tables,
     markdown,
     meta_tables,
     reproduction_tables,
@@ -54,8 +53,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-optimum": reproduction_tables.optimum,
     "optimum": reproduction_tables.optimum_short,
     "search-hpob": reproduction_tables.hpob,
-    "live-throughput": live_tables.throughput,
-    "live-equivalence": live_tables.equivalence,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,

@@ -15,16 +15,9 @@ from nmjax.live.family import Family
 from nmjax.live.joint import split_architecture, training_space
 from nmjax.live.mlps import MLPFamily, Perceptron
 from nmjax.live.modules import train_modules
+from nmjax.live.settings import TrainingConfig, TrainingHyper, batch_order, make_optimizer
 from nmjax.live.tasks import CONTEXT, LiveTask, list_tasks, load_task
-from nmjax.live.training import (
-    TrainingConfig,
-    TrainingHyper,
-    TrainingResult,
-    batch_order,
-    make_optimizer,
-    train_child,
-    train_children,
-)
+from nmjax.live.training import TrainingResult, train_child, train_children
 from nmjax.live.transformers import TransformerFamily, TransformerNetwork
 
 __all__ = [

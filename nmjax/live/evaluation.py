@@ -11,7 +11,8 @@ from nmjax.knowledge import MetaKnowledge
 from nmjax.live.data import Dataset
 from nmjax.live.family import Family, option_of
 from nmjax.live.joint import split_architecture
-from nmjax.live.training import TrainingConfig, batch_order, train_child
+from nmjax.live.settings import TrainingConfig, batch_order
+from nmjax.live.training import train_child
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.search import Problem
 from nmjax.spaces import Space, has_flat_index, pool_neighbors

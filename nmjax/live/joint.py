@@ -6,7 +6,7 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.live.family import Family
-from nmjax.live.training import TrainingHyper
+from nmjax.live.settings import TrainingHyper
 from nmjax.spaces import Ordinal, Space
 from nmjax.types import Array
 

@@ -14,12 +14,8 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.live.data import Dataset
-from nmjax.live.training import (
-    TrainingConfig,
-    TrainingHyper,
-    TrainingResult,
-    train_children_from,
-)
+from nmjax.live.settings import TrainingConfig, TrainingHyper
+from nmjax.live.training import TrainingResult, train_children_from
 from nmjax.spaces import Space
 from nmjax.types import Array, PyTree
 
@@ -90,7 +86,7 @@ def train_modules(
             )
         )
         result = train_children_from(
-            key,
+            jax.random.clone(key),
             _OneModule(make, fixed, data.train.x.shape[1]),
             jnp.array(numbers, jnp.int32),
             jnp.zeros((len(numbers), 1), jnp.int32),

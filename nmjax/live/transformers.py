@@ -88,7 +88,7 @@ class TransformerFamily:
       >>> family.space.to_config([1, 0, 2, 1])
       {'depth': 2, 'width': 8, 'heads': 4, 'feed_forward': 32}
       >>> int(family.num_parameters([1, 0, 2, 1]))
-      1978
+      1986
     """
 
     inputs: int

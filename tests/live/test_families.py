@@ -126,15 +126,15 @@ def test_the_plain_network_starts_with_the_same_variables(name, unoptimized):
     module = family.build(chosen)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         theirs = jax.jit(jax.vmap(module.init, in_axes=(0, None)))(
-            jax.random.split(jax.random.key(0), 100), x
+            jax.random.split(jax.random.key(0), 40), x
         )
-    keys = jax.random.split(jax.random.key(1), 100)
+    keys = jax.random.split(jax.random.key(1), 40)
     params = jax.jit(jax.vmap(family.init, in_axes=(0, None)))(keys, jnp.array(chosen))
-    extract = [family.extract(leaves_of(params, number), chosen) for number in range(100)]
+    extract = [family.extract(leaves_of(params, number), chosen) for number in range(40)]
     ours = jax.tree.map(lambda *leaves: np.stack(leaves), *extract)
     chex.assert_trees_all_equal_shapes(ours, theirs)
     chex.assert_trees_all_close(
-        jax.tree.map(np.std, ours), jax.tree.map(np.std, theirs), rtol=0.15, atol=1e-6
+        jax.tree.map(np.std, ours), jax.tree.map(np.std, theirs), rtol=0.25, atol=1e-6
     )
 
 

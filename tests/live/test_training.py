@@ -12,7 +12,6 @@ from nmjax.live import (
     TrainingConfig,
     TrainingHyper,
     batch_order,
-    train_child,
     train_children,
 )
 from nmjax.live.training import _train
@@ -43,18 +42,7 @@ def test_the_same_key_gives_the_same_children_and_compiles_nothing(result):
 
 
 @pytest.mark.slow
-def test_a_child_does_not_depend_on_the_others_or_on_chunks(result):
-    init_key, order_key = jax.random.split(key())
-    alone = jax.jit(train_child, static_argnames=("family", "config"))(
-        jax.random.fold_in(init_key, 1),
-        FAMILY,
-        CHILDREN[1],
-        small_data(),
-        batch_order(order_key, 24, CONFIG),
-        TrainingHyper(0.1),
-        config=CONFIG,
-    )
-    np.testing.assert_allclose(alone.train_loss, result.train_loss[1], rtol=1e-5)
+def test_results_do_not_depend_on_chunks(result):
     narrow = TrainingConfig(optimizer="sgd", epochs=3, batch_size=8, chunk=2)
     chunked = train_children(key(), FAMILY, CHILDREN, small_data(), RATES, config=narrow)
     chex.assert_trees_all_close(chunked, result, rtol=1e-5)
