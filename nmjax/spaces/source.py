@@ -152,9 +152,15 @@ def _wrapped(head: str, opening: str, parts: list[str], closing: str, *, indent:
 
 def _comment(text: str, indent: int) -> list[str]:
     mark = f"{' ' * indent}# "
+    text = printable(text)
     return textwrap.wrap(
         text, WIDTH, initial_indent=mark, subsequent_indent=mark, break_on_hyphens=False
     )
+
+
+def printable(text: str) -> str:
+    """Return text with control characters as Python escapes them."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _value(value: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmjax.spaces import canonicalize_mixed
+from nmjax.spaces import Integer, Ordinal, Real, Space, canonicalize_mixed
 from nmjax.tasks import (
     append_history,
     create_store,
@@ -112,6 +112,28 @@ def check_store(past, folder):
     assert open_store(folder / "store").space == space
     again = load_history(open_store(folder / "store"), tasks)
     same(again.history, history, again.tasks, tasks)
+
+
+@pytest.mark.slow
+def test_hundreds_of_choices_and_of_options_come_back(tmp_path):
+    space = Space(
+        "wide",
+        **{f"width{place}": Ordinal(16, 32, 64) for place in range(150)},
+        **{f"rate{place}": Real(0.0, 1.0 + place) for place in range(150)},
+        op=[f"option {place}" for place in range(500)],
+        size=Integer(1, 900),
+    )
+    rng = np.random.default_rng(0)
+    architecture = rng.integers(0, space.num_options, (1, 4, space.num_choices))
+    history = stack_tasks(
+        architecture,
+        [{name: np.arange(4.0) for name in METRICS}],
+        np.zeros((1, 2)),
+        continuous=rng.random((1, 4, 150), np.float32),
+    )
+    past = space, history, ("a",)
+    check_formats(past, tmp_path)
+    check_store(past, tmp_path)
 
 
 @pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])

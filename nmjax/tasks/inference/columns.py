@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.spaces.description.checks import is_number
 from nmjax.spaces.description.options import Option, as_tuple, check_option, to_option
-from nmjax.tasks.tables.values import is_missing, with_point
+from nmjax.tasks.tables.values import is_missing, is_nan, with_point
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LEADING_ZERO = re.compile(r"[+-]?0\d+")
+_DIGITS = 400
+"""Longer integers are beyond the range of a float."""
 _EXACT = 2**53
 """Whole numbers that a float holds exactly are at most this large."""
 
@@ -35,7 +38,7 @@ class Column:
     present: np.ndarray
     fault: str = ""
 
-    @property
+    @cached_property
     def distinct(self) -> tuple[Option, ...]:
         """Distinct values that are not missing, in order of appearance."""
         pairs = zip(self.values, self.present, strict=True)
@@ -58,25 +61,45 @@ def parse_column(name: str, values: Sequence[Any], *, commas: bool = False) -> C
       values: M values as the table holds them.
       commas: Whether numbers may have decimal commas.
     """
-    for value in values:
+    raw, codes = _distinct(values)
+    for value in raw:
         if isinstance(value, Mapping | datetime.date | datetime.time | datetime.timedelta | set):
             what = "records" if isinstance(value, Mapping | set) else "dates or times"
             return Column(name, (), np.zeros(len(values), bool), f"holds {what}")
-    cells = [with_point(value) if commas else value for value in values]
+    cells = [with_point(value) if commas else value for value in raw]
     plain = any(isinstance(v, str) and _LEADING_ZERO.fullmatch(v.strip()) for v in cells)
     options = [_stripped(value) if plain else _parsed(value) for value in cells]
     is_text = any(isinstance(value, str) and not is_missing(value) for value in options)
-    present = np.array([not _is_absent(value, is_text) for value in options], bool)
-    kept = [value if here else None for value, here in zip(options, present, strict=True)]
+    here = [not _is_absent(value, is_text) for value in options]
+    kept = [value if known else None for value, known in zip(options, here, strict=True)]
     if all(_is_whole(value) for value in kept if value is not None):
         kept = [None if value is None else int(value) for value in kept]
-    column = Column(name, tuple(kept), present)
     try:
-        for option in column.distinct:
+        for option in kept:
             check_option(f"Column {name!r}", option)
+        hash(tuple(kept))
     except (NmjaxError, TypeError) as error:  # Values that cannot be hashed are no options.
-        return replace(column, fault=f"has a value that is no option ({error})")
-    return column
+        fault = f"has a value that is no option ({error})"
+        return Column(name, (), np.zeros(len(values), bool), fault)
+    present = np.array(here, bool)[codes] if values else np.zeros(0, bool)
+    return Column(name, tuple(kept[code] for code in codes), present)
+
+
+def _distinct(values: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """Return the distinct values, and the place among them of each value."""
+    places: dict[Any, int] = {}
+    raw: list[Any] = []
+    codes = []
+    for value in values:
+        value = None if is_nan(value) else value  # NaN differs from itself.
+        try:
+            code = places.setdefault((type(value), value), len(raw))
+        except TypeError:  # Lists and records cannot be hashed.
+            code = len(raw)
+        if code == len(raw):
+            raw.append(value)
+        codes.append(code)
+    return raw, codes
 
 
 def _parsed(value: Any) -> Any:
@@ -85,7 +108,8 @@ def _parsed(value: Any) -> Any:
         return to_option(value)
     text = value.strip()
     if _NUMBER.fullmatch(text):
-        return float(text) if re.search(r"[.eE]", text) else int(text)
+        is_float = bool(re.search(r"[.eE]", text)) or len(text) > _DIGITS
+        return float(text) if is_float else int(text)
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if text[:1] + text[-1:] in ("[]", "()"):

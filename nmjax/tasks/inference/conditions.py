@@ -78,28 +78,31 @@ def parents_first(names: Sequence[str], found: Mapping[str, Found]) -> list[str]
 def _explain(
     child: Column, parents: Sequence[Column], codes: Mapping[str, np.ndarray]
 ) -> Found | None:
-    ranked = sorted(parents, key=lambda column: _rank([column]))
-    single = [column for column in ranked if _explains(child, [column], codes)]
-    if single:
-        others = tuple(column.name for column in single[1:])
-        return Found({single[0].name: _allowed(child, single[0], codes)}, others)
-    if len(ranked) <= MAX_PAIRED:
-        for pair in sorted(combinations(ranked, 2), key=_rank):
-            if _explains(child, pair, codes):
-                return Found({c.name: _allowed(child, c, codes) for c in pair}, ())
-    return None
-
-
-def _explains(child: Column, parents: Sequence[Column], codes: Mapping[str, np.ndarray]) -> bool:
-    """Whether a child has a value exactly where all parents have the values they then have."""
-    active = np.ones(len(child.present), bool)
-    for parent in parents:
+    """Return parents whose values allow the child exactly where it has a value, or None."""
+    allows: dict[str, np.ndarray] = {}
+    for parent in sorted(parents, key=lambda column: _rank([column])):
         mine = codes[parent.name]
-        seen = mine[child.present]
-        if (seen < 0).any():
-            return False
-        active &= np.isin(mine, seen)
-    return bool((active == child.present).all())
+        seen = np.unique(mine[child.present])
+        if seen[0] >= 0:
+            allows[parent.name] = np.isin(mine, seen)
+    by_name = {parent.name: parent for parent in parents}
+    single = [name for name, allowed in allows.items() if (allowed == child.present).all()]
+    if single:
+        chosen: tuple[str, ...] = (single[0],)
+    elif len(allows) <= MAX_PAIRED:
+        pairs = [
+            pair
+            for pair in combinations(allows, 2)
+            if ((allows[pair[0]] & allows[pair[1]]) == child.present).all()
+        ]
+        if not pairs:
+            return None
+        chosen = min(pairs, key=lambda pair: _rank([by_name[name] for name in pair]))
+    else:
+        return None
+    return Found(
+        {name: _allowed(child, by_name[name], codes) for name in chosen}, tuple(single[1:])
+    )
 
 
 def _rank(parents: Sequence[Column]) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nmjax.spaces import Space, space_source
-from nmjax.spaces.source import WIDTH
+from nmjax.spaces.source import WIDTH, printable
 from nmjax.tasks.inference.kinds import ColumnKind
 
 
@@ -69,7 +69,7 @@ class SpaceProposal:
             for report in self.columns
             if report.choice is None
         ]
-        head = [f"# {row}" for line in lines for row in textwrap.wrap(line, WIDTH - 2)]
+        head = [f"# {row}" for line in lines for row in textwrap.wrap(printable(line), WIDTH - 2)]
         return "\n".join([*head, module])
 
     def __str__(self) -> str:

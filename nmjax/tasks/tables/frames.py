@@ -126,7 +126,8 @@ def _plain(value: Any) -> Any:
     """Return bytes as text, and a time at midnight as a date, as CSV files hold them."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+    is_time = isinstance(value, datetime.datetime) and value == value  # NaT differs from itself.
+    if is_time and value.time() == datetime.time():
         return value.date().isoformat()
     return value
 

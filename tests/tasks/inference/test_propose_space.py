@@ -127,6 +127,27 @@ def test_columns_that_are_no_choices_are_left_out_with_the_reason(name, column, 
     assert name in proposal.source()
 
 
+def test_values_of_any_type_are_choices_or_left_out():
+    pandas = pytest.importorskip("pandas")
+    frame = {
+        "op": cycle("a\0b", "\ud800", "c"),
+        "when": cycle(pandas.NaT, pandas.Timestamp(2024, 1, 2, 3), None),
+        "never": cycle(pandas.NaT, pandas.NA),
+        "big": cycle(10**400, 1),
+        "digits": cycle("9" * 5000, "1"),
+        "nested": cycle([[float("nan")]], [1]),
+        "object": cycle(object(), 1),
+        "arrays": cycle(np.array([1, 2]), np.array([3.0])),
+        "loss": LOSS,
+    }
+    proposal = propose_space(frame, minimize="loss")
+    assert proposal.space.names == ("op", "arrays")
+    assert proposal.space.choices[1].options == ((1, 2), (3.0,))
+    names = {}
+    exec(proposal.source(), names)
+    assert names["space"] == proposal.space
+
+
 def test_columns_that_describe_tasks_are_left_out():
     frame = {
         "task": cycle("a", "b"),
