@@ -1,8 +1,8 @@
-"""Compiled programs kept on disk between processes.
+"""Persistent cache of compiled programs.
 
-`nmjax.learn`, `nmjax.Study` and the command line turn the cache on. A cache that the user has
-configured (`JAX_COMPILATION_CACHE_DIR`, or `jax_compilation_cache_dir` in `jax.config`) is left as
-it is, and `NMJAX_COMPILATION_CACHE=off`, or `disable_compilation_cache()`, turns ours off.
+`nmjax.learn`, `nmjax.Study` and the command line enable the cache. A cache that the user has
+configured (`JAX_COMPILATION_CACHE_DIR`, or `jax_compilation_cache_dir` in `jax.config`) is not
+changed. `NMJAX_COMPILATION_CACHE=off` or `disable_compilation_cache()` disables the cache.
 """
 
 import os
@@ -12,7 +12,7 @@ _SWITCH = "NMJAX_COMPILATION_CACHE"
 
 
 def cache_folder() -> Path:
-    """The folder of everything that nmjax caches: `NMJAX_CACHE`, else the user's cache folder.
+    """Folder of all files that nmjax caches: `NMJAX_CACHE`, or `nmjax` in the user's cache folder.
 
     Example:
       >>> cache_folder().name
@@ -25,7 +25,7 @@ def cache_folder() -> Path:
 
 
 def enable_compilation_cache() -> None:
-    """Keep compiled programs in `cache_folder()`, unless the user has chosen otherwise.
+    """Keep compiled programs in `cache_folder()`, unless the user has configured another cache.
 
     Example:
       >>> enable_compilation_cache()
@@ -41,7 +41,7 @@ def enable_compilation_cache() -> None:
 
 
 def disable_compilation_cache() -> None:
-    """Keep no compiled programs in this process from now on.
+    """Disable the cache of compiled programs for the rest of this process.
 
     Example:
       >>> disable_compilation_cache()

@@ -131,8 +131,8 @@ def rewritten(path, change):
         (lambda c, m: c.update(kind="dream"), "holds a 'dream'"),
         (lambda c, m: c.update(format="other"), "not a file that nmjax.save wrote"),
         (lambda c, m: m.pop("wins.npy"), "not a file that nmjax.save wrote"),
-        (lambda c, m: c["shapes"].pop("prior/mean"), "does not fit its kind"),
-        (lambda c, m: c["content"].update(space={"catalog": "fbnet"}), "does not fit its kind"),
+        (lambda c, m: c["shapes"].pop("prior/mean"), "is not a valid 'knowledge'"),
+        (lambda c, m: c["content"].update(space={"catalog": "fbnet"}), "is not a valid 'knowledge'"),
         (lambda c, m: c["content"].update(metric={"name": "a", "unit": 1}), "unit"),
     ],
 )

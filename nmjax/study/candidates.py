@@ -1,8 +1,8 @@
-"""The architectures that a study chooses among: a whole space, or a sample that follows the search.
+"""Candidate architectures of a study: a whole space, or a sample that follows the search.
 
-A space that is small enough is enumerated. Of any other a study keeps a pool of constant size: what
-was evaluated, uniform draws, and mutations of the best evaluations. The pool is drawn anew after
-each result, so the resolution around good architectures grows with the search.
+A small space is enumerated. For other spaces a study keeps a pool of constant size: the evaluated
+architectures, uniform draws, and mutations of the best ones. The pool is redrawn after each result,
+so that it becomes denser around good architectures.
 """
 
 import itertools
@@ -23,9 +23,9 @@ from nmjax.spaces import (
 from nmjax.types import Array
 
 SAMPLED = 2_048
-"""Size of the pool of a space that is not."""
+"""Size of the pool of a space that is not enumerated."""
 ELITE = 8
-"""Evaluations whose mutations are candidates."""
+"""Number of best evaluations whose mutations are candidates."""
 
 
 class Point(NamedTuple):
@@ -33,7 +33,7 @@ class Point(NamedTuple):
 
     Attributes:
       architecture: Option index of each discrete choice.
-      continuous: Value of each real-valued choice, as float32 has it.
+      continuous: Value of each real-valued choice, rounded to float32.
     """
 
     architecture: tuple[int, ...]
@@ -41,12 +41,12 @@ class Point(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """A pool of distinct architectures.
+    """Pool of distinct architectures.
 
     Attributes:
       architecture: int32[N, C], canonical.
       continuous: float32[N, R].
-      points: The same, by row.
+      points: The architectures as points, by row.
       row_of: Row of each point.
     """
 
@@ -57,7 +57,7 @@ class Candidates(NamedTuple):
 
 
 def to_point(space: Space, architecture: np.ndarray, continuous: np.ndarray) -> Point:
-    """The point that stands for an architecture int[C] and its real values float[R]."""
+    """Canonical point of an architecture int[C] and its real values float[R]."""
     canonical, values = canonicalize_mixed(
         space, np.asarray(architecture, np.int32), np.asarray(continuous, np.float32)
     )
@@ -65,7 +65,7 @@ def to_point(space: Space, architecture: np.ndarray, continuous: np.ndarray) -> 
 
 
 def all_candidates(space: Space) -> Candidates:
-    """All architectures of a space of discrete choices."""
+    """Enumerate the architectures of a space without real-valued choices."""
     architecture = np.asarray(enumerate_architectures(space))
     return _candidates(architecture, np.zeros((len(architecture), 0), np.float32))
 
@@ -73,13 +73,13 @@ def all_candidates(space: Space) -> Candidates:
 def sample_candidates(
     key: Array, space: Space, evaluated: Sequence[Point], best: Sequence[Point]
 ) -> Candidates:
-    """A pool of `SAMPLED` architectures that holds the evaluated ones.
+    """Sample a pool of `SAMPLED` architectures that contains the evaluated ones.
 
     Args:
-      key: Of the draws.
-      space: Of the architectures.
-      evaluated: Points that the pool has to hold; they come first.
-      best: Points whose mutations make up half of the rest; none before the first success.
+      key: Random key.
+      space: Space to sample.
+      evaluated: Evaluated points, which come first in the pool.
+      best: Points whose mutations make up half of the rest; empty before the first success.
     """
     uniform_key, parent_key, mutate_key = jax.random.split(key, 3)
     uniform = sample_mixed(uniform_key, space, (SAMPLED,))

@@ -1,9 +1,9 @@
-"""A search whose evaluations happen elsewhere, in the user's own words."""
+"""The `Study` class: Bayesian optimization by ask and tell."""
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import MetaKnowledge, default_knowledge
+from nmjax.knowledge import MetaKnowledge
 from nmjax.search import (
     BayesianSearch,
     Problem,
@@ -23,7 +23,12 @@ from nmjax.search import (
 )
 from nmjax.search.choose import is_enumerated
 from nmjax.spaces import Space
-from nmjax.storage import Kind, State, knowledge_from_state, knowledge_to_state, register_kind
+from nmjax.study.arguments import (
+    Direction,
+    finite_value,
+    positive_integer,
+    resolve_knowledge,
+)
 from nmjax.study.candidates import (
     ELITE,
     Candidates,
@@ -36,29 +41,28 @@ from nmjax.study.trial import Trial
 from nmjax.tasks import raw_to_score
 from nmjax.types import Metric, PyTree
 
-Direction = Literal["maximize", "minimize", "max", "min"]
 CAPACITY_STEP = 32
-"""Capacities are multiples of it, so that studies of similar budgets share compiled programs."""
+"""Capacities are multiples of this number, so that similar budgets share compiled programs."""
 OFFSET_FROM = 2.0**16
-"""Magnitude of a study's first value from which on only differences to it are searched."""
+"""Magnitude of the first value from which on the search uses differences from that value."""
 
 
 class Study:
     """Bayesian optimization by ask and tell.
 
-    A study speaks in dictionaries of the user's own values and in the metric's own unit and
-    direction. Iterate over it to get one trial after the other, or call `ask` for several at once;
-    results may come in any order, and results of configurations that were never asked for are
-    welcome. It is a thin shell over the pure functions of `nmjax.search`: the state of the search
-    is a function of the seed and of the results in the order in which they were told.
+    Configurations are dictionaries with the user's own values, and results are in the metric's own
+    unit and direction. Iterate over a study to get its trials one by one, or call `ask` several
+    times before any result is known. Results may be recorded in any order, and also for
+    configurations that the study did not suggest. A study wraps the pure functions of
+    `nmjax.search`: its suggestions depend only on the seed and on the sequence of results.
 
     Args:
-      source: What `nmjax.learn` returned, or a `Space` to search without a past.
+      source: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
       budget: Number of evaluations, failed ones included.
-      seed: Of everything random.
-      direction: "maximize" or "minimize", without a past; "maximize" by default. A past knows the
-        direction of its metric.
-      algorithm: A search of a pool; `BayesianSearch` by default.
+      seed: Seed of all random draws.
+      direction: "maximize" or "minimize", for a search without a past; "maximize" by default.
+        Knowledge has the direction of its metric.
+      algorithm: Search algorithm; `BayesianSearch` by default.
 
     Raises:
       NmjaxError: The budget is not positive, the direction contradicts the metric of the past, or
@@ -83,8 +87,8 @@ class Study:
         algorithm: BayesianSearch | None = None,
     ):
         enable_compilation_cache()
-        self.budget = _positive("budget", budget)
-        self.knowledge, self._metric = _knowledge_of(source, direction)
+        self.budget = positive_integer("budget", budget)
+        self.knowledge, self._metric = resolve_knowledge(source, direction)
         self.seed = seed
         capacity = -(-self.budget // CAPACITY_STEP) * CAPACITY_STEP
         self.algorithm = algorithm or BayesianSearch(capacity=capacity)
@@ -104,40 +108,40 @@ class Study:
 
     @property
     def space(self) -> Space:
-        """What configurations are."""
+        """Space of the configurations."""
         return self.knowledge.space
 
     @property
     def metric(self) -> Metric:
-        """What values mean: name, unit, direction and transform."""
+        """Metric of the results: its name, unit, direction and transform."""
         return self._metric
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """All trials, running ones included, by number."""
+        """All trials in order of their numbers, including running ones."""
         return tuple(self._trials)
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the best value; None before there is one."""
+        """Complete trial with the best value; None if no trial is complete."""
         complete = [trial for trial in self._trials if trial.state == "complete"]
         sign = 1 if self.metric.direction == "max" else -1
         return max(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
     @property
     def is_finished(self) -> bool:
-        """Whether `ask` has nothing left to give: the budget or the space is used up."""
+        """Whether the budget is used up or every configuration of the space has a trial."""
         if len(self._trials) >= self.budget:
             return True
         return len(self._trials) >= len(self._pool_now()[0].points)
 
     def __iter__(self) -> Iterator[Trial]:
-        """Trials until the study is finished."""
+        """Yield trials until the study is finished."""
         while not self.is_finished:
             yield self.ask()
 
     def ask(self) -> Trial:
-        """Return the configuration to evaluate next, different from all trials so far.
+        """Suggest the next configuration to evaluate, distinct from those of all trials so far.
 
         Running trials count as evaluated with the mean of the results so far, so that several
         calls in a row suggest different architectures.
@@ -148,7 +152,7 @@ class Study:
         if self.is_finished:
             raise NmjaxError(
                 f"The study has no evaluations left: {len(self._trials)} of {self.budget} trials "
-                "were asked for or told. Start another study with a larger budget."
+                "exist already. Start another study with a larger budget."
             )
         candidates, problem = self._pool_now()
         state = self._with_running(self._state_now(candidates, problem), candidates, problem)
@@ -159,19 +163,19 @@ class Study:
         """Record a result.
 
         Args:
-          trial: What `ask` returned, or the configuration of an evaluation made elsewhere.
+          trial: Trial from `ask`, or the configuration of any other evaluation.
           value: Raw value of the metric, in its own unit and direction. None, NaN, infinities
-            and numbers that overflow in single precision, from 1.8e16 on, are failed evaluations.
+            and numbers that overflow in single precision, from 1.8e16 on, mark a failed evaluation.
 
         Returns:
           The trial with its result.
 
         Raises:
-          NmjaxError: The trial is of another study or has a result, the configuration does not
-            fit the space, or the value is not a number or not in the domain of the metric's
+          NmjaxError: The trial belongs to another study or has a result, the configuration does
+            not fit the space, or the value is not a number or outside the domain of the metric's
             transform.
         """
-        known = _checked_value(value, self.metric)
+        known = finite_value(value, self.metric)
         number = self._number_of(trial)
         self._trials[number] = replace(
             self._trials[number], state="failed" if known is None else "complete", value=known
@@ -182,7 +186,7 @@ class Study:
         return self._trials[number]
 
     def fail(self, trial: Trial | Mapping[str, Any]) -> Trial:
-        """Record that the evaluation of a trial failed; the same as telling None."""
+        """Record a failed evaluation; equivalent to `tell(trial, None)`."""
         return self.tell(trial, None)
 
     def __repr__(self) -> str:
@@ -192,7 +196,7 @@ class Study:
         )
 
     def _pool_now(self) -> tuple[Candidates, Problem]:
-        """The architectures to choose among, drawn anew after each result unless they are all."""
+        """Candidates: the whole space, or a sample that is redrawn after each result."""
         if self._pool is None:
             if is_enumerated(self.space):
                 candidates = all_candidates(self.space)
@@ -210,7 +214,7 @@ class Study:
         return self._pool
 
     def _state_now(self, candidates: Candidates, problem: Problem) -> PyTree:
-        """The state of the search after all results, in the order in which they were told."""
+        """State of the search after all results, in the order in which they were recorded."""
         if self._state is None:
             self._state = start(self._search_key, problem, self.algorithm, self._hyper)
             self._observed = 0
@@ -221,7 +225,7 @@ class Study:
         return self._state
 
     def _with_running(self, state: PyTree, candidates: Candidates, problem: Problem) -> PyTree:
-        """The state as if each running trial had returned the mean score so far."""
+        """State as if each running trial had returned the mean score so far."""
         known = [self._score_of(self._trials[number]) for number in self._finished]
         finite = [score for score in known if math.isfinite(score)]
         expected = sum(finite) / len(finite) if finite else math.nan
@@ -237,15 +241,15 @@ class Study:
         return observe(state, problem, self.algorithm, self._hyper, row, score)[0]
 
     def _score_of(self, trial: Trial) -> float:
-        """The score of a finished trial, higher is better; NaN if it failed."""
+        """Score of a finished trial, higher is better; NaN if it failed."""
         if trial.value is None:
             return math.nan
         return float(raw_to_score(self.metric, trial.value - self._offset()))
 
     def _offset(self) -> float:
-        """What is subtracted from values: the first one, if float32 would round differences to it.
+        """First value if float32 would round differences from it, to be subtracted from values.
 
-        It is 0 where the search depends on the location of scores.
+        It is 0 if the search depends on the location of scores.
         """
         if self.metric.transform != "identity" or self.algorithm.outcome_transform == "identity":
             return 0.0
@@ -254,18 +258,20 @@ class Study:
         return first if abs(first) >= OFFSET_FROM else 0.0
 
     def _elite(self) -> list[Point]:
-        """The best evaluated architectures."""
+        """Points of the best complete trials, best first."""
         complete = [t for t in self._trials if t.state == "complete"]
         complete.sort(key=self._score_of, reverse=True)
         return [self._points[trial.number] for trial in complete[:ELITE]]
 
     def _number_of(self, trial: Trial | Mapping[str, Any]) -> int:
-        """The number of a running trial; a configuration that was not asked for becomes one."""
+        """Number of a running trial, which is created for a configuration without a trial."""
         if isinstance(trial, Trial):
             if trial.number >= len(self._trials) or (
                 self._trials[trial.number].config != trial.config
             ):
-                raise NmjaxError(f"{trial} is not a trial of this study; tell what `ask` returned.")
+                raise NmjaxError(
+                    f"{trial} is not a trial of this study; give a trial from its `ask`."
+                )
             return self._running(trial.number)
         if not isinstance(trial, Mapping):
             raise NmjaxError(f"Expected a trial or a configuration as a dictionary, got {trial!r}.")
@@ -275,7 +281,7 @@ class Study:
         return self._add(point).number
 
     def _add(self, point: Point) -> Trial:
-        """A new running trial."""
+        """Append a running trial."""
         architecture = np.array(point.architecture, np.int32)
         config = self.space.to_config(architecture, np.array(point.continuous, np.float32))
         self._points.append(point)
@@ -289,94 +295,3 @@ class Study:
                 "configuration is evaluated once."
             )
         return number
-
-
-def _knowledge_of(
-    source: MetaKnowledge | Space, direction: Direction | None
-) -> tuple[MetaKnowledge, Metric]:
-    """What is known beforehand, and the metric of its scores."""
-    if isinstance(source, Space):
-        metric = Metric("value", direction=direction or "max")
-        return default_knowledge(source, metric), metric
-    if not isinstance(source, MetaKnowledge):
-        raise NmjaxError(
-            f"Expected what nmjax.learn returned, or a Space, got a {type(source).__name__}."
-        )
-    metric = source.metric or Metric("value", direction=direction or "max")
-    if direction is not None:
-        wanted = Metric(metric.name, direction=direction).direction
-        if wanted != metric.direction:
-            raise NmjaxError(
-                f"The past says that {metric.name!r} is better when "
-                f"{'higher' if metric.direction == 'max' else 'lower'}, and direction is "
-                f"{direction!r}; leave direction out."
-            )
-    return source, metric
-
-
-def _checked_value(value: Any, metric: Metric) -> float | None:
-    """A finite number, or None for a failed evaluation."""
-    if value is None:
-        return None
-    array = np.asarray(value)
-    if array.shape != () or not (
-        np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
-    ):
-        raise NmjaxError(
-            f"Expected a number as the value of {metric.name!r}, or None for a failed evaluation, "
-            f"got {value!r}."
-        )
-    number = float(array)
-    return number if math.isfinite(float(raw_to_score(metric, number))) else None
-
-
-def _positive(name: str, number: Any) -> int:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise NmjaxError(f"Expected a whole number of 1 or more as {name}, got {number!r}.")
-    return int(number)
-
-
-def _study_to_state(study: Study) -> State:
-    """What a file holds of a study: what it knows, its settings and its trials."""
-    default = BayesianSearch(capacity=study.algorithm.capacity)
-    if study.algorithm != default:
-        raise NmjaxError(
-            f"Got a study with the algorithm {study.algorithm}; a file holds studies with "
-            f"{default} only. Save study.knowledge, and keep study.trials yourself."
-        )
-    knowledge = knowledge_to_state(study.knowledge)
-    trials = [
-        {"point": point, "state": trial.state, "value": trial.value}
-        for point, trial in zip(study._points, study._trials, strict=True)
-    ]
-    description = {
-        "knowledge": knowledge.description,
-        "budget": study.budget,
-        "seed": study.seed,
-        "direction": study.metric.direction,
-        "capacity": study.algorithm.capacity,
-        "trials": trials,
-        "finished": study._finished,
-    }
-    return State(description, knowledge.arrays)
-
-
-def _study_from_state(state: State, space: Space | None) -> Study:
-    saved = state.description
-    knowledge = knowledge_from_state(State(saved["knowledge"], state.arrays), space)
-    study = Study(
-        knowledge,
-        saved["budget"],
-        seed=saved["seed"],
-        direction=saved["direction"],
-        algorithm=BayesianSearch(capacity=saved["capacity"]),
-    )
-    for trial in saved["trials"]:
-        architecture, continuous = trial["point"]
-        study._add(Point(tuple(architecture), tuple(continuous)))
-        study._trials[-1] = replace(study._trials[-1], state=trial["state"], value=trial["value"])
-    study._finished = list(saved["finished"])
-    return study
-
-
-register_kind("study", Kind(Study, _study_to_state, _study_from_state))

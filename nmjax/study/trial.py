@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Trial:
-    """A configuration and its result.
+    """Configuration with its result.
 
     Attributes:
       number: Position among the trials of the study, from 0.

@@ -1,0 +1,72 @@
+"""Validation of what users pass to a study."""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import MetaKnowledge, default_knowledge
+from nmjax.spaces import Space
+from nmjax.tasks import raw_to_score
+from nmjax.types import Metric
+
+Direction = Literal["maximize", "minimize", "max", "min"]
+
+
+def resolve_knowledge(
+    source: MetaKnowledge | Space, direction: Direction | None
+) -> tuple[MetaKnowledge, Metric]:
+    """Return the knowledge of a source, and its metric.
+
+    Raises:
+      NmjaxError: The source is neither knowledge nor a space, or the direction contradicts the
+        metric of the knowledge.
+    """
+    if isinstance(source, Space):
+        metric = Metric("value", direction=direction or "max")
+        return default_knowledge(source, metric), metric
+    if not isinstance(source, MetaKnowledge):
+        raise NmjaxError(
+            f"Expected the result of nmjax.learn or a Space, got a {type(source).__name__}."
+        )
+    metric = source.metric or Metric("value", direction=direction or "max")
+    if direction is not None:
+        wanted = Metric(metric.name, direction=direction).direction
+        if wanted != metric.direction:
+            raise NmjaxError(
+                f"Got direction={direction!r} for knowledge of {metric.name!r}, which is to be "
+                f"{'maximized' if metric.direction == 'max' else 'minimized'}; leave direction out."
+            )
+    return source, metric
+
+
+def finite_value(value: Any, metric: Metric) -> float | None:
+    """Return a result as a finite number, or None for a failed evaluation.
+
+    Raises:
+      NmjaxError: The value is not a number, or the transform of the metric is not defined there.
+    """
+    if value is None:
+        return None
+    array = np.asarray(value)
+    if array.shape != () or not (
+        np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
+    ):
+        raise NmjaxError(
+            f"Expected a number as the value of {metric.name!r}, or None for a failed evaluation, "
+            f"got {value!r}."
+        )
+    number = float(array)
+    return number if math.isfinite(float(raw_to_score(metric, number))) else None
+
+
+def positive_integer(name: str, number: Any) -> int:
+    """Return a number as an int.
+
+    Raises:
+      NmjaxError: It is not a positive whole number.
+    """
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+        raise NmjaxError(f"Expected a whole number of 1 or more as {name}, got {number!r}.")
+    return int(number)

@@ -1,0 +1,67 @@
+"""Studies as JSON-compatible values and arrays."""
+
+from dataclasses import replace
+
+from nmjax.errors import NmjaxError
+from nmjax.search import BayesianSearch
+from nmjax.spaces import Space
+from nmjax.storage import (
+    Serialized,
+    Serializer,
+    deserialize_knowledge,
+    register_serializer,
+    serialize_knowledge,
+)
+from nmjax.study.candidates import Point
+from nmjax.study.study import Study
+
+
+def serialize_study(study: Study) -> Serialized:
+    """Convert a study to its serialized form: knowledge, settings and trials.
+
+    Raises:
+      NmjaxError: The algorithm has other settings than its capacity.
+    """
+    default = BayesianSearch(capacity=study.algorithm.capacity)
+    if study.algorithm != default:
+        raise NmjaxError(
+            f"Got a study with the algorithm {study.algorithm}; a file holds studies with "
+            f"{default} only. Save study.knowledge, and keep study.trials yourself."
+        )
+    knowledge = serialize_knowledge(study.knowledge)
+    trials = [
+        {"point": point, "state": trial.state, "value": trial.value}
+        for point, trial in zip(study._points, study._trials, strict=True)
+    ]
+    description = {
+        "knowledge": knowledge.description,
+        "budget": study.budget,
+        "seed": study.seed,
+        "direction": study.metric.direction,
+        "capacity": study.algorithm.capacity,
+        "trials": trials,
+        "finished": study._finished,
+    }
+    return Serialized(description, knowledge.arrays)
+
+
+def deserialize_study(serialized: Serialized, space: Space | None) -> Study:
+    """Restore a study from its serialized form."""
+    saved = serialized.description
+    knowledge = deserialize_knowledge(Serialized(saved["knowledge"], serialized.arrays), space)
+    study = Study(
+        knowledge,
+        saved["budget"],
+        seed=saved["seed"],
+        direction=saved["direction"],
+        algorithm=BayesianSearch(capacity=saved["capacity"]),
+    )
+    for trial in saved["trials"]:
+        architecture, continuous = trial["point"]
+        study._add(Point(tuple(architecture), tuple(continuous)))
+        study._trials[-1] = replace(study._trials[-1], state=trial["state"], value=trial["value"])
+    study._finished = list(saved["finished"])
+    return study
+
+
+register_serializer("study", Serializer(Study, serialize_study, deserialize_study))
