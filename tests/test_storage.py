@@ -132,7 +132,10 @@ def rewritten(path, change):
         (lambda c, m: c.update(format="other"), "not a file that nmjax.save wrote"),
         (lambda c, m: m.pop("wins.npy"), "not a file that nmjax.save wrote"),
         (lambda c, m: c["shapes"].pop("prior/mean"), "is not a valid 'knowledge'"),
-        (lambda c, m: c["content"].update(space={"catalog": "fbnet"}), "is not a valid 'knowledge'"),
+        (
+            lambda c, m: c["content"].update(space={"catalog": "fbnet"}),
+            "is not a valid 'knowledge'",
+        ),
         (lambda c, m: c["content"].update(metric={"name": "a", "unit": 1}), "unit"),
     ],
 )

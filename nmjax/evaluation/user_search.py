@@ -9,31 +9,24 @@ suggested: the first search is repeated with the other scores changed, and must 
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.stages import Compiled
 
 from nmjax.errors import NmjaxError
-from nmjax.evaluation.leave_one_out import compile_search
+from nmjax.evaluation.budgeted_objective import BudgetedObjective
 from nmjax.evaluation.plugins import load_named, reraise_user_error
-from nmjax.evaluation.protocol import BUDGET, past_history, prepare_search
+from nmjax.evaluation.protocol import BUDGET, past_history
+from nmjax.evaluation.step_search import StepSearch, run_pair
 from nmjax.evaluation.trajectories import Trajectories
 from nmjax.experiments.progress import Progress, SilentProgress
-from nmjax.search import Problem, SearchAlgorithm, SearchHyper, SearchInfo, default_hyper
-from nmjax.search.algorithm import check_capacity
-from nmjax.search.problem import with_unevaluated_changed
 from nmjax.spaces import Space, pool_rows
 from nmjax.tasks import Suite, scores
-from nmjax.types import Array, History, Metric
+from nmjax.types import History, Metric
 
-SUGGESTIONS_PER_EVALUATION = 20
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -57,90 +50,6 @@ class SearchTask(NamedTuple):
     sources: tuple[str, ...]
     history: History
     metric: Metric
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepSearch(SearchAlgorithm[Any, Problem]):
-    """A search made of a user's `init` and `step`, without `suggest` and `observe`.
-
-    Attributes:
-      capacity: not used.
-      evaluate: not used.
-      begin: (key, problem, hyper) -> state.
-      advance: (state, problem, hyper) -> (state, info).
-    """
-
-    begin: Callable[..., Any]
-    advance: Callable[..., Any]
-
-    def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> Any:
-        """Return the state before the first evaluation."""
-        return self.begin(key, problem, hyper)
-
-    def step(self, state: Any, problem: Problem, hyper: SearchHyper) -> tuple[Any, SearchInfo]:
-        """Suggest, evaluate and observe once."""
-        advanced: tuple[Any, SearchInfo] = self.advance(state, problem, hyper)
-        return advanced
-
-    def suggest(self, state: Any, problem: Problem, hyper: SearchHyper) -> Array:
-        """Raise an error: the search has whole steps only."""
-        del state, problem, hyper
-        raise _no_suggest()
-
-    def update(
-        self, state: Any, problem: Problem, hyper: SearchHyper, index: Array, score: Array
-    ) -> tuple[Any, SearchInfo]:
-        """Raise an error: the search has whole steps only."""
-        del state, problem, hyper, index, score
-        raise _no_suggest()
-
-
-def _no_suggest() -> NmjaxError:
-    return NmjaxError("Got a search with only init and step; give one with suggest and observe.")
-
-
-class BudgetedObjective:
-    """The objective of one search on one task, which counts evaluations and suggestions.
-
-    Attributes:
-      rows: evaluated rows of the pool, in order.
-
-    Example:
-      >>> objective = BudgetedObjective(np.array([0.1, 0.5, 0.3]), budget=2)
-      >>> objective.evaluate(1), objective.evaluate(1), objective.rows, objective.finished
-      (0.5, 0.5, [1], False)
-    """
-
-    def __init__(self, score: np.ndarray, budget: int):
-        self.rows: list[int] = []
-        self._score, self._budget, self._suggestions = score, budget, 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether the budget or the number of suggestions is used up."""
-        limit = SUGGESTIONS_PER_EVALUATION * self._budget
-        return len(self.rows) == self._budget or self._suggestions == limit
-
-    def evaluate(self, row: int) -> float:
-        """Return the score of a row; NaN if it failed, or for -1, an architecture not in the pool.
-
-        Raises:
-          NmjaxError: the row is outside the pool.
-        """
-        if not -1 <= row < len(self._score):
-            raise NmjaxError(f"Got row {row}; give 0 to {len(self._score) - 1}, or -1.")
-        self._suggestions += 1
-        if row < 0:
-            return float("nan")
-        if row not in self.rows:
-            self.rows.append(row)
-        return float(self._score[row])
-
-    def filled(self, generator: np.random.Generator) -> np.ndarray:
-        """Return the rows int32[B], with the rest of the budget drawn at random."""
-        rest = np.setdiff1d(np.arange(len(self._score)), self.rows)
-        drawn = generator.choice(rest, self._budget - len(self.rows), replace=False)
-        return np.array([*self.rows, *drawn], np.int32)
 
 
 RunSearch = Callable[[BudgetedObjective, str, int, int], float]
@@ -226,59 +135,7 @@ def _runner(name: str, function: Callable[..., Any], suite: Suite) -> RunSearch:
             "(init, step) pair; let it take a SearchTask if it returns an object with ask and tell."
         )
     algorithm = StepSearch(begin=pair[0], advance=pair[1])
-    return partial(_run_pair, name, algorithm, suite)
-
-
-def _run_pair(
-    name: str,
-    algorithm: StepSearch,
-    suite: Suite,
-    search: BudgetedObjective,
-    task: str,
-    seed: int,
-    number: int,
-) -> float:
-    del number
-    prepared, keys = prepare_search(suite, task, seed)
-    problem, hyper = prepared.problem, default_hyper(BUDGET)
-    check_capacity(jax.eval_shape(algorithm.init, keys[0], problem, hyper), budget=BUDGET)
-    compiled = compile_search(algorithm, keys, problem, hyper)
-    suggested: list[int] = []
-    begun = time.perf_counter()
-    for row in _suggestions(compiled, keys, problem, hyper):
-        suggested.append(row)
-        search.evaluate(row)
-        if search.finished:
-            break
-    seconds = time.perf_counter() - begun
-    if (task, seed) == (suite.tasks[0], 0):
-        evaluated = np.isin(np.arange(len(suite.pool)), search.rows)
-        for changed in with_unevaluated_changed(problem, jnp.asarray(evaluated)):
-            again = islice(_suggestions(compiled, keys, changed, hyper), len(suggested))
-            _check_unread(f"{name} on {task}, seed {seed},", suggested, list(again))
-    return seconds
-
-
-def _suggestions(
-    compiled: tuple[Compiled, Compiled], keys: Array, problem: Problem, hyper: SearchHyper
-) -> Iterator[int]:
-    """Yield the rows that a search with key[1] suggests, without end."""
-    start, advance = compiled
-    state = start(keys, problem, hyper)
-    while True:
-        state, trace = advance(state, problem, hyper)
-        yield from np.asarray(trace.row[0]).tolist()
-
-
-def _check_unread(what: str, suggested: Sequence[int], again: Sequence[int]) -> None:
-    for place, (row, other) in enumerate(zip(suggested, again, strict=True)):
-        if row != other:
-            raise NmjaxError(
-                f"{what} suggested row {other} instead of {row} at step {place + 1} of a second "
-                "run, in which only scores that it had not evaluated were changed; expected the "
-                "same rows. Let init and step read problem.score only at rows that step suggests, "
-                "and derive all randomness from the key."
-            )
+    return partial(run_pair, name, algorithm, suite)
 
 
 def _run_object(

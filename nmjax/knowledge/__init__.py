@@ -36,23 +36,19 @@ from nmjax.knowledge.transfer.adapted_space import (
     adapt_space,
     from_original,
     predicted_history,
-    restrict_space,
     to_original,
 )
 from nmjax.knowledge.transfer.constraint_transfer import adapt_limit
 from nmjax.knowledge.transfer.continual import num_sources, update, with_capacity
+from nmjax.knowledge.transfer.mapped_history import join_histories, map_history
 from nmjax.knowledge.transfer.mapping import (
     NAS_BENCH_201_TO_TRANSNAS101,
     MatchedChoices,
-    join_histories,
     map_architectures,
-    map_history,
     match_choices,
-    nearest_architectures,
     rename,
-    shared_encoding,
-    shared_names,
 )
+from nmjax.knowledge.transfer.restricted_space import restrict_space
 from nmjax.knowledge.transfer.sampling_distribution import (
     SamplingDistribution,
     SamplingMoments,
@@ -62,6 +58,11 @@ from nmjax.knowledge.transfer.sampling_distribution import (
     truncate_sampling,
     uniform_sampling,
     update_sampling_distribution,
+)
+from nmjax.knowledge.transfer.shared_encoding import (
+    nearest_architectures,
+    shared_encoding,
+    shared_names,
 )
 from nmjax.knowledge.transfer.zero_shot import (
     ContextFit,

@@ -1,9 +1,8 @@
 """Learning from past searches.
 
 The kernel over the structure is fitted by marginal likelihood, each past task becomes a model that
-predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. A network can
-be meta-trained in addition; `LearnConfig(network=False)` leaves it out and saves the time of
-meta-training.
+predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. In addition,
+a network is meta-trained unless `LearnConfig(network=False)` is given.
 """
 
 from collections.abc import Callable
@@ -18,17 +17,18 @@ from jax.typing import ArrayLike
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.component_weights import prior_log_weights
-from nmjax.knowledge.config import LearnConfig, bucket_above, config_for, count_successes
+from nmjax.knowledge.config import LearnConfig, config_for, count_successes
 from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.features import group_index, pool_features
 from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources
+from nmjax.knowledge.learning_inputs import check_past, pad_history
 from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
 from nmjax.knowledge.prior_fitting import Layout, fit_priors, replay
 from nmjax.knowledge.standardized_past import Past, best_options, standardize_past
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space
-from nmjax.tasks import history_scores, refuse_leakage, select_tasks, split_meta_validation
+from nmjax.tasks import history_scores, select_tasks, split_meta_validation
 from nmjax.tasks.past_searches import PastSearches
 from nmjax.types import Array, History, Metric
 
@@ -70,10 +70,10 @@ def learn(
 ) -> MetaKnowledge:
     """Learn knowledge for a new search from past searches of the same space and metric.
 
-    One past task with five evaluations is enough. The less the past predicts, the lower is the
-    initial weight of the transferred prior. Tasks without a successful evaluation are left out;
-    without any usable task the result is that of `default_knowledge`. A fifth of the tasks is drawn
-    for meta-validation.
+    One past task with five evaluations is enough. The worse past tasks predict one another, the
+    lower is the initial weight of the transferred prior. Tasks without a successful evaluation are
+    left out; without any usable task the result is that of `default_knowledge`. A fifth of the
+    tasks is drawn for meta-validation.
 
     Args:
       past: Past searches, as `read_history` returns them.
@@ -106,7 +106,7 @@ def learn(
             "minimize= when reading them."
         )
     enable_compilation_cache()
-    history = _padded(past.history, past.metric)
+    history = pad_history(past.history, past.metric)
     usable = np.flatnonzero(count_successes(history_scores(history, past.metric)))
     if not len(usable):
         return default_knowledge(past.space, past.metric)
@@ -174,10 +174,10 @@ def learn_from_history(
       >>> info.kernel_posterior.shape
       (2,)
     """
-    history = _padded(history, metric)
+    history = pad_history(history, metric)
     config = config or config_for(history, metric)
     past = standardize_past(history, space=space, metric=metric)
-    held_out = _check(past, validation, config)
+    held_out = check_past(past, validation, config)
     network_key, replay_key = jax.random.split(key)
 
     on_stage("fit the kernel")
@@ -215,24 +215,10 @@ def learn_from_history(
     return knowledge, _info(network, kernel_posterior, prior_evidence)
 
 
-def _padded(history: History, metric: Metric) -> History:
-    """The history with only the metric of its score, padded to one of a few lengths."""
-    missing = bucket_above(history.mask.shape[1]) - history.mask.shape[1]
-    rows = [(0, 0), (0, missing)]
-    values = np.pad(history.metrics[metric.name], rows, constant_values=np.nan)
-    return History(
-        jnp.asarray(np.pad(history.architecture, [*rows, (0, 0)])),
-        jnp.asarray(np.pad(history.continuous, [*rows, (0, 0)])),
-        {metric.name: jnp.asarray(values)},
-        jnp.asarray(np.zeros((len(history.mask), 0), np.float32)),
-        jnp.asarray(np.pad(history.mask, rows)),
-    )
-
-
 def _fit_priors(
     key: Array, knowledge: MetaKnowledge, past: Past, held_out: np.ndarray, config: LearnConfig
 ) -> tuple[MetaKnowledge, Array]:
-    """The knowledge with its priors fitted by replay, and the evidence at each step."""
+    """Fit the priors by replay; return the new knowledge and the evidence at each step."""
     pools, by_others = _features_of_past(knowledge, past)
     replays = replay(
         key,
@@ -261,55 +247,9 @@ def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Arra
     )
 
 
-def _check(past: Past, validation: ArrayLike | None, config: LearnConfig) -> np.ndarray:
-    """Validate the past and the split; return the tasks for meta-validation, bool[S]."""
-    usable = count_successes(past.score)
-    if not usable.all():
-        raise NmjaxError(
-            f"Past task {int(usable.argmin())} has no successful evaluation; leave it out."
-        )
-    if not config.network:
-        return np.zeros(len(usable), bool)
-    held_out = np.zeros(len(usable), bool) if validation is None else np.asarray(validation, bool)
-    if held_out.shape != usable.shape:
-        raise NmjaxError(
-            f"Got a validation mask {list(held_out.shape)} for {len(usable)} past tasks; "
-            "give one bool each."
-        )
-    if not held_out.any() or held_out.all():
-        raise NmjaxError(
-            f"Got {int(held_out.sum())} of {len(held_out)} past tasks for meta-validation; "
-            "give at least one to each side of the split, or LearnConfig(network=False)."
-        )
-    _check_sizes(usable, config)
-    training, evaluation = (
-        tuple(np.asarray(leaf)[side] for leaf in (past.encoding, past.score, past.mask))
-        for side in (~held_out, held_out)
-    )
-    refuse_leakage(
-        training,
-        evaluation,
-        training_names=np.flatnonzero(~held_out).tolist(),
-        evaluation_names=np.flatnonzero(held_out).tolist(),
-    )
-    return held_out
-
-
-def _check_sizes(usable: np.ndarray, config: LearnConfig) -> None:
-    fewest = int(usable.min())
-    taken = {"support + query": config.support + config.query, "replay_size": config.replay_size}
-    too_large = [name for name, number in taken.items() if number > fewest]
-    if too_large:
-        raise NmjaxError(
-            f"Past task {int(usable.argmin())} has {fewest} successful evaluations; learning needs "
-            f"{max(taken.values())} of each: leave it out, or lower {' and '.join(too_large)} "
-            f"to {fewest}."
-        )
-
-
 @jax.jit
 def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Pool, Array]:
-    """Pools of the sources' evaluations, and the other sources' mean prediction there, [S, M]."""
+    """Pools of the sources' evaluations, and the mean prediction [S, M] of the other sources."""
     pools = jax.lax.map(lambda encoding: pool_features(knowledge, encoding).pool, past.encoding)
     number = past.y.shape[0]
     predicted = pools.features[..., source_features(number)]

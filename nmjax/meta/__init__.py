@@ -31,6 +31,7 @@ from nmjax.meta.continual import (
 from nmjax.meta.learner import (
     MetaLearner,
 )
+from nmjax.meta.learners.adaptation_gradient import MAMLHyper, MAMLInfo, MetaSGDParams, MetaState
 from nmjax.meta.learners.cavia import (
     ContextParams,
     cavia,
@@ -58,15 +59,7 @@ from nmjax.meta.learners.evolution_strategies import (
     smoothed_gradient,
     smoothed_steps,
 )
-from nmjax.meta.learners.gradient import (
-    MAMLHyper,
-    MAMLInfo,
-    MetaSGDParams,
-    MetaState,
-    anil,
-    fomaml,
-    maml,
-)
+from nmjax.meta.learners.gradient import anil, fomaml, maml
 from nmjax.meta.learners.implicit import (
     ImplicitHyper,
     implicit_maml,

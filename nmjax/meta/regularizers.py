@@ -17,7 +17,7 @@ from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation
 from nmjax.meta.batch import Batch
 from nmjax.meta.learner import MetaLearner
-from nmjax.meta.learners.gradient import MetaState
+from nmjax.meta.learners.adaptation_gradient import MetaState
 from nmjax.meta.learners.probabilistic import ProbabilisticLearner
 from nmjax.optimize import descend
 from nmjax.stats import kullback_leibler_divergence

@@ -5,22 +5,19 @@ enriched in one task and depleted in another has not replicated. They assume tha
 independent draws: a search that exploits its own results repeats motifs for that reason alone.
 """
 
-import math
 from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.special import gammaincc, ndtri
 
 from nmjax.errors import NmjaxError
+from nmjax.patterns.hypergeometric import tail_probabilities
 from nmjax.stats import check_level
 from nmjax.types import Array
 
 _TABLES = 16
-# log k! - (k log k - k), by its values where Stirling's series is too short for single precision.
-_REMAINDER = np.array([0.0] + [math.lgamma(k + 1) - k * math.log(k) + k for k in range(1, 16)])
 
 
 class Enrichment(NamedTuple):
@@ -147,7 +144,9 @@ def motif_enrichment(
     log_odds = logs[..., 0, 0] - logs[..., 0, 1] - logs[..., 1, 0] + logs[..., 1, 1]
     std = jnp.sqrt(jnp.sum(1 / (table + 0.5), axis=(-2, -1)))
     tails = jax.lax.map(
-        partial(_tails, rows=chosen.shape[-1]), table.reshape(-1, 2, 2), batch_size=_TABLES
+        partial(tail_probabilities, rows=chosen.shape[-1]),
+        table.reshape(-1, 2, 2),
+        batch_size=_TABLES,
     )
     varies = jnp.all((table.sum(-2) > 0) & (table.sum(-1) > 0), axis=-1)
     enriched, depleted = (jnp.where(varies, p.reshape(varies.shape), jnp.nan) for p in tails)
@@ -264,44 +263,6 @@ def check_direction(direction: str) -> None:
 def _mean(weight: Array, effect: Array) -> Array:
     """Weighted mean float[F] of effects float[T, F]; NaN where all weights are 0."""
     return jnp.sum(weight * effect, axis=0) / jnp.sum(weight, axis=0)
-
-
-def _tails(table: Array, *, rows: int) -> tuple[Array, Array]:
-    """P(K >= k) and P(K <= k) for k, the first cell of float[2, 2], given its margins.
-
-    In the mass function the large parts of the factorials cancel into the cells' deviances from
-    their expectation given the margins (Loader 2000), so that single precision suffices for any
-    number of `rows`.
-    """
-    side, motif, total = jnp.sum(table, axis=1), jnp.sum(table, axis=0), jnp.sum(table)
-    expected = side[:, None] * motif[None] / jnp.maximum(total, 1)
-    first = jnp.arange(rows + 1, dtype=table.dtype)
-    cells = [first, side[0] - first, motif[0] - first, side[1] - motif[0] + first]
-    possible = jnp.stack(cells).min(axis=0) >= 0
-    log_mass = -sum(
-        _remainder(cell) + _deviance(cell, mean)
-        for cell, mean in zip(cells, expected.ravel(), strict=True)
-    )
-    log_mass = jnp.where(possible, log_mass, -jnp.inf)
-    mass = jnp.exp(log_mass - jnp.max(log_mass))
-    above = jnp.sum(jnp.where(first >= table[0, 0], mass, 0))
-    below = jnp.sum(jnp.where(first <= table[0, 0], mass, 0))
-    return above / jnp.sum(mass), below / jnp.sum(mass)
-
-
-def _remainder(count: Array) -> Array:
-    """log k! - (k log k - k) of whole counts k; Stirling's series from 16 on."""
-    small = jnp.asarray(_REMAINDER, count.dtype)[jnp.clip(count, 0, 15).astype(jnp.int32)]
-    large = jnp.maximum(count, 16)
-    series = 1 / (12 * large) - 1 / (360 * large**3)
-    return jnp.where(count < 16, small, 0.5 * jnp.log(2 * jnp.pi * large) + series)
-
-
-def _deviance(count: Array, mean: Array) -> Array:
-    """k log(k / m) + m - k, which is m where k is 0."""
-    excess = (count - mean) / jnp.where(mean > 0, mean, 1)
-    some = jnp.where(count > 0, excess, 0)
-    return jnp.where(count > 0, mean * ((1 + some) * jnp.log1p(some) - some), mean)
 
 
 def _width(level: float) -> Array:

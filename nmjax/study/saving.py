@@ -21,6 +21,12 @@ def serialize_study(study: Study) -> Serialized:
 
     Raises:
       NmjaxError: The algorithm has other settings than its capacity.
+
+    Example:
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.study import Study, serialize_study
+      >>> serialize_study(Study(Space(width=[1, 2, 3]), budget=3)).description["budget"]
+      3
     """
     default = BayesianSearch(capacity=study.algorithm.capacity)
     if study.algorithm != default:
@@ -46,7 +52,19 @@ def serialize_study(study: Study) -> Serialized:
 
 
 def deserialize_study(serialized: Serialized, space: Space | None) -> Study:
-    """Restore a study from its serialized form."""
+    """Restore a study from its serialized form.
+
+    Args:
+      serialized: Result of `serialize_study`.
+      space: The space, as for `nmjax.load`; None if the file describes it completely.
+
+    Example:
+      >>> from nmjax.spaces import Space
+      >>> from nmjax.study import Study, deserialize_study, serialize_study
+      >>> serialized = serialize_study(Study(Space(width=[1, 2, 3]), budget=3))
+      >>> deserialize_study(serialized, None).budget
+      3
+    """
     saved = serialized.description
     knowledge = deserialize_knowledge(Serialized(saved["knowledge"], serialized.arrays), space)
     study = Study(

@@ -7,7 +7,7 @@ import pytest
 
 import nmjax.tasks
 from nmjax.cli.__main__ import main
-from nmjax.evaluation import protocol, trajectories, user_search
+from nmjax.evaluation import protocol, step_search, trajectories, user_search
 from nmjax.evaluation.trajectories import Trajectories, read_trajectories, write_trajectories
 from nmjax.spaces import Choice, Space
 from nmjax.tasks import Suite
@@ -57,7 +57,8 @@ def suite(tmp_path, monkeypatch):
     }
     write_trajectories(tmp_path / "toy.npz", made, kept)
     monkeypatch.setattr(trajectories, "PACKAGED", tmp_path)
-    monkeypatch.setattr(user_search, "BUDGET", BUDGET)
+    for module in (user_search, step_search):
+        monkeypatch.setattr(module, "BUDGET", BUDGET)
     monkeypatch.setattr(protocol, "HISTORY_SIZE", 30)
     monkeypatch.setattr(nmjax.tasks, "load_suite", lambda name, data: made)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))

@@ -12,10 +12,11 @@ import pytest
 
 from benchmarks.peers.searches import Search
 from nmjax.errors import NmjaxError
-from nmjax.evaluation import protocol, user_search
+from nmjax.evaluation import protocol, step_search, user_search
+from nmjax.evaluation.budgeted_objective import BudgetedObjective
 from nmjax.evaluation.comparison import measures
 from nmjax.evaluation.leave_one_out import run_methods, seed_keys
-from nmjax.evaluation.user_search import BudgetedObjective, evaluate_user_search, load_user_search
+from nmjax.evaluation.user_search import evaluate_user_search, load_user_search
 from nmjax.search import LocalSearch, RandomSearch
 from nmjax.tasks import leave_one_out, sample_history, scores
 
@@ -24,16 +25,17 @@ BUDGET = 12
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, prepared):
-    """A small budget and past, and lanes that learn nothing."""
-    monkeypatch.setattr(user_search, "BUDGET", BUDGET)
+    """Make the budget and the past small, and replace learning by a fixed problem."""
+    for module in (user_search, step_search):
+        monkeypatch.setattr(module, "BUDGET", BUDGET)
     monkeypatch.setattr(protocol, "HISTORY_SIZE", 30)
 
-    def lane(suite, task, seed):
+    def prepare_search(suite, task, seed):
         score = scores(suite)[suite.tasks.index(task)]
         problem = prepared.problem._replace(score=score)
         return types.SimpleNamespace(problem=problem), seed_keys(jax.random.key(seed), 1)
 
-    monkeypatch.setattr(user_search, "prepare_search", lane)
+    monkeypatch.setattr(step_search, "prepare_search", prepare_search)
 
 
 class Random:
@@ -82,8 +84,8 @@ def test_a_pair_gives_the_rows_of_the_method_itself(suite, prepared):
     np.testing.assert_array_equal(bare.rows, found.rows[:, :1])
 
 
-def test_an_honest_pair_is_run_again_on_one_task_and_seed_alone(suite, monkeypatch):
-    change, changed = user_search.with_unevaluated_changed, []
+def test_a_valid_pair_is_run_again_on_one_task_and_seed_alone(suite, monkeypatch):
+    change, changed = step_search.with_unevaluated_changed, []
 
     def noted(problem, evaluated):
         for other in change(problem, evaluated):
@@ -92,7 +94,7 @@ def test_an_honest_pair_is_run_again_on_one_task_and_seed_alone(suite, monkeypat
             )
             yield other
 
-    monkeypatch.setattr(user_search, "with_unevaluated_changed", noted)
+    monkeypatch.setattr(step_search, "with_unevaluated_changed", noted)
     found = evaluate_user_search("local", LocalSearch, suite, seeds=2)
     assert len(changed) == 2
     for score, evaluated, other in changed:
@@ -101,9 +103,9 @@ def test_an_honest_pair_is_run_again_on_one_task_and_seed_alone(suite, monkeypat
         np.testing.assert_array_equal(score == other, evaluated)
 
 
-def test_other_scores_are_worse_or_better_than_all_that_was_paid_for(prepared):
+def test_other_scores_are_worse_or_better_than_all_that_were_evaluated(prepared):
     problem = prepared.problem._replace(score=jnp.array([1.0, 3.0, jnp.nan, 2.0]))
-    found = user_search.with_unevaluated_changed(problem, jnp.array([True, False, False, False]))
+    found = step_search.with_unevaluated_changed(problem, jnp.array([True, False, False, False]))
     worse, better = (np.asarray(other.score) for other in found)
     np.testing.assert_array_equal(worse, [1, -1003, -1000, -1002])
     np.testing.assert_array_equal(better, [1, 997, 1000, 998])

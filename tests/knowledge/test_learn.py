@@ -174,8 +174,8 @@ def repeated():
 @pytest.mark.parametrize(
     ("history", "validation", "message"),
     [
-        (sources(), np.zeros(SOURCES, bool), "at least one to each side"),
-        (sources(), np.ones(SOURCES, bool), "at least one to each side"),
+        (sources(), np.zeros(SOURCES, bool), "at least one task to each side"),
+        (sources(), np.ones(SOURCES, bool), "at least one task to each side"),
         (sources(), np.ones(3, bool), "one bool each"),
         (select_tasks(sources(), np.arange(1)), np.ones(1, bool), "past task"),
         (few_scores(), VALIDATION, "Past task 2 has 20 successful evaluations"),

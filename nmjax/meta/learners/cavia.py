@@ -8,7 +8,7 @@ import optax
 
 from nmjax.meta.batch import Batch
 from nmjax.meta.learner import MetaLearner
-from nmjax.meta.learners.gradient import MAMLHyper, MetaSGDParams, through_inner_loop
+from nmjax.meta.learners.adaptation_gradient import MAMLHyper, MetaSGDParams, through_inner_loop
 from nmjax.types import ApplyFn, Array, PyTree
 
 

@@ -19,7 +19,7 @@ from nmjax.meta.batch import (
     support_and_query,
     valid_rows,
 )
-from nmjax.meta.learners.gradient import MAMLInfo, MetaState
+from nmjax.meta.learners.adaptation_gradient import MAMLInfo, MetaState
 from nmjax.meta.learners.probabilistic import ProbabilisticLearner, conditioning
 from nmjax.meta.multitask import with_intercept
 from nmjax.optimize import descend

@@ -11,7 +11,7 @@ from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, LossFn
 from nmjax.meta.learner import AdaptFn, MetaLearner
-from nmjax.meta.learners.gradient import MetaState, through_adaptation
+from nmjax.meta.learners.adaptation_gradient import MetaState, through_adaptation
 from nmjax.optimize import descend
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree

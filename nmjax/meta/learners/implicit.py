@@ -11,7 +11,7 @@ from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation, adapt
 from nmjax.meta.batch import Batch, LossFn
 from nmjax.meta.learner import MetaLearner
-from nmjax.meta.learners.gradient import through_adaptation
+from nmjax.meta.learners.adaptation_gradient import through_adaptation
 from nmjax.types import Array, PyTree
 
 

@@ -9,7 +9,7 @@ import optax
 from nmjax.meta.adapt import PerStep
 from nmjax.meta.batch import LossFn
 from nmjax.meta.learner import MetaLearner
-from nmjax.meta.learners.gradient import MetaSGDParams, through_inner_loop
+from nmjax.meta.learners.adaptation_gradient import MetaSGDParams, through_inner_loop
 from nmjax.types import Array, PyTree
 
 

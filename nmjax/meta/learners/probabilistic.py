@@ -11,7 +11,7 @@ from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation
 from nmjax.meta.batch import Batch, negative_log_density
 from nmjax.meta.learner import AdaptFn, EvaluateFn, InitFn, UpdateFn
-from nmjax.meta.learners.gradient import through_adaptation
+from nmjax.meta.learners.adaptation_gradient import through_adaptation
 from nmjax.types import Array, Gaussian, PyTree
 
 

@@ -7,7 +7,8 @@ import optax
 from nmjax.errors import NmjaxError
 from nmjax.meta.batch import LossFn, support_and_query
 from nmjax.meta.learner import MetaLearner
-from nmjax.meta.learners.gradient import MAMLHyper, MAMLInfo, MetaState, fomaml
+from nmjax.meta.learners.adaptation_gradient import MAMLHyper, MAMLInfo, MetaState
+from nmjax.meta.learners.gradient import fomaml
 from nmjax.optimize import descend
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array

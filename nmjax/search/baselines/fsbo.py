@@ -9,7 +9,7 @@ import optax
 
 from nmjax.knowledge import source_features, source_scores
 from nmjax.meta import DeepKernelParams, deep_kernel, init_deep_kernel, transform_targets
-from nmjax.meta.learners.gradient import MetaState
+from nmjax.meta.learners.adaptation_gradient import MetaState
 from nmjax.predictors import KernelParams, Network
 from nmjax.search.baselines.refitted_process import RefittedProcessSearch, unit_inputs
 from nmjax.search.problem import Problem, known_past
