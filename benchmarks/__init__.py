@@ -1,1 +1,1 @@
-"""Speed and quality against other packages; measured results are in `results/`."""
+"""Benchmarks of speed and quality; results are in `results/`."""

@@ -1,4 +1,4 @@
-"""What every benchmark script does: parse, time, record provenance, write and print results."""
+"""Shared steps of benchmark scripts: parse, time, record provenance, write and print."""
 
 import argparse
 import time
@@ -16,7 +16,7 @@ DIGITS: int | None = 8
 
 @dataclass(frozen=True)
 class Findings:
-    """What a benchmark measured: the fields of a `Result` that provenance does not give.
+    """Measurements of a benchmark: the fields of a `Result` other than its provenance.
 
     Attributes:
       split: which tasks were sources and which were targets.
@@ -48,7 +48,7 @@ def make_parser(
     searches: int | None = None,
     history_size: int | None = None,
 ) -> argparse.ArgumentParser:
-    """Parser of a benchmark, with the options that several share where a default is given.
+    """Create the parser of a benchmark, with those shared options for which a default is given.
 
     Args:
       doc: docstring of the benchmark, whose first line describes it.
@@ -64,7 +64,9 @@ def make_parser(
     if seeds is not None:
         parser.add_argument("--seeds", type=int, default=seeds)
     if searches is not None:
-        parser.add_argument("--searches", type=int, default=searches, help="of each task")
+        parser.add_argument(
+            "--searches", type=int, default=searches, help="number of searches of each task"
+        )
     if history_size is not None:
         parser.add_argument("--history-size", type=int, default=history_size)
     return parser
@@ -104,7 +106,7 @@ def run_benchmark(
 
 
 def stored(name: str) -> Result | None:
-    """Read a result file by its name below `RESULTS`; None if it was not measured yet."""
+    """Read a result file by its name below `RESULTS`; None if there is none."""
     path = RESULTS / f"{name}.json"
     return read_result(path) if path.exists() else None
 
@@ -113,13 +115,13 @@ def require(name: str) -> Result:
     """Read a result file that must exist.
 
     Raises:
-      NmjaxError: it does not.
+      NmjaxError: there is no such file.
     """
     return read_result(RESULTS / f"{name}.json")
 
 
 def stored_variants(name: str) -> dict[str, Result]:
-    """Read all result files of a benchmark whose name ends in "_", by what follows it."""
+    """Read all result files whose names begin with `name`, by the rest of their names."""
     paths = sorted((RESULTS / name).parent.glob(f"{Path(name).name}*.json"))
     return {path.stem.removeprefix(Path(name).name): read_result(path) for path in paths}
 

@@ -54,7 +54,7 @@ napoleon_use_rtype = False
 python_maximum_signature_line_length = 88
 add_module_names = False
 
-ROOMS = {
+PACKAGES = {
     "spaces": "Spaces",
     "relax": "Relaxations",
     "tasks": "Tasks and histories",
@@ -75,7 +75,7 @@ ROOMS = {
 
 
 def public_names(module) -> list[str]:
-    """Names in `__all__` that are objects of their own, in the order of the alphabet."""
+    """Names in `__all__` other than modules, in alphabetical order."""
     names = [name for name in getattr(module, "__all__", ()) if not name.startswith("_")]
     return sorted((n for n in names if not inspect.ismodule(getattr(module, n))), key=str.lower)
 
@@ -84,7 +84,7 @@ FACE = {name: getattr(nmjax, name) for name in public_names(nmjax)}
 
 
 def directive(module, name: str) -> str:
-    """The autodoc directive that documents one object."""
+    """Autodoc directive for one object."""
     thing = getattr(module, name)
     path = f"{module.__name__}.{name}"
     if inspect.isclass(thing):
@@ -94,8 +94,8 @@ def directive(module, name: str) -> str:
     return f".. autodata:: {path}\n   :no-value:\n"
 
 
-def write_room(module, title: str, file: Path) -> None:
-    """One page: the room's docstring, a table of its names, and an entry for each.
+def write_page(module, title: str, file: Path) -> None:
+    """Write a page with the docstring of a package, a table of its names, and their entries.
 
     A name that `nmjax` itself exports is documented there and linked here.
     """
@@ -113,18 +113,18 @@ def write_room(module, title: str, file: Path) -> None:
 
 
 def write_reference() -> dict[str, str]:
-    """Write a page for each room; return where each public name is documented."""
+    """Write a page for each package; return the documented path of each public name."""
     folder = DOCS / "api" / "generated"
     folder.mkdir(parents=True, exist_ok=True)
-    write_room(nmjax, "nmjax", folder / "nmjax.rst")
+    write_page(nmjax, "nmjax", folder / "nmjax.rst")
     places = {name: f"nmjax.{name}" for name in FACE}
-    for room, title in ROOMS.items():
-        module = importlib.import_module(f"nmjax.{room}")
-        write_room(module, f"nmjax.{room}: {title}", folder / f"{room}.rst")
+    for package, title in PACKAGES.items():
+        module = importlib.import_module(f"nmjax.{package}")
+        write_page(module, f"nmjax.{package}: {title}", folder / f"{package}.rst")
         for name in public_names(module):
-            places.setdefault(name, f"nmjax.{room}.{name}")
+            places.setdefault(name, f"nmjax.{package}.{name}")
             shared = FACE.get(name) is getattr(module, name)
-            places[f"{room}.{name}"] = f"nmjax.{name if shared else f'{room}.{name}'}"
+            places[f"{package}.{name}"] = f"nmjax.{name if shared else f'{package}.{name}'}"
     return places
 
 
@@ -133,7 +133,7 @@ _CODE = re.compile(r"(?<![`:\w])`([^`]+)`(?!`|_)")
 
 
 def link_names(_app, what, _name, thing, _options, lines: list[str]) -> None:
-    """Read docstrings as prose with code in single backticks; link code that is a public name."""
+    """Convert docstrings with code in single backticks; link public names."""
     if what == "data" and thing.__doc__ == type(thing).__doc__:
         lines.clear()
     paragraphs = re.split(r"(\n\s*\n)", "\n".join(lines))

@@ -1,1 +1,1 @@
-"""What knowledge of past tasks is worth, and what it costs to keep."""
+"""Benchmarks of knowledge from past tasks."""

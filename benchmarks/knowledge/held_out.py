@@ -28,7 +28,7 @@ def measure_each(
     suite: nmjax.Suite,
     asked: argparse.Namespace,
 ) -> list[Found]:
-    """Hold out each task in turn and return what `measure` finds of it.
+    """Hold out each task in turn, and collect the results of `measure`.
 
     Args:
       measure: function of a key, the prepared search of a task, and the number of searches.

@@ -2,10 +2,10 @@
 
     python -m benchmarks.knowledge.history_scale [--evaluations 10000000]
 
-Random evaluations of NAS-Bench-Graph's space are appended to a store as its writers would append
-them. Each stage then runs in a process of its own, timed after its imports; files may still be in
-the system's cache. Learning is a ridge regression a task, batch by batch; its memory is compared
-with that of a tenth of the tasks. Writes benchmarks/results/knowledge/history_scale.json.
+Random evaluations of NAS-Bench-Graph's space are appended to a store in batches. Each stage then
+runs in its own process, timed after its imports; files may be in the system's cache. Learning is a
+ridge regression for each task, batch by batch, and its memory is compared with that for a tenth of
+the tasks. Writes benchmarks/results/knowledge/history_scale.json.
 """
 
 import argparse
@@ -42,7 +42,7 @@ GROWTH_MIB = 64
 
 
 def build(folder: Path, *, evaluations: int, tasks: int, appends: int = APPENDS) -> int:
-    """Writes so many `evaluations`, the same number for each task; how many that are."""
+    """Write evaluations, equally many for each task, and return their total number."""
     space, rng = get_space(SPACE), np.random.default_rng(0)
     store = create_store(folder, space, metrics=("accuracy", "seconds"), context=("nodes",))
     rows = evaluations // (tasks * appends)
@@ -57,7 +57,7 @@ def build(folder: Path, *, evaluations: int, tasks: int, appends: int = APPENDS)
 
 
 def opened(folder: Path) -> dict:
-    """Seconds to open the store and count the evaluations of every task."""
+    """Measure the seconds to open the store and count the evaluations of every task."""
     begun = time.perf_counter()
     counts = count_evaluations(open_store(folder))
     seconds = time.perf_counter() - begun
@@ -65,7 +65,7 @@ def opened(folder: Path) -> dict:
 
 
 def filtered(folder: Path) -> dict:
-    """Seconds to open the store and load the middle one of its tasks."""
+    """Measure the seconds to open the store and load one task."""
     begun = time.perf_counter()
     store = open_store(folder)
     tasks = list_tasks(store)
@@ -78,7 +78,7 @@ def filtered(folder: Path) -> dict:
 
 
 def learned(folder: Path, share: float = 1.0) -> dict:
-    """Seconds and peak memory of learning a ridge regression of each of a `share` of the tasks."""
+    """Measure seconds and peak memory of a ridge regression for each of a `share` of the tasks."""
     begun = time.perf_counter()
     store = open_store(folder)
     tasks = list_tasks(store)
@@ -107,7 +107,7 @@ STAGES: dict[str, Callable[[Path], dict]] = {
 
 
 def in_own_process(stage: str, folder: Path) -> dict:
-    """Run a stage in a new process, so that its memory is its own."""
+    """Run a stage in a new process, which isolates its memory."""
     module = "benchmarks.knowledge.history_scale"
     command = [sys.executable, "-m", module, "--stage", stage, str(folder)]
     root = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Predictions of a new task from past ones by several methods, and their quality."""
+"""Predictions for a new task by several methods, and measures of their quality."""
 
 from typing import NamedTuple
 
@@ -100,14 +100,14 @@ def mean_of_sources(past_mean: Array, rows: Array, seen: Array, score: Array) ->
 def ensemble(
     wrong: Array, means: Array, variances: Array, noise: Array, score: Array
 ) -> Prediction:
-    """The ranking-weighted ensemble of the S sources and, last, the target's own model.
+    """Predict by the ranking-weighted ensemble of S sources and the target's own model.
 
     Args:
-      wrong: float[R, S + 1, n, n], of `misranked_by_all`.
-      means: float[S + 1, N].
-      variances: float[S + 1, N], without noise.
-      noise: float[], variance.
-      score: float[N].
+      wrong: float[R, S + 1, n, n], result of `misranked_by_all`.
+      means: float[S + 1, N], predictions of the models.
+      variances: float[S + 1, N], their variances without noise.
+      noise: float[], variance of the noise.
+      score: float[N], true scores.
     """
     weights = rgpe_weights(jnp.sum(wrong, axis=(-2, -1)))
     return normal(weights @ means, jnp.square(weights) @ variances + noise, score)
@@ -117,16 +117,16 @@ def judge(prediction: Prediction, score: Array, stretch: Array, counts: Array) -
     """Measure the quality of a prediction.
 
     Args:
-      prediction: of transformed scores.
-      score: float[N], of which higher is better.
-      stretch: float[N], log of the unit of likelihoods over that of the prediction.
-      counts: bool[N], the scores to judge by.
+      prediction: prediction of transformed scores.
+      score: float[N], higher is better.
+      stretch: float[N], log ratio of the unit of likelihoods to that of the prediction.
+      counts: bool[N], scores that count.
     """
     number = jnp.sum(counts).astype(score.dtype)
     log_density = jnp.where(counts, prediction.log_density + stretch, 0)
     inside = (prediction.cdf > 0.05) & (prediction.cdf < 0.95)
     return Quality(
-        # A constant prediction ranks nothing.
+        # The correlation of a constant prediction is undefined.
         jnp.nan_to_num(spearman(prediction.mean, score, counts)),
         -jnp.sum(log_density) / number,
         jnp.sum(jnp.where(counts, inside.astype(score.dtype), 0)) / number,
@@ -140,10 +140,10 @@ def qualities(
     """Quality by method after each of `NUMBERS` evaluations, leaves float[L, 5] over searches.
 
     Args:
-      keys: one for each search.
-      knowledge: of the sources.
-      encoding: float[N, D], of the architectures.
-      score: float[N], of the target, raw; NaN does not count.
+      keys: key[L], one for each search.
+      knowledge: knowledge of the sources.
+      encoding: float[N, D], encodings of the architectures.
+      score: float[N], raw scores of the target; NaN is ignored.
     """
     features = pool_features(knowledge, encoding)
     pool, sources = features.pool, len(knowledge.sources.constant)

@@ -1,4 +1,4 @@
-"""How well knowledge of past tasks predicts a new one.
+"""Quality of predictions for a new task from knowledge of past tasks.
 
     python -m benchmarks.knowledge.prediction_quality --suite transnas101 [--searches 8]
 
@@ -6,8 +6,8 @@ Every task is held out in turn. Each search sees 0, 5, 10, 20 and 50 random eval
 predicts the rest of 1000 architectures. Measures are Spearman correlation, negative log-likelihood,
 and the coverage of central 90% intervals. All methods see scores under the outcome transform of the
 search, fitted on the evaluations seen, or on all 1000 if there are none. Likelihoods are densities
-of scores under the transform fitted on all 1000. The same is measured with misleading sources: all
-of them negated or permuted, or every other one. Writes
+of scores under the transform fitted on all 1000. The same is measured with misleading pasts, in
+which all sources or every other one are negated or permuted. Writes
 benchmarks/results/knowledge/prediction_quality_SUITE.json.
 """
 
@@ -37,7 +37,7 @@ SCORE = Metric("score", "as the suite's, transformed")
 
 
 def mislead(key: Array, score: Array, how: str) -> Array:
-    """Scores float[S, M] of sources, all or every other one negated or permuted."""
+    """Negate or permute the scores float[S, M] of all sources or of every other one."""
     wrong = -score
     if how.endswith("permuted"):
         wrong = jax.random.permutation(key, score, axis=1, independent=True)
@@ -48,7 +48,7 @@ def mislead(key: Array, score: Array, how: str) -> Array:
 def measure_task(
     suite: nmjax.Suite, task: str, *, searches: int, history_size: int
 ) -> dict[str, dict[str, Quality]]:
-    """Qualities float[L, 5] by past and method, with a task held out."""
+    """Quality float[L, 5] by past and method, for one held-out task."""
     key = jax.random.fold_in(jax.random.key(0), suite.tasks.index(task))
     prepare_key, mislead_key, row_key, search_key = jax.random.split(key, 4)
     split = nmjax.leave_one_out(suite, task)
@@ -78,7 +78,7 @@ def measure_task(
 
 
 def summary_rows(found: dict[str, dict[str, Quality]]) -> list[dict]:
-    """One row a past and method, over all tasks, from qualities [T, L, 5]."""
+    """Rows by past and method over all tasks, from quality [T, L, 5]."""
     rows = []
     for past, method, quality in ((p, *pair) for p in PASTS for pair in found[p].items()):
         row = {"past": past, "method": method, "task": "all", "evaluations": NUMBERS}
@@ -91,7 +91,7 @@ def summary_rows(found: dict[str, dict[str, Quality]]) -> list[dict]:
 
 
 def targets(name: str, found: dict[str, dict[str, Quality]]) -> list[Target]:
-    """What is asked of ours after 20 evaluations; of qualities [T, L, 5]."""
+    """Targets for our methods after 20 evaluations, from quality [T, L, 5]."""
     unmodified = found["unmodified"]
     correlation = {method: jnp.asarray(q.spearman[..., MARKED]) for method, q in unmodified.items()}
     best = max(OTHERS, key=lambda method: correlation[method].mean())
@@ -147,7 +147,7 @@ def _cost(pair: tuple[Array, Array]) -> Array:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Predict each held-out task from the others, which are as they are or mislead."""
+    """Predict each held-out task from unmodified and from misleading pasts."""
     suite = nmjax.load_suite(asked.suite, data=asked.data)
     by_task = []
     for task in suite.tasks:

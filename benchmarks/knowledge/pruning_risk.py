@@ -1,4 +1,4 @@
-"""How often a space pruned at a stated risk has lost its optimum, each task held out in turn.
+"""Frequency with which pruning at a stated risk loses the optimum of a held-out task.
 
     python -m benchmarks.knowledge.pruning_risk --suite hpobench [--seeds 16]
 
@@ -41,20 +41,20 @@ def judge(
     share: float,
     top: float,
 ) -> Array:
-    """Measures of a target at each risk, float[4, len(RISKS)], in the order of `MEASURES`.
+    """Measure pruning on a target at each risk, float[4, len(RISKS)], in the order of `MEASURES`.
 
-    These are whether its optimum is lost, whether all of its best `TOP` are, the share of the pool
-    that is kept, and the upper end of the interval of the risk.
+    The measures are whether the optimum is pruned, whether the whole top `TOP` is, the share of the
+    pool that is kept, and the upper end of the interval of the risk.
 
     Args:
-      architecture: int32[T, M, C], of past tasks.
-      score: float[T, M].
-      pool: int32[N, C].
-      target: float[N].
-      classes: of the space.
-      space: of the pool.
-      share: of a past task's evaluations, whose options set the levels.
-      top: share of a past task's evaluations of which one must be kept.
+      architecture: int32[T, M, C], architectures of past tasks.
+      score: float[T, M], their scores.
+      pool: int32[N, C], pool of the target.
+      target: float[N], scores of the target.
+      classes: isomorphism classes of the space.
+      space: space of the pool.
+      share: share of each past task's evaluations that set the levels.
+      top: share of each past task's evaluations of which one must be kept.
     """
 
     def at(risk: Array) -> Array:
@@ -85,9 +85,9 @@ def measure_misses(
     """`MEASURES` at each risk for each held-out task and past, float[4, R, T, S].
 
     Args:
-      suite: a benchmark.
-      seeds: S, pasts of each target; one where they are the whole tables.
-      size: random evaluations of each past task; None for all.
+      suite: benchmark.
+      seeds: number S of pasts of each target; one if they are the whole tables.
+      size: number of random evaluations of each past task; None for all.
       share: as in `adapt_space`.
       top: as in `adapt_space`.
     """
@@ -122,7 +122,7 @@ def measure_misses(
 
 
 def rows_of(history: str, past_tasks: int, found: Array) -> list[dict]:
-    """One row for each risk."""
+    """Rows by risk."""
     made = []
     for r, risk in enumerate(RISKS):
         row = {"history": history, "past_tasks": past_tasks, "risk": risk, "n": found[0, r].size}

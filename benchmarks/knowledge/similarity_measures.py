@@ -1,11 +1,11 @@
-"""How well each similarity measure estimates the correlation of a target with its sources.
+"""Quality of similarity measures: how well they rank the sources of a target.
 
     python -m benchmarks.knowledge.similarity_measures --suite transnas101 [--searches 16]
 
 Every task is held out in turn; each search sees 0, 5, 10 and 20 random evaluations of it. Writes
-benchmarks/results/knowledge/similarity_measures_SUITE.json: how the estimates of a measure rank the
-sources, against the Spearman correlations of the whole tables; and how often the intervals of
-"rank" contain the Kendall correlation of a source's predictions with the target, over 2000 rows.
+benchmarks/results/knowledge/similarity_measures_SUITE.json: rank correlations of the estimates with
+the Spearman correlations of the whole tables, and the share of intervals of "rank" that contain the
+Kendall correlation of a source's predictions with the target over 2000 rows.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def estimates(
     *,
     measure: str,
 ) -> Interval:
-    """Similarities of L searches after each of `NUMBERS` evaluations, leaves float[L, 4, S]."""
+    """Estimate similarities after each of `NUMBERS` evaluations, leaves float[L, 4, S]."""
 
     def estimate(key: jax.Array) -> Interval:
         row_key, key = jax.random.split(key)
@@ -61,7 +61,7 @@ def estimates(
 def judge(
     key: jax.Array, prepared: Prepared, searches: int, context: jax.Array | None = None
 ) -> dict[str, np.ndarray]:
-    """Measure how well each similarity ranks the sources, float[L, 4], and the coverage of one.
+    """Measure how well each similarity ranks the sources, float[L, 4], and the coverage of "rank".
 
     Contexts float[S + 1, K] are those of the sources and, last, the target; the suites have none.
     """
@@ -82,9 +82,10 @@ def judge(
         if measure == "context" and context is None:
             continue
         similarity = estimates(keys, *known, context, measure=measure)
-        told = spearman(similarity.estimate, jnp.broadcast_to(truth, similarity.estimate.shape))
-        # Constant estimates rank nothing.
-        found[measure] = np.nan_to_num(np.asarray(told))
+        broadcast = jnp.broadcast_to(truth, similarity.estimate.shape)
+        correlation = spearman(similarity.estimate, broadcast)
+        # The correlation of constant estimates is undefined.
+        found[measure] = np.nan_to_num(np.asarray(correlation))
         if measure == "rank":
             held = (similarity.low <= concordance) & (concordance <= similarity.high)
             found["coverage of rank"] = np.mean(held, axis=-1)

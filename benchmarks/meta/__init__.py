@@ -1,1 +1,1 @@
-"""What meta-learning is worth and what it costs."""
+"""Benchmarks of meta-learning."""

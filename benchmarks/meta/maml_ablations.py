@@ -35,20 +35,20 @@ from nmjax.types import Array
 NETWORK = Network((40, 40), activation="relu")
 EVALUATIONS, QUERY, BATCH = 40, 10, 25
 TEST_TASKS, TEST_SHOTS = 1000, 10
-VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # training keys are the seeds
+VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # Training keys are the seeds.
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One way to meta-train.
+    """Settings of one meta-training.
 
     Attributes:
-      order: of the derivatives through the inner loop, 1 or 2.
-      inner_steps: gradient steps on a task's support, when trained and when tested.
-      inner_rate: their step size.
-      support: evaluations that meta-training adapts to; testing always has 10.
-      tasks: how many meta-training tasks there are, of 40 evaluations each.
-      updates: meta-updates, of 25 tasks each.
+      order: order of the derivatives through the inner loop, 1 or 2.
+      inner_steps: number of gradient steps on a task's support, in training and testing.
+      inner_rate: step size of the inner loop.
+      support: number of evaluations that meta-training adapts to; testing always uses 10.
+      tasks: number of meta-training tasks, with 40 evaluations each.
+      updates: number of meta-updates, with 25 tasks each.
     """
 
     order: int = 2
@@ -93,7 +93,7 @@ def sampler_of(choices: Choices):
 
 @partial(jax.jit, static_argnames="choices")
 def measure_errors(keys: Array, choices: Choices) -> tuple[Array, TrainResult]:
-    """Errors float[S, T] of test tasks after adapting, and how meta-training went, for keys[S]."""
+    """Errors float[S, T] of test tasks after adapting, and results of training, for keys[S]."""
     learner = learner_of(choices)
     hyper = MAMLHyper(jnp.asarray(choices.inner_rate))
     curves = partial(sample_curves, ranges=CurveRanges(), support=TEST_SHOTS)
@@ -121,7 +121,7 @@ def measure_errors(keys: Array, choices: Choices) -> tuple[Array, TrainResult]:
 
 
 def row_of(factor: str, choices: Choices, seeds: int) -> dict:
-    """A row: one level of a factor, over all seeds."""
+    """Row of one level of a factor, over all seeds."""
     keys = jax.vmap(jax.random.key)(jnp.arange(seeds))
     begun = time.perf_counter()
     errors, result = measure_errors(keys, choices)
@@ -144,7 +144,7 @@ def row_of(factor: str, choices: Choices, seeds: int) -> dict:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Meta-train at every level of the factors."""
+    """Meta-train at each level of the factors."""
     base = replace(BASE, updates=asked.updates)
     rows = []
     for factor in asked.factors:
@@ -163,7 +163,7 @@ def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__, seeds=5)
     parser.add_argument("--factors", nargs="+", choices=tuple(FACTORS), default=tuple(FACTORS))
-    parser.add_argument("--updates", type=int, default=BASE.updates, help="meta-updates of each")
+    parser.add_argument("--updates", type=int, default=BASE.updates, help="number of meta-updates")
     run_benchmark("meta/maml_ablations", measure, parser)
 
 

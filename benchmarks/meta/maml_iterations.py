@@ -1,4 +1,4 @@
-"""nmjax's side of `benchmarks.meta.meta_throughput`, and the ceiling of its meta-iterations."""
+"""Meta-iterations of nmjax for `benchmarks.meta.meta_throughput`, and their upper bound."""
 
 import itertools
 from functools import partial
@@ -18,7 +18,7 @@ PRODUCT = 1024
 
 
 def sample_tasks(key: jax.Array, pool: jax.Array, *, setting: Setting) -> Episode:
-    """The tasks that `Setting` describes."""
+    """Sample the tasks that `Setting` describes."""
     rows, inputs = setting.support + setting.query, setting.sizes[0]
     width = rows * (1 if setting.pool else inputs)
     draws = jax.random.uniform(key, (setting.tasks, 2 + width))
@@ -31,13 +31,13 @@ def sample_tasks(key: jax.Array, pool: jax.Array, *, setting: Setting) -> Episod
 
 
 def episode(support_x, query_x, support_y, query_y) -> Episode:
-    """Tasks whose rows all count."""
+    """Episodes without padding."""
     masks = (jnp.ones(y.shape, bool) for y in (support_y, query_y))
     return Episode(support_x, support_y, query_x, query_y, *masks)
 
 
 def apply(params, x: jax.Array, *, activation: str) -> jax.Array:
-    """float[M] of x float[M, D], a plain multilayer perceptron."""
+    """Evaluate a multilayer perceptron at x float[M, D], float[M]."""
     *hidden, (head, offset) = params
     for weight, bias in hidden:
         x = getattr(jax.nn, activation)(x @ weight + bias[None])
@@ -45,17 +45,17 @@ def apply(params, x: jax.Array, *, activation: str) -> jax.Array:
 
 
 def make_learner(setting: Setting):
-    """MAML of the setting."""
+    """Create the MAML learner of a setting."""
     loss = squared_error(partial(apply, activation=setting.activation))
     return maml(loss, optax.adam(setting.outer_rate), inner_steps=1)
 
 
 def meta_step_flops(setting: Setting) -> int:
-    """Operations of a meta-iteration's matrix products, two for a multiplication and addition.
+    """Count the operations of a meta-iteration's matrix products; a multiply-add counts as two.
 
-    With c the cost of a layer's product for one example, c_1 that of the first layer and F the sum:
-    a gradient takes F forward, F for the weights and F - c_1 for the activations; its own reverse
-    differentiates each of these products by both factors, less those by data, 6 F - 4 c_1.
+    Let c be the cost of a layer's product for one example, c_1 that of the first layer, and F the
+    sum. A gradient takes F forward, F for the weights and F - c_1 for the activations. Its reverse
+    pass differentiates each of these products by both factors, except by data: 6 F - 4 c_1.
     """
     sizes = setting.sizes
     costs = [2 * a * b for a, b in itertools.pairwise(sizes)]
@@ -65,7 +65,7 @@ def meta_step_flops(setting: Setting) -> int:
 
 
 def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
-    """Meta-training; of the variant `product`, matrix products of 1024 x 1024, the ceiling."""
+    """Prepare meta-training, or for the variant `product` matrix products of 1024 x 1024."""
     versions = {name: version(name) for name in ("jax", "jaxlib", "optax")}
     if variant == "product":
         square = jnp.ones((PRODUCT, PRODUCT))

@@ -1,9 +1,10 @@
-"""Meta-iterations a second, beside peers in their own environments, all on one pinned core.
+"""Meta-iterations per second of nmjax and of peers in their own environments, on one core.
 
     python -m benchmarks.meta.meta_throughput [--repeats 7] [--seconds 0.5] [--core 0]
 
-Runs are interleaved: nmjax, peer, nmjax, next peer. All start from the same parameters and must
-compute the same meta-gradient. Writes benchmarks/results/meta/meta_throughput.json.
+Runs are interleaved: nmjax, a peer, nmjax, the next peer. All start from the same parameters, and
+their meta-gradients are checked against that of nmjax. Writes
+benchmarks/results/meta/meta_throughput.json.
 """
 
 import argparse
@@ -52,29 +53,29 @@ ONE_CORE = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": 
 
 
 class Racer(NamedTuple):
-    """An implementation in a process of its own.
+    """Implementation in its own process.
 
     Attributes:
-      process: answers a number of meta-iterations by a line of JSON.
-      told: versions, chunk and meta-gradient that it reported.
-      compile_seconds: what its first chunk took more than its second.
-      iterations: of one timed run.
+      process: process that reads numbers of meta-iterations and answers in JSON.
+      report: versions, chunk size and meta-gradient that it reported.
+      compile_seconds: time of its first chunk minus that of its second.
+      iterations: number of meta-iterations in a timed run.
     """
 
     process: subprocess.Popen
-    told: dict[str, Any]
+    report: dict[str, Any]
     compile_seconds: float
     iterations: int
 
 
 class Timing(NamedTuple):
-    """Seconds an iteration of each run of an implementation, and of nmjax's run just before.
+    """Seconds per iteration of each run of an implementation, and of the run of nmjax before it.
 
     Attributes:
-      wall: float[repeats].
-      cpu: float[repeats].
-      ours: float[repeats].
-      loss: mean over its last run's tasks.
+      wall: float[repeats], wall-clock seconds.
+      cpu: float[repeats], CPU seconds.
+      ours: float[repeats], wall-clock seconds of nmjax in the preceding run.
+      loss: mean loss over the tasks of the last run.
     """
 
     wall: np.ndarray
@@ -84,7 +85,7 @@ class Timing(NamedTuple):
 
 
 def interpreter(module: str) -> Path:
-    """Interpreter with the packages of a module, made if it does not exist."""
+    """Interpreter with the packages of a module, created if it does not exist."""
     if module == OURS:
         return Path(sys.executable)
     python = ENVIRONMENTS / module / "bin" / "python"
@@ -92,17 +93,17 @@ def interpreter(module: str) -> Path:
 
 
 def ask(process: subprocess.Popen, iterations: int) -> dict[str, float]:
-    """Wall-clock and CPU seconds and mean loss of some meta-iterations."""
+    """Run meta-iterations; return wall-clock seconds, CPU seconds and mean loss."""
     process.stdin.write(f"{iterations}\n")
     process.stdin.flush()
-    return heard(process)
+    return read_line(process)
 
 
-def heard(process: subprocess.Popen) -> dict[str, Any]:
-    """Read the next line of an implementation.
+def read_line(process: subprocess.Popen) -> dict[str, Any]:
+    """Read the next line from an implementation.
 
     Raises:
-      NmjaxError: it ended.
+      NmjaxError: the process ended.
     """
     line = process.stdout.readline()
     if not line:
@@ -112,13 +113,13 @@ def heard(process: subprocess.Popen) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def racing(name: str, setting: Setting, *, seconds: float, core: int) -> Iterator[Racer]:
-    """An implementation, started, compiled and warm.
+    """Start an implementation, and run it until it is compiled.
 
     Args:
-      name: module of `benchmarks.meta` or `benchmarks.peers.programs`, its variant after "-".
-      setting: what is run.
-      seconds: about how long a timed run takes.
-      core: to which it is pinned.
+      name: module of `benchmarks.meta` or `benchmarks.peers.programs`, then "-" and a variant.
+      setting: setting to run.
+      seconds: approximate duration of a timed run.
+      core: CPU core to which the process is pinned.
     """
     module, _, variant = name.partition("-")
     package = "benchmarks.meta" if module == OURS else "benchmarks.peers.programs"
@@ -135,23 +136,23 @@ def racing(name: str, setting: Setting, *, seconds: float, core: int) -> Iterato
         env={**peer_environment(), **ONE_CORE},
         text=True,
     ) as process:
-        told = heard(process)
-        first, second = (ask(process, told["chunk"])["seconds"] for _ in range(2))
-        chunks = max(1, round(seconds / ask(process, told["chunk"])["seconds"]))
-        yield Racer(process, told, max(0.0, first - second), chunks * told["chunk"])
+        report = read_line(process)
+        first, second = (ask(process, report["chunk"])["seconds"] for _ in range(2))
+        chunks = max(1, round(seconds / ask(process, report["chunk"])["seconds"]))
+        yield Racer(process, report, max(0.0, first - second), chunks * report["chunk"])
         process.stdin.close()
 
 
 def check_gradients(racers: dict[str, Racer]) -> None:
-    """All found nmjax's meta-gradient at the common start.
+    """Check that all implementations compute the meta-gradient of nmjax at the common start.
 
     Raises:
-      NmjaxError: naming one that did not.
+      NmjaxError: one of them does not; the message names it.
     """
-    expected = [np.asarray(leaf) for leaf in racers[OURS].told["gradient"]]
+    expected = [np.asarray(leaf) for leaf in racers[OURS].report["gradient"]]
     scale = max(np.abs(leaf).max() for leaf in expected)
     for name in racers.keys() - {CEILING}:
-        for leaf, own in zip(expected, racers[name].told["gradient"], strict=True):
+        for leaf, own in zip(expected, racers[name].report["gradient"], strict=True):
             if np.shape(own) != leaf.shape or np.abs(own - leaf).max() > 1e-4 * scale:
                 raise NmjaxError(
                     f"The meta-gradient of {name} differs from that of {OURS}; expected the same."
@@ -159,7 +160,7 @@ def check_gradients(racers: dict[str, Racer]) -> None:
 
 
 def race(racers: dict[str, Racer], repeats: int) -> dict[str, Timing]:
-    """Each implementation's runs, every one right after a run of nmjax."""
+    """Time runs of each implementation, each right after a run of nmjax."""
     runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in racers}
     for _ in range(repeats):
         for name, racer in racers.items():
@@ -173,12 +174,12 @@ def race(racers: dict[str, Racer], repeats: int) -> dict[str, Timing]:
 
 
 def between(values: np.ndarray) -> tuple[float, float]:
-    """The least and greatest of n runs: the median lies between in 1 - 2^(1 - n) of all cases."""
+    """Minimum and maximum of n runs, which contain the median with probability 1 - 2^(1 - n)."""
     return float(values.min()), float(values.max())
 
 
 def rows_of(setting: Setting, racers: dict[str, Racer], timings: dict[str, Timing]) -> list[dict]:
-    """A row for each implementation of a setting."""
+    """Rows by implementation for a setting."""
     flops = meta_step_flops(setting)
     ceiling = 2 * PRODUCT**3 / timings[CEILING].wall.min()
     rows = []
@@ -200,7 +201,7 @@ def rows_of(setting: Setting, racers: dict[str, Racer], timings: dict[str, Timin
                 "iterations_per_run": racers[name].iterations,
                 "flops": flops,
                 "ceiling_flop_s": ceiling,
-                "versions": racers[name].told["versions"],
+                "versions": racers[name].report["versions"],
             }
         )
     return rows
@@ -209,7 +210,7 @@ def rows_of(setting: Setting, racers: dict[str, Racer], timings: dict[str, Timin
 def measure_setting(
     setting: Setting, peers: Sequence[str], *, repeats: int, seconds: float, core: int
 ) -> list[dict]:
-    """Rows of nmjax and of peers; of one that cannot be run, why."""
+    """Rows of nmjax and of peers; for a peer that cannot be run, the reason."""
     with contextlib.ExitStack() as stack:
 
         def enter(name: str) -> Racer:
@@ -227,7 +228,7 @@ def measure_setting(
 
 
 def with_shares(rows: Sequence[dict]) -> list[dict]:
-    """The rows, with the share that each reaches of the best matrix products of the whole run."""
+    """Add to each row the share of the best rate of matrix products in the whole run."""
     ceiling = max(row["ceiling_flop_s"] for row in rows if "failed" not in row)
     return [
         row
@@ -238,7 +239,7 @@ def with_shares(rows: Sequence[dict]) -> list[dict]:
 
 
 def targets(rows: Sequence[dict], repeats: int) -> list[Target]:
-    """Those of the sinusoids; a peer that failed has no value."""
+    """Targets on sinusoids; a peer that failed has no value."""
     found = {row["implementation"]: row for row in rows if row["setting"] == SINUSOIDS.name}
     made = []
     for name, threshold in TARGETS.items():
@@ -261,7 +262,7 @@ def targets(rows: Sequence[dict], repeats: int) -> list[Target]:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Race nmjax against its peers in every setting."""
+    """Time nmjax and its peers in each setting."""
     load = os.getloadavg()
     how = {"repeats": asked.repeats, "seconds": asked.seconds, "core": asked.core}
     rows = measure_setting(SINUSOIDS, PEERS, **how)
@@ -286,7 +287,9 @@ def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of a timed run, about")
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="approximate duration of a timed run"
+    )
     parser.add_argument("--core", type=int, default=0)
     run_benchmark("meta/meta_throughput", measure, parser)
 

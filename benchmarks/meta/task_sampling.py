@@ -1,13 +1,13 @@
-"""Effect of how the tasks of meta-training are sampled: uniform, by difficulty, by affinity.
+"""Effect of sampling meta-training tasks uniformly, by difficulty or by affinity.
 
     python -m benchmarks.meta.task_sampling [--families mixed transnas101]
         [--seeds 5] [--data FOLDER]
 
-Writes benchmarks/results/meta/task_sampling.json. MAML makes half of its meta-updates on source
-tasks drawn uniformly or by difficulty (`focused`), and the other half for one target at a time,
-with sources weighted by affinity: by how much adapting to each helps on the target's few
-evaluations (`weighted`). Every sampling makes the same number of meta-updates from the same start
-and is tested on the same evaluations. All temperatures that were tried are reported.
+Writes benchmarks/results/meta/task_sampling.json. Half of the meta-updates of MAML use
+source tasks drawn uniformly or by difficulty (`focused`). The other half is for one target at a
+time, with sources weighted by affinity (`weighted`), that is, by how much adapting to each helps on
+the target's few evaluations. All variants have the same number of meta-updates, start and test
+evaluations. All temperatures that were tried are reported.
 """
 
 import argparse
@@ -42,16 +42,16 @@ from nmjax.stats import mean_interval, spearman
 from nmjax.tasks import CURVES, CurveRanges, Episode, sample_curves, sample_episode, scores
 from nmjax.types import Array, PyTree
 
-TASKS, CANDIDATES = 8, 16  # of a meta-update: learned from, and chosen from
-SHOTS, QUERY = 10, 10  # of a source's task in a meta-update
+TASKS, CANDIDATES = 8, 16  # Tasks of a meta-update, and candidates for them.
+SHOTS, QUERY = 10, 10  # Evaluations of a source in a meta-update.
 CURVE_SOURCES, CURVE_TARGETS, CURVE_ROWS = 32, 16, 40
-PAST, TARGET_SHOTS = 300, 20  # evaluations of a suite's sources and of its target
+PAST, TARGET_SHOTS = 300, 20  # Evaluations of a suite's sources and of its target.
 CHOICES = replace(BASE, updates=400)
-TRAINING_KEY = 1_000_003  # keys of tasks are the seeds
+TRAINING_KEY = 1_000_003  # Keys of tasks are the seeds.
 
 
 class Sampling(NamedTuple):
-    """How the tasks of a meta-update are chosen; infinite temperatures are uniform.
+    """Sampling of the tasks of a meta-update; infinite temperatures are uniform.
 
     Attributes:
       difficulty: float[], temperature of `focused`.
@@ -85,7 +85,7 @@ class World(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Of each target, after adapting.
+    """Measures of each target after adapting.
 
     Attributes:
       error: float[..., G], mean squared error on its query.
@@ -97,7 +97,7 @@ class Scores(NamedTuple):
 
 
 def curve_worlds(seeds: int) -> World:
-    """Noisy sinusoids, lines, steps and parabolas: a world a seed, leaves [seeds, ...]."""
+    """Worlds of noisy sinusoids, lines, steps and parabolas, leaves [seeds, ...]."""
 
     def of_seed(key: Array) -> World:
         source_key, target_key = jax.random.split(key)
@@ -115,9 +115,9 @@ def curve_worlds(seeds: int) -> World:
 
 
 def suite_worlds(suite: nmjax.Suite, seeds: int) -> World:
-    """Every task held out in turn: a world a task and seed, leaves [T * seeds, ...].
+    """Worlds with each task held out in turn, leaves [T * seeds, ...].
 
-    A source is a random past of its own, in its own units; a target in those of its support.
+    A source is standardized by its own random evaluations, a target by those of its support.
     """
     encoding, table = encode(suite.space, jnp.asarray(suite.pool)), scores(suite)
 
@@ -149,13 +149,13 @@ def _keys(seeds: int) -> Array:
 
 
 def _in_units_of(y: Array, known: Array) -> Array:
-    """Scores [..., M] less the mean of those known [..., K], over their standard deviation."""
+    """Standardize scores [..., M] by the mean and standard deviation of known ones [..., K]."""
     mean = jnp.nanmean(known, axis=-1, keepdims=True)
     return (y - mean) / jnp.nanstd(known, axis=-1, keepdims=True)
 
 
 def episodes(key: Array, sources: Batch) -> Episode:
-    """Support and query of each source."""
+    """Draw support and query of each source."""
     return sample_episode(key, *sources, support=SHOTS, query=QUERY)
 
 
@@ -164,7 +164,7 @@ SAMPLE = weighted(episodes, tasks=CANDIDATES)
 
 @partial(jax.jit, static_argnames="choices")
 def measure_scores(worlds: World, sampling: Sampling, choices: Choices) -> Scores:
-    """Scores [L, G] of worlds with leaves [L, ...], each meta-trained from a start of its own."""
+    """Measures [L, G] of worlds with leaves [L, ...], each meta-trained from its own start."""
     learner = focused(learner_of(choices), tasks=TASKS)
     hyper = FocusHyper(MAMLHyper(jnp.asarray(choices.inner_rate)), sampling.difficulty)
 
@@ -197,7 +197,7 @@ def measure_scores(worlds: World, sampling: Sampling, choices: Choices) -> Score
 
 
 def rows_of(family: str, found: dict[str, Scores]) -> list[dict]:
-    """A row a sampling, of scores float[A, B] over which intervals resample A and then B."""
+    """Rows by sampling, of measures float[A, B]; intervals resample A and then B."""
     return [
         {
             "family": family,
@@ -215,7 +215,7 @@ def rows_of(family: str, found: dict[str, Scores]) -> list[dict]:
 
 
 def hardest_tenth(errors: np.ndarray) -> float:
-    """The mean of the largest tenth of errors, rounded up."""
+    """Mean of the largest tenth of the errors, rounded up."""
     return float(np.sort(errors, axis=None)[-errors.size // 10 :].mean())
 
 
@@ -226,7 +226,7 @@ def _with_interval(name: str, values: np.ndarray) -> dict[str, float | tuple[flo
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Meta-train with every sampling on every family."""
+    """Meta-train with each sampling on each family."""
     choices = replace(CHOICES, updates=asked.updates)
     rows, seconds = [], {}
     for family in asked.families:
@@ -264,7 +264,9 @@ def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__, seeds=5)
     parser.add_argument("--families", nargs="+", default=("mixed", "transnas101"))
-    parser.add_argument("--updates", type=int, default=CHOICES.updates, help="meta-updates of each")
+    parser.add_argument(
+        "--updates", type=int, default=CHOICES.updates, help="number of meta-updates"
+    )
     parser.add_argument("--data", type=Path, default=None)
     run_benchmark("meta/task_sampling", measure, parser)
 

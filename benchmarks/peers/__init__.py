@@ -1,1 +1,1 @@
-"""Other optimizers, each in a virtual environment of its own, and the trajectories they left."""
+"""Other optimizers, each in its own virtual environment, and their trajectories."""

@@ -1,4 +1,4 @@
-"""What a peer gets to see: a suite, and of other tasks the past that our own methods learn from."""
+"""Export of a suite, and of the past evaluations of other tasks, for a peer."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from nmjax.tasks import Suite, history_scores, scores
 
 
 def sample_pasts(suite: Suite, *, seeds: int) -> tuple[np.ndarray, np.ndarray]:
-    """Past evaluations that the protocol gives each method, for each held-out task and seed.
+    """Sample the past evaluations of the protocol for each held-out task and seed.
 
     Returns:
       Rows of the pool int32[T, S, T - 1, M] and their scores, float32; NaN is a failed evaluation.
 
     Raises:
-      NmjaxError: the suite has one task only, or its pool is smaller than M.
+      NmjaxError: the suite has only one task, or its pool is smaller than M.
     """
     metric = suite.metric_info[suite.score_metric]
     shape = (len(suite.tasks), seeds, len(suite.tasks) - 1, HISTORY_SIZE)
@@ -32,9 +32,9 @@ def sample_pasts(suite: Suite, *, seeds: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def export_tasks(suite: Suite, folder: str | Path, *, seeds: int, transfer: bool = False) -> Path:
-    """Write `<suite>.npz`, which needs no pickle: all that a peer gets to see.
+    """Write `<suite>.npz`, all that a peer receives, without pickle.
 
-    It holds, for C choices of at most O options, T tasks and N architectures of the pool:
+    It contains, for C choices of at most O options, T tasks and N architectures of the pool:
     `choice_names` [C], `choice_kinds` [C] and `options` [C, O], text ("" is padding);
     `architectures` int32[N, C] and their `encoding` float32[N, D]; `lookup` int32[O_1, ..., O_C],
     the pool row of option indices, the same for isomorphic architectures and -1 where there is
@@ -42,8 +42,8 @@ def export_tasks(suite: Suite, folder: str | Path, *, seeds: int, transfer: bool
     `past_scores` [T, S, T - 1, M] of `sample_pasts`, or [T, S, 0, 0] for a peer without transfer.
 
     Raises:
-      NmjaxError: the space has real-valued choices or more than ten million architectures; those
-        of `sample_pasts`.
+      NmjaxError: the space has real-valued choices or more than ten million architectures, or an
+        error of `sample_pasts`.
     """
     space = suite.space
     if space.continuous or space.size > ENUMERABLE:

@@ -46,7 +46,7 @@ MEMORY_KEPT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**29),
 }
-"""Variables, in bytes, that make glibc keep freed memory. Returning it and faulting it in again was
+"""Variables that make glibc keep freed memory, in bytes. Returning it and faulting it in again took
 two thirds of the CPU seconds of OpenBox's forests."""
 
 
@@ -59,24 +59,24 @@ class PeerRecord:
     """Description of a peer's trajectories.
 
     Attributes:
-      name: of the peer, one of `PEERS`.
-      suite: its name.
-      package: what the suite's data came from, with its version.
-      tasks: T names.
-      seeds: S.
-      budget: B, in distinct rows of the pool.
-      version: of the peer.
+      name: name of the peer, one of `PEERS`.
+      suite: name of the suite.
+      package: package of the suite's data, with its version.
+      tasks: names of the T tasks.
+      seeds: number of seeds, S.
+      budget: number of distinct rows evaluated by a search, B.
+      version: version of the peer.
       settings: every setting, by name.
-      settings_from: where they come from.
-      python: version.
-      device: what it ran on.
-      cpu_seconds: of a search without its evaluations, the median over tasks and seeds.
-      suggestions: of all searches together.
-      repeated: suggestions whose row the search had evaluated before; they cost nothing.
-      invalid: suggestions that are not in the pool; they cost nothing.
-      filled: evaluations drawn at random, after 20 suggestions for each evaluation were used up.
-      filled_searches: searches with such evaluations.
-      transfer: whether the peer learns from past tasks; it was given 300 evaluations of each.
+      settings_from: source of the settings.
+      python: version of Python.
+      device: processor and number of threads.
+      cpu_seconds: median CPU seconds of a search without its evaluations.
+      suggestions: number of suggestions of all searches.
+      repeated: number of suggestions of evaluated rows, which do not count as evaluations.
+      invalid: number of suggestions outside the pool, which do not count as evaluations.
+      filled: number of random evaluations after 20 suggestions per evaluation.
+      filled_searches: number of searches with such evaluations.
+      transfer: whether the peer learns from past tasks, with 300 evaluations of each.
     """
 
     name: str
@@ -111,34 +111,34 @@ def run_peer(
 ) -> Path:
     """Run a peer on every task and write its trajectories.
 
-    `<name>_<suite>.npz` holds `indices` int32[T, S, B], rows of the pool in the order of their
+    `<name>_<suite>.npz` contains `indices` int32[T, S, B], rows of the pool in the order of their
     evaluation, and for each search [T, S] `cpu_seconds`, `suggestions`, `repeated`, `invalid` and
-    `filled`; `<name>_<suite>.json` beside it is the `PeerRecord`. A variant in its module's
-    `TRANSFER` is given a past of 300 evaluations of each other task. Searches that have ended are
-    kept in `.searches` beside the results, so that a run that was stopped goes on from there.
+    `filled`; `<name>_<suite>.json` contains the `PeerRecord`. A variant in the `TRANSFER` of its
+    module receives 300 past evaluations of each other task. Finished searches are kept in
+    `.searches` in the folder of results, so that an interrupted run continues from there.
 
     Args:
-      name: one of `PEERS`; a variant's name follows "-".
-      suite: T tasks and a pool of N.
-      seeds: S, how many; they are 0 to S - 1.
-      budget: B, in distinct rows of the pool.
-      python: an interpreter that has the peer; by default that of a virtual environment in
-        `.venvs`, made here with what the peer's `REQUIREMENTS` pin.
-      results: the folder to write to.
-      timeout: seconds after which the peer is stopped; what it had finished by then is kept.
+      name: name in `PEERS`; a variant's name follows "-".
+      suite: benchmark with T tasks and a pool of N.
+      seeds: number of seeds S, which are 0 to S - 1.
+      budget: number of distinct rows that a search evaluates, B.
+      python: interpreter that has the peer; by default that of a virtual environment in `.venvs`,
+        created with the peer's pinned `REQUIREMENTS`.
+      results: folder to write to.
+      timeout: seconds after which the peer is stopped; finished searches are kept.
 
     Returns:
-      The path of the `.npz`.
+      Path of the `.npz`.
 
     Raises:
       PeerTimeoutError: the peer was stopped.
-      NmjaxError: an unknown peer, sizes that do not fit, or the peer or its installation failed.
+      NmjaxError: the peer is unknown, sizes do not fit, or the peer or its installation failed.
     """
     if name not in PEERS:
         raise unknown_name("peer", name, PEERS)
     if seeds < 1 or not 1 <= budget <= len(suite.pool):
         raise NmjaxError(
-            f"{seeds} seeds and budget {budget} came, expected at least one seed and a budget "
+            f"Got {seeds} seeds and a budget of {budget}; give at least one seed and a budget "
             f"from 1 to {len(suite.pool)}, the pool of {suite.name!r}."
         )
     module, _, variant = name.partition("-")
@@ -154,7 +154,7 @@ def run_peer(
         _call([*command, *(f"--{key}={value}" for key, value in arguments.items())], timeout)
         with np.load(out, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         **json.loads(str(arrays.pop("about"))),
         **{count: int(arrays[count].sum()) for count in COUNTS},
     }
@@ -168,7 +168,7 @@ def run_peer(
         cpu_seconds=round(float(np.median(arrays["cpu_seconds"])), 4),
         filled_searches=int(np.count_nonzero(arrays["filled"])),
         transfer=transfer,
-        **told,
+        **fields,
     )
     _check(arrays["indices"], record, suite)
     np.savez_compressed(path, **arrays)
@@ -177,25 +177,26 @@ def run_peer(
 
 
 def finished_searches(name: str, suite: Suite, *, results: str | Path = RESULTS) -> Path:
-    """The folder in which `run_peer` keeps each search as it ends, an `.npz` a task and seed."""
+    """Folder in which `run_peer` keeps each finished search, one `.npz` per task and seed."""
     return Path(results).absolute() / ".searches" / f"{name}_{suite.name}"
 
 
 def read_trajectories(
     name: str, suite: Suite, *, results: str | Path = RESULTS
 ) -> tuple[np.ndarray, PeerRecord]:
-    """The trajectories that `run_peer` wrote: (indices int32[T, S, B], record).
+    """Read the trajectories from `run_peer`: (indices int32[T, S, B], record).
 
     Raises:
-      NmjaxError: an unknown peer, no trajectories, damaged ones, or ones from other data.
+      NmjaxError: the peer is unknown, or there are no trajectories, or they are damaged or were
+        recorded on other data.
     """
     if name not in PEERS:
         raise unknown_name("peer", name, PEERS)
     path = Path(results) / f"{name}_{suite.name}.npz"
     again = f"run `python -m benchmarks.peers.harness run {name} --suite {suite.name}`"
     try:
-        told = json.loads(path.with_suffix(".json").read_text())
-        record = PeerRecord(**{**told, "tasks": tuple(told["tasks"])})
+        fields = json.loads(path.with_suffix(".json").read_text())
+        record = PeerRecord(**{**fields, "tasks": tuple(fields["tasks"])})
         with np.load(path, allow_pickle=False) as file:
             indices = file["indices"]
     except _DAMAGED as error:
@@ -205,15 +206,15 @@ def read_trajectories(
 
 
 def stored_peers(suite: Suite | SuiteInfo, *, results: str | Path = RESULTS) -> tuple[str, ...]:
-    """The peers whose trajectories on the suite are stored."""
+    """Names of the peers with stored trajectories on a suite."""
     return tuple(name for name in PEERS if (Path(results) / f"{name}_{suite.name}.npz").exists())
 
 
 def make_environment(module: str) -> Path:
-    """The interpreter of the virtual environment of a peer, made and installed where needed.
+    """Interpreter of the virtual environment of a peer, which is created if needed.
 
     Raises:
-      NmjaxError: it cannot be made, or a requirement cannot be installed.
+      NmjaxError: it cannot be created, or a requirement cannot be installed.
     """
     peer = importlib.import_module(f"benchmarks.peers.programs.{module}")
     folder = ENVIRONMENTS / module
@@ -230,7 +231,7 @@ def make_environment(module: str) -> Path:
 
 
 def peer_environment() -> dict[str, str]:
-    """A peer's variables: ours but for Python's; one thread, which keeps the memory it frees."""
+    """Environment of a peer: ours without Python's variables, one thread, freed memory kept."""
     ours = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return {**ours, **_ONE_THREAD, **MEMORY_KEPT}
 
@@ -243,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--suite", required=True)
     run.add_argument("--seeds", type=int, default=16)
     run.add_argument("--budget", type=int, default=100)
-    run.add_argument("--python", type=Path, help="an interpreter that has the peer")
+    run.add_argument("--python", type=Path, help="interpreter that has the peer")
     asked = parser.parse_args(arguments)
     try:
         suite = load_suite(asked.suite)
@@ -276,11 +277,11 @@ def _call(command: Sequence[str], timeout: float | None = None) -> None:
 
 
 def _check(indices: np.ndarray, record: PeerRecord, suite: Suite) -> None:
-    """The trajectories are of this suite, and within each no row was evaluated twice."""
+    """Check that trajectories are of a suite, and that no search evaluated a row twice."""
     what = f"Trajectories of {record.name!r} on {record.suite!r}"
-    came, expected = (record.package, record.tasks), (suite.package, suite.tasks)
-    if came != expected:
-        raise NmjaxError(f"{what} are of {came}, expected {expected}: run the peer again.")
+    recorded, expected = (record.package, record.tasks), (suite.package, suite.tasks)
+    if recorded != expected:
+        raise NmjaxError(f"{what} are of {recorded}, expected {expected}: run the peer again.")
     shape = (len(suite.tasks), record.seeds, record.budget)
     if indices.shape != shape or indices.dtype != np.int32:
         raise NmjaxError(f"{what} are {indices.dtype}{list(indices.shape)}, expected int32{shape}.")

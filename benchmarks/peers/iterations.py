@@ -1,6 +1,7 @@
-"""The peer's side of `benchmarks.meta.meta_throughput`: meta-iterations on command, timed.
+"""Timed meta-iterations of a peer, for `benchmarks.meta.meta_throughput`.
 
-It runs in the peer's virtual environment, where nmjax is not: NumPy and the standard library only.
+This module runs in the virtual environment of the peer, without nmjax, and imports only NumPy and
+the standard library.
 """
 
 import argparse
@@ -14,22 +15,22 @@ import numpy as np
 
 
 class Setting(NamedTuple):
-    """Common setting of meta-learning: MAML with one second-order inner step, and Adam outside.
+    """Setting of meta-learning: MAML with one second-order inner step, and Adam in the outer loop.
 
     Tasks are drawn within each iteration: x uniform in [-5, 5], anew or from a pool, and
     y = a sin(mean x - b) with a uniform in [.1, 5] and b in [0, pi]; for one input the sinusoids of
     Finn et al. (2017). The loss is the mean squared error, averaged over tasks.
 
     Attributes:
-      name: of the setting.
-      sizes: of the network's layers, inputs first; the output is one number.
-      activation: "relu" or "tanh", between layers.
-      tasks: T in a meta-iteration.
-      support: S evaluations that a task adapts to.
-      query: Q evaluations that it is judged on.
-      pool: N encodings that x is drawn from, 0 where it is drawn anew.
+      name: name of the setting.
+      sizes: sizes of the network's layers, inputs first; the output is one number.
+      activation: activation between layers, "relu" or "tanh".
+      tasks: number of tasks in a meta-iteration, T.
+      support: number of evaluations that a task adapts to, S.
+      query: number of evaluations of the query loss, Q.
+      pool: number of encodings that x is drawn from, N; 0 if x is continuous.
       inner_rate: step size of the inner step.
-      outer_rate: of Adam.
+      outer_rate: step size of Adam.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Setting(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Where everyone begins, and tasks on which all must find the same meta-gradient.
+    """Common start of all implementations, and tasks on which their meta-gradients must agree.
 
     Attributes:
       params: float32 weights [inputs, outputs] and biases [outputs], layer after layer.
@@ -58,13 +59,14 @@ class Start(NamedTuple):
 
 
 class Implementation(NamedTuple):
-    """Meta-iterations by someone.
+    """Implementation of meta-iterations.
 
     Attributes:
-      iterate: goes on for a number of meta-iterations, a multiple of `chunk`; their mean loss.
-      gradient: the meta-gradient at the start, shaped as its parameters.
+      iterate: function that runs a number of meta-iterations, a multiple of `chunk`, and returns
+        their mean loss.
+      gradient: meta-gradient at the start, with the shapes of the parameters.
       versions: {package: version}.
-      chunk: meta-iterations in one call of a compiled program, 1 where each is called by itself.
+      chunk: number of meta-iterations in one call of a compiled program.
     """
 
     iterate: Callable[[int], float]
@@ -101,10 +103,10 @@ def make_start(setting: Setting, seed: int = 0) -> Start:
 
 
 def serve(prepare: Callable[[str, Setting, Start], Implementation]) -> None:
-    """The command line of an implementation: a line of JSON out, then one for each line in.
+    """Run the command line of an implementation, which exchanges lines of JSON.
 
-    The first tells the versions, the chunk and the meta-gradient; each number of meta-iterations
-    that comes is answered by their wall-clock and CPU seconds and mean loss.
+    The first line of output has the versions, the chunk and the meta-gradient. Each line of input
+    is a number of meta-iterations, answered by their wall-clock and CPU seconds and mean loss.
 
     Args:
       prepare: (variant, setting, start) -> Implementation.
@@ -117,8 +119,8 @@ def serve(prepare: Callable[[str, Setting, Start], Implementation]) -> None:
     fields = json.loads(options.setting)
     setting = Setting(**{**fields, "sizes": tuple(fields["sizes"])})
 
-    def answer(told: Mapping[str, object]) -> None:
-        print(json.dumps(told), file=answers, flush=True)
+    def answer(values: Mapping[str, object]) -> None:
+        print(json.dumps(values), file=answers, flush=True)
 
     made = prepare(options.variant, setting, make_start(setting))
     gradient = [leaf.tolist() for leaf in made.gradient()]

@@ -1,6 +1,7 @@
-"""The peer's side: tasks as it may see them, and searches that pay for each pool row once.
+"""Tasks and searches of a peer, with a budget of distinct rows of the pool.
 
-It runs in the peer's virtual environment, where nmjax is not: NumPy and the standard library only.
+This module runs in the virtual environment of the peer, without nmjax, and imports only NumPy and
+the standard library.
 """
 
 import argparse
@@ -19,7 +20,7 @@ SUGGESTIONS_PER_EVALUATION = 20
 
 
 class Choice(NamedTuple):
-    """A decision: its name, "categorical" or "ordinal", and its options as text."""
+    """Choice of the space: its name, "categorical" or "ordinal", and its options as text."""
 
     name: str
     kind: str
@@ -30,9 +31,9 @@ class Pool(NamedTuple):
     """Architectures that can be evaluated.
 
     Attributes:
-      choices: C of them.
+      choices: C choices.
       architectures: int32[N, C], one of each isomorphism class.
-      encoding: float32[N, D], what nmjax's own models see of them.
+      encoding: float32[N, D], encodings of nmjax.
     """
 
     choices: tuple[Choice, ...]
@@ -48,7 +49,7 @@ class Source(NamedTuple):
 
 
 class Tasks(NamedTuple):
-    """A suite as `export.export_tasks` writes it.
+    """Suite as written by `export.export_tasks`.
 
     Attributes:
       pool: N architectures of C choices.
@@ -68,18 +69,18 @@ class Tasks(NamedTuple):
 
 
 class Search:
-    """One search on one task: the only way from an architecture to its score.
+    """One search on one task, which gives access to scores only by `evaluate`.
 
-    A row that was evaluated is told again at no cost, as is that an architecture is not in the
-    pool; both count as suggestions, of which there are at most 20 for each evaluation.
+    Evaluating a row again, or an architecture outside the pool, does not count towards the budget.
+    Both count as suggestions, of which there are at most 20 per evaluation.
 
     Attributes:
-      past: of each other task, in an order that does not depend on the seed.
-      rows: of the pool, in the order in which they were evaluated.
-      suggestions: how often `evaluate` was called.
-      repeated: suggestions whose row had been evaluated.
-      invalid: suggestions that are not in the pool.
-      filled: rows that `fill` drew.
+      past: past evaluations of each other task, in an order that does not depend on the seed.
+      rows: evaluated rows of the pool, in order.
+      suggestions: number of calls of `evaluate`.
+      repeated: number of suggestions of evaluated rows.
+      invalid: number of suggestions outside the pool.
+      filled: number of rows drawn by `fill`.
     """
 
     def __init__(
@@ -96,12 +97,12 @@ class Search:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent, or the suggestions are."""
+        """Whether the budget or the suggestions are used up."""
         limit = SUGGESTIONS_PER_EVALUATION * self._budget
         return len(self.rows) == self._budget or self.suggestions == limit
 
     def evaluate(self, architecture: Sequence[int]) -> float:
-        """The score of C option indices; NaN where it failed or is not in the pool."""
+        """Return the score of C option indices; NaN if it failed or is not in the pool."""
         if self.finished:
             raise RuntimeError("the search is finished: ask `finished` before each evaluation")
         self.suggestions += 1
@@ -116,7 +117,7 @@ class Search:
         return float(self._scores[row])
 
     def fill(self, generator: np.random.Generator) -> None:
-        """Spend what is left of the budget on random rows that were not evaluated."""
+        """Spend the rest of the budget on random rows that were not evaluated."""
         rest = np.setdiff1d(np.arange(len(self._scores)), self.rows)
         self.filled = self._budget - len(self.rows)
         self.rows += generator.choice(rest, self.filled, replace=False).tolist()
@@ -127,7 +128,7 @@ COUNTS = ("suggestions", "repeated", "invalid", "filled")
 
 
 def read_tasks(path: str | Path) -> Tasks:
-    """What `export.export_tasks` wrote."""
+    """Read a file from `export.export_tasks`."""
     with np.load(path, allow_pickle=False) as file:
         columns = (file["choice_names"], file["choice_kinds"], file["options"])
         choices = tuple(
@@ -139,7 +140,7 @@ def read_tasks(path: str | Path) -> Tasks:
 
 
 def to_values(choices: Sequence[Choice], architecture: Sequence[int]) -> dict[str, int | str]:
-    """{choice: value} as peers take them: the option of a categorical one, else its index."""
+    """Values by choice for a peer: the option of a categorical choice, else its index."""
     return {
         choice.name: int(option) if choice.kind == "ordinal" else choice.options[option]
         for choice, option in zip(choices, architecture, strict=True)
@@ -147,7 +148,7 @@ def to_values(choices: Sequence[Choice], architecture: Sequence[int]) -> dict[st
 
 
 def to_options(choices: Sequence[Choice], values: Mapping[str, Any]) -> list[int]:
-    """The option indices whose `to_values` are `values`."""
+    """Option indices of values, the inverse of `to_values`."""
     return [
         int(values[choice.name])
         if choice.kind == "ordinal"
@@ -159,20 +160,20 @@ def to_options(choices: Sequence[Choice], values: Mapping[str, Any]) -> list[int
 def run_searches(
     optimize: Optimize, tasks: Tasks, *, seeds: int, budget: int, kept: Path, code: bytes = b""
 ) -> dict[str, np.ndarray]:
-    """A search for each task and seed.
+    """Run a search for each task and seed.
 
-    Each is kept when it ends, under a name made of all that decides it, and not run again.
+    Each finished search is kept under a name derived from all its inputs, and is not run again.
 
     Args:
-      optimize: (search, pool, seed) evaluates until the search is finished.
-      tasks: T of them.
-      seeds: S; each search has an integer of its own, which depends on its task and seed only.
-      budget: B, in distinct rows of the pool.
-      kept: the folder of searches that have ended.
-      code: what `optimize` is made of: searches by other code are run anew.
+      optimize: (search, pool, seed), evaluates until the search is finished.
+      tasks: tasks to search.
+      seeds: number of seeds S; the random seed of a search depends only on its task and seed.
+      budget: number of distinct rows that a search evaluates, B.
+      kept: folder of finished searches.
+      code: code of `optimize`; searches by other code are run again.
 
     Returns:
-      `indices` int32[T, S, B]; `cpu_seconds` float32[T, S], of `optimize` alone; and the counts of
+      `indices` int32[T, S, B]; `cpu_seconds` float32[T, S] of `optimize`; and the counts of
       `Search`, int32[T, S] each.
     """
     kept.mkdir(parents=True, exist_ok=True)
@@ -203,10 +204,10 @@ def run_searches(
 
 
 def peer_main(prepare: Callable[[str], tuple[Optimize, Mapping[str, Any]]]) -> None:
-    """The command line of a peer, as `protocol.run_peer` calls it.
+    """Run the command line of a peer, which `harness.run_peer` calls.
 
     Args:
-      prepare: a variant's name to (optimize, {"version", "settings", "settings_from"}).
+      prepare: (variant) -> (optimize, {"version", "settings", "settings_from"}).
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--tasks", type=Path, required=True)
@@ -225,14 +226,14 @@ def peer_main(prepare: Callable[[str], tuple[Optimize, Mapping[str, Any]]]) -> N
         kept=options.kept,
         code=json.dumps(about).encode() + _own_code(),
     )
-    told = json.dumps({**about, "python": platform.python_version(), "device": _device()})
-    np.savez_compressed(options.out, about=np.array(told), **arrays)  # type: ignore[arg-type]
+    described = json.dumps({**about, "python": platform.python_version(), "device": _device()})
+    np.savez_compressed(options.out, about=np.array(described), **arrays)  # type: ignore[arg-type]
 
 
 def _run_search(
     optimize: Optimize, tasks: Tasks, task: int, seed: int, budget: int
 ) -> dict[str, np.ndarray]:
-    """One search: `indices` int32[B], `cpu_seconds` float32 and the counts int32."""
+    """Run one search: `indices` int32[B], `cpu_seconds` float32 and the counts int32."""
     past = zip(tasks.past_rows[task, seed], tasks.past_scores[task, seed], strict=True)
     search = Search(
         tasks.lookup, tasks.scores[task], budget, tuple(Source(*source) for source in past)
@@ -250,7 +251,7 @@ def _run_search(
 
 
 def _own_code() -> bytes:
-    """Of the modules beside this one that were imported, and of the peer's own."""
+    """Source code of the imported modules in this folder, and of the peer's module."""
     beside = (sys.modules[name] for name in sorted(sys.modules) if name.startswith(__package__))
     paths = [sys.argv[0], *(module.__file__ for module in beside if module.__file__)]
     return b"".join(Path(path).read_bytes() for path in paths)

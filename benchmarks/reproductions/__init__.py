@@ -1,1 +1,1 @@
-"""Tables of papers: published numbers beside measured ones, one script each."""
+"""Reproductions of published tables, one script each."""

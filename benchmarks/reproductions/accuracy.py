@@ -1,4 +1,4 @@
-"""How well the scores of a held-out task are ranked after a few evaluations.
+"""Rank correlation of predictions for a held-out task after a few evaluations.
 
     python -m benchmarks.reproductions.accuracy --suite transnas101 [--seeds 10]
 
@@ -28,21 +28,21 @@ from nmjax.types import Array
 
 SHOTS = (0, 5, 10, 20, 50)
 JUDGED = SHOTS.index(20)
-LEAST = 3  # evaluations that a ridge regression is fitted to
+LEAST = 3  # Minimum number of evaluations for a ridge regression.
 HISTORY_SIZE = 300
 TRIVIAL = ("past mean", "ridge", "ridge on the past")
-# Of the sources' whole tables, which no past search holds.
+# From the whole tables of the sources, which no past search has.
 WHOLE = ("mean of tables", "ridge on tables")
 
 
 @partial(jax.jit, static_argnames="shots")
 def predicted_by_search(problem: Problem, rows: Array, *, shots: tuple[int, ...]) -> Array:
-    """The mean score float[len(shots), N] that a search expects after its first evaluations.
+    """Predict scores float[len(shots), N] by the model of a search after its first evaluations.
 
     Args:
-      problem: its pool, scores and priors.
-      rows: int32[B], evaluated one after the other.
-      shots: after how many of them.
+      problem: pool, scores and priors of the target.
+      rows: int32[B], evaluated rows in order.
+      shots: numbers of evaluations.
     """
     algorithm = nmjax.BayesianSearch(capacity=len(rows))
     hyper = nmjax.default_hyper(len(rows))
@@ -62,13 +62,13 @@ def predicted_by_search(problem: Problem, rows: Array, *, shots: tuple[int, ...]
 def predicted_by_ridge(
     prepared: Prepared, rows: np.ndarray, *, shots: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
-    """Predictions of the trivial methods, float[len(shots), N] each.
+    """Predict scores float[len(shots), N] by each of the trivial methods.
 
-    The past's mean is that of one ridge regression a source, whatever was seen of the target; the
-    other two regress what was seen, on encodings or on what those sources predict, and are NaN
-    where that is fewer than `LEAST` evaluations. Those on tables do the same with the sources' own
-    scores of the whole pool in the place of predictions. All regress ranks: scores serve them
-    worse (on TransNAS-Bench-101 .60 in place of .68 with 20 evaluations and the past).
+    The mean of the past averages one ridge regression per source, and ignores the target. The other
+    two regress the evaluations of the target, on encodings or on the predictions of the sources,
+    and are NaN with fewer than `LEAST` evaluations. The methods on tables use the sources' scores
+    of the whole pool instead of predictions. All methods regress ranks, because regressing scores
+    is worse (on TransNAS-Bench-101 .60 instead of .68 with 20 evaluations and the past).
     """
     suite, history = prepared.suite, prepared.history
     encoding = np.asarray(encode(suite.space, suite.pool))
@@ -93,7 +93,7 @@ def predicted_by_ridge(
 
 
 def _ranked(scores: np.ndarray) -> np.ndarray:
-    """Ranks float[..., n] of zero mean and unit variance, as scores have heavy tails; NaN stays."""
+    """Ranks float[..., n] with zero mean and unit variance; NaN stays NaN."""
     ranks = rankdata(scores, axis=-1, nan_policy="omit")
     centered = ranks - np.nanmean(ranks, -1, keepdims=True)
     return centered / np.nanstd(ranks, -1, keepdims=True)
@@ -106,16 +106,16 @@ def _ridge(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 @jax.jit
 def correlations(predicted: Array, score: Array, rows: Array) -> Array:
-    """Spearman float[...] of predictions float[..., N] with scores float[N], but for rows seen."""
+    """Spearman correlation float[...] of predictions float[..., N] with unseen scores float[N]."""
     return spearman(predicted, score.at[rows].set(jnp.nan))
 
 
 def predictions(prepared: Prepared, rows: Array) -> dict[str, np.ndarray]:
-    """Predictions of every method after 0, 5, ... of `rows`, float[len(SHOTS), N] each.
+    """Predict scores float[len(SHOTS), N] by each method after 0, 5, ... of `rows`.
 
     Args:
-      prepared: the target, and the past of the others.
-      rows: int32[max(SHOTS)], of the pool, in the order in which they are evaluated.
+      prepared: target and knowledge of the others.
+      rows: int32[max(SHOTS)], evaluated rows in order.
     """
     problem = prepared.problem
     return {
@@ -148,7 +148,7 @@ def measure_correlations(suite: nmjax.Suite, seeds: int) -> dict[str, np.ndarray
 
 
 def summary_rows(found: dict[str, np.ndarray]) -> list[dict]:
-    """One row a method, over all tasks."""
+    """Rows by method over all tasks."""
     rows = []
     for name, values in found.items():
         interval = mean_interval(jax.random.key(0), jnp.asarray(values))
@@ -165,7 +165,7 @@ def summary_rows(found: dict[str, np.ndarray]) -> list[dict]:
 
 
 def targets(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Target, ...]:
-    """Target: ahead of the best trivial method, chosen in hindsight, at 20 shots."""
+    """Target for the lead over the best trivial method, chosen in hindsight, at 20 shots."""
     best = max(TRIVIAL, key=lambda name: found[name][..., JUDGED].mean())
     difference = found["transfer"][..., JUDGED] - found[best][..., JUDGED]
     ahead = mean_interval(jax.random.key(0), jnp.asarray(difference))
@@ -183,7 +183,7 @@ def targets(suite: nmjax.Suite, found: dict[str, np.ndarray]) -> tuple[Target, .
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Predict each held-out task by every method."""
+    """Predict each held-out task by each method."""
     suite = nmjax.load_suite(asked.suite, data=asked.data)
     found = measure_correlations(suite, asked.seeds)
     return Findings(

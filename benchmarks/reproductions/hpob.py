@@ -1,12 +1,11 @@
-"""HPO-B-v3 on its discrete pools: the published protocol, with and without past tasks.
+"""HPO-B-v3 on its discrete pools by the published protocol, with and without past tasks.
 
     python -m benchmarks.reproductions.hpob --data FOLDER [--trials 100]
 
-Writes benchmarks/results/reproductions/hpob.json. Every search of a test task begins with the five
-rows published for its seed. The past of a search space is its training and its validation tasks, at
-most `SOURCE_ROWS` random evaluations of each; the network is trained on the former and stopped by
-the latter. Tasks with too few evaluations to learn from, or whose scores are all equal, are left
-out and counted.
+Writes benchmarks/results/reproductions/hpob.json. Each search of a test task begins with the five
+published rows of its seed. The past of a search space is its training and validation tasks, with at
+most `SOURCE_ROWS` random evaluations of each. The network is trained on the former and stopped
+early by the latter. Tasks with too few evaluations, or equal scores, are omitted and counted.
 """
 
 import argparse
@@ -42,7 +41,7 @@ LEARN = nmjax.LearnConfig()
 METRIC = Metric("accuracy", "accuracy")
 SHOWN = (15, 25, 50, 100)
 # Mean normalized regret over the 86 test tasks and 5 seeds after as many trials, recomputed from
-# the trajectories that came with HPO-B (Pineda Arango et al., 2021).
+# the trajectories published with HPO-B (Pineda Arango et al., 2021).
 PUBLISHED = {
     "FSBO": (0.0433, 0.0286, 0.0182, 0.0105),
     "BOHAMIANN": (0.0607, 0.0461, 0.0280, 0.0158),
@@ -56,9 +55,9 @@ class Sources(NamedTuple):
     """Past tasks of one search space.
 
     Attributes:
-      tasks: enough is known of each to learn from it.
-      validation: bool[S], which are for validation.
-      left_out: how many are not among them.
+      tasks: tasks with enough evaluations.
+      validation: bool[S], True for validation tasks.
+      left_out: number of omitted tasks.
     """
 
     tasks: tuple[HpobTask, ...]
@@ -67,7 +66,7 @@ class Sources(NamedTuple):
 
 
 def space_of(name: str, tasks: Sequence[HpobTask]) -> Space:
-    """Settings in [0, 1], or as far as they go beyond it in some task."""
+    """Space with settings in [0, 1], extended to the range of all tasks."""
     low = np.min([task.encoding.min(axis=0) for task in tasks], axis=0).clip(max=0)
     high = np.max([task.encoding.max(axis=0) for task in tasks], axis=0).clip(min=1)
     ends = zip(low.tolist(), high.tolist(), strict=True)
@@ -75,7 +74,7 @@ def space_of(name: str, tasks: Sequence[HpobTask]) -> Space:
 
 
 def sources_of(train: Sequence[HpobTask], validation: Sequence[HpobTask]) -> Sources:
-    """The tasks that can be learned from."""
+    """Select the tasks that can be learned from."""
     needed = max(LEARN.support + LEARN.query, LEARN.replay_size)
     every = [*train, *validation]
     usable = np.array([len(t.score) >= needed and np.ptp(t.score) > 0 for t in every], bool)
@@ -84,7 +83,7 @@ def sources_of(train: Sequence[HpobTask], validation: Sequence[HpobTask]) -> Sou
 
 
 def learn(space: Space, sources: Sources) -> MetaKnowledge:
-    """What the past of a search space teaches."""
+    """Learn from the past tasks of a search space."""
     rng = np.random.default_rng(0)
     rows = [rng.permutation(len(task.score))[:SOURCE_ROWS] for task in sources.tasks]
     drawn = list(zip(sources.tasks, rows, strict=True))
@@ -127,16 +126,16 @@ def searched_rows(
     algorithm: SearchAlgorithm,
     trials: int,
 ) -> Array:
-    """The rows int32[S, I + trials] that searches evaluate; -1 once one is over.
+    """Run searches; return their rows int32[S, I + trials], -1 after the end of a search.
 
     Args:
-      keys: key[S].
-      problem: of a padded pool of N rows.
-      hyper: whose budget counts the initial rows.
-      initial: int32[S, I], that each is told of first.
-      exists: bool[N], which rows may be evaluated.
-      algorithm: whose state has a `record`.
-      trials: after the initial rows.
+      keys: key[S], one for each search.
+      problem: problem with a padded pool of N rows.
+      hyper: numbers of the search; its budget includes the initial rows.
+      initial: int32[S, I], initial rows of each search.
+      exists: bool[N], False for padding.
+      algorithm: search whose state has a `record`.
+      trials: number of evaluations after the initial rows.
     """
 
     def search_from(key: Array, initial: Array) -> Array:
@@ -160,7 +159,7 @@ def search(
     trials: int,
     algorithms: Mapping[str, SearchAlgorithm],
 ) -> dict[str, np.ndarray]:
-    """The regret float64[S, trials + 1] of each method, and of random search, on a test task."""
+    """Regret float64[S, trials + 1] of each method and of random search on a test task."""
     initial = np.stack(list(task.initial.values()))
     size, seeds = len(task.score), range(len(initial))
     budget = min(initial.shape[1] + trials, size)
@@ -194,7 +193,7 @@ def search(
 def measure_regrets(
     folder: Path, trials: int
 ) -> tuple[list[str], dict[str, np.ndarray], dict[str, dict]]:
-    """The spaces of T tasks, regret float64[T, S, trials + 1] by method, and counts by space."""
+    """Spaces of T tasks, regret float64[T, S, trials + 1] by method, and counts by space."""
     train, validation, test = (
         _by_space(read_hpob(folder, part=part)) for part in ("train", "validation", "test")
     )
@@ -225,7 +224,7 @@ def measure_regrets(
 
 
 def summary_rows(spaces: Sequence[str], regret: Mapping[str, np.ndarray]) -> list[dict]:
-    """One row a method over all tasks, and one a method and space; ranks are among methods."""
+    """Rows by method over all tasks, and by method and space."""
     ranks = hpob_ranks(np.stack(list(regret.values())))
     rows = []
     for space in ("all", *dict.fromkeys(spaces)):
@@ -253,7 +252,7 @@ def _by_space(tasks: Sequence[HpobTask]) -> dict[str, list[HpobTask]]:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Search every test task by every method."""
+    """Search each test task by each method."""
     spaces, regret, counts = measure_regrets(asked.data, asked.trials)
     return Findings(
         split="HPO-B-v3's test tasks, discrete pools; pasts are its training and validation tasks",

@@ -1,10 +1,9 @@
-"""Latency on unseen devices: NASFLAT's six FBNet sets and HELP's two tables.
+"""Latency prediction on unseen devices: NASFLAT's six FBNet sets and HELP's two tables.
 
     python -m benchmarks.reproductions.latency sources|fbnet|help [--draws 20] [--data FOLDER]
 
 Writes benchmarks/results/reproductions/latency_{sources,fbnet,help}.json. "sources" holds out each
-source device, with all other devices known or only those of other kinds. Settings were chosen on it
-alone.
+source device, given all other devices or only those of other kinds. All settings were chosen on it.
 """
 
 import argparse
@@ -36,7 +35,7 @@ from nmjax.errors import NmjaxError
 from nmjax.experiments import Target
 from nmjax.stats import mean_interval, paired_bootstrap
 
-# Spearman's correlation by set, in the order of NASFLAT_SETS; NASFLAT, 2024.
+# Spearman's correlation by set, in the order of NASFLAT_SETS (NASFLAT, 2024).
 PUBLISHED_FBNET = {
     "HELP": (0.910, 0.793, 0.543, 0.413, 0.799, 0.370),
     "MultiPredict": (0.960, 0.756, 0.567, 0.434, 0.763, 0.450),
@@ -52,7 +51,7 @@ Found = Mapping[tuple[str, str], np.ndarray]
 
 
 def collect(draws: Sequence[Episodes]) -> Found:
-    """Correlations by method and set, float[draws, targets], from one iterator a draw."""
+    """Collect correlations by method and set, float[draws, targets], from one iterator per draw."""
     found: dict[tuple[str, str], list[list[float]]] = {}
     for number, draw in enumerate(draws):
         begun = time.perf_counter()
@@ -66,12 +65,12 @@ def collect(draws: Sequence[Episodes]) -> Found:
 
 
 def over_draws(scores: np.ndarray) -> jax.Array:
-    """Means over targets of float[draws, targets], as one task of that many seeds."""
+    """Means over targets of float[draws, targets], with draws as the seeds of one task."""
     return jnp.asarray(scores.mean(axis=1))[None, :]
 
 
 def average(found: Mapping[tuple[str, str], np.ndarray], names: Sequence[str]) -> Found:
-    """The mean over sets beside the sets: each set counts alike, whatever its targets are."""
+    """Add the mean over sets, with equal weights of the sets."""
     methods = dict.fromkeys(method for _, method in found)
     means = {
         ("mean", method): np.mean([found[name, method].mean(1) for name in names], axis=0)[:, None]
@@ -116,7 +115,7 @@ def difference_target(found: Found, name: str, threshold: float) -> Target:
 
 
 def mean_target(found: Found, method: str, threshold: float) -> Target:
-    """The mean over the six sets."""
+    """Target for the mean over the six sets."""
     interval = mean_interval(jax.random.key(0), over_draws(found["mean", method]))
     return Target(
         f"latency, six FBNet sets: {method}, {SHOTS} labels",
@@ -130,7 +129,7 @@ def mean_target(found: Found, method: str, threshold: float) -> Target:
 
 
 class Outcome(NamedTuple):
-    """What goes into a result file besides where it came from."""
+    """Content of a result file without its provenance."""
 
     split: str
     rows: list[dict]
@@ -138,7 +137,7 @@ class Outcome(NamedTuple):
 
 
 def run_sources(folder: Path, draws: int) -> Outcome:
-    """Each source in the place of the target: what settings were chosen on."""
+    """Hold out each source; settings were chosen on this."""
     table = read_table("fbnet", folder)
     found = collect([source_draw(table, NASFLAT_SETS, draw) for draw in range(draws)])
     targets = {
@@ -150,7 +149,7 @@ def run_sources(folder: Path, draws: int) -> Outcome:
 
 
 def run_fbnet(folder: Path, draws: int) -> Outcome:
-    """NASFLAT's six sets."""
+    """Predict the targets of NASFLAT's six sets."""
     table = read_table("fbnet", folder)
     found = collect([fbnet_draw(table, NASFLAT_SETS, draw) for draw in range(draws)])
     found = average(found, tuple(NASFLAT_SETS))
@@ -167,7 +166,7 @@ def run_fbnet(folder: Path, draws: int) -> Outcome:
 
 
 def run_help(folder: Path, draws: int) -> Outcome:
-    """HELP's two tables."""
+    """Predict the targets of HELP's two tables."""
     tables = {name: read_table(name, folder) for name in HELP_SETS}
     found = collect([help_draw(tables, HELP_SETS, draw) for draw in range(draws)])
     published = [
@@ -203,7 +202,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 
 
 def main() -> None:
-    """Measure and write a result file."""
+    """Measure and write the result file."""
     parser = make_parser(__doc__)
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--draws", type=int, default=20)

@@ -1,13 +1,14 @@
 """Prediction of latency on a new device from a few labels, past devices and counted costs.
 
-Latencies add up: a device's is nearly linear in the options of an architecture. From hundreds of
-labels each source's is fitted so (`fit_source`). A target's is a linear function of few features:
-what the sources predict, and counted costs. Its prior is a mixture of many (`device_priors`), each
-a random, sparse, positive mix of the features, a device that might be, with some slack around it.
-Evidence of the target's labels weighs them (`adapt`). So near the sources their mixes win, far from
-them the costs', and nothing else decides.
+The latency of a device is nearly linear in the options of an architecture. For a source device, a
+linear model is fitted to hundreds of labels (`fit_source`). For a target device, the latency is a
+linear function of few features: predictions of the sources, and counted costs. Its prior is a
+mixture of many components (`device_priors`). The mean of each is a random, sparse, positive
+combination of the features, which represents a possible device. Components are weighted by the
+evidence of the target's labels (`adapt`), so that sources dominate for a similar device, and costs
+for a dissimilar one.
 
-All features are standardized over the pool, and labels by themselves: no other label is used.
+Features are standardized over the pool, and the labels of a device by themselves.
 """
 
 from collections.abc import Sequence
@@ -34,19 +35,19 @@ from nmjax.types import Array
 
 
 class Settings(NamedTuple):
-    """Settings of the priors of a new device; pairs are ends of log-uniform ranges.
+    """Settings of the priors of a new device; pairs are the ends of log-uniform ranges.
 
     Attributes:
-      components: how many priors.
-      concentration: of the gamma variables that mix features; small is sparse.
-      source_scale: of the sources' share of a mix.
-      cost_scale: of the costs' share of a mix.
-      slack: variance of the weights around the mix, in units of s2, for each of both kinds.
+      components: number of priors.
+      concentration: concentration of the gamma variables that mix features; small is sparse.
+      source_scale: scale of the sources' weights in a mix.
+      cost_scale: scale of the costs' weights in a mix.
+      slack: variance of the weights around the mix, in units of s2, for each kind of feature.
       noise: variance of a label, in units of s2.
       amplitude: ends of a uniform range, standard deviation of the mix for labels of unit one.
       intercept: variance of a constant, in units of s2.
-      shape: of the inverse gamma of s2.
-      rate: of the inverse gamma of s2.
+      shape: shape of the inverse gamma distribution of s2.
+      rate: rate of the inverse gamma distribution of s2.
     """
 
     components: int = 1000
@@ -62,13 +63,13 @@ class Settings(NamedTuple):
 
 
 def unit_columns(x: np.ndarray) -> np.ndarray:
-    """Columns of float[N, D] less their means and over their standard deviations."""
+    """Standardize the columns of float[N, D]."""
     spread = x.std(axis=0)
     return (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
 
 
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Weights float[D] of a ridge regression of y float[M] on x float[M, D], intercept free."""
+    """Weights float[D] of a ridge regression of y float[M] on x float[M, D] with intercept."""
     centered = x - x.mean(axis=0)
     gram = centered.T @ centered + penalty * np.eye(x.shape[1])
     return np.linalg.solve(gram, centered.T @ (y - y.mean()))
@@ -79,15 +80,15 @@ _SIGNAL_TO_NOISE = np.logspace(-2, 6, 33)
 
 
 def fit_source(costs: np.ndarray, options: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The likeliest linear model of a device with many labels, intercept and scale integrated out.
+    """Fit a linear model to a device with many labels, with intercept and scale integrated out.
 
-    Weights of the costs share one variance and those of the options another; their ratio and the
-    signal to noise are those of the greatest evidence. (Bishop, 2006, section 3.5.)
+    The weights of costs share one variance, and those of options another. Their ratio and the
+    signal-to-noise ratio maximize the evidence (Bishop, 2006, section 3.5).
 
     Args:
-      costs: float[M, F], of unit columns.
-      options: float[M, O].
-      y: float[M].
+      costs: float[M, F], standardized costs.
+      options: float[M, O], one-hot options.
+      y: float[M], latencies.
 
     Returns:
       Weights float[F] of the costs and float[O] of the options.
@@ -116,13 +117,13 @@ def fit_source(costs: np.ndarray, options: np.ndarray, y: np.ndarray) -> tuple[n
 def device_priors(
     key: Array, moments: Array, *, num_sources: int, settings: Settings
 ) -> LinearPrior:
-    """K priors of a new device's weights of [1, sources, costs].
+    """Draw K priors of the weights of [1, sources, costs] for a new device.
 
     Args:
-      key: of the draws.
+      key: random key of the draws.
       moments: float[D, D], mean products of the D features without the constant.
-      num_sources: how many features are sources; the others are costs.
-      settings: what is drawn from.
+      num_sources: number of features that are sources; the others are costs.
+      settings: distribution of the priors.
 
     Returns:
       A `LinearPrior` whose leaves have a leading axis of K.
@@ -136,7 +137,7 @@ def device_priors(
         return jax.random.uniform(next(keys), (number, 1), minval=low, maxval=high)
 
     def by_kind(sources: Array, costs: Array) -> Array:
-        """A variance that each kind of features shares, float[K, D]."""
+        """Variances float[K, D], shared by the features of a kind."""
         shared = [(sources, num_sources), (costs, num_costs)]
         return jnp.concatenate(
             [jnp.repeat(value - np.log(max(count, 1)), count, axis=1) for value, count in shared],
@@ -163,13 +164,13 @@ def device_priors(
 
 @jax.jit
 def adapt(priors: LinearPrior, features: Array, x: Array, y: Array) -> Array:
-    """Predictions float[N] of a device, in units of its labels' spread.
+    """Predict latencies float[N] of a device, in units of the standard deviation of its labels.
 
     Args:
-      priors: K of them, as `device_priors` makes them.
-      features: float[N, 1 + D], of the pool.
-      x: float[B, 1 + D], features where there are labels.
-      y: float[B], latencies there.
+      priors: K priors from `device_priors`.
+      features: float[N, 1 + D], features of the pool.
+      x: float[B, 1 + D], features of the labeled architectures.
+      y: float[B], their latencies.
     """
     head = bayesian_linear()
 
@@ -183,16 +184,16 @@ def adapt(priors: LinearPrior, features: Array, x: Array, y: Array) -> Array:
 
 @partial(jax.jit, static_argnames="number")
 def choose(priors: LinearPrior, features: Array, allowed: Array, *, number: int) -> Array:
-    """Rows int32[number] whose labels are expected to teach most, without any label.
+    """Choose the rows int32[number] whose labels have the largest expected information gain.
 
-    Greedy in the information about the weights, under the Gaussian with the mean and covariance of
-    the mixture (Srinivas et al., 2010; Krause and Guestrin, 2005).
+    The choice is greedy in the information about the weights, under the Gaussian with the mean and
+    covariance of the mixture (Srinivas et al., 2010; Krause and Guestrin, 2005).
 
     Args:
-      priors: K of them, as `device_priors` makes them.
-      features: float[N, 1 + D], of the pool.
+      priors: K priors from `device_priors`.
+      features: float[N, 1 + D], features of the pool.
       allowed: bool[N], rows to choose among.
-      number: how many.
+      number: number of rows.
     """
     unit = jnp.mean(priors.rate / (priors.shape - 1))
     deviation = priors.mean - jnp.mean(priors.mean, axis=0)[None, :]
@@ -218,7 +219,7 @@ _MIXES = (0.1, 0.3, 1.0)
 
 
 def trivial_priors(num_sources: int, amplitudes: Sequence[float]) -> PoolPrior:
-    """A grid of priors on a mix of the sources and a process of the given amplitudes."""
+    """Grid of priors of a mix of the sources plus a process with the given amplitudes."""
     grid = np.array(np.meshgrid(amplitudes, _NOISES, _MIXES)).reshape(3, -1).astype(np.float32)
     amplitude, noise, mix = jnp.asarray(grid)
     shared = jnp.repeat(mix[:, None] / num_sources, num_sources, axis=1)
@@ -231,18 +232,18 @@ def trivial_priors(num_sources: int, amplitudes: Sequence[float]) -> PoolPrior:
 def trivial(
     prior: PoolPrior, features: Array, counts: Array, lengths: Array, rows: Array, y: Array
 ) -> Array:
-    """Predictions float[N]: a Bayesian mix of the sources, and a process on the counts of options.
+    """Predict float[N] by a Bayesian mix of the sources and a process on the counts of options.
 
-    Each of a grid of priors and length scales is weighed by its evidence. With amplitude 0 it is
-    the mix alone.
+    Priors and length scales on a grid are weighted by their evidence. With amplitude 0 the
+    prediction is the mix alone.
 
     Args:
-      prior: as `trivial_priors` makes it.
-      features: float[N, 1 + S], a constant and the sources' predictions.
-      counts: float[N, K], of unit columns.
-      lengths: float[L], in units of the counts' spread.
-      rows: int32[B], which have labels.
-      y: float[B], latencies there.
+      prior: priors from `trivial_priors`.
+      features: float[N, 1 + S], a constant and the predictions of the sources.
+      counts: float[N, K], standardized counts.
+      lengths: float[L], length scales on the counts.
+      rows: int32[B], labeled rows.
+      y: float[B], their latencies.
     """
     score = standardize(y)
 

@@ -1,6 +1,6 @@
 """Protocols of NASFLAT and HELP: sources, known labels of a target, and test architectures.
 
-No latency of a target is read but those of its support rows, and of its queries to judge.
+Predictions use the latencies of a target only at its support rows; the query rows evaluate them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ class Past(NamedTuple):
 
 
 def fit_past(table: LatencyTable, rows: Mapping[str, np.ndarray]) -> dict[str, Past]:
-    """The past float[N, 1] of each device, from its latencies in the given rows alone."""
+    """Fit each device on its latencies in the given rows, float[N, 1] each."""
     costs, past = unit_columns(table.costs), {}
     for device, at in rows.items():
         y = table.latency[device][at]
@@ -61,19 +61,19 @@ def fit_past(table: LatencyTable, rows: Mapping[str, np.ndarray]) -> dict[str, P
 
 
 def join(past: Mapping[str, Past], sources: Sequence[str]) -> Past:
-    """The past of several sources."""
+    """Join the past of several sources."""
     return Past(
         *(np.concatenate(columns, 1) for columns in zip(*map(past.get, sources), strict=True))
     )
 
 
 class Known(NamedTuple):
-    """Data known before a target's first label.
+    """Data available before the first label of a target.
 
     Attributes:
-      table: its latencies are read only in a target's support rows.
-      past: of the sources.
-      models: (priors, features float[N, 1 + D]) by part of `PARTS`.
+      table: latencies, which are read only at support rows of a target.
+      past: predictions of the sources.
+      models: (priors, features float[N, 1 + D]) by name in `PARTS`.
     """
 
     table: LatencyTable
@@ -82,7 +82,7 @@ class Known(NamedTuple):
 
 
 def prepare(table: LatencyTable, past: Past, settings: Settings = SETTINGS) -> Known:
-    """Priors of a new device under the past, and without one of its two kinds of features."""
+    """Priors of a new device with both kinds of features, and with each of them alone."""
     costs, models = unit_columns(table.costs), {}
     for name, parts in PARTS.items():
         sources = past.fitted if "sources" in parts else past.fitted[:, :0]
@@ -101,13 +101,13 @@ def with_constant(features: np.ndarray) -> jax.Array:
 
 
 def chosen_rows(known: Known, allowed: np.ndarray, number: int = SHOTS) -> np.ndarray:
-    """Rows int[number] that teach most about a new device, whichever it is."""
+    """Choose the rows int[number] that are most informative about any new device."""
     priors, features = known.models[OURS]
     return np.asarray(choose(priors, features, jnp.asarray(allowed), number=number))
 
 
 def predict(known: Known, method: str, rows: np.ndarray, latency: np.ndarray) -> np.ndarray:
-    """Predictions float[N] by a method, in any unit, from latencies float[B] of rows int[B]."""
+    """Predict float[N] by a method, in arbitrary units, from latencies float[B] of rows int[B]."""
     y = jnp.asarray(latency, jnp.float32)
     if method in TRIVIAL:
         amplitudes, lengths = TRIVIAL[method]
@@ -127,7 +127,7 @@ def correlation(predicted: np.ndarray, latency: np.ndarray) -> float:
 def evaluate(
     known: Known, target: str, supports: Mapping[str, np.ndarray], queries: np.ndarray
 ) -> dict[str, float]:
-    """Correlations over the query rows by method; a method reads its own support rows only."""
+    """Correlations over the query rows by method, given its support rows."""
     latency = known.table.latency[target]
     scores = {}
     for method, rows in supports.items():
@@ -138,7 +138,7 @@ def evaluate(
 
 
 def fbnet_draw(table: LatencyTable, sets: Mapping[str, DeviceSet], draw: int) -> Episodes:
-    """(set, target, correlations by method) with one draw of source rows and of supports."""
+    """Yield (set, target, correlations by method) for one draw of source and support rows."""
     size = len(table.options)
     rng = np.random.default_rng([draw, 0])
     shared = rng.choice(size, SOURCE_ROWS, replace=False)
@@ -154,10 +154,10 @@ def fbnet_draw(table: LatencyTable, sets: Mapping[str, DeviceSet], draw: int) ->
 
 
 def source_draw(table: LatencyTable, sets: Mapping[str, DeviceSet], draw: int) -> Episodes:
-    """As `fbnet_draw`, with sources in the place of targets, within their rows alone.
+    """Like `fbnet_draw`, with sources as targets, within the rows of the sources.
 
-    Names end in "near" where all other sources are known, in "far" where only those of another
-    kind are; among GPUs alone, a batch of one and larger ones count as two kinds.
+    Names end in "near" if all other sources are given, and in "far" if only those of another kind
+    are. If all are GPUs, batch size one and larger batch sizes count as two kinds.
     """
     rng = np.random.default_rng([draw, 1])
     shared = rng.choice(len(table.options), SOURCE_ROWS, replace=False)
@@ -183,7 +183,7 @@ def source_draw(table: LatencyTable, sets: Mapping[str, DeviceSet], draw: int) -
 
 
 def middle(latency: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The rows whose latency is within the 10th and 90th percentile of all the rows'."""
+    """Rows whose latency is between the 10th and the 90th percentile of all rows."""
     low, high = np.quantile(latency[rows], (0.1, 0.9))
     return rows[(low <= latency[rows]) & (latency[rows] <= high)]
 
@@ -191,11 +191,11 @@ def middle(latency: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def help_draw(
     tables: Mapping[str, LatencyTable], sets: Mapping[str, DeviceSet], draw: int
 ) -> Episodes:
-    """As `fbnet_draw`, in HELP's protocol, where all is cut to a device's middle latencies.
+    """Like `fbnet_draw`, in HELP's protocol, restricted to the middle latencies of each device.
 
-    The 10 random rows are from the training pool. Sets are named by space and by what is known of a
-    target: "10"; "10 + 10" with the reference architectures; "10 + 10 uncut" where the random rows
-    are from the whole training pool, so that no latency decides what is measured; "20" chosen from
+    The 10 random rows are from the training pool. Sets are named by space and labels of the target:
+    "10"; "10 + 10" with the reference architectures; "10 + 10 uncut" with random rows from the
+    whole training pool, so that the choice does not depend on latencies; and "20" rows chosen from
     that pool.
     """
     rng = np.random.default_rng([draw, 2])

@@ -19,17 +19,17 @@ from nmjax.spaces.catalog.nas_bench_201 import EDGES
 # HW-NAS-Bench runs them (Li et al., ICLR 2021): layers, channels, stride of the first layer.
 _STAGES = ((1, 16, 1), (4, 24, 1), (4, 32, 2), (4, 64, 2), (4, 112, 1), (4, 184, 2), (1, 352, 1))
 _STEM_CHANNELS, _STEM_SIZE = 16, 32
-# Kernel size, expansion and groups of each option but the last, which is a skip.
+# Kernel size, expansion and groups of each option except the last, a skip.
 _BLOCKS = ((3, 1, 1), (3, 1, 2), (3, 3, 1), (3, 6, 1), (5, 1, 1), (5, 1, 2), (5, 3, 1), (5, 6, 1))
 _CONVOLUTIONS = 3
 
 
 class DeviceSet(NamedTuple):
-    """Devices that are known, and devices to predict from few labels.
+    """Source devices, and target devices to predict from few labels.
 
     Attributes:
-      sources: names.
-      targets: names.
+      sources: names of the source devices.
+      targets: names of the target devices.
     """
 
     sources: tuple[str, ...]
@@ -38,14 +38,14 @@ class DeviceSet(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LatencyTable:
-    """N architectures and their latencies.
+    """Latencies of N architectures.
 
     Attributes:
-      options: float[N, O], the one-hots of all choices.
-      counts: float[N, K], how often each option occurs.
-      costs: float[N, F], what can be counted without a device.
+      options: float[N, O], one-hot options of all choices.
+      counts: float[N, K], number of occurrences of each option.
+      costs: float[N, F], costs that are counted without a device.
       references: int[10], HELP's reference architectures.
-      latency: {device: float[N]}, ms.
+      latency: {device: float[N]}, latencies in ms.
     """
 
     options: np.ndarray
@@ -104,8 +104,8 @@ def _skip_costs(channels: int, width: int, before: int, after: int) -> list[floa
 def nas_bench_201_costs(architecture: np.ndarray) -> np.ndarray:
     """Counts of each operation in cells int[N, 6], float[N, 8].
 
-    First those of all edges, then those of edges whose output is used, as where dead code is
-    removed before it runs. "None" costs nothing.
+    The first counts are of all edges, the others of edges whose output is used, as after dead-code
+    elimination. The operation "none" has no cost.
     """
     used = np.zeros((len(architecture), 4), bool)
     used[:, -1] = True
@@ -129,10 +129,10 @@ _SPACES = {
 
 
 def read_table(space: str, folder: Path) -> LatencyTable:
-    """The table of "fbnet" or "nas-bench-201" in a folder.
+    """Read the table of "fbnet" or "nas-bench-201" from a folder.
 
     Raises:
-      NmjaxError: the folder does not hold it.
+      NmjaxError: the folder does not contain it.
     """
     path = folder / _SPACES[space].file
     try:
@@ -157,7 +157,7 @@ def make_table(
     references: np.ndarray,
     latency: Mapping[str, np.ndarray],
 ) -> LatencyTable:
-    """The table of architectures int32[N, C] of "fbnet" or "nas-bench-201"."""
+    """Create the table of architectures int32[N, C] of "fbnet" or "nas-bench-201"."""
     one_hot = architecture[..., None] == np.arange(_SPACES[space].num_options)
     one_hot = one_hot.astype(np.float64)
     return LatencyTable(
@@ -222,5 +222,5 @@ _KINDS = {
 
 
 def kind(device: str) -> str:
-    """Whether a device is a "cpu", "edge", "phone" or "gpu"."""
+    """Kind of a device: "cpu", "edge", "phone" or "gpu"."""
     return next((name for name, starts in _KINDS.items() if device.startswith(starts)), "gpu")

@@ -2,8 +2,8 @@
 
     python -m benchmarks.reproductions.optimum [--seeds 100] [--past-seeds 10]
 
-Methods without a model run until nearly all searches have found it. Our methods, with a past of its
-own for each seed, run for 300 evaluations. Random search is computed exactly. Writes
+Methods without a model run until nearly all searches have found it. Our methods run for 300
+evaluations, with one past per seed. Random search is computed exactly. Writes
 benchmarks/results/reproductions/optimum.json.
 """
 
@@ -30,13 +30,13 @@ PUBLISHED = {("local-search", "cifar100"): 127.0}
 
 
 def found_at(rows: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Evaluations float[S] until a row of the highest score, inf if rows int[S, B] have none."""
+    """Evaluations float[S] until a row with the highest score; inf if rows int[S, B] have none."""
     best = score[rows] == np.nanmax(score)
     return np.where(best.any(-1), best.argmax(-1) + 1.0, np.inf)
 
 
 def summarize(method: str, task: str, at: np.ndarray) -> dict:
-    """A row of evaluations float[S] to the best; the mean only where every search found it."""
+    """Row of evaluations float[S] to the optimum; the mean only if every search found it."""
     found = np.isfinite(at)
     return {
         "method": method,
@@ -51,14 +51,14 @@ def summarize(method: str, task: str, at: np.ndarray) -> dict:
 
 
 def exact_random(score: Array) -> float:
-    """Mean draws without replacement to the first of the best, of scores float[N]."""
+    """Expected number of draws without replacement until the optimum of scores float[N]."""
     return (len(score) + 1) / (float(jnp.sum(score == jnp.nanmax(score))) + 1)
 
 
 def evaluations(
     method: str, searches: Sequence[tuple[Prepared, Array]], score: Array
 ) -> np.ndarray:
-    """Evaluations to the best of scores float[N], one for each key of each prepared search."""
+    """Evaluations to the optimum of scores float[N], for each key of each prepared search."""
     runs = (
         run_methods(keys, prepared, methods=(method,), budget=BUDGETS[method])[method]
         for prepared, keys in searches
@@ -67,7 +67,7 @@ def evaluations(
 
 
 def rows_of(suite: nmjax.Suite, *, seeds: int, past_seeds: int) -> list[dict]:
-    """A row a method and task."""
+    """Rows by method and task."""
     rows, keys = [], seed_keys(jax.random.key(0), seeds)
     for task, score in zip(suite.tasks, nmjax.scores(suite), strict=True):
         rows.append({"method": "random", "task": task, "mean": exact_random(score), "found": 1.0})
@@ -79,7 +79,7 @@ def rows_of(suite: nmjax.Suite, *, seeds: int, past_seeds: int) -> list[dict]:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Count the evaluations of every method on every task."""
+    """Count the evaluations of each method on each task."""
     suite = nmjax.load_suite(SUITE)
     return Findings(
         split="leave one task out; one past per seed of nmjax's methods",

@@ -1,4 +1,4 @@
-"""The learners that meet curves, their networks, and how their parameters begin."""
+"""Learners for few-shot regression on curves, their networks and initial parameters."""
 
 import jax
 import jax.numpy as jnp
@@ -50,9 +50,9 @@ MEMBERS = 3
 
 
 def adam(updates: int) -> optax.GradientTransformation:
-    """From rate .003 down to 0 by a cosine, for every method.
+    """Adam with a cosine schedule from .003 to 0, for every method.
 
-    Finn et al. (2017) name Adam alone; their code keeps rate .001 for 70,000 meta-updates.
+    Finn et al. (2017) only name Adam; their code uses a rate of .001 for 70,000 meta-updates.
     """
     return optax.adam(optax.cosine_decay_schedule(3e-3, updates))
 
@@ -177,19 +177,19 @@ def make_reptile(steps: int, updates: int) -> MetaLearner:
 
 
 def make_scratch(steps: int, updates: int) -> MetaLearner:
-    """Gradient descent from an initialization that nothing is learned about."""
+    """Gradient descent from a random initialization, without meta-learning."""
     del updates
     return maml(LOSS, optax.set_to_zero(), inner_steps=steps)
 
 
 def make_process(steps: int, updates: int) -> MetaLearner:
-    """A Gaussian process on the inputs themselves, its five numbers learned over tasks."""
+    """Gaussian process on the inputs, with five hyperparameters learned over tasks."""
     del steps
     return deep_kernel(lambda _, x: x, adam(updates))
 
 
 def make_constant(steps: int, updates: int) -> MetaLearner:
-    """The mean of the support, within a spread that is learned over tasks."""
+    """Mean of the support, with a standard deviation learned over tasks."""
     del steps
 
     def condition(log_std: Array, batch: Batch) -> Gaussian:

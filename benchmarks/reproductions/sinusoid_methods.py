@@ -1,4 +1,4 @@
-"""How each method is meta-trained on curves, and what its authors report."""
+"""Settings of each method for meta-training on curves, and published errors."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,26 +45,26 @@ from nmjax.meta import (
 )
 from nmjax.types import Array, PyTree
 
-At = tuple[int, int]  # shots and gradient steps at test time
+At = tuple[int, int]  # Shots and gradient steps at test time.
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to meta-train a method.
+    """Settings of meta-training of a method.
 
     Attributes:
-      name: what sets it apart from the method's other settings.
-      make: (inner steps, meta-updates) -> the learner; other inner steps serve at test time. It
-        is a `ProbabilisticLearner`, or its `evaluate` returns mean squared errors.
+      name: name among the settings of the method.
+      make: (inner steps, meta-updates) -> learner, for meta-training and for test. It is a
+        `ProbabilisticLearner`, or its `evaluate` returns mean squared errors.
       begin: key -> parameters.
-      hyper: the learner's traced numbers.
-      shots: S, while meta-training.
-      queries: Q, while meta-training; as many as shots where None.
-      inner_steps: while meta-training; 0 for a method without any.
-      test_steps: inner steps at test time.
-      updates: meta-updates, of 25 tasks each.
-      published: mean squared error by source and by shots and steps.
-      targets: what it should be at most, likewise.
+      hyper: traced numbers of the learner.
+      shots: number of support evaluations in meta-training, S.
+      queries: number of query evaluations in meta-training, Q; equal to `shots` if None.
+      inner_steps: number of inner steps in meta-training; 0 for a method without any.
+      test_steps: numbers of inner steps at test time.
+      updates: number of meta-updates, with 25 tasks each.
+      published: mean squared error by source, and by shots and steps.
+      targets: upper bound of the mean squared error, by shots and steps.
     """
 
     name: str
@@ -85,7 +85,7 @@ FINN = {"Finn et al. (2017)": {(5, 1): 0.67, (5, 5): 0.38, (5, 10): 0.35}}
 LI_MAML = {"Li et al. (2017)": {(5, 1): 1.13, (10, 1): 0.85, (20, 1): 0.71}}
 LI_META_SGD = {"Li et al. (2017)": {(5, 1): 0.90, (10, 1): 0.63, (20, 1): 0.50}}
 
-# The first setting of each method is the one that other families than sinusoids are met with.
+# Families of curves other than sinusoids use the first setting of each method.
 METHODS: dict[str, tuple[Setting, ...]] = {
     "maml": (
         Setting(
@@ -192,7 +192,7 @@ METHODS: dict[str, tuple[Setting, ...]] = {
     ),
 }
 
-# What a method has to beat: nothing is learned from other tasks but a few numbers.
+# Baselines that learn at most a few hyperparameters from other tasks.
 TRIVIAL: dict[str, tuple[Setting, ...]] = {
     "constant": (Setting("mean of the support", make_constant, spread, **CLOSED_FORM),),
     "from_scratch": (

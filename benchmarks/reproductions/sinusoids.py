@@ -1,4 +1,4 @@
-"""Few-shot regression on curves: published errors beside measured ones.
+"""Few-shot regression on curves: measured and published errors.
 
     python -m benchmarks.reproductions.sinusoids [--methods maml cavia] [--families sinusoids mixed]
 
@@ -33,22 +33,22 @@ from nmjax.types import Array, PyTree
 
 SHOTS = (5, 10, 20)
 TASKS, VALIDATION_TASKS, TEST_TASKS, TEST_QUERIES = 25, 500, 10_000, 50
-ROUNDS = 20  # evaluations on validation tasks while meta-training
+ROUNDS = 20  # Evaluations on validation tasks during meta-training.
 DIVERGED = 25.0
 BATCH = 500
 ALL = TRIVIAL | METHODS
 BLOCKS = 100
-VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # training keys are the seeds
+VALIDATION_KEY, TEST_KEY = 1_000_001, 1_000_002  # Training keys are the seeds.
 
 
 class Family(NamedTuple):
-    """A distribution of curves: where they are drawn from, and their kinds."""
+    """Distribution of curves: the ranges of their parameters, and their kinds."""
 
     ranges: CurveRanges
     kinds: tuple[str, ...]
 
 
-SINUSOIDS = "sinusoids"  # the family of the published tables
+SINUSOIDS = "sinusoids"  # The family of the published tables.
 FAMILIES = {
     SINUSOIDS: Family(CurveRanges(), ("sinusoid",)),
     "noisy": Family(CurveRanges(noise=0.3), ("sinusoid",)),
@@ -57,7 +57,7 @@ FAMILIES = {
 
 
 class Scores(NamedTuple):
-    """Of each test task.
+    """Measures of each test task.
 
     Attributes:
       error: float[S, T], mean squared error by seed and task.
@@ -71,7 +71,7 @@ class Scores(NamedTuple):
 def fit(
     setting: Setting, family: Family, *, seeds: tuple[int, ...], updates: int
 ) -> tuple[PyTree, Array]:
-    """Parameters with a leading axis of seeds, and their generalization gaps float[S]."""
+    """Meta-train; return parameters with a leading axis of seeds, and gaps float[S]."""
     sampled = partial(sample_curves, kinds=family.kinds, support=setting.shots)
     draw = partial(sampled, tasks=TASKS, query=setting.queries or setting.shots)
     validation = sampled(
@@ -98,7 +98,7 @@ def fit(
 
 
 def score(setting: Setting, params: PyTree, tasks: Episode, *, steps: int) -> Scores:
-    """How parameters of all seeds do on tasks; log-likelihoods are NaN without a spread."""
+    """Evaluate the parameters of all seeds on tasks; log-likelihoods may be NaN."""
     learner = setting.make(steps, 1)
 
     def of_task(params: PyTree, episode: Episode) -> tuple[Array, Array]:
@@ -118,12 +118,13 @@ def score(setting: Setting, params: PyTree, tasks: Episode, *, steps: int) -> Sc
 
 
 def calibrated(error: np.ndarray, validation_error: np.ndarray) -> np.ndarray:
-    """Log-likelihood float[S, T] of point predictions as normal ones, of one variance a seed.
+    """Log-likelihood float[S, T] of point predictions under normals with one variance per seed.
 
-    The variance is the mean squared error on validation tasks, float[S, V], where it is likeliest.
+    The variance is the mean squared error on validation tasks, from float[S, V], its maximum
+    likelihood estimate.
     """
     variance = validation_error.mean(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # an infinite variance: no likelihood
+    with np.errstate(invalid="ignore"):  # An infinite variance has no likelihood.
         return -0.5 * (np.log(2 * np.pi * variance) + error / variance)
 
 
@@ -145,7 +146,7 @@ def summary(scores: Scores) -> dict:
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """Of the mean of float[S, T]: seeds are resampled, then blocks of tasks within each."""
+    """Interval of the mean of float[S, T], by resampling seeds and blocks of tasks within each."""
     blocks = np.stack([b.mean(axis=1) for b in np.array_split(values, BLOCKS, axis=1)], axis=1)
     found = mean_interval(jax.random.key(0), jnp.asarray(blocks, jnp.float32))
     return float(found.low), float(found.high)
@@ -160,7 +161,7 @@ def rows_of(
     updates: int,
     test_tasks: int = TEST_TASKS,
 ) -> list[dict]:
-    """Meta-trains a setting and measures it at all shots and steps, a row each."""
+    """Meta-train a setting, and measure it at all shots and steps; return rows."""
     begun = time.perf_counter()
     ranges, kinds = FAMILIES[family]
     params, gap = fit(setting, FAMILIES[family], seeds=seeds, updates=updates)
@@ -253,11 +254,13 @@ def measure(asked: argparse.Namespace, *, method: str, family: str) -> Findings:
 
 
 def main() -> None:
-    """Measure and write a result file a method and family."""
+    """Measure and write one result file per method and family."""
     parser = make_parser(__doc__, seeds=3)
     parser.add_argument("--methods", nargs="+", choices=tuple(ALL), default=tuple(ALL))
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES), default=tuple(FAMILIES))
-    parser.add_argument("--share", type=float, default=1.0, help="of a setting's meta-updates")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="share of the meta-updates of each setting"
+    )
     asked = parser.parse_args()
     for method, family in itertools.product(asked.methods, asked.families):
         of_one = partial(measure, method=method, family=family)

@@ -1,1 +1,1 @@
-"""How good searches are and what they cost."""
+"""Benchmarks of searches."""

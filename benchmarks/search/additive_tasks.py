@@ -1,4 +1,4 @@
-"""Generated tasks on spaces too large for a table, whose optimum is known exactly."""
+"""Synthetic tasks on spaces too large for a table, with a known optimum."""
 
 from typing import NamedTuple
 
@@ -13,11 +13,11 @@ AFFINITY, PAIRS = 0.7, 0.5
 
 
 class Effects(NamedTuple):
-    """Effects whose sum is a score.
+    """Effects whose sum is the score.
 
     Attributes:
-      block: float[..., C, O], of each layer's block.
-      pair: float[..., C - 1, O, O], of each pair of blocks in a row.
+      block: float[..., C, O], effect of the block of each layer.
+      pair: float[..., C - 1, O, O], effect of each pair of adjacent blocks.
     """
 
     block: Array
@@ -25,7 +25,7 @@ class Effects(NamedTuple):
 
 
 def draw_effects(key: Array, space: Space, number: int) -> Effects:
-    """Draw independent normal effects of some tasks, leading axis `number`; pairs have less."""
+    """Draw independent normal effects, leading axis `number`; those of pairs are smaller."""
     block_key, pair_key = jax.random.split(key)
     shape = number, space.num_choices, space.max_options
     pair = jax.random.normal(pair_key, (number, shape[1] - 1, shape[2], shape[2]))

@@ -28,7 +28,7 @@ FIGURE = Path(__file__).parents[2] / "docs" / "ranks.png"
 def overall_ranks(results: list[Result], step: int) -> dict:
     """Rank the methods that all results have, over the tasks of all results.
 
-    Only tasks are resampled, each with its mean over seeds; `seeds` is the fewest of any suite.
+    Only tasks are resampled, each with its mean over seeds; `seeds` is the minimum over suites.
     """
     rows = [row for of in results for row in of.rows if row.get("ranked_at") == step]
     common = set.intersection(*(set(row["methods"]) for row in rows))

@@ -1,15 +1,15 @@
-"""CPU seconds of a search without its evaluations, beside those of peers, on one core.
+"""CPU seconds of searches of nmjax and of peers on one core, without their evaluations.
 
     python -m benchmarks.search.overhead [--suite nas-bench-201] [--seeds 16] [--core 0]
         [--peers optuna_tpe optuna_gp botorch openbox-rgpe] [--timeout 900]
 
-The whole run is pinned to a core and keeps the memory that it frees, as peers do
-(`benchmarks.peers`). Our searches are timed compiled, with their compilation, and with one more
-seed in the same call; a peer is timed on a search of every task. If the timeout stops a peer, its
-finished searches count; if none finished, its row has the time until then, including its start.
-Learning from the past happens once, before all searches of a task, and is reported separately. A
-peer that learns from the past does so within its search, so it is compared with our search and
-learning together. Regrets come from the stored trajectories. Writes
+The whole run is pinned to a core and keeps freed memory, as peers do (`benchmarks.peers`). Our
+searches are timed after compilation, with compilation, and with one more seed in the same call; a
+peer is timed on one search of each task. If the timeout stops a peer, its finished searches count;
+if none finished, its row has the time until the timeout, start included. Learning from the past
+happens once, before all searches of a task, and is reported separately. A peer with transfer learns
+within its search, so it is compared with the sum of our search and learning. Regrets are from the
+stored trajectories. Writes
 benchmarks/results/search/overhead.json.
 """
 
@@ -60,10 +60,10 @@ def cpu_seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, A
 
 
 def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
-    """One row for each method of ours: medians over tasks, the first of which compiles.
+    """Rows by method of nmjax: medians over tasks, the first of which compiles.
 
-    A lone search of a task is the median of `REPEATS`; learning is that of `PASTS` pasts of each
-    task, the first of which compiles.
+    The time of a single search of a task is the median of `REPEATS`; that of learning is the median
+    over `PASTS` pasts of each task, the first of which compiles.
     """
     times: dict[str, list[tuple[float, ...]]] = {method: [] for method in OURS}
     learning, keys = [], seed_keys(jax.random.key(0), seeds)
@@ -95,7 +95,7 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
 
 
 def time_peer(suite: nmjax.Suite, name: str, folder: str, timeout: float) -> dict:
-    """One row: the median over tasks, or the time until the timeout if no search finished."""
+    """Row with the median over tasks, or the time until the timeout if no search finished."""
     module, _, variant = name.partition("-")
     peer, python = (
         importlib.import_module(f"benchmarks.peers.programs.{module}"),
@@ -180,9 +180,9 @@ def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
 
 
 def start_anew(core: int) -> None:
-    """Restart this program as peers are started: on one core, and keeping freed memory.
+    """Restart this program like a peer, on one core and keeping freed memory.
 
-    A process that is pinned after its start has threads for all cores, which take turns on the one
+    A process that is pinned after its start has threads for all cores, which compete for the one
     core; learning then takes 1.5 times as long.
     """
     if os.sched_getaffinity(0) != {core} or not MEMORY_KEPT.items() <= os.environ.items():

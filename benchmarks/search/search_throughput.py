@@ -1,4 +1,4 @@
-"""Time of a search's decisions: every task and seed in one compiled call.
+"""Throughput of searches, with all tasks and seeds in one compiled call.
 
     python -m benchmarks.search.search_throughput [--tasks 8] [--seeds 16]
 
@@ -59,8 +59,8 @@ def counting(algorithm: SearchAlgorithm, traces: list[int]) -> SearchAlgorithm:
 def all_searches(algorithm: SearchAlgorithm):
     """(keys [T, S], problems [T, ...], hyper) -> traces [T, S, B], compiled as one call.
 
-    The seeds of a task are side by side, so that its pool is read once for all of them; tasks come
-    one after the other, because each search keeps a kernel of B x N.
+    The seeds of a task are batched, so that its pool is read once for all of them. Tasks run in
+    sequence, because each search keeps a kernel of B x N.
     """
 
     @jax.jit
@@ -76,9 +76,9 @@ def all_searches(algorithm: SearchAlgorithm):
 def refit_pool(
     state: PoolState, prior: PoolPrior, pool: Pool, index: Array, score: Array, newest: Array
 ) -> PoolState:
-    """Slow reference of `observe_pool`, which keeps nothing of the previous state.
+    """Slow reference for `observe_pool` without an incremental state.
 
-    All covariances are computed and factored anew, O(B^3 + N B (B + P + D)) a step.
+    All covariances are recomputed and factored, O(B^3 + N B (B + P + D)) per step.
     """
     del state, newest
     counts = ~jnp.isnan(score)
@@ -130,7 +130,7 @@ def timed(function, *arguments, repeats: int) -> float:
 
 
 def ceilings() -> dict[str, float]:
-    """This machine's best over a few shapes: flop/s of a matrix product, byte/s of a copy."""
+    """Peak rates of this machine: flop/s of a matrix product and byte/s of a copy."""
     flops = 0.0
     for size in (1024, 2048):
         a = jnp.ones((size, size))
@@ -142,7 +142,7 @@ def ceilings() -> dict[str, float]:
 
 
 def counted_work(problem: Problem, seeds: int) -> dict[str, float]:
-    """Operations and bytes of all searches, by formula, as a scan's body is counted once.
+    """Operations and bytes of all searches, by formula, since XLA counts the body of a scan once.
 
     A step of a search computes one row of the kernel of the pool and the newest evaluation, and
     multiplies kernel and features of the pool by two columns for each of K components. Bytes are
@@ -164,7 +164,7 @@ def counted_work(problem: Problem, seeds: int) -> dict[str, float]:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Time all searches in one call, one alone, and one that is refitted at each step."""
+    """Time all searches in one call, a single one, and a single one refitted at each step."""
     suite = nmjax.load_suite("nas-bench-graph")
     tasks = suite.tasks[: asked.tasks]
     problem = problems(suite, tasks)
@@ -218,7 +218,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 
 
 def sizes_of(problem: Problem) -> dict[str, int]:
-    """Pool, features, dimensions and components of a problem."""
+    """Sizes of a problem: pool, features, dimensions and components."""
     return {
         "pool": int(problem.pool.features.shape[1]),
         "features": int(problem.pool.features.shape[2]),
@@ -228,7 +228,7 @@ def sizes_of(problem: Problem) -> dict[str, int]:
 
 
 def roofline(problem: Problem, seeds: int, together: float) -> dict[str, float]:
-    """Least seconds of a search by the machine's ceilings, and the share of them reached."""
+    """Lower bound of the seconds per search by the peak rates, and the share that is reached."""
     limits, work = ceilings(), counted_work(problem, seeds)
     searches = len(problem.pool.features) * seeds
     floor = max(work["flops"] / limits["flop_s"], work["bytes"] / limits["byte_s"]) / searches

@@ -1,8 +1,8 @@
-"""Time to the first result for a new user: `nmjax search` with empty caches, then again.
+"""Time of `nmjax search` with empty caches, and of a second run.
 
     python -m benchmarks.search.startup [--repeats 3]
 
-Installation does not count. Each row is the repeat with the median seconds. Writes
+Installation is not included. Each row is the repeat with the median time. Writes
 benchmarks/results/search/startup.json.
 """
 

@@ -1,13 +1,13 @@
-"""How much past evaluations could help at best: searches with free evaluations of the target.
+"""Reference for the value of a past: searches with free evaluations of the target.
 
     python -m benchmarks.search.target_oracle [--suites nas-bench-graph hpobench hpolib]
         [--free 300 1000] [--seeds 2]
 
 The search without transfer first observes the scores of random architectures of the target itself.
-These evaluations are free and cannot be found again, so they are never more than a twentieth of the
-pool. Evaluations of other tasks say less about a task than its own, so the evaluations that these
-searches need, for the final regret of the same search without them, indicate what a past could be
-worth. This is no strict bound, because a past has evaluations of several tasks. Writes
+These evaluations do not count and cannot be found again, so they are at most a twentieth of the
+pool. Evaluations of other tasks are less informative than those of the target, so the number of
+evaluations until the final regret of the search without them indicates what a past could be worth.
+This is no strict bound, because a past has evaluations of several tasks. Writes
 benchmarks/results/search/target_oracle.json.
 """
 

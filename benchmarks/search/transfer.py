@@ -1,10 +1,10 @@
-"""Quality of searches: every task held out in turn, every seed with a past of its own.
+"""Quality of searches, with each task held out in turn and one past per seed.
 
     python -m benchmarks.search.transfer --suite nas-bench-graph [--methods transfer random]
         [--tasks cora] [--leave family] [--history biased] [--history-size 50]
 
-Runs the named methods: all by default, none after a bare --methods. With --tasks, only these tasks
-are searched; searches of the others must be kept. Stores the trajectories and writes
+Runs the named methods: all by default, none after --methods without names. With --tasks, searches
+only these tasks and keeps the stored searches of the others. Stores the trajectories and writes
 benchmarks/results/search/transfer_SUITE[_VARIANT].json, which compares all stored methods and
 peers. Trajectories of the protocol itself are in nmjax/evaluation/stored, where `nmjax evaluate`
 finds them; those of a variant are in benchmarks/results/search/trajectories. Settings of nmjax were
@@ -60,9 +60,9 @@ def run(
     """Run the methods on some tasks of the suite.
 
     Returns:
-      Trajectories of S seeds by method; and the settings of learning, `learn`, one or several, and
-      `medians` over tasks and seeds of the seconds to learn a past, its generalization gap, and the
-      transfer_weight in the transferred prior at the end of the budget.
+      Trajectories of S seeds by method; and a description of learning: the settings `learn`, one or
+      several, and `medians` over tasks and seeds of the seconds per past, the generalization gap,
+      and the final weight of the transferred prior.
     """
     shape = (len(tasks), seeds)
     rows = {name: np.zeros((*shape, BUDGET), np.int32) for name in methods}
@@ -129,7 +129,7 @@ def variant_name(variant: Mapping) -> str:
 
 
 def kept_rows(rows: Sequence[dict]) -> list[dict]:
-    """The rows and columns that tables read: those over all tasks, without quantiles."""
+    """Select the rows and columns that tables read: over all tasks, without quantiles."""
     dropped = ("quantile", "quantile_ci")
     return [
         {name: value for name, value in row.items() if name not in dropped}
@@ -157,10 +157,10 @@ def search(
     """Run the methods that are asked for.
 
     Returns:
-      Trajectories by method, over all tasks; and what `run` tells of learning.
+      Trajectories by method, over all tasks; and the description of learning from `run`.
 
     Raises:
-      NmjaxError: some tasks are unknown, or have other numbers of seeds than those that are kept.
+      NmjaxError: a task is unknown, or its number of seeds differs from the stored ones.
     """
     methods, tasks = tuple(asked.methods), tuple(asked.tasks or suite.tasks)
     if not methods:
@@ -181,7 +181,7 @@ def search(
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Run the searches, keep their trajectories, and compare all that are kept."""
+    """Run the searches, store their trajectories, and compare all stored ones."""
     suite = nmjax.load_suite(asked.suite, data=asked.data)
     variant = {name: getattr(asked, name) for name in ("leave", "history", "history_size")}
     ending = variant_name(variant)
@@ -197,7 +197,9 @@ def measure(asked: argparse.Namespace) -> Findings:
     found |= peers(suite, transfer=not ending)
     write_trajectories(path, suite, found)
     if OURS not in found:
-        raise NmjaxError("Kept; run `--methods transfer` too, with which the others are compared.")
+        raise NmjaxError(
+            "Stored. Run `--methods transfer` too, with which the others are compared."
+        )
     before = stored(f"search/transfer_{suite.name}{ending}")
     if before is not None and (not asked.methods or asked.tasks):
         learning = {name: before.config[name] for name in ("learn", "medians")}

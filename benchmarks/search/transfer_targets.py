@@ -1,4 +1,4 @@
-"""Targets of the searches of each suite."""
+"""Targets of searches by suite."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""Tables and figures of the README and the documentation, made from result files."""
+"""Tables and figures of the README and the documentation, from result files."""

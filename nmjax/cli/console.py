@@ -1,4 +1,4 @@
-"""The console that commands print on, and the parts that reports share."""
+"""Console of the commands, and parts that reports share."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SHOWN_STEPS = (10, 20, 50, 100)
-"""Evaluations after which printed tables show the regret."""
+"""Numbers of evaluations at which printed tables show the regret."""
 
 
 def make_console(*, markup: bool = False) -> "Console":

@@ -14,10 +14,10 @@ from nmjax.compilation_cache import enable_compilation_cache
 class EvaluateConfig:
     """Run your own search under the frozen protocol, and compare it with all methods and peers.
 
-    Every task of the benchmark is held out in turn, with 100 evaluations per search and the same
-    past for each seed as all other methods. Only your search is run: the others' searches come with
-    nmjax. Prints a table and the groups of methods that do not differ, and writes a folder with
-    results.json, trajectories.npz and ranks.png.
+    Every task of the benchmark is held out in turn. A search has 100 evaluations, and each seed has
+    the same past as for all other methods. Only your search is run; the searches of the others are
+    packaged with nmjax. Prints a table and the groups of methods that do not differ, and writes a
+    folder with results.json, trajectories.npz and ranks.png.
 
     Attributes:
       search: Function that makes the search, as MODULE:FUNCTION. Without arguments, it returns a

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nmjax.tasks import PastSearches
 
 FAILURES = 3
-"""Evaluations that raise an error, from the first one on, after which a search stops."""
+"""Number of failed evaluations, counted from the start, after which a search stops."""
 
 
 def search_own(config: "SearchConfig") -> None:

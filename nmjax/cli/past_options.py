@@ -41,7 +41,7 @@ class PastConfig:
 
 
 def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearches", "Array"]:
-    """Return the past searches, and a key for everything else that is random.
+    """Return the past searches, and a key for further random draws.
 
     Args:
       config: which past, and how much of it.
@@ -56,7 +56,7 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
     from nmjax.tasks import open_store, sample_store, sample_suite
 
     if config.seed < 0:
-        raise NmjaxError(f"Got --seed {config.seed}; give one from 0.")
+        raise NmjaxError(f"Got --seed {config.seed}; give at least 0.")
     if config.maximize is not None and config.minimize is not None:
         raise NmjaxError("Got both --maximize and --minimize; give one of them.")
     past_key, key = jax.random.split(jax.random.key(config.seed))
@@ -97,6 +97,6 @@ def _check_direction(config: PastConfig, past: "PastSearches") -> None:
     given = {"max": config.maximize, "min": config.minimize}
     if any(given.values()) and given[metric.direction] is None:
         raise NmjaxError(
-            f"{metric.name!r} of {past.name!r} is to be {flags[metric.direction][2:]}d; give "
+            f"Metric {metric.name!r} of {past.name!r} is {flags[metric.direction][2:]}d; give "
             f"{flags[metric.direction]} {metric.name}."
         )

@@ -1,4 +1,4 @@
-"""`nmjax patterns`: what past searches have in common."""
+"""`nmjax patterns`: find patterns in past searches."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from nmjax.errors import NmjaxError
 
 @dataclass(frozen=True)
 class PatternsConfig(PastConfig):
-    """Find what past searches have in common: motifs, sensitivities, trade-offs.
+    """Find patterns in past searches: motifs, sensitivities and trade-offs.
 
     Prints motifs that are enriched among the best and among the failed evaluations (the worst, if
     none failed), and on which tasks; the share of the score's variance that each choice explains,

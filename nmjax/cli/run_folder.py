@@ -1,4 +1,4 @@
-"""The folder that a command writes: an empty one named by the user, or the next free one."""
+"""Output folder of a command: an empty one given by the user, or the next free name."""
 
 import itertools
 import tempfile
@@ -11,9 +11,9 @@ from nmjax.errors import NmjaxError
 
 @contextmanager
 def run_folder(folder: Path | None, *, benchmark: str, target: str) -> Iterator[Path]:
-    """Make the folder of a run before the run starts, so that no result is lost for want of one.
+    """Create the output folder before a run starts, so that no results are lost.
 
-    If the run raises before it has written anything, the folders that were made are removed.
+    If the run raises an error before it has written anything, created folders are removed.
 
     Args:
       folder: new or empty folder; `runs/BENCHMARK-TARGET-NUMBER` with the lowest free number if
@@ -59,14 +59,14 @@ def _check_empty(folder: Path) -> None:
 
 
 def _make(folder: Path) -> list[Path]:
-    """The folder, followed by the folders that were made for it, innermost first."""
+    """Create a folder; return it, followed by its created parents, innermost first."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return [folder, *missing]
 
 
 def _next_free(benchmark: str, target: str) -> list[Path]:
-    """As `_make`, of the first `runs/BENCHMARK-TARGET-NUMBER` that does not exist."""
+    """Create the first `runs/BENCHMARK-TARGET-NUMBER` that does not exist, like `_make`."""
     runs = Path("runs")
     parents = _make(runs)[1:]
     for number in itertools.count(1):

@@ -1,4 +1,4 @@
-"""The evaluation protocol: hold a task out, run methods and users' searches, compare them.
+"""Evaluation protocol: hold a task out, run methods and user searches, and compare them.
 
 Example:
   >>> from nmjax import evaluation

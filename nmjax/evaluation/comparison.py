@@ -1,9 +1,9 @@
-"""Compare searches: regret, evaluations to reach, ranks and five claims, as rows of a result.
+"""Compare searches by regret, evaluations to reach a rival, ranks and five claims.
 
-Two methods are compared on the tasks and seeds that both have. For ranks, each method counts by its
-mean over all seeds that it has. A rival is the method of a group whose mean regret is lowest at the
-end of the budget. There are two groups: the methods without transfer, which learn nothing from past
-tasks; and these with `kernel-transfer`, whose prior mean is zero but whose kernel was fitted on
+Two methods are compared on the tasks and seeds that both have. Ranks use the mean of each method
+over all of its seeds. The rival of a group is its method with the lowest mean regret at the end of
+the budget. There are two groups: the methods without transfer, which learn nothing from past tasks;
+and the same methods with `kernel-transfer`, whose prior mean is zero but whose kernel was fitted on
 past tasks.
 """
 
@@ -35,17 +35,17 @@ from nmjax.tasks import Suite, oriented_metric
 from nmjax.types import Array
 
 STEPS = (1, 5, 10, 20, 50, 100)
-"""Evaluations after which rows report what a search has found."""
+"""Numbers of evaluations at which rows report measures."""
 RANKED = (20, 100)
-"""Evaluations after which methods are ranked."""
+"""Numbers of evaluations at which methods are ranked."""
 LEAST_SEEDS = 2
-"""Least number of seeds for an interval, a rank, and to be a rival."""
+"""Minimum number of seeds for an interval, a rank, and a rival."""
 ALIKE = 0.05
-"""p-value of Friedman's test above which all methods are one group."""
+"""Significance level of Friedman's test; without significance, all methods are one group."""
 RIVALS = ("without transfer", "without a learned prior mean")
-"""Groups of methods from which rivals are taken; claims are made against the first."""
+"""Groups of methods from which rivals are chosen; the main claims are against the first."""
 KERNEL_ONLY = "kernel-transfer"
-"""The method that belongs to the second group of `RIVALS` alone."""
+"""Method that belongs only to the second group of `RIVALS`."""
 Curves = Mapping[str, np.ndarray]
 
 
@@ -80,7 +80,7 @@ def _worth(table: Array, evaluated: Array) -> dict[str, Array]:
 
 
 def paired(*curves: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Restrict curves [T, S, ...] to the first seeds, which all have.
+    """Restrict curves [T, S, ...] to the seeds that all of them have.
 
     Example:
       >>> [curve.shape for curve in paired(np.zeros((2, 5, 9)), np.zeros((2, 3, 9)))]
@@ -96,7 +96,7 @@ def best_of(regret: Curves, names: Sequence[str]) -> str:
 
 
 def speed_up_text(ratio: float | None) -> str:
-    """Format a speed-up; "<1" if it is below 1 and the budget was too small to measure it.
+    """Format a speed-up; None, a value below 1 that was not measured, becomes "<1".
 
     Example:
       >>> speed_up_text(2.25), speed_up_text(None)
@@ -106,12 +106,24 @@ def speed_up_text(ratio: float | None) -> str:
 
 
 def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict[str, Any]]:
-    """Return all rows of a result: per method, per method and task, and comparisons of `focus`.
+    """Compare the trajectories of methods on a suite.
 
     Args:
-      suite: suite that was searched.
-      found: trajectories by method, of one budget.
-      focus: method that is compared with the others, and for which claims are evaluated.
+      suite: benchmark that was searched.
+      found: trajectories by method, all with the same budget.
+      focus: method that is compared with each other one, and for which the claims are evaluated.
+
+    Returns:
+      Rows of a result file: measures of each method, over all tasks and by task; evaluations of
+      `focus` to reach each other method; ranks; and claims.
+
+    Example:
+      >>> from nmjax.evaluation import compare, packaged_trajectories
+      >>> from nmjax.tasks import load_suite
+      >>> suite = load_suite("nas-bench-201")  # doctest: +SKIP
+      >>> found = packaged_trajectories(suite)  # doctest: +SKIP
+      >>> compare(suite, found, focus="transfer")[0]["method"]  # doctest: +SKIP
+      'transfer'
     """
     by_method = {name: measures(suite, method.rows) for name, method in found.items()}
     regret = {name: values["regret"] for name, values in by_method.items()}
@@ -144,10 +156,10 @@ def rivals(found: Mapping[str, Trajectories]) -> dict[str, list[str]]:
 
 
 def rank_methods(regret: Curves, step: int) -> dict[str, Any]:
-    """Return average ranks over tasks, and groups of methods that do not differ.
+    """Rank methods within each task, average the ranks, and group methods that do not differ.
 
-    A method ranks by its mean over all of its seeds. Ranks differ by Nemenyi's test, if any differ
-    by Friedman's; regrets are compared on the seeds that both methods have.
+    Ranks use the mean over all seeds of a method. Nemenyi's test compares them if Friedman's test
+    is significant. Regrets are compared on the seeds that both methods have.
 
     Args:
       regret: float[T, S] by method, after `step` evaluations; S may differ between methods.
@@ -184,12 +196,12 @@ def rank_methods(regret: Curves, step: int) -> dict[str, Any]:
 
 
 def _task_means(values: tuple[Array, ...]) -> Array:
-    """float[T, K], of K methods' float[T, S]."""
+    """Means float[T, K] over the seeds of K methods, float[T, S] each."""
     return jnp.stack([of.mean(1) for of in values], axis=-1)
 
 
 def _ranks_of(values: tuple[Array, ...]) -> Array:
-    """Average ranks float[K] of K methods' float[T, S]."""
+    """Average ranks float[K] of K methods, float[T, S] each."""
     return average_ranks(_task_means(values))
 
 
@@ -223,9 +235,9 @@ def _summaries(
 
 
 def _reach(regret: Curves, ours: str, theirs: str) -> dict[str, Any]:
-    """Return the evaluations of one method to another's final regret, and the speed-up.
+    """Return the evaluations of one method to reach another's final regret, and the speed-up.
 
-    The speed-up is None if all that is known is that it is below 1.
+    The speed-up is None if it is below 1 and the budget was too small to measure it.
     """
     curves = [jnp.asarray(of) for of in paired(regret[ours], regret[theirs])]
     reach = evaluations_to_reach_interval(jax.random.key(0), *curves)
@@ -242,12 +254,12 @@ def _reach(regret: Curves, ours: str, theirs: str) -> dict[str, Any]:
 def _claims(
     regret: Curves, focus: str, reach: Mapping[str, Any], kind: str
 ) -> list[dict[str, Any]]:
-    """Return the five claims about transfer, as numbers of `focus` and of a rival.
+    """Return the five claims about transfer, with the values of `focus` and of a rival.
 
     Args:
       regret: float[T, S, B] by method.
       focus: method of the claims.
-      reach: row of `_reach` about it and the rival.
+      reach: row of `_reach` for the two.
       kind: group of the rival.
     """
     rival = reach["reach"]
@@ -287,7 +299,7 @@ _CLAIMS = (
 
 
 def _ends(values: tuple[Array, Array]) -> Array:
-    """Return the numbers float[4] of `_CLAIMS`, from final regret and failures float[T, S]."""
+    """Return the values float[4] of `_CLAIMS`, from final regret and failures float[T, S]."""
     final, failed = values
     spread = jnp.mean(jnp.std(final, axis=1, ddof=1))
     return jnp.stack([jnp.mean(final), spread, jnp.max(jnp.mean(final, axis=1)), jnp.mean(failed)])

@@ -1,4 +1,4 @@
-"""Pasts other than random evaluations: of optimizers, and with an unrelated task."""
+"""Past evaluations that are not uniform: of an optimizer, and with an unrelated task."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -20,11 +20,11 @@ _BUDGET = 100
 
 
 def evolved_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
-    """Sample the past that regularized evolution would have recorded, biased to good architectures.
+    """Sample past evaluations from searches by regularized evolution, biased to good architectures.
 
-    Each task has independent searches of 100 evaluations, the last one truncated to give `size`
-    evaluations. An architecture that several searches evaluated is recorded once, so a task may
-    have fewer rows; the rest is padding. Arguments are those of `sample_history`.
+    Each task has independent searches of 100 evaluations; the last one is truncated so that the
+    total is `size`. An architecture that several searches evaluated is recorded once, and rows
+    that this leaves over are padding. The arguments are those of `sample_history`.
     """
     score = np.asarray(scores(suite))
     sources = [suite.tasks.index(task) for task in tasks]
@@ -46,7 +46,7 @@ def evolved_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -
 def unrelated_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
     """Sample random evaluations, and permute the metrics of one task drawn at random.
 
-    The other tasks' evaluations, the arguments and errors are those of `sample_history`.
+    The evaluations of the other tasks, the arguments and the errors are those of `sample_history`.
     """
     history = sample_history(key, suite, tasks, size)
     task_key, order_key = jax.random.split(jax.random.clone(key))

@@ -1,4 +1,4 @@
-"""Learn from the past of all tasks but one, then search that task by each method."""
+"""Hold one task out, learn from the past of the others, and search it by several methods."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -44,17 +44,22 @@ CHUNK = 25
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A held-out task and the knowledge of past tasks.
+    """Held-out task with the knowledge of past tasks.
 
     Attributes:
-      suite: suite of all tasks.
+      suite: benchmark with all tasks.
       split: sources and target.
-      meta_validation: bool[S], sources used for early stopping.
+      meta_validation: bool[S], True for sources used for early stopping.
       history: past evaluations of the sources.
-      knowledge: learned from the sources alone.
+      knowledge: knowledge learned from the sources only.
       config: settings of learning.
       info: diagnostics of learning.
-      problem: the target's pool, to be searched.
+      problem: pool and priors of the target.
+
+    Example:
+      >>> from nmjax.evaluation import Prepared
+      >>> list(Prepared.__dataclass_fields__)[:3]
+      ['suite', 'split', 'meta_validation']
     """
 
     suite: Suite
@@ -68,13 +73,18 @@ class Prepared:
 
 
 class MethodRun(NamedTuple):
-    """The searches of one method, S seeds of B evaluations, on the host.
+    """Searches by one method, with S seeds of B evaluations each, as NumPy arrays.
 
     Attributes:
       trace: leaves [S, B].
       information_gain: float[S], divergence of the final from the initial posterior in nats; NaN
         without a model.
-      seconds: {"compile", "run"}, wall-clock seconds.
+      seconds: wall-clock seconds by stage, "compile" and "run".
+
+    Example:
+      >>> from nmjax.evaluation import MethodRun
+      >>> MethodRun(None, np.zeros(3), {"compile": 1.0, "run": 0.5}).information_gain.shape
+      (3,)
     """
 
     trace: SearchInfo
@@ -83,7 +93,7 @@ class MethodRun(NamedTuple):
 
 
 class PastKeys(NamedTuple):
-    """PRNG keys of everything random before a search.
+    """PRNG keys of the random steps before a search.
 
     Attributes:
       validation: key of the meta-validation split.
@@ -111,20 +121,27 @@ def prepare(
     config: LearnConfig | None = None,
     stages: StageTimer | None = None,
 ) -> Prepared:
-    """Draw a past of the sources, learn from it, and build the target's problem.
+    """Sample past evaluations of the sources, learn from them, and build the target's problem.
 
     Args:
       key: PRNG key of the past, of the meta-validation split and of learning.
       suite: benchmark.
       split: sources and target, from `leave_one_out` or `leave_family_out`.
-      history_size: past evaluations of each source.
-      draw: (key, suite, sources, size) -> history; random evaluations by default, others are in
-        `evaluation.histories`.
-      config: settings of learning.
+      history_size: number of past evaluations of each source.
+      draw: (key, suite, sources, size) -> history; random evaluations by default. Alternatives are
+        in `nmjax.evaluation.histories`.
+      config: settings of learning; by default those of `config_for`.
       stages: timer of the stages.
 
     Raises:
       NmjaxError: there are fewer than two sources, or the past is too small to learn from.
+
+    Example:
+      >>> from nmjax.evaluation import prepare
+      >>> from nmjax.tasks import leave_one_out, load_suite
+      >>> suite = load_suite("nas-bench-201")
+      >>> split = leave_one_out(suite, "cifar10")
+      >>> prepared = prepare(jax.random.key(0), suite, split)  # doctest: +SKIP
     """
     stages = StageTimer() if stages is None else stages
     keys = past_keys(key)
@@ -160,22 +177,36 @@ def run_methods(
     stages: StageTimer | None = None,
     mesh: Mesh | None = None,
 ) -> dict[str, MethodRun]:
-    """Run the searches of each method, one per key[S], as one batch.
+    """Search a held-out task by several methods, with one search for each of S keys.
 
-    Searches run in chunks of `CHUNK` evaluations. Another budget of the same capacity, or another
-    target of the same suite, does not recompile.
+    The searches of a method run as one batch, in chunks of `CHUNK` evaluations. Another budget of
+    the same capacity, or another target of the same suite, does not recompile.
 
     Args:
       keys: PRNG keys of the seeds, shared by all methods.
-      prepared: the task to search.
+      prepared: result of `prepare`.
       methods: names in `METHODS`.
-      budget: B, evaluations of each search.
+      budget: number of evaluations of each search, B.
       stages: timer of the stages.
       mesh: devices to lay the seeds over, from `nmjax.experiments.batch_mesh`; one device by
         default.
 
+    Returns:
+      Runs by method.
+
     Raises:
-      NmjaxError: an error of `check_run`.
+      NmjaxError: a method is unknown or repeated, there is none, or the budget exceeds the pool.
+
+    Example:
+      >>> from nmjax.evaluation import prepare, run_methods
+      >>> from nmjax.tasks import leave_one_out, load_suite
+      >>> suite = load_suite("nas-bench-201")  # doctest: +SKIP
+      >>> prepared = prepare(
+      ...     jax.random.key(0), suite, leave_one_out(suite, "cifar10"))  # doctest: +SKIP
+      >>> keys = jax.random.split(jax.random.key(1), 4)  # doctest: +SKIP
+      >>> runs = run_methods(keys, prepared, methods=["transfer", "random"])  # doctest: +SKIP
+      >>> runs["random"].trace.score.shape  # doctest: +SKIP
+      (4, 100)
     """
     check_run(prepared.suite, methods=methods, budget=budget)
     stages = StageTimer() if stages is None else stages
@@ -192,7 +223,7 @@ def run_methods(
 
 
 def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
-    """Check methods and budget.
+    """Validate the methods and the budget of `run_methods`.
 
     Raises:
       NmjaxError: a method is unknown or repeated, there is none, or the budget is outside 1..N.
@@ -201,7 +232,7 @@ def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
         get_method(name)
     if not 1 <= budget <= len(suite.pool):
         raise NmjaxError(
-            f"Got a budget of {budget}; expected 1 to {len(suite.pool)}, the pool of "
+            f"Got a budget of {budget}; give 1 to {len(suite.pool)}, the size of the pool of "
             f"{suite.name!r}."
         )
     if not methods or len(set(methods)) < len(methods):
@@ -214,12 +245,12 @@ def seed_keys(key: Array, seeds: int) -> Array:
 
 
 def _meta_validation(key: Array, suite: Suite, split: Split) -> np.ndarray:
-    """Draw a random family bool[S] of the sources, or a random task if there is one family."""
+    """Choose the sources of a random family for validation, bool[S]; a task if there is one."""
     sources = split.sources
     if len(sources) < 2:
         raise NmjaxError(
             f"Got {len(sources)} past task for target {split.target!r} of {suite.name!r}; "
-            "at least two past tasks are needed, one of them to validate on."
+            "at least two are needed, one of them for meta-validation."
         )
     families = [family for family in suite.families if set(family) & set(sources)]
     return split_meta_validation(key, sources, families if len(families) > 1 else None)

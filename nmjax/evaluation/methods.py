@@ -1,4 +1,4 @@
-"""The searches that are compared, by name."""
+"""Registry of the searches that are compared."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -23,13 +23,18 @@ CAPACITY_STEP = 128
 
 
 class Method(NamedTuple):
-    """A search to compare.
+    """Entry of `METHODS`.
 
     Attributes:
       search: a search class, or a callable with the keyword `capacity` that returns a search.
       view: function from the problem to the part that the search may use.
-      transfer: whether it learns from past tasks.
+      transfer: whether the search learns from past tasks.
       ours: whether it is nmjax's own method, not a reimplemented baseline.
+
+    Example:
+      >>> from nmjax.evaluation import METHODS
+      >>> METHODS["random"].search.__name__
+      'RandomSearch'
     """
 
     search: type[SearchAlgorithm[Any, Problem]] | Callable[..., SearchAlgorithm[Any, Problem]]
@@ -72,7 +77,7 @@ def get_method(name: str) -> Method:
 
 
 def get_algorithm(name: str, budget: int) -> SearchAlgorithm[Any, Problem]:
-    """Return the search of a method, equal for all budgets of one capacity.
+    """Return the search of a method; budgets with the same capacity give equal searches.
 
     Raises:
       NmjaxError: no method has that name.

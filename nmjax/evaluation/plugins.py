@@ -1,4 +1,4 @@
-"""User code loaded by MODULE:NAME, whose errors are reported with their own lines."""
+"""User code loaded by MODULE:NAME; its errors are reported with the user's own lines."""
 
 import importlib
 import sys
@@ -44,11 +44,11 @@ def load_named(name: str, kind: str, fits: Callable[[Any], bool], expected: str)
 
 
 def load_space(name: str) -> Space:
-    """Return the space of that name in the catalog, or the one that `MODULE:NAME` is or returns.
+    """Return a space by its name in the catalog or as MODULE:NAME, a space or a function.
 
     Raises:
-      NmjaxError: there is no such space, module or name, the object is not a space and does not
-        return one, or it fails.
+      NmjaxError: there is no such space, module or name, the object is neither a space nor a
+        function that returns one, or it raises an error.
 
     Example:
       >>> load_space("nas-bench-graph").name

@@ -35,15 +35,15 @@ def prepare_search(
     history: str = "random",
     history_size: int = HISTORY_SIZE,
 ) -> tuple[Prepared, Array]:
-    """Hold out a task, learn from the past of one seed, and return the key[1] of its searches.
+    """Hold out a task and learn from the past of one seed; return also the key[1] of the search.
 
     Args:
       suite: benchmark.
       task: target, held out of the past.
       seed: seed of the past, of learning and of the searches.
-      leave: name in `SPLITTERS`, what is held out besides the target.
-      history: name in `HISTORIES`, how the past was sampled.
-      history_size: past evaluations of each source.
+      leave: name in `SPLITTERS`, which tasks are held out.
+      history: name in `HISTORIES`, how the past is sampled.
+      history_size: number of past evaluations of each source.
 
     Raises:
       NmjaxError: a name is unknown, or the past is too small to learn from.
@@ -59,7 +59,7 @@ def prepare_search(
     key, draw = search_key(suite, task, seed), HISTORIES[history]
     split = SPLITTERS[leave](suite, task)
     prepared = prepare(key, suite, split, history_size=history_size, draw=draw)
-    # JAX makes `split(key, n)[i]` and `fold_in(key, i)` the same key, and `prepare` has split it.
+    # `split(key, n)[i]` equals `fold_in(key, i)` in JAX, and `prepare` has split the key.
     return prepared, seed_keys(jax.random.fold_in(key, len(PastKeys._fields)), 1)
 
 
@@ -75,5 +75,5 @@ def past_history(suite: Suite, task: str, seed: int) -> tuple[tuple[str, ...], H
 
 
 def search_key(suite: Suite, task: str, seed: int) -> Array:
-    """Return the key of everything random in one seed's search of a task."""
+    """Return the key of all random draws for a task and a seed."""
     return jax.random.fold_in(jax.random.key(seed), suite.tasks.index(task))

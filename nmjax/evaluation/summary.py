@@ -24,20 +24,20 @@ from nmjax.types import Array
 
 
 def incumbent_rows(trace: SearchInfo) -> np.ndarray:
-    """Return int[S, B], the first row with the best score so far; -1 before any success."""
+    """Rows int[S, B] of the incumbents, the first in case of ties; -1 before any success."""
     position = np.asarray(incumbent_position(jnp.asarray(trace.score)))
     rows = np.take_along_axis(np.asarray(trace.row), np.maximum(position, 0), axis=1)
     return np.where(position < 0, -1, rows)
 
 
 def incumbent_values(trace: SearchInfo, metric: np.ndarray) -> np.ndarray:
-    """Return float[S, B], a metric float[N] of the pool at the incumbents; NaN before a success."""
+    """Values float[S, B] of a metric float[N] at the incumbents; NaN before any success."""
     rows = incumbent_rows(trace)
     return np.where(rows < 0, np.nan, metric[rows])
 
 
 def regret_curves(prepared: Prepared, runs: Mapping[str, MethodRun]) -> dict[str, np.ndarray]:
-    """Return {method: float[S, B]}, normalized regret in the raw metric behind the score."""
+    """Normalized regret float[S, B] by method, in the raw metric behind the score."""
     metric = _of_target(prepared, prepared.suite.score_metric)
     best, median = pool_summary(jnp.asarray(metric))
     return {
@@ -51,25 +51,41 @@ def regret_curves(prepared: Prepared, runs: Mapping[str, MethodRun]) -> dict[str
 def summarize(
     key: Array, prepared: Prepared, runs: Mapping[str, MethodRun]
 ) -> tuple[dict[str, Any], ...]:
-    """Return one row per method, as `results.json` holds them.
+    """Summarize the searches of each method in a row of `results.json`.
 
-    Values are means over seeds unless stated otherwise; values that a method lacks are NaN or None.
-
-    - `regret`: {evaluations: {mean, ci}}, normalized, with a bootstrap 95% interval of the mean.
-    - `best`, `test`, `quantile`: the final incumbent's score metric and test metric, raw, and its
-      quantile in the pool.
-    - `best_architecture`: the best architecture over all seeds, as `best_architecture` returns it.
-    - `reach`: {other method: {evaluations, ci}} until the mean regret equals the other's final one,
-      with a 95% interval over seeds; None if never.
-    - `expected_information_gain` (summed) and `information_gain` (divergence of the final from the
-      initial posterior), in nats.
-    - `transfer_weight`: {first, last}, the weight of the transferred prior.
-    - `seconds`: {compile, run}.
+    Values are means over seeds unless stated otherwise. Values that do not apply to a method are
+    NaN or None.
 
     Args:
       key: PRNG key of the bootstrap over seeds.
-      prepared: the task that was searched.
+      prepared: task that was searched.
       runs: runs by method, with the same seeds and budget.
+
+    Returns:
+      Rows with these fields:
+
+      - `method`: name of the method.
+      - `regret`: {evaluations: {mean, ci}}, normalized regret with its bootstrap 95% interval.
+      - `best`, `test`, `quantile`: raw score metric and test metric of the final incumbent, and its
+        quantile in the pool.
+      - `best_architecture`: result of `best_architecture`.
+      - `reach`: {other method: {evaluations, ci}}, evaluations until the mean regret equals the
+        final one of the other method, with a 95% interval over seeds; None if it never does.
+      - `expected_information_gain` and `information_gain`: sum of expected gains, and divergence of
+        the final from the initial posterior, in nats.
+      - `transfer_weight`: {first, last}, weight of the transferred prior.
+      - `seconds`: {compile, run}.
+
+    Example:
+      >>> from nmjax.evaluation import prepare, run_methods, summarize
+      >>> from nmjax.tasks import leave_one_out, load_suite
+      >>> suite = load_suite("nas-bench-201")  # doctest: +SKIP
+      >>> prepared = prepare(
+      ...     jax.random.key(0), suite, leave_one_out(suite, "cifar10"))  # doctest: +SKIP
+      >>> keys = jax.random.split(jax.random.key(1), 4)  # doctest: +SKIP
+      >>> runs = run_methods(keys, prepared, methods=["random"])  # doctest: +SKIP
+      >>> summarize(jax.random.key(2), prepared, runs)[0]["method"]  # doctest: +SKIP
+      'random'
     """
     curves = regret_curves(prepared, runs)
     budget = next(iter(curves.values())).shape[1]
@@ -132,7 +148,7 @@ def best_architecture(prepared: Prepared, run: MethodRun) -> dict[str, Any] | No
 
 
 def _reach(key: Array, ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
-    """Evaluations until the mean of ours float[S, B] equals the final mean of theirs, interval."""
+    """Evaluations until the mean of ours float[S, B] equals the final mean of theirs."""
     found = evaluations_to_reach_interval(jax.random.clone(key), ours, theirs)
     first, *ends = (int(x) if x <= ours.shape[1] else None for x in found)
     return {"evaluations": first, "ci": ends}
@@ -154,7 +170,7 @@ def _ends(prepared: Prepared, run: MethodRun) -> dict[str, Any]:
 
 
 def _of_target(prepared: Prepared, metric: str) -> np.ndarray:
-    """Return float32[N] of the target, higher is better."""
+    """Values float32[N] of a metric on the target, oriented so that higher is better."""
     values: np.ndarray = oriented_metric(prepared.suite, metric)[prepared.split.target_index]
     return values
 

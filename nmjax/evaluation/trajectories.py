@@ -1,4 +1,4 @@
-"""The rows of the pool that searches evaluated, stored in one small file per suite."""
+"""Trajectories of searches, the evaluated rows of the pool, stored in one file per suite."""
 
 import json
 import zipfile
@@ -12,14 +12,14 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks import Suite
 
 PACKAGED = Path(__file__).parent / "stored"
-"""Folder of the files that come with nmjax."""
+"""Folder of the files that are packaged with nmjax."""
 KINDS = ("ours", "baseline", "peer", "user")
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """The searches of one method on every task of a suite.
+    """Searches by one method on every task of a suite.
 
     Attributes:
       rows: int32[T, S, B], rows of the pool in the order of evaluation, distinct within a search.
@@ -51,10 +51,26 @@ class Trajectories:
 
 
 def write_trajectories(path: str | Path, suite: Suite, found: Mapping[str, Trajectories]) -> None:
-    """Write the trajectories of methods by name, without pickle.
+    """Write the trajectories of several methods to one file, without pickle.
+
+    Args:
+      path: path of the file, ending in .npz.
+      suite: benchmark that was searched.
+      found: trajectories by method.
 
     Raises:
-      NmjaxError: an error of `check_rows`.
+      NmjaxError: rows do not fit the suite, or repeat within a search.
+
+    Example:
+      >>> import tempfile
+      >>> from nmjax.evaluation import Trajectories, read_trajectories, write_trajectories
+      >>> from nmjax.tasks import load_suite
+      >>> suite = load_suite("nas-bench-201")
+      >>> mine = Trajectories(np.arange(6, dtype=np.int32).reshape(3, 1, 2), False, "user")
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     write_trajectories(f"{folder}/mine.npz", suite, {"mine": mine})
+      ...     read_trajectories(f"{folder}/mine.npz", suite)["mine"].rows.shape
+      (3, 1, 2)
     """
     for name, method in found.items():
         check_rows(name, method.rows, suite)
@@ -78,8 +94,18 @@ def write_trajectories(path: str | Path, suite: Suite, found: Mapping[str, Traje
 def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]:
     """Read the trajectories of methods by name; {} if there is no such file.
 
+    Args:
+      path: path of the file.
+      suite: benchmark that was searched.
+
     Raises:
-      NmjaxError: the file is damaged, or belongs to other data.
+      NmjaxError: the file is damaged, or was recorded on other data.
+
+    Example:
+      >>> from nmjax.evaluation import read_trajectories
+      >>> from nmjax.tasks import load_suite
+      >>> read_trajectories("no-such-file.npz", load_suite("nas-bench-201"))
+      {}
     """
     path = Path(path)
     if not path.exists():
@@ -92,13 +118,13 @@ def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]
                 name: Trajectories(rows=file[name].astype(np.int32), **known[name])
                 for name in known
             }
-            came = about["package"], tuple(about["tasks"])
+            recorded = about["package"], tuple(about["tasks"])
     except _DAMAGED as error:
         raise NmjaxError(f"{path} is damaged ({error}): reinstall nmjax.") from error
-    if came != (suite.package, suite.tasks):
+    if recorded != (suite.package, suite.tasks):
         raise NmjaxError(
-            f"{path} belongs to {came}, expected {(suite.package, suite.tasks)}: install the data "
-            "that it was recorded on, so that rows mean the same architectures."
+            f"{path} was recorded on {recorded}, expected {(suite.package, suite.tasks)}: install "
+            "those data, so that rows refer to the same architectures."
         )
     for name, method in found.items():
         check_rows(name, method.rows, suite)
@@ -106,7 +132,7 @@ def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]
 
 
 def packaged_trajectories(suite: Suite) -> dict[str, Trajectories]:
-    """Read the trajectories of all methods and peers that come with nmjax.
+    """Read the packaged trajectories of all methods and peers on a suite.
 
     Raises:
       NmjaxError: none are stored for the suite, or the installed data differ.
@@ -128,7 +154,7 @@ def packaged_trajectories(suite: Suite) -> dict[str, Trajectories]:
 
 
 def check_rows(name: str, rows: np.ndarray, suite: Suite) -> None:
-    """Check that rows are searches of a suite.
+    """Validate the rows of searches of a suite.
 
     Raises:
       NmjaxError: rows are not int[T, S, B], are outside the pool, or repeat within a search.

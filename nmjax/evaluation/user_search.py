@@ -1,10 +1,11 @@
 """Evaluate a user's search under the frozen protocol, with the splits and seeds of all methods.
 
 A user's search is a search of `nmjax.search`, an (init, step) pair, or an object with `ask()` and
-`tell(architecture, score)`. The rules are those of the peers: suggesting an evaluated row again, or
-an architecture outside the pool, is free; after 20 suggestions per evaluation, the rest of the
-budget goes to random rows. A pair receives all scores but may only read those of rows that it
-suggested: the first search is repeated with the other scores changed, and must not change.
+`tell(architecture, score)`. As for the peers, suggesting an evaluated row again, or an architecture
+outside the pool, does not count as an evaluation; after 20 suggestions per evaluation, the rest of
+the budget is spent on random rows. A pair receives all scores but may read only those of rows that
+it suggested. To check this, the first search is repeated with the other scores changed, and has to
+evaluate the same rows.
 """
 
 import inspect
@@ -31,16 +32,21 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class SearchTask(NamedTuple):
-    """What an `ask`/`tell` search is constructed from, once per search.
+    """Argument from which a search with `ask` and `tell` is constructed.
 
     Attributes:
       space: space of the architectures.
-      pool: int32[N, C], the architectures that have a score.
+      pool: int32[N, C], architectures that have a score.
       budget: number of distinct evaluations.
       seed: random seed of this search.
       sources: names of the T past tasks.
       history: 300 random evaluations of each past task.
-      metric: metric behind the score, for `nmjax.tasks.history_scores`.
+      metric: metric that defines the score, for `nmjax.tasks.history_scores`.
+
+    Example:
+      >>> from nmjax.evaluation import SearchTask
+      >>> SearchTask._fields[:3]
+      ('space', 'pool', 'budget')
     """
 
     space: Space
@@ -92,9 +98,9 @@ def evaluate_user_search(
       progress: display that is updated after each search.
 
     Raises:
-      NmjaxError: there is no seed, the function returns neither, the search fails or suggests
-        something that is not an architecture, or a pair has too small a capacity or reads scores
-        that it did not evaluate.
+      NmjaxError: `seeds` is not positive, the function returns another object, the search fails
+        or suggests an invalid architecture, or a pair has too small a capacity or reads scores of
+        rows that it did not evaluate.
 
     Example:
       >>> from nmjax.search import RandomSearch

@@ -78,12 +78,12 @@ def select_initial_points(
 
 
 def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
-    """The rows int32[4] that a search begins with: three uniform ones, and the past's choice.
+    """Initial rows int32[4]: three uniform ones, and the choice of the transferred prior.
 
-    The choice is for the third evaluation, in the place of the third uniform row, unless the first
-    two speak against the component. One that expects more of some rows than of others chooses the
-    best of a draw from its prior (Thompson, 1933). One that does not, as a flat one, chooses
-    uniformly: the best of its draws would be the oddest architectures.
+    The choice replaces the third uniform row unless the first two evaluations lower the posterior
+    weight of the component. A prior with a nonzero mean chooses the best row of a draw from it
+    (Thompson, 1933). A flat prior chooses uniformly, because the maximum of its draws would be an
+    extreme architecture.
 
     Args:
       key: of the draws.

@@ -106,8 +106,8 @@ class Problem(NamedTuple):
     """A pool to search with everything that is known beforehand, as `make_problem` makes it.
 
     Attributes:
-      score: float[N], what an evaluation returns; NaN and infinities fail. Searches read an entry
-        by paying for it; where the scores are not known yet, as in a `Study`, all are NaN.
+      score: float[N], what an evaluation returns; NaN and infinities fail. Reading an entry
+        counts as an evaluation. All are NaN if scores are not known yet, as in a `Study`.
       pool: features and position of each architecture.
       prior: of the score over the pool, leaves with a leading axis of K components.
       log_weights: float[K], prior log-probabilities of the components.

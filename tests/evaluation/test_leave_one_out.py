@@ -162,8 +162,8 @@ def test_progress_is_told_in_evaluations(prepared):
         (("transfr",), 10, "Unknown method 'transfr': did you mean 'transfer'"),
         (("random", "random"), 10, "each once"),
         ((), 10, "at least one"),
-        (("random",), 0, "budget of 0; expected 1 to 64"),
-        (("random",), 65, "budget of 65; expected 1 to 64"),
+        (("random",), 0, "budget of 0; give 1 to 64"),
+        (("random",), 65, "budget of 65; give 1 to 64"),
     ],
 )
 def test_what_cannot_be_run_is_refused(prepared, methods, budget, match):
@@ -173,7 +173,7 @@ def test_what_cannot_be_run_is_refused(prepared, methods, budget, match):
 
 
 def test_one_past_task_is_too_few(suite):
-    with pytest.raises(NmjaxError, match="at least two past tasks"):
+    with pytest.raises(NmjaxError, match="at least two are needed"):
         prepare(jax.random.key(0), suite, make_split(suite, ["one"], "three"))
 
 

@@ -1,1 +1,1 @@
-"""Programs that run in the virtual environment of another package."""
+"""Programs that run in the virtual environment of a peer."""

@@ -1,6 +1,7 @@
-"""BoTorch: Gaussian processes refitted at each step, log expected improvement of the whole pool.
+"""BoTorch: Gaussian processes refitted at each step, and log expected improvement over the pool.
 
-`botorch` sees choices, `botorch-encoding` nmjax's encoding, `botorch-rgpe` choices and a past.
+`botorch` uses the choices, `botorch-encoding` nmjax's encoding, and `botorch-rgpe` the choices and
+past evaluations.
 """
 
 import math
@@ -38,7 +39,7 @@ SETTINGS_FROM = (
 
 
 def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of one of `VARIANTS`."""
+    """Return (optimize, what to record) for one of `VARIANTS`."""
     import botorch
     import gpytorch
     import torch

@@ -1,6 +1,6 @@
-"""Models of BoTorch's searches; needs BoTorch, and only its peer imports it.
+"""Models of the BoTorch peers.
 
-A search takes the row of the pool with the highest acquisition value. Everything is float64.
+A search evaluates the row of the pool with the highest acquisition value. All numbers are float64.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +27,10 @@ Acquire = Callable[[Tensor, Tensor], tuple[LogExpectedImprovement, Tensor]]
 
 
 def options(pool: Pool) -> tuple[Tensor, MakeModel]:
-    """Option indices [N, C], and a process by whether categorical ones are the same.
+    """Features [N, C] of the choices, and a Gaussian process with a categorical kernel.
 
-    Ordinal ones are on [0, 1]. A model is made of features [..., n, D] and scores [..., n].
+    Ordinal choices are scaled to [0, 1]. A model is made from features [..., n, D] and scores
+    [..., n].
     """
     categorical = [i for i, choice in enumerate(pool.choices) if choice.kind == "categorical"]
     highest = [1 if i in categorical else len(c.options) - 1 for i, c in enumerate(pool.choices)]
@@ -43,7 +44,7 @@ def options(pool: Pool) -> tuple[Tensor, MakeModel]:
 
 
 def encoding(pool: Pool) -> tuple[Tensor, MakeModel]:
-    """Encodings on [0, 1] but for what is the same in all [N, D], and a process by Matern-5/2."""
+    """Encodings [N, D] scaled to [0, 1] without constant columns, and a Matern-5/2 process."""
     x = pool.encoding[:, np.ptp(pool.encoding, axis=0) > 0]
 
     def make(x: Tensor, y: Tensor) -> SingleTaskGP:
@@ -56,15 +57,16 @@ def encoding(pool: Pool) -> tuple[Tensor, MakeModel]:
 
 
 def by_one(x: Tensor, make: MakeModel, **limits: int) -> Acquire:
-    """Improvement on the best score by one process.
+    """Expected improvement on the best score under one Gaussian process.
 
     Args:
       x: features of the pool.
-      make: a process over them.
-      limits: on a fit, options of `scipy.optimize.minimize`.
+      make: constructor of the process.
+      limits: options of `scipy.optimize.minimize` for a fit.
 
     Returns:
-      (rows int64[n], scores [n]) to the acquisition and what it takes of each row of the pool.
+      Function of rows int64[n] and scores [n] that returns the acquisition and its input for each
+      row of the pool.
     """
 
     def acquire(rows: Tensor, y: Tensor) -> tuple[LogExpectedImprovement, Tensor]:
@@ -74,7 +76,7 @@ def by_one(x: Tensor, make: MakeModel, **limits: int) -> Acquire:
 
 
 def by_ensemble(x: Tensor, make: MakeModel, past: Sequence[Source], *, samples: int) -> Acquire:
-    """Improvement on the highest mean at evaluated rows by an ensemble; returns as `by_one`."""
+    """Expected improvement on the highest mean at evaluated rows under an ensemble, as `by_one`."""
     ensemble = Ensemble(x, make, past, samples=samples)
     every = torch.arange(len(x)).double()[:, None]
 
@@ -88,7 +90,7 @@ def by_ensemble(x: Tensor, make: MakeModel, past: Sequence[Source], *, samples: 
 
 
 def suggest(acquire: Acquire, scores: Mapping[int, float], rest: np.ndarray) -> int:
-    """The row among `rest` int[R] with the highest acquisition value, given {row: score}."""
+    """Row among `rest` int[R] with the highest acquisition value, given {row: score}."""
     rows, y = torch.tensor(list(scores)), torch.tensor(list(scores.values())).double()
     acquisition, every = acquire(rows, y)
     choices = every[torch.as_tensor(rest)]
@@ -97,16 +99,16 @@ def suggest(acquire: Acquire, scores: Mapping[int, float], rest: np.ndarray) -> 
 
 
 class Ensemble(Model):
-    """Processes weighted by how they rank the target's scores (Feurer, Letham and Bakshy, 2018).
+    """Ranking-weighted ensemble of Gaussian processes (Feurer, Letham and Bakshy, 2018).
 
-    Those of the past are fitted once; `weigh` fits the target's own. Posteriors are of rows of the
-    pool, [..., 1], each by itself.
+    Processes of past tasks are fitted once; `weigh` fits that of the target. Posteriors are
+    marginals of rows [..., 1] of the pool.
 
     Args:
       x: [N, D], features of the pool.
-      make: a process over features.
-      past: evaluations of other tasks; failed ones are left out, scores standardized.
-      samples: R, posterior draws that weights are made of.
+      make: constructor of a process over features.
+      past: evaluations of other tasks; failures are omitted and scores standardized.
+      samples: number of posterior draws for the weights, R.
     """
 
     num_outputs = 1
@@ -124,10 +126,11 @@ class Ensemble(Model):
         self.mean, self.variance = (torch.stack(part) for part in zip(*posteriors, strict=True))
 
     def weigh(self, rows: Tensor, y: Tensor) -> None:
-        """Fit the target's own process to its scores so far, and find the weights of all.
+        """Fit the process of the target to its scores so far, and compute the weights.
 
-        A draw goes to the process that misranks the fewest pairs, to the target's own in a tie.
-        Sources whose median of misranked pairs is over the target's 95% quantile are dropped.
+        A draw counts for the process that misranks the fewest pairs, for the target in a tie.
+        A source whose median number of misranked pairs exceeds the 95% quantile of the target is
+        dropped.
         """
         x, y = self.x[rows], _standardized(y)
         self.own = _fitted(self.make(x, y))
@@ -179,17 +182,17 @@ def _marginals(model: SingleTaskGP, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draws(model: SingleTaskGP, x: Tensor, samples: int) -> Tensor:
-    """[R, ..., n], joint over features [n, D]."""
+    """Joint posterior draws [R, ..., n] at features [n, D]."""
     return SobolQMCNormalSampler(torch.Size([samples]))(model.posterior(x)).squeeze(-1)
 
 
 def _misranked(one: Tensor, other: Tensor, truth: Tensor) -> Tensor:
-    """[R], pairs [R, n, n] whose order is not the true one."""
+    """Number [R] of pairs [R, n, n] in the wrong order."""
     return ((one < other) ^ truth).sum((-2, -1)).double()
 
 
 def _leave_each_out(model: SingleTaskGP, make: MakeModel, x: Tensor, y: Tensor) -> SingleTaskGP:
-    """A batch of n processes, each without one evaluation, with the parameters of `model`."""
+    """Batch of n processes, each without one evaluation, with the parameters of `model`."""
     others = ~torch.eye(len(x), dtype=torch.bool)
     batch = make(
         torch.stack([x[kept] for kept in others]), torch.stack([y[kept] for kept in others])

@@ -1,4 +1,4 @@
-"""jax-meta's MAML: `maml_jax_meta` as its users call it, `maml_jax_meta-scan` within one scan."""
+"""MAML of jax-meta: `maml_jax_meta` as its users call it, `maml_jax_meta-scan` within a scan."""
 
 from functools import partial
 from importlib.metadata import version
@@ -12,7 +12,7 @@ CHUNK = 100
 
 
 def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
-    """Its `step`, jitted, on tasks from NumPy; or its `train_step` in a scan that draws them."""
+    """Prepare its jitted `step` on tasks from NumPy, or its `train_step` in a scan with tasks."""
     import haiku as hk
     import jax
     import jax.numpy as jnp
@@ -21,7 +21,7 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
     from jax_meta.metalearners import MAML
 
     class Regression(MAML):
-        """Its MAML, whose loss is cross-entropy, with the squared error."""
+        """MAML of jax-meta with the squared error instead of cross-entropy."""
 
         def loss(self, params, state, inputs, targets, args):
             outputs, state = self.model.apply(params, state, inputs, *args)

@@ -1,4 +1,4 @@
-"""MAML as PyTorch users write it: batched by hand, by `torch.func`, and by `higher`."""
+"""MAML in PyTorch: batched by hand, with `torch.func`, and with `higher`."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -11,10 +11,11 @@ REQUIREMENTS = ("torch==2.13.0", "higher==0.2.1", "numpy==2.4.6")
 
 
 def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
-    """`bmm`: each task's weights along a batch axis, products by `baddbmm`, `create_graph`.
+    """Prepare a variant; all use PyTorch's fused Adam and no compilation.
 
-    `func`: `vmap` over tasks of `grad` within `grad`. `higher`: its inner loop task after task, as
-    in its examples. Adam is PyTorch's fused one throughout; nothing is compiled.
+    `bmm` has the weights of all tasks along a batch axis, with `baddbmm` and `create_graph`. `func`
+    uses `vmap` over tasks of nested `grad`. `higher` runs the inner loop one task at a time, as in
+    its examples.
     """
     import torch
     from torch.nn import functional
@@ -36,7 +37,7 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
         return x[:, :s], y[:, :s], x[:, s:], y[:, s:]
 
     def by_hand(tasks: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Descends from `params` and leaves the meta-gradient there; the loss."""
+        """Compute the meta-gradient in place at `params`, and return the loss."""
         support_x, support_y, query_x, query_y = tasks
         own = [leaf.expand(setting.tasks, *leaf.shape) for leaf in params]
 

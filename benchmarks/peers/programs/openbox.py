@@ -31,7 +31,7 @@ SETTINGS_FROM = (
 
 
 def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of one of `VARIANTS`."""
+    """Return (optimize, what to record) for one of `VARIANTS`."""
     import openbox
     from openbox.utils.constants import FAILED, SUCCESS
 

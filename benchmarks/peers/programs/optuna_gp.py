@@ -1,4 +1,4 @@
-"""Optuna's Gaussian process, by its defaults."""
+"""Optuna's Gaussian process with default settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ SETTINGS_FROM = "the defaults of optuna.samplers.GPSampler in 5.0.0"
 
 
 def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of one of `VARIANTS`."""
+    """Return (optimize, what to record) for one of `VARIANTS`."""
     return prepare_sampler("GPSampler", VARIANTS[variant], SETTINGS_FROM)
 
 

@@ -1,4 +1,4 @@
-"""Searches by one of Optuna's samplers, which the modules of its peers name."""
+"""Searches by one of Optuna's samplers."""
 
 import inspect
 import math
@@ -11,7 +11,7 @@ from benchmarks.peers.searches import Choice, Optimize, Pool, Search, to_options
 def prepare_sampler(
     name: str, chosen: Mapping[str, Any], settings_from: str
 ) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of `optuna.samplers.NAME` with some settings chosen."""
+    """Return (optimize, what to record) for `optuna.samplers.NAME` with given settings."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

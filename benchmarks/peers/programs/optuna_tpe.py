@@ -1,4 +1,4 @@
-"""Optuna's TPE: `optuna_tpe` by its defaults, `optuna_tpe-independent` one choice at a time."""
+"""Optuna's TPE: `optuna_tpe` with default settings, `optuna_tpe-independent` without dependence."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ SETTINGS_FROM = (
 
 
 def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of one of `VARIANTS`."""
+    """Return (optimize, what to record) for one of `VARIANTS`."""
     return prepare_sampler("TPESampler", VARIANTS[variant], SETTINGS_FROM)
 
 

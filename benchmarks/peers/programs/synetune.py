@@ -1,6 +1,6 @@
-"""Syne Tune's schedulers that learn from a past: `synetune-box` and `synetune-quantile`.
+"""Syne Tune's schedulers with transfer: `synetune-box` and `synetune-quantile`.
 
-Zero-shot transfer, its third, cannot be run; see the README.
+Its third one, zero-shot transfer, cannot be run; see the README.
 """
 
 import math
@@ -42,7 +42,7 @@ METRIC = "loss"
 
 
 def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of one of `VARIANTS`."""
+    """Return (optimize, what to record) for one of `VARIANTS`."""
     import pandas as pd
     import syne_tune
     from syne_tune.config_space import choice, randint
@@ -63,9 +63,9 @@ def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
 
     def evaluations(source: Source, pool: Pool, space: Mapping[str, Any]) -> Any:
         known = ~np.isnan(source.scores)
-        told = [to_values(pool.choices, pool.architectures[row]) for row in source.rows[known]]
+        configs = [to_values(pool.choices, pool.architectures[row]) for row in source.rows[known]]
         loss = -source.scores[known, None, None, None].astype(float)
-        return TransferLearningTaskEvaluations(space, pd.DataFrame(told), [METRIC], loss)
+        return TransferLearningTaskEvaluations(space, pd.DataFrame(configs), [METRIC], loss)
 
     def random_search(space: Any, metric: str, do_minimize: bool, seed: int) -> Any:
         return RandomSearch(space, [metric], do_minimize=do_minimize, random_seed=seed)

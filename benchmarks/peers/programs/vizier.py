@@ -1,4 +1,4 @@
-"""Vizier's Gaussian-process bandit, by its defaults."""
+"""Vizier's Gaussian-process bandit with default settings."""
 
 import atexit
 import math
@@ -18,11 +18,11 @@ SETTINGS_FROM = (
     "the defaults of VizierGPBandit in google-vizier 0.1.24, in double precision as in its service"
 )
 KEPT_COMPILED = 10
-"""Suggestions after which compiled programs are dropped: a process may map only so many."""
+"""Number of suggestions after which compiled programs are dropped, to limit memory maps."""
 
 
 def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
-    """(optimize, what to record) of one of `VARIANTS`."""
+    """Return (optimize, what to record) for one of `VARIANTS`."""
     import jax
     from vizier import algorithms, pyvizier
     from vizier._src.algorithms.designers.gp_bandit import VizierGPBandit

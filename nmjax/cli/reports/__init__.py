@@ -1,1 +1,1 @@
-"""What commands print for people, and the files that they write beside it."""
+"""Reports that commands print, and files that they write."""

@@ -1,4 +1,4 @@
-"""A search compared with the others: a table, a diagram and a result file."""
+"""Comparison of a search with others: a table, a diagram and a result file."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -76,11 +76,11 @@ def leaderboard_table(suite: Suite, rows: Sequence[Mapping[str, Any]], *, focus:
     heading = Text(f"\n{focus} on {suite.name}", style="bold")
     caption = Text(
         "Means over tasks and seeds, with 95% intervals of regret below. Two methods are compared "
-        "on the seeds that both have; in ranks each counts by its mean over all of its seeds.\n",
+        "on the seeds that both have; ranks use the mean over all seeds of a method.\n",
         style="dim",
     )
-    alike = (line for row in _ranked(rows) for line in _alike(row))
-    return Group(heading, caption, _regret_table(rows, focus), "", *map(Text, alike))
+    groups = (line for row in _ranked(rows) for line in _indistinct(row))
+    return Group(heading, caption, _regret_table(rows, focus), "", *map(Text, groups))
 
 
 def _regret_table(rows: Sequence[Mapping[str, Any]], focus: str) -> "Table":
@@ -88,22 +88,22 @@ def _regret_table(rows: Sequence[Mapping[str, Any]], focus: str) -> "Table":
     reach = {row["reach"]: row for row in rows if "reach" in row}
     budget = methods[0]["steps"][-1]
     shown = [step for step in SHOWN_STEPS if step <= budget]
-    table = plain_table("Normalized regret after so many evaluations")
+    table = plain_table("Normalized regret by number of evaluations")
     table.add_column("method", overflow="fold")
-    for name in (*map(str, shown), "log10\nrank", f"its {budget}\nreached at", "speed-up", "seeds"):
+    for name in (*map(str, shown), "log10\nrank", "its regret\nreached at", "speed-up", "seeds"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in sorted(methods, key=lambda row: row["regret"][-1]):
         at = [row["steps"].index(step) for step in shown]
         cells = [_with_interval(row["regret"][i], row["regret_ci"][i]) for i in at]
         to_it = reach.get(row["method"])
-        told = ("·", "·")
+        reached = ("·", "·")
         if to_it is not None:
-            told = (
+            reached = (
                 format_evaluations(to_it["evaluations"], budget),
                 speed_up_text(to_it["speed_up"]),
             )
         name = f"[bold]{row['method']}[/bold]" if row["method"] == focus else row["method"]
-        table.add_row(name, *cells, f"{row['log10_rank'][-1]:.2f}", *told, str(row["seeds"]))
+        table.add_row(name, *cells, f"{row['log10_rank'][-1]:.2f}", *reached, str(row["seeds"]))
     return table
 
 
@@ -113,16 +113,16 @@ def _with_interval(value: float, interval: Sequence[float] | None) -> str:
     return over_interval(f"{value:.3f}", *(f"{end:.3f}" for end in interval))
 
 
-def _alike(row: Mapping[str, Any]) -> list[str]:
+def _indistinct(row: Mapping[str, Any]) -> list[str]:
     """Format average ranks, and groups of methods that do not differ, as lines."""
     ranks = sorted(zip(row["methods"], row["average_rank"], strict=True), key=lambda pair: pair[1])
-    told = ", ".join(f"{name} {rank:.1f}" for name, rank in ranks)
+    listed = ", ".join(f"{name} {rank:.1f}" for name, rank in ranks)
     return [
-        f"Average rank after {row['ranked_at']} evaluations over {row['tasks']} tasks: {told}.",
-        f"Alike by rank (Friedman's test: p = {row['p_value']:.2g}; Nemenyi's critical difference "
-        f"{row['critical_difference']:.1f}):",
+        f"Average rank after {row['ranked_at']} evaluations over {row['tasks']} tasks: {listed}.",
+        f"No difference by rank (Friedman's p = {row['p_value']:.2g}; Nemenyi's critical "
+        f"difference {row['critical_difference']:.1f}):",
         *(f"  {', '.join(group)}" for group in row["rank_groups"]),
-        "Alike by regret (paired bootstrap over tasks and seeds):",
+        "No difference by regret (paired bootstrap over tasks and seeds):",
         *(f"  {', '.join(group)}" for group in row["regret_groups"]),
         "",
     ]

@@ -1,4 +1,4 @@
-"""What past searches have in common: tables, plots and a file of all motifs."""
+"""Report on patterns in past searches: tables, plots and a file of all motifs."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A benchmark search: a table, and a folder with results, trace, settings and plots."""
+"""Report on a benchmark search: a table, and a folder with results, trace and plots."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -84,9 +84,10 @@ def write_pictures(
 
     Args:
       folder: folder to write to.
-      prepared: the task that was searched.
+      prepared: task that was searched.
       runs: runs by method.
-      key: PRNG key of the bootstrap; with that of `summarize`, the bands are the table's intervals.
+      key: PRNG key of the bootstrap; with the key of `summarize`, bands equal the intervals of the
+        table.
     """
     from nmjax.analysis.plots import plot_information, plot_regret
 
@@ -123,8 +124,8 @@ def summary_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Gro
     heading = Text(f"\n{split.target} of {suite.name}", style="bold")
     caption = Text(
         f"Learned from {', '.join(split.sources)}.\n"
-        "Means over seeds, with 95% intervals of regret below. All seeds share one past, so the "
-        "spread is over searches, not over pasts.\n",
+        "Means over seeds, with 95% intervals of regret below. All seeds share one past, so "
+        "intervals do not include the variation between pasts.\n",
         style="dim",
     )
     tables = (_regret_table(prepared, rows), "", _reach_table(rows), "", _best_table(rows))
@@ -136,7 +137,7 @@ def _regret_table(prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> "Tab
     budget = max(int(point) for point in rows[0]["regret"])
     points = [str(p) for p in SHOWN_STEPS if p < budget] + [str(budget)]
     table = plain_table(
-        f"Normalized regret after so many evaluations, and the incumbent after {budget}"
+        f"Normalized regret by number of evaluations, and the incumbent after {budget}"
     )
     table.add_column("method", no_wrap=True)
     for point in points:
@@ -177,7 +178,7 @@ def _best_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
 
 
 def _best_lines(rows: Sequence[Mapping[str, Any]]) -> list["Text"]:
-    """What `transfer` found, or the best of the methods that ran, in one sentence."""
+    """The best architecture of `transfer`, or of all methods if it was not run."""
     from rich.text import Text
 
     found = {r["method"]: r["best_architecture"] for r in rows if r["best_architecture"]}
@@ -199,15 +200,15 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     names = [row["method"] for row in rows]
     budget = max(int(point) for point in rows[0]["regret"])
     table = plain_table(
-        f"Evaluations to reach what the other has after {budget}, and what the model learned"
+        f"Evaluations to reach the regret of each method at {budget}, and what the model learned"
     )
     table.add_column("method", no_wrap=True)
     for name in names:
         table.add_column(name.replace("-", "\n"), justify="right", no_wrap=True)
     table.add_column("expected\ngain, nats", justify="right", no_wrap=True)
-    table.add_column("trust in past\nfirst → last", justify="right", no_wrap=True)
+    table.add_column("weight of past\nfirst → last", justify="right", no_wrap=True)
     for row in rows:
-        reach = {name: _evaluations(told, budget) for name, told in row["reach"].items()}
+        reach = {name: _evaluations(reached, budget) for name, reached in row["reach"].items()}
         first, last = row["transfer_weight"]["first"], row["transfer_weight"]["last"]
         trust = "-" if first is None or np.isnan(first) else f"{first:.2f} → {last:.2f}"
         table.add_row(
@@ -223,10 +224,10 @@ def _with_interval(mean: float, interval: tuple[float, float]) -> str:
     return over_interval(_number(mean, ".4f"), *(_number(end, ".3f") for end in interval))
 
 
-def _evaluations(told: Mapping[str, Any], budget: int) -> str:
+def _evaluations(reached: Mapping[str, Any], budget: int) -> str:
     first, low, high = (
         format_evaluations(budget + 1 if evaluations is None else evaluations, budget)
-        for evaluations in (told["evaluations"], *told["ci"])
+        for evaluations in (reached["evaluations"], *reached["ci"])
     )
     return f"{first}\n" if low == high else over_interval(first, low, high)
 

@@ -1,4 +1,4 @@
-"""Similarities of past tasks: a table, a plot and a file of all pairs."""
+"""Report on the similarity of past tasks: a table, a plot and a file of all pairs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -193,7 +193,7 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
             # The key depends on the turn, or XLA would train before it asks whether to.
             return self._fill(jax.random.fold_in(key, number), record, problem)
 
-        # A loop of one turn at the most: in lanes a `cond` would train at every step.
+        # A loop of at most one turn, because under `vmap` a `cond` would train at every step.
         queue = jax.lax.fori_loop(0, due.astype(jnp.int32), turn, state.queue)
         return BananasState(state.key, record, queue), info
 
