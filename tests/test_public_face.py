@@ -8,14 +8,14 @@ import pytest
 
 import nmjax
 
-ROOMS = sorted(path.parent.name for path in Path(nmjax.__file__).parent.glob("*/__init__.py"))
+PACKAGES = sorted(path.parent.name for path in Path(nmjax.__file__).parent.glob("*/__init__.py"))
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_sub_packages_are_there_after_a_plain_import(room):
-    program = f"import nmjax; print(nmjax.{room}.__name__)"
+@pytest.mark.parametrize("package", PACKAGES)
+def test_sub_packages_are_there_after_a_plain_import(package):
+    program = f"import nmjax; print(nmjax.{package}.__name__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == f"nmjax.{room}", done.stderr
+    assert done.stdout.strip() == f"nmjax.{package}", done.stderr
 
 
 def test_what_the_documentation_names_is_there():

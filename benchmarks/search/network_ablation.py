@@ -62,7 +62,7 @@ def search_all(suite: nmjax.Suite, seeds: int, searches: int) -> tuple[Values, V
 
 
 def regret_of_pasts(suite: nmjax.Suite, rows: np.ndarray) -> np.ndarray:
-    """Mean normalized regret float[T, P] over evaluations and searches of rows int32[T, P, S, B]."""
+    """Mean normalized regret float[T, P] over searches and evaluations, rows int32[T, P, S, B]."""
     tasks, pasts, searches, budget = rows.shape
     regret = measures(suite, rows.reshape(tasks, pasts * searches, budget))["regret"]
     return regret.reshape(rows.shape)[..., FIRST - 1 :].mean((2, 3))

@@ -93,7 +93,7 @@ def critical_difference(methods: int, tasks: int, *, level: float = 0.95) -> flo
       >>> round(critical_difference(5, 20), 2)
       1.36
     """
-    from scipy.stats import studentized_range  # A third of a second.
+    from scipy.stats import studentized_range  # This import is slow.
 
     check_level(level)
     if methods < 2 or tasks < 1:
@@ -135,14 +135,14 @@ def differ_by_mean(key: Array, values: Sequence[Array], *, resamples: int = 2000
 
 
 def indistinct_groups(position: ArrayLike, differ: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """Longest runs of methods, in order of their position, within which no two differ.
+    """Maximal groups of methods, consecutive in position, within which no two differ.
 
     Args:
       position: float[K], for instance average ranks; NaN comes last.
       differ: bool[K, K], symmetric.
 
     Returns:
-      Indices of each run's methods, the lowest position first; runs of one are left out.
+      Indices of the methods of each group, lowest position first; groups of one are omitted.
 
     Example:
       >>> import numpy as np

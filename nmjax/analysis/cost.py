@@ -9,7 +9,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from nmjax.errors import NmjaxError
 
-# Primitives that move or rename numbers without arithmetic.
+# Primitives that move or reinterpret data without arithmetic.
 _FREE = frozenset(
     {
         *("broadcast_in_dim", "concatenate", "convert_element_type", "copy", "copy_p"),
@@ -27,9 +27,9 @@ def count_flops(function: Callable[..., Any], *args: Any, while_trips: int | Non
     """Count the floating point operations of one call, from the traced program.
 
     A product of [m, k] and [k, n] counts 2 m n k, a sort n log2 n, and any other operation one for
-    each number that it makes or, for reductions, takes in; moving numbers and drawing random bits
-    are free. The body of a scan counts as often as it runs, unlike in XLA's own cost analysis, and
-    of several branches the most expensive one counts.
+    each element of its output or, for reductions, of its input. Data movement and random bits are
+    free. The body of a scan counts as often as it runs, unlike in XLA's cost analysis, and of
+    several branches the most expensive one counts.
 
     Linear algebra counts as in Golub and Van Loan (Matrix Computations, 4th edition, by section),
     to leading order, for each [m, n] of a batch with m >= n:

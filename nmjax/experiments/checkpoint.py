@@ -1,4 +1,4 @@
-"""Checkpoints of a pytree by Orbax, written atomically; the newest is kept."""
+"""Atomic checkpoints of a pytree by Orbax, of which the newest is kept."""
 
 import hashlib
 import itertools
@@ -136,7 +136,7 @@ def restore_checkpoint(
         targets = {str(i): _target(leaf) for i, leaf in enumerate(leaves) if np.size(leaf)}
         args = ocp.args.Composite(arrays=ocp.args.StandardRestore(targets))
         arrays = manager.restore(step, args=args).arrays
-    restored = [_cooked(arrays.get(str(i)), leaf) for i, leaf in enumerate(leaves)]
+    restored = [_as_saved(arrays.get(str(i)), leaf) for i, leaf in enumerate(leaves)]
     return Restored(step, jax.tree.unflatten(structure, restored))
 
 
@@ -219,7 +219,7 @@ def _target(leaf: Any) -> Any:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
-def _cooked(raw: Any, leaf: Any) -> Any:
+def _as_saved(raw: Any, leaf: Any) -> Any:
     """Return a leaf as it was saved; arrays without elements were not saved and are created."""
     if raw is None:
         return jnp.zeros(leaf.shape, leaf.dtype)

@@ -28,7 +28,7 @@ from nmjax.types import Array, PyTree
 EPISODES_A_TASK = 8
 
 Rows = tuple[Array, Array, Array]
-"""Standardized encodings, normal scores and masks of some tasks."""
+"""Standardized encodings, normal scores and masks of tasks."""
 
 
 class TrainedNetwork(NamedTuple):

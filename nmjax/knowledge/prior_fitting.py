@@ -21,8 +21,8 @@ from nmjax.types import Array
 MOST_NOISE = 0.5
 """Upper bound of the noise variance; transformed scores have a variance of about 1.
 
-Without a bound, a past of pure noise makes both priors explain everything by noise, and their
-evidence becomes equal.
+Without a bound, a past of pure noise makes both priors attribute all variation to noise, so that
+their evidence becomes equal.
 """
 
 

@@ -102,7 +102,7 @@ def adaptation_speed(losses: Array, share: float = 0.9) -> Array:
 
 
 def transfer_efficiency(adapted: Array, scratch: Array) -> Array:
-    """Share of the loss of training from scratch that the meta-learned start saves.
+    """Relative reduction of the loss by the meta-learned start, against training from scratch.
 
     1 - adapted / scratch: 1 is perfect, 0 no gain, below 0 negative transfer. For non-negative
     losses at equal data and equal steps.
@@ -121,7 +121,7 @@ def transfer_efficiency(adapted: Array, scratch: Array) -> Array:
 
 
 def sample_efficiency(shots: Array, losses: Array, scratch: Array) -> Array:
-    """Factor of data that training from scratch needs to reach the same loss, float[K].
+    """Ratio of data that training from scratch needs to reach the same loss, float[K].
 
     For each k, the smallest k' of `shots` with scratch(k') <= losses(k), divided by k; infinite
     where there is none.

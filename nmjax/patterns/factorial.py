@@ -22,8 +22,8 @@ from nmjax.types import Array
 
 _JITTER = 1e-5
 _FLATTEST = 0.05
-"""Curvature of the log posterior below which a direction of the hyperparameters counts as known to
-that extent: where it is not concave there is no normal approximation."""
+"""Lower bound of the curvature of the log posterior in the normal approximation, which does not
+exist in directions where the posterior is not concave."""
 
 
 class FactorialParams(NamedTuple):
@@ -34,7 +34,7 @@ class FactorialParams(NamedTuple):
       log_length: float[C], length scale of ordinal choices, whose options span 2; unused for
         others.
       log_amplitude: float[], variance of the process.
-      log_noise: float[], variance of each architecture's own deviation.
+      log_noise: float[], variance of the deviation of each architecture from the process.
     """
 
     log_weight: Array
@@ -47,7 +47,7 @@ class LaplacePosterior(NamedTuple):
     """Laplace approximation of the posterior of the hyperparameters.
 
     Attributes:
-      mode: float[H], the flat maximum of the posterior.
+      mode: float[H], maximum of the posterior, as a flat vector.
       root: float[H, H], a square root of the covariance.
     """
 
@@ -95,7 +95,7 @@ def fit_factorial(
 def sample_grid(
     key: Array, space: Space, posterior: LaplacePosterior, architecture: Array, score: Array
 ) -> tuple[Array, Array]:
-    """Draw the scores of all architectures, float[size] by flat index, and their own deviations.
+    """Draw the scores of all architectures, float[size] by flat index, and their deviations.
 
     Hyperparameters are drawn, evaluations are resampled with replacement, and the process is drawn
     given these. Averaged over resamples, the posterior is about as wide as the difference between

@@ -7,16 +7,19 @@ import numpy as np
 
 from nmjax.types import Array
 
-# log k! - (k log k - k), by its values where Stirling's series is too short for single precision.
+# log k! - (k log k - k) for small k, where Stirling's series is too inaccurate.
 _REMAINDER = np.array([0.0] + [math.lgamma(k + 1) - k * math.log(k) + k for k in range(1, 16)])
 
 
 def tail_probabilities(table: Array, *, rows: int) -> tuple[Array, Array]:
-    """P(K >= k) and P(K <= k) for k, the first cell of float[2, 2], given its margins.
+    """Tail probabilities P(K >= k) and P(K <= k) of the first cell k of a table, given its margins.
 
-    In the mass function the large parts of the factorials cancel into the cells' deviances from
-    their expectation given the margins (Loader 2000), so that single precision suffices for any
-    number of `rows`.
+    The mass function is computed from deviances of the cells from their expectations (Loader 2000),
+    in which the large terms of the factorials cancel, so that single precision suffices.
+
+    Args:
+      table: float[2, 2], counts.
+      rows: Maximum of the first cell.
     """
     side, motif, total = jnp.sum(table, axis=1), jnp.sum(table, axis=0), jnp.sum(table)
     expected = side[:, None] * motif[None] / jnp.maximum(total, 1)

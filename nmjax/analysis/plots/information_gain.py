@@ -6,7 +6,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, Band, mean_and_band, quiet_axes
+from nmjax.analysis.plots.style import COLORS, EMPHASIS, INK, Band, mean_and_band, quiet_axes
 from nmjax.errors import NmjaxError
 
 
@@ -48,9 +48,9 @@ def plot_information(
             "shape [seeds, evaluations] for all three."
         )
     panels = (
-        ("Expected gain, summed (nats)", np.cumsum(expected_gain, axis=1), COLOURS[0]),
+        ("Expected gain, summed (nats)", np.cumsum(expected_gain, axis=1), COLORS[0]),
         ("Weight of the transferred prior", transfer_weight, EMPHASIS),
-        ("Realized gain per evaluation (nats)", realized_gain, COLOURS[1]),
+        ("Realized gain per evaluation (nats)", realized_gain, COLORS[1]),
     )
     figure = Figure(figsize=(11, 3.4), dpi=150, layout=ConstrainedLayoutEngine(wspace=0.06))
     for axes, (name, values, color) in zip(figure.subplots(1, 3), panels, strict=True):

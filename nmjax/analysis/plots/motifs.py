@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nmjax.analysis.plots.style import COLOURS, EMPHASIS, INK, log_x_axis, quiet_axes
+from nmjax.analysis.plots.style import COLORS, EMPHASIS, INK, log_x_axis, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.patterns import MotifTable
 
@@ -60,7 +60,7 @@ def plot_motifs(
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     places = zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True)
     for place, (axes, (name, (table, shown))) in enumerate(places):
-        color = EMPHASIS if place % 2 else COLOURS[0]
+        color = EMPHASIS if place % 2 else COLORS[0]
         _draw(axes, table, np.asarray(shown, int), names, rate, rows, color)
         axes.set_xlabel(f"Odds ratio\n(sorted by {order})", fontsize=11, color=INK)
         axes.set_title(name, fontsize=11, color=INK, loc="left")

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, LogFormatterMathtext, NullFormatter
 from numpy.typing import ArrayLike
 
 from nmjax.analysis.plots.style import (
-    COLOURS,
+    COLORS,
     DASHES,
     EMPHASIS,
     INK,
@@ -106,8 +106,8 @@ def plot_regret(
 def _style(index: int | None) -> dict[str, Any]:
     if index is None:
         return {"color": EMPHASIS, "linewidth": 2.6, "zorder": 4}
-    dashes = DASHES[(index // len(COLOURS)) % len(DASHES)]
-    color = COLOURS[index % len(COLOURS)]
+    dashes = DASHES[(index // len(COLORS)) % len(DASHES)]
+    color = COLORS[index % len(COLORS)]
     return {"color": color, "linewidth": 1.5, "linestyle": dashes, "zorder": 3}
 
 

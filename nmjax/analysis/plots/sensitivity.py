@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from nmjax.analysis.plots.style import COLOURS, INK, named_panels, quiet_axes
+from nmjax.analysis.plots.style import COLORS, INK, named_panels, quiet_axes
 from nmjax.errors import NmjaxError
 from nmjax.patterns import Sensitivity
 
@@ -78,7 +78,7 @@ def plot_sensitivity(
 def _draw(axes: Axes, task: Sensitivity, order: np.ndarray) -> None:
     quiet_axes(axes, lines="x")
     for side, interval, color, label in (
-        (-1, task.first, COLOURS[0], "alone (first order)"),
+        (-1, task.first, COLORS[0], "alone (first order)"),
         (1, task.total, _LIGHT, "with all interactions (total)"),
     ):
         estimate, low, high = (np.asarray(end, float)[order] for end in interval)

@@ -21,7 +21,7 @@ Band = Literal["95%", "interquartile"]
 EMPHASIS = "#D55E00"
 INK = "#333333"
 # Okabe and Ito (2008), safe for color blindness; vermilion is reserved for the emphasized curve.
-COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
+COLORS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#8C6D1F", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _COLUMNS = 4
 

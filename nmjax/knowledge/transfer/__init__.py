@@ -1,1 +1,1 @@
-"""Priors, spaces, limits and sampling distributions moved to a new task."""
+"""Transfer of priors, spaces, cost limits and sampling distributions to a new task."""

@@ -1,4 +1,4 @@
-"""Prune a space to the best of past tasks, with a bound on the risk of pruning the optimum."""
+"""Prune a space by past tasks, with a calibrated risk of pruning the optimum."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Calibrated pruning: how far a space may be pruned before a new task loses its optimum.
+"""Calibration of pruning: the threshold for a given risk of pruning the optimum of a new task.
 
 Each option has a level, its log frequency ratio (in nats) to the most frequent option of the choice
 among the best past architectures. A pruned space keeps the options up to a threshold; a lower

@@ -1,8 +1,8 @@
-"""Zero-shot prior: weight sources by the context of the new task, before any evaluation.
+"""Zero-shot prior, which weights sources by the context of the new task before any evaluation.
 
-The weights follow a Gaussian kernel of contexts. Its length is fitted on the past: each task is
-predicted by the others, weighted by their contexts. If no length is better than equal weights, the
-weights are equal.
+The weights follow a Gaussian kernel of contexts, whose length is fitted on the past by predicting
+each task from the others with these weights. If no length is better than equal weights, the weights
+are equal.
 """
 
 from functools import partial

@@ -17,7 +17,7 @@ from nmjax.types import Array, PyTree
 
 
 class MAMLHyper(NamedTuple):
-    """The traced numbers of gradient-based learners.
+    """Traced numbers of gradient-based learners.
 
     Attributes:
       inner_rate: step size of the inner loop, as for `adapt`.

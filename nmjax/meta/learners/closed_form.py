@@ -1,4 +1,4 @@
-"""Closed forms on learned features: a Bayesian last layer, and a Gaussian process.
+"""Learners with closed-form adaptation: a Bayesian last layer, and a deep-kernel process.
 
 Network, prior and noise are meta-learned; a task conditions a surrogate on the network's features
 of its evaluations.
@@ -114,7 +114,7 @@ def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> Probab
       optimizer: optimizer of the outer loop.
 
     Returns:
-      A learner as of `conditioning`, over `LastLayerParams`; a task's is a `TaskPosterior`.
+      A learner as from `conditioning`, over `LastLayerParams`; it adapts to a `TaskPosterior`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -174,7 +174,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
       optimizer: optimizer of the outer loop.
 
     Returns:
-      A learner as of `conditioning`, over `DeepKernelParams`; a task's is a `TaskPosterior`.
+      A learner as from `conditioning`, over `DeepKernelParams`; it adapts to a `TaskPosterior`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -245,5 +245,5 @@ def init_deep_kernel(network: PyTree, size: int) -> DeepKernelParams:
 
 
 def _add_noise(clean: Gaussian, noise: Array) -> Gaussian:
-    """Marginals of scores, given those of the function and the variance of the noise."""
+    """Add the variance of the noise to marginals of the function."""
     return Gaussian(clean.mean, jnp.sqrt(jnp.square(clean.std) + noise))

@@ -148,7 +148,7 @@ def smoothed_steps(loss_fn: LossFn, inner_steps: int, *, pairs: int, seed: int =
     """
 
     def surrogate(params: PyTree, data: tuple[Array, Batch, Array]) -> Array:
-        """As high as the loss, and as steep as its estimated gradient."""
+        """Function with the value of the loss and its estimated gradient."""
         key, batch, width = data
         here = jax.lax.stop_gradient(params)
         slope, _ = smoothed_gradient(key, lambda p: loss_fn(p, batch), here, width, pairs=pairs)
@@ -178,8 +178,8 @@ def es_maml(
 ) -> MetaLearner:
     """Learn an initialization from values of the query loss after adapting, without derivatives.
 
-    Zero-order ES-MAML (Song et al., 2020): nothing is differentiated through the inner loop, so
-    that it may be of any kind and length. Each perturbation is evaluated on every task of the
+    Zero-order ES-MAML (Song et al., 2020): the inner loop is not differentiated, so it may
+    be of any kind and length. Each perturbation is evaluated on every task of the
     batch, with less noise than the paper's one task each.
 
     Args:

@@ -51,9 +51,9 @@ def implicit_maml(
 
     The meta-gradient does not depend on the inner steps, so that unlike `maml` it does not learn to
     keep them stable: choose inner_rate below 2 / (largest curvature + proximity). Away from a
-    minimum the matrix may not be positive definite, and conjugate gradient can then return
-    anything: choose proximity + damping above the largest negative curvature (the authors' code
-    damps by 10).
+    minimum the matrix may not be positive definite, and the result of conjugate gradient is then
+    arbitrary: choose proximity + damping above the largest negative curvature (the authors' code
+    uses a damping of 10).
 
     Args:
       loss_fn: as for `maml`.

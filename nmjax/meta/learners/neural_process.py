@@ -81,7 +81,7 @@ def neural_process(
       attend: (attention, x float[M, D]) -> float[M, A], queries and keys; None for equal weights.
 
     Returns:
-      A learner as of `conditioning`, over `ProcessParams`; a task's is a `TaskEncoding`.
+      A learner as from `conditioning`, over `ProcessParams`; it adapts to a `TaskEncoding`.
 
     Example:
       >>> import jax
@@ -109,7 +109,7 @@ def neural_process(
             queries, keys = (attend(task.params.attention, at) for at in (x, task.x))
             affinity = queries @ keys.T / jnp.sqrt(keys.shape[-1])
         counts = task.counts[None, :]
-        # A row without any evaluation has equal weights, all of them then left out.
+        # Without any evaluation the weights are equal, and all are masked out.
         weights = jax.nn.softmax(jnp.where(counts, affinity, -1e9), axis=-1)
         return jnp.where(counts, weights, 0) @ task.values
 

@@ -22,12 +22,12 @@ class ProbabilisticLearner(NamedTuple):
     becomes one by `ProbabilisticLearner(*learner, predict)`.
 
     Attributes:
-      init: as of a `MetaLearner`.
-      update: as of a `MetaLearner`.
-      adapt: as of a `MetaLearner`.
-      evaluate: as of a `MetaLearner`.
-      predict: (adapted, x float[M, D]) -> `Gaussian`, marginals of the scores that evaluations
-        would return, their noise included; `adapted` is `Adaptation.params`.
+      init: as in `MetaLearner`.
+      update: as in `MetaLearner`.
+      adapt: as in `MetaLearner`.
+      evaluate: as in `MetaLearner`.
+      predict: (adapted, x float[M, D]) -> `Gaussian`, marginals of scores, noise included;
+        `adapted` is `Adaptation.params`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -48,7 +48,7 @@ class ProbabilisticLearner(NamedTuple):
 
 
 class NoisyParams(NamedTuple):
-    """A network's parameters and the noise of scores around its output.
+    """Parameters of a network, and the noise of scores around its output.
 
     Attributes:
       network: parameters of the network.

@@ -28,7 +28,7 @@ def reptile(
 
     Args:
       loss_fn: as for `maml`.
-      optimizer: optimizer of the outer loop; `optax.sgd(e)` moves by the share e, as in the paper.
+      optimizer: optimizer of the outer loop; the paper's is `optax.sgd`.
       inner_steps: Number of gradient steps on a task's data, at least 2.
 
     Returns:
