@@ -344,7 +344,7 @@ def test_what_cannot_be_run_is_told(suite, tmp_path):
         harness.read_trajectories("optuna", suite, results=tmp_path)
     with pytest.raises(NmjaxError, match="optuna_tpe --suite edges"):
         harness.read_trajectories("optuna_tpe", suite, results=tmp_path)
-    with pytest.raises(NmjaxError, match="budget 11"):
+    with pytest.raises(NmjaxError, match="budget of 11"):
         harness.run_peer("optuna_tpe", suite, seeds=1, budget=11)
     with pytest.raises(NmjaxError, match="cannot be run"):
         harness.run_peer("optuna_tpe", suite, **sizes, python=tmp_path / "none")
