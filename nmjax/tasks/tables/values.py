@@ -20,7 +20,8 @@ FINISHED = (
 FAILED = (
     *("fail", "failed", "failure", "pruned", "crash", "crashed", "killed", "error", "errored"),
     *("timeout", "timedout", "memout", "memoryout", "oom", "outofmemory", "diverged", "invalid"),
-    *("abandoned", "canceled", "cancelled", "preempted", "stopped", "earlystopped", "capped"),
+    *("abandoned", "abort", "aborted", "canceled", "cancelled", "preempted", "capped"),
+    *("stopped", "earlystopped"),
 )
 UNFINISHED = (
     *("running", "waiting", "pending", "queued", "staged", "candidate", "idle", "paused"),
@@ -73,8 +74,10 @@ def parse_numbers(
     for place in np.flatnonzero(np.isnan(values)):
         value = column[rows[place]]
         if not is_missing(value):
+            hint = ' Give Metric(name, "percent") for percentages.' * str(value).endswith("%")
             raise NmjaxError(
                 f"{table.place(int(rows[place]))}: {name} is {shown(value)}, expected a number."
+                f"{hint}"
             )
     with np.errstate(over="ignore"):
         return np.where(np.isinf(values.astype(np.float32)), np.nan, values)
