@@ -1,13 +1,14 @@
 """Architectures in the rows of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.spaces import Space, active_choices, active_continuous, is_valid
+from nmjax.spaces import Space, canonicalize, is_valid
+from nmjax.spaces.description.requirements import Requirement
 from nmjax.tasks.tables.options import (
     MISSING,
     OUTSIDE,
@@ -51,6 +52,15 @@ class Architectures:
     def outside(self) -> np.ndarray:
         """Rows with a wrong value, or invalid: bool[M]."""
         return np.asarray(self.wrong.any(-1) | self.invalid)
+
+    def canonical(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the canonical architectures int32[M, C] and real-valued choices float[M, R]."""
+        discrete, real = self.space.requirements
+        low = np.array([choice.low for choice in self.space.continuous])
+        continuous = np.where(_active(real, self.discrete), self.continuous, low)
+        if self.space.canonical is not None:
+            return _by_space(canonicalize, self.space, self.discrete), continuous
+        return np.where(_active(discrete, self.discrete), self.discrete, 0), continuous
 
     def take(self, kept: np.ndarray) -> "Architectures":
         """Return the architectures of the rows that are `kept`, bool[M]."""
@@ -110,16 +120,33 @@ def parse_architectures(
         continuous[:, place], outside[:, place] = parse_bounded(
             [values[row] for row in rows], real, commas=commas
         )
-    filled = jnp.asarray(np.maximum(discrete, 0))
-    active = np.asarray(active_choices(space, filled))
-    active_real = np.asarray(active_continuous(space, filled))
+    filled = np.maximum(discrete, 0)
+    active, active_real = (_active(required, filled) for required in space.requirements)
     absent = [(discrete == MISSING) & active, np.isnan(continuous) & ~outside & active_real]
     return Architectures(
         space,
         columns,
-        np.asarray(filled),
+        filled,
         continuous,
         np.concatenate(absent, -1),
         np.concatenate([discrete == OUTSIDE, outside], -1),
-        ~np.asarray(is_valid(space, filled)),
+        np.zeros(len(rows), bool) if space.valid is None else ~_by_space(is_valid, space, filled),
     )
+
+
+def _active(requirements: Sequence[Requirement], discrete: np.ndarray) -> np.ndarray:
+    """Return which choices are active, bool[M, N]; NumPy, as each number of rows is another one."""
+    active = np.ones((len(discrete), len(requirements)), bool)
+    for place, required in enumerate(requirements):
+        for parent, allowed in required:
+            active[:, place] &= np.isin(discrete[:, parent], list(allowed))
+    return active
+
+
+def _by_space(
+    function: Callable[[Space, Any], Any], space: Space, discrete: np.ndarray
+) -> np.ndarray:
+    """Return a compiled function of a space of M rows, padded to a power of two."""
+    length = max(16, 1 << (len(discrete) - 1).bit_length())
+    padded = np.pad(discrete, ((0, length - len(discrete)), (0, 0)))
+    return np.asarray(function(space, jnp.asarray(padded)))[: len(discrete)]

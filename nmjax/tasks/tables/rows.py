@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space, canonicalize, reset_continuous
+from nmjax.spaces import Space
 from nmjax.tasks.history import stack_tasks
 from nmjax.tasks.past_searches import MetricChoice, PastSearches, metric_names, resolve_metric
 from nmjax.tasks.tables.architectures import Architectures, parse_architectures
@@ -249,25 +248,11 @@ def _past(
     names = tuple(dict.fromkeys(labels.tolist()))
     members = [np.flatnonzero(labels == name) for name in names]
     table_context = np.stack(described, -1) if described else np.zeros((len(rows), 0))
+    architectures, continuous = found.canonical()
     history = stack_tasks(
-        *_of_tasks(space, found, values, members),
+        [architectures[places] for places in members],
+        [{name: column[places] for name, column in values.items()} for places in members],
         context_of_tasks(table_context, context, rows, members, table),
-        continuous=_reset(space, found, members),
+        continuous=[continuous[places] for places in members],
     )
     return PastSearches(space, history, names, named.metric, named.cost)
-
-
-def _of_tasks(
-    space: Space, found: Architectures, values: Mapping[str, Any], members: list[np.ndarray]
-) -> tuple[list[np.ndarray], list[dict[str, np.ndarray]]]:
-    canonical = np.asarray(canonicalize(space, jnp.asarray(found.discrete)))
-    return (
-        [canonical[places] for places in members],
-        [{name: column[places] for name, column in values.items()} for places in members],
-    )
-
-
-def _reset(space: Space, found: Architectures, members: list[np.ndarray]) -> list[np.ndarray]:
-    discrete, continuous = jnp.asarray(found.discrete), jnp.asarray(found.continuous)
-    reset = np.asarray(reset_continuous(space, discrete, continuous))
-    return [reset[places] for places in members]
