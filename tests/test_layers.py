@@ -3,6 +3,7 @@
 import ast
 import graphlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,12 @@ PACKAGES = {name for name, path in PATHS.items() if path.name == "__init__.py"}
 SOURCES = {name: path.read_text() for name, path in PATHS.items()}
 
 
+parsed = lru_cache(maxsize=None)(ast.parse)
+
+
 def imports(source: str, *, top_level: bool = False) -> Iterator[tuple[str, str | None]]:
     """(module, name) of each import; with `top_level`, those that run when the module is loaded."""
-    waiting = list(ast.parse(source).body)
+    waiting = list(parsed(source).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Import):
@@ -112,7 +116,7 @@ def cycle(sources: Sources) -> list[str]:
 def defined(source: str) -> set[str]:
     """Names that the top level of a module defines itself."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -124,14 +128,14 @@ def used(source: str) -> set[str]:
     """Names that a module reads."""
     return {
         node.id
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
 
 
 def public(source: str) -> set[str] | None:
     """The names in `__all__`, None if there is none."""
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
     return None

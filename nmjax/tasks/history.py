@@ -91,13 +91,15 @@ def make_history(
     if space is not None:
         _check_options(rows, known, space)
         _check_continuous(numbers, known, space)
-    return History(
-        architecture=jnp.asarray(rows, dtype=jnp.int32),
-        continuous=jnp.asarray(numbers, dtype=jnp.float32),
-        metrics={name: jnp.asarray(v, dtype=jnp.float32) for name, v in values.items()},
-        context=jnp.asarray(described, dtype=jnp.float32),
-        mask=jnp.asarray(known),
-    )
+    # Unlike jnp.asarray, device_put compiles nothing for a new shape.
+    with np.errstate(over="ignore"):
+        return History(
+            architecture=jax.device_put(rows.astype(np.int32)),
+            continuous=jax.device_put(numbers.astype(np.float32)),
+            metrics={name: jax.device_put(v.astype(np.float32)) for name, v in values.items()},
+            context=jax.device_put(described.astype(np.float32)),
+            mask=jax.device_put(known),
+        )
 
 
 def stack_tasks(

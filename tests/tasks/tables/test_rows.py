@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -136,3 +137,14 @@ def test_a_conditional_choice_that_no_row_uses_needs_no_column():
         history_from_frame(columns | {"depth": [2]}, space, minimize="loss")
     with pytest.raises(NmjaxError, match="Unknown column of data frame 'wide'"):
         history_from_frame(columns, space, minimize="loss", columns={"width": "wide"})
+
+
+def test_another_number_of_rows_compiles_nothing(caplog):
+    space = Space(depth=[1, 2], width=when([8, 9], depth=2), rate=when(Real(0.0, 1.0), depth=2))
+    columns = frame(depth=[2] * 201, width=[8] * 201, rate=[0.5] * 201)
+    with caplog.at_level("WARNING"), jax.log_compiles():
+        jax.jit(lambda x: x + 1)(0.0)
+        assert "Compiling" in caplog.text
+        caplog.clear()
+        history_from_frame(columns, space, minimize="loss")
+    assert "Compiling" not in caplog.text
