@@ -1,22 +1,21 @@
 """`nmjax history`: import past evaluations into a store, show, export and merge them."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
-from nmjax.cli.auto_space import choose_space, find_store
+from nmjax.cli import import_history
 from nmjax.cli.console import make_console
-from nmjax.errors import NmjaxError, unknown_name
+from nmjax.cli.import_history import ImportConfig, print_findings, print_skipped
+from nmjax.errors import NmjaxError
 from nmjax.spaces import space_source
 from nmjax.tasks import (
-    Finding,
     check_quality,
     count_evaluations,
-    drop_findings,
     drop_stored,
     iter_batches,
     load_history,
@@ -27,81 +26,13 @@ from nmjax.tasks import (
 from nmjax.tasks.files.folders import locate
 from nmjax.tasks.files.history_store import check_planned, plan_store
 from nmjax.tasks.files.store_writer import append_batches
-from nmjax.tasks.quality import Kind
 from nmjax.tasks.tables.history_writer import check_writable
-from nmjax.tasks.tables.opening import open_table
-from nmjax.tasks.tables.rows import Request, list_labels, read_rows
 from nmjax.types import History
 
 STREAMED = 2**16
 """Rows of a batch when a store is copied."""
-SHOWN_ROWS = 10
-_NONE = "(default: none)"
 _Store = Annotated[Positional[str], arg(metavar="STORE")]
 _File = Annotated[Positional[Path], arg(metavar="FILE")]
-
-
-@dataclass(frozen=True)
-class ImportConfig:
-    """Add a file of evaluations, one per row, to a store.
-
-    The content of the file tells its format: CSV and the like, JSON, Parquet or Arrow, compressed
-    or not. Evaluations that the store already holds are skipped. Suspicious rows are listed,
-    numbered from 0 within their task.
-
-    With --space auto, a space is proposed from the columns and printed as Python, with the reason
-    for each choice. Without a store, nothing else is done, so the output can be edited and used as
-    MODULE:NAME.
-
-    Attributes:
-      file: File to read.
-      store: Folder of the store, or its URL, such as s3://BUCKET/past; created if it is missing.
-      metrics: Columns with raw values; an empty value or nan is a failed evaluation. Not needed if
-        the store exists, or for exports of tools that say what they optimized.
-      space: Search space, each choice of which is a column: a built-in one such as nas-bench-graph,
-        MODULE:NAME, where NAME is a Space or a function without arguments that returns one, or
-        auto. Not needed if the store exists, as it has a space.
-      task: Column that names the task.
-      task_name: Name of the task, for a file of one task without such a column.
-      tasks: Restrict to these tasks.
-      context: Columns of numbers that describe a task.
-      columns: Columns of choices or metrics that have another name, as NAME=COLUMN.
-      state: Column with the states of trials, such as COMPLETE and FAIL, if it is not called state
-        or status.
-      choices: With --space auto, columns that are choices; all others are left out then.
-      exclude: With --space auto, columns to leave out.
-      drop: Kinds of suspicious rows to leave out, such as outside, duplicate or failed.
-      allow_duplicates: Also add evaluations that the store already holds.
-    """
-
-    file: _File
-    store: Annotated[Positional[str | None], arg(metavar="[STORE]", help_behavior_hint="")] = None
-    metrics: Annotated[
-        tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]", help_behavior_hint="")
-    ] = ()
-    space: Annotated[str | None, arg(metavar="SPACE", help_behavior_hint="")] = None
-    task: Annotated[str, arg(metavar="COLUMN")] = "task"
-    task_name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
-    tasks: Annotated[
-        tuple[str, ...], arg(metavar="[TASK [TASK ...]]", help_behavior_hint="(default: all)")
-    ] = ()
-    context: Annotated[
-        tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
-    ] = ()
-    columns: Annotated[
-        tuple[str, ...], arg(metavar="[NAME=COLUMN [NAME=COLUMN ...]]", help_behavior_hint=_NONE)
-    ] = ()
-    state: Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")] = None
-    choices: Annotated[
-        tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
-    ] = ()
-    exclude: Annotated[
-        tuple[str, ...], arg(metavar="[COLUMN [COLUMN ...]]", help_behavior_hint=_NONE)
-    ] = ()
-    drop: Annotated[
-        tuple[str, ...], arg(metavar="[KIND [KIND ...]]", help_behavior_hint=_NONE)
-    ] = ()
-    allow_duplicates: Annotated[bool, arg(help_behavior_hint="")] = False
 
 
 @dataclass(frozen=True)
@@ -183,66 +114,12 @@ def run(config: HistoryConfig) -> None:
       NmjaxError: A name is unknown, or a file or folder cannot be read or written.
     """
     actions: dict[type, Callable[[Any], None]] = {
-        ImportConfig: _import,
+        ImportConfig: import_history.run,
         ShowConfig: _show,
         ExportConfig: _export,
         MergeConfig: _merge,
     }
     actions[type(config.action)](config.action)
-
-
-def _import(config: ImportConfig) -> None:
-    for kind in config.drop:
-        if kind not in get_args(Kind):
-            raise unknown_name("kind of finding", kind, get_args(Kind))
-    if wrong := [pair for pair in config.columns if "=" not in pair]:
-        raise NmjaxError(f"Got --columns {wrong[0]}; give NAME=COLUMN.")
-    table = open_table(config.file, config.tasks)
-    known = None if config.store is None else find_store(config.store)
-    metrics = config.metrics or (known.metrics if known else tuple(table.objectives))
-    context = config.context or (known.context if known else ())
-    if not metrics:
-        raise NmjaxError(f"Got no metric of {config.file}; give --metrics COLUMN.")
-    space, renamed, source = choose_space(
-        config.space,
-        known,
-        table,
-        metrics=metrics,
-        task=config.task,
-        context=context,
-        choices=config.choices,
-        exclude=config.exclude,
-        state=config.state,
-    )
-    if source:
-        print(source)
-    if config.store is None:
-        if not source:
-            raise NmjaxError(f"Got no folder to import {config.file} into; name one.")
-        return
-    request = Request(
-        metrics=metrics,
-        task=config.task,
-        task_name=config.task_name,
-        tasks=config.tasks,
-        context=context,
-        columns={**renamed, **dict(pair.split("=", 1) for pair in config.columns)},
-        state=config.state,
-        drop_outside="outside" in config.drop,
-    )
-    past, outside = read_rows(table, space, request)
-    store = plan_store(config.store, space, metrics=metrics, context=context)
-    found = check_quality(past.history, space, tasks=past.tasks)
-    chosen = [finding for finding in found if finding.kind in config.drop]
-    kept = drop_findings(past.history, chosen)
-    added = kept if config.allow_duplicates else drop_stored(store, kept, past.tasks)
-    append_batches(store, [(added, past.tasks)])
-    if outside:
-        print(f"outside: {list_labels(outside)} of {config.file}, left out.")
-    _print_findings(found)
-    number, read = int(added.mask.sum()), int(past.history.mask.sum())
-    print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")
-    _print_skipped(int(kept.mask.sum()) - number, config.store)
 
 
 def _show(config: ShowConfig) -> None:
@@ -263,7 +140,7 @@ def _show(config: ShowConfig) -> None:
     make_console().print(table)
     if config.findings and counts:
         past = load_history(store)
-        _print_findings(check_quality(past.history, store.space, tasks=past.tasks))
+        print_findings(check_quality(past.history, store.space, tasks=past.tasks))
 
 
 def _export(config: ExportConfig) -> None:
@@ -301,19 +178,4 @@ def _merge(config: MergeConfig) -> None:
 
     append_batches(target, new_evaluations())
     print(f"Added {added} evaluations of {len(stores)} stores to {config.store}.")
-    _print_skipped(read - added, config.store)
-
-
-def _print_skipped(number: int, store: str) -> None:
-    if number:
-        print(
-            f"Skipped {number} evaluations that {store} holds already; "
-            "--allow-duplicates adds them again."
-        )
-
-
-def _print_findings(found: Sequence[Finding]) -> None:
-    for finding in found:
-        rows = ", ".join(map(str, finding.rows[:SHOWN_ROWS]))
-        more = f" and {len(finding.rows) - SHOWN_ROWS} more" * (len(finding.rows) > SHOWN_ROWS)
-        print(f"{finding.kind}: {finding.text} Rows {rows}{more}.")
+    print_skipped(read - added, config.store)

@@ -124,7 +124,7 @@ def test_the_version_is_printed(capsys):
 @pytest.mark.parametrize(
     ("command", "positional"),
     [
-        ("history import", "FILE STORE"),
+        ("history import", "FILE [STORE]"),
         ("history show", "STORE"),
         ("history export", "STORE FILE"),
         ("history merge", "STORE OTHER [OTHER ...]"),
