@@ -31,12 +31,13 @@ def sample(key: Array, space: Space, shape: tuple[int, ...] = ()) -> Array:
       (5, 2)
     """
     size = (*shape, space.num_choices)
-    num_options = jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), size)
+    num_options = jnp.broadcast_to(jnp.asarray(space.num_options, jnp.int32), size).ravel()
 
-    drawn = draw_valid(
-        key, space, lambda key: jax.random.randint(key, size, 0, num_options, jnp.int32)
-    )
-    return reset_inactive(space, drawn)
+    def draw(key: Array) -> Array:
+        # Flat, because XLA takes much longer to compile draws of several dimensions.
+        return jax.random.randint(key, num_options.shape, 0, num_options, jnp.int32).reshape(size)
+
+    return reset_inactive(space, draw_valid(key, space, draw))
 
 
 def draw_valid(key: Array, space: Space, draw: Callable[[Array], Array]) -> Array:
@@ -174,7 +175,9 @@ def mutate_discrete(key: Array, space: Space, architecture: Array) -> tuple[Arra
     per_choice = jnp.einsum("...k,kc->...c", valid.astype(jnp.float32), member)
     per_change = jnp.einsum("...c,kc->...k", per_choice, member)
     logits = jnp.where(valid, -jnp.log(jnp.maximum(per_change, 1)), -jnp.inf)
-    taken = jax.random.categorical(key, logits, axis=-1)
+    # As jax.random.categorical, but drawn flat, as in `sample`.
+    noise = jax.random.gumbel(key, (logits.size,), logits.dtype).reshape(logits.shape)
+    taken = jnp.argmax(logits + noise, axis=-1)
     picked = jnp.take_along_axis(changed, taken[..., None, None], axis=-2)[..., 0, :]
     if any(space.requirements[0]):
         picked = _draw_activated(jax.random.fold_in(key, 1), space, architecture, picked)

@@ -6,6 +6,7 @@ divergences to the two. The pool of two truncated normals with the same bounds i
 precision is the weighted mean of theirs.
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -190,9 +191,10 @@ def sample_architectures(
     logits, continuous = distribution.options.logits, distribution.continuous
 
     def draw(key: Array) -> Array:
-        size = (*shape, space.num_choices)
-        chosen = jax.random.categorical(key, jnp.broadcast_to(logits, (*size, logits.shape[-1])))
-        return chosen.astype(jnp.int32)
+        size = (*shape, *logits.shape)
+        # As jax.random.categorical, but flat, because XLA compiles it faster.
+        noise = jax.random.gumbel(key, (math.prod(size),), logits.dtype).reshape(size)
+        return jnp.argmax(jnp.broadcast_to(logits, size) + noise, axis=-1).astype(jnp.int32)
 
     lower, upper = (
         (continuous.low - continuous.mean) / continuous.std,
