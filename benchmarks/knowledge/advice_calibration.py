@@ -24,10 +24,10 @@ from nmjax.evaluation.methods import get_algorithm
 from nmjax.experiments import Target
 from nmjax.knowledge import MetaKnowledge, pool_features
 from nmjax.search import Problem, default_hyper, run_batch, with_flat_prior
-from nmjax.search.transfer_replay import (
+from nmjax.search.transfer.judgment import judge_by_replays
+from nmjax.search.transfer.replay import (
     MOST_EVALUATIONS,
     TransferReplay,
-    judge_by_replays,
     replay_transfer,
     saved_evaluations,
     transfer_features,

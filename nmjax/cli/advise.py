@@ -79,7 +79,7 @@ def _hold_out(past: "PastSearches", target: str, number: int) -> "tuple[PastSear
     import numpy as np
 
     from nmjax.search import NewTask
-    from nmjax.search.transfer_replay import MOST_EVALUATIONS
+    from nmjax.search.transfer import MOST_EVALUATIONS
     from nmjax.tasks import encode_history, history_scores
 
     if target not in past.tasks:
@@ -100,7 +100,7 @@ def _read_new_task(path: Path, past: "PastSearches") -> "tuple[PastSearches, New
       NmjaxError: the file cannot be read, or does not hold one task of at most 10 evaluations.
     """
     from nmjax.search import NewTask
-    from nmjax.search.transfer_replay import MOST_EVALUATIONS
+    from nmjax.search.transfer import MOST_EVALUATIONS
     from nmjax.tasks import encode_history, history_scores, read_history
 
     read = read_history(path, past.space, metrics=(past.required_metric.name,))

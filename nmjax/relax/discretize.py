@@ -37,11 +37,13 @@ def most_probable(space: Space, weights: Array) -> Array:
     exists = option_mask(space)
     weights = jnp.where(jnp.broadcast_to(exists, jnp.shape(weights)), weights, -jnp.inf)
     if space.valid is None:
-        return canonicalize(space, jnp.argmax(weights, axis=-1).astype(jnp.int32))
+        likeliest: Array = canonicalize(space, jnp.argmax(weights, axis=-1).astype(jnp.int32))
+        return likeliest
     batch, core = weights.shape[:-2], weights.shape[-2:]
     flat = weights.reshape(-1, *core)
     found = jax.vmap(partial(_most_probable_valid, space))(flat)
-    return canonicalize(space, found.reshape(*batch, core[0]))
+    valid: Array = canonicalize(space, found.reshape(*batch, core[0]))
+    return valid
 
 
 def _most_probable_valid(space: Space, weights: Array) -> Array:

@@ -1,4 +1,4 @@
-"""How the next architecture is found: problems, acquisitions, the loop, baselines."""
+"""Architecture search: problems, acquisitions, Bayesian optimization, and baselines."""
 
 from nmjax.search.acquisitions import (
     GPUCB,
@@ -48,6 +48,7 @@ from nmjax.search.maximizers import (
     optimize_acquisition,
 )
 from nmjax.search.problem import (
+    DistinctRows,
     HasModel,
     HasNeighbors,
     HasScores,
@@ -55,13 +56,14 @@ from nmjax.search.problem import (
     Problem,
     ScoreTable,
     SpaceProblem,
+    distinct_rows,
     make_problem,
     make_space_problem,
     with_flat_prior,
 )
 from nmjax.search.record import Record, SearchInfo
 from nmjax.search.surrogate_search import SurrogateSearch, SurrogateState
-from nmjax.search.transfer_advice import (
+from nmjax.search.transfer import (
     NewTask,
     TransferAdvice,
     advise_from_past,
@@ -69,17 +71,18 @@ from nmjax.search.transfer_advice import (
 )
 
 __all__ = [
+    "AcquisitionContext",
+    "Candidate",
+    "DistinctRows",
     "HasModel",
     "HasNeighbors",
     "HasScores",
-    "ModelProblem",
-    "ScoreTable",
-    "AcquisitionContext",
-    "Candidate",
     "Maximizer",
+    "ModelProblem",
     "NewTask",
     "Problem",
     "Record",
+    "ScoreTable",
     "SearchAlgorithm",
     "SearchHyper",
     "SearchInfo",
@@ -95,6 +98,7 @@ __all__ = [
     "build_acquisition",
     "choose_search",
     "default_hyper",
+    "distinct_rows",
     "EvolutionaryAscent",
     "Exhaustive",
     "ExpectedImprovement",
@@ -128,8 +132,8 @@ __all__ = [
     "RGPESearch",
     "Robust",
     "run",
-    "sample_from_prior",
     "run_batch",
+    "sample_from_prior",
     "select_initial_points",
     "SpaceSearch",
     "start",

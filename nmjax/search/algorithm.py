@@ -1,4 +1,4 @@
-"""The one type of a search, the numbers that it is given, and the sizes that it accepts."""
+"""The base classes of searches, their hyperparameters, and checks of their arguments."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.predictors import get_outcome_transform
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -24,20 +25,26 @@ ProblemT = TypeVar("ProblemT", contravariant=True)
 
 
 class SearchHyper(NamedTuple):
-    """The traced numbers of a search.
+    """Traced hyperparameters of a search.
 
     Attributes:
       budget: int32[], number of distinct evaluations.
       fixed_share: float[], smallest share of its prior weight that a component keeps, in [0, 1).
       exploration: float[], number of standard deviations of optimism, for acquisitions that use it.
-      initial_spread: float[], standard deviations of the draws behind the initial design, as a
+      initial_spread: float[], standard deviation of the draws behind the initial design, as a
         multiple of the prior's.
       min_expected_improvement: float[], expected improvement below which the search ends, in units
-        of the transformed score: by default, standard deviations of the scores so far, those below
-        their median on a logarithmic scale. A search of a pool compares it with the largest
-        expected improvement of any row, a search of a space with that of its next proposal. It is
-        ignored until the initial design is evaluated and one evaluation has succeeded. 0 never
-        ends a search.
+        of the transformed score. By default these are standard deviations of the scores so far,
+        with a logarithmic scale below their median. A search of a pool compares the threshold with
+        the largest expected improvement of any row, and a search of a space with that of its next
+        proposal. The threshold is ignored until the initial design is evaluated and an evaluation
+        has succeeded. 0 never ends a search.
+
+    Example:
+      >>> from nmjax.search import default_hyper
+      >>> hyper = default_hyper(20)._replace(exploration=1.5)
+      >>> int(hyper.budget), hyper.exploration
+      (20, 1.5)
     """
 
     budget: Array
@@ -48,10 +55,10 @@ class SearchHyper(NamedTuple):
 
 
 def default_hyper(budget: int = 100) -> SearchHyper:
-    """Default numbers, chosen on HPOBench and TransNAS-Bench-101.
+    """Return default hyperparameters, tuned on HPOBench and TransNAS-Bench-101.
 
     Args:
-      budget: number of distinct evaluations.
+      budget: Number of distinct evaluations.
 
     Example:
       >>> from nmjax.search import default_hyper
@@ -68,27 +75,36 @@ def default_hyper(budget: int = 100) -> SearchHyper:
 
 
 def table_lookup(problem: Any, index: Array) -> Array:
-    """Evaluate a row int32[] of a tabular benchmark: its score float[] in `problem.score`."""
+    """Return the score float[] of a row int32[] of a tabular benchmark, from `problem.score`."""
     score: Array = problem.score[index]
     return score
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
-    """A search as a state transition; the base class of all searches.
+    """Base class of searches, which are state transitions.
 
-    A search is a frozen dataclass: its fields are what is static, two searches with equal fields
-    are equal, and compiled programs are shared between them. A subclass implements `init`,
-    `suggest` and `update`; `observe` and `step` are made from these. All are pure and work under
-    `jit` and `vmap`.
+    A search is a frozen dataclass whose fields are static. Two searches with equal fields are equal
+    and share compiled programs. A subclass implements `init`, `suggest` and `update`; `observe` and
+    `step` follow from these. All methods are pure and work under `jit` and `vmap`.
 
     Attributes:
-      capacity: B, the largest budget; another budget up to it compiles nothing anew.
-      evaluate: (problem, index) -> float[], the traced evaluation that `step` makes; NaN or
-        infinite for a failed one. By default it reads `problem.score`.
+      capacity: B, the largest budget. Smaller budgets use the same compiled program.
+      evaluate: (problem, index) -> float[], traced evaluation in `step`; NaN or infinite if it
+        failed. By default it reads `problem.score`.
 
     Raises:
-      NmjaxError: the capacity is not positive.
+      NmjaxError: The capacity is not positive.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, SearchAlgorithm, default_hyper
+      >>> search: SearchAlgorithm = RandomSearch(capacity=3)
+      >>> table, hyper = ScoreTable(jnp.arange(4.0)), default_hyper(3)
+      >>> state, info = search.step(search.init(jax.random.key(0), table, hyper), table, hyper)
+      >>> int(state.record.step), bool(info.counted)
+      (1, True)
     """
 
     capacity: int = 128
@@ -99,11 +115,11 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
 
     @property
     def label(self) -> SearchLabel:
-        """The name of the search and of its outcome transform, which its record keeps."""
-        return SearchLabel(type(self).__name__, getattr(self, "outcome_transform", ""))
+        """Name of the search, which its record keeps."""
+        return SearchLabel(type(self).__name__)
 
     def empty_record(self, score: Array) -> Record:
-        """Return a record without evaluations of a pool with scores float[N]."""
+        """Return a record without evaluations, for a pool with scores float[N]."""
         return empty_record(score, capacity=self.capacity, made_by=self.label)
 
     @abstractmethod
@@ -134,18 +150,18 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
         return self.observe(state, problem, hyper, index, self.evaluate(problem, index))
 
     def check_index(self, state: StateT, index: Any) -> PyTree:
-        """Validate an evaluated row on the host; tracers pass.
+        """Validate an evaluated row on the host. Traced values are not checked.
 
         Raises:
-          NmjaxError: it is not one row of the pool, or was observed before.
+          NmjaxError: The index is not a row of the pool, or was observed before.
         """
         return check_row(index, _record(state).evaluated)
 
     def check_indices(self, state: StateT, indices: Any) -> PyTree:
-        """Validate a list of evaluated rows on the host; tracers pass.
+        """Validate a list of evaluated rows on the host. Traced values are not checked.
 
         Raises:
-          NmjaxError: one is not a row of the pool, or is repeated.
+          NmjaxError: An index is not a row of the pool, or is repeated.
         """
         if isinstance(indices, jax.core.Tracer):
             return indices.astype(jnp.int32)
@@ -158,20 +174,50 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
 AnySearch = SearchAlgorithm[Any, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TransformedSearch(SearchAlgorithm[StateT, ProblemT]):
+    """Base class of searches that model transformed scores.
+
+    Attributes:
+      capacity: B, the largest budget.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
+      outcome_transform: Name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
+
+    Raises:
+      NmjaxError: The capacity is not positive, or the outcome transform is unknown.
+    """
+
+    outcome_transform: str = "log_lower_tail"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        get_outcome_transform(self.outcome_transform)
+
+    @property
+    def label(self) -> SearchLabel:
+        """Names of the search and of its outcome transform, which its record keeps."""
+        return SearchLabel(type(self).__name__, self.outcome_transform)
+
+    def transform(self, score: Array) -> Array:
+        """Return the transformed scores float[B]; NaN where the score is NaN."""
+        return get_outcome_transform(self.outcome_transform)(score)
+
+
 def _record(state: Any) -> Record:
     record: Record = state.record
     return record
 
 
 def check_row(index: Any, evaluated: Array | np.ndarray) -> Array:
-    """Validate a row int32[] of a pool on the host; tracers pass.
+    """Validate a row int32[] of a pool on the host. Traced values are not checked.
 
     Args:
-      index: the row.
-      evaluated: bool[N], which rows were observed before.
+      index: Row of the pool.
+      evaluated: bool[N], whether each row was observed before.
 
     Raises:
-      NmjaxError: it is not one row of the pool, or was observed before.
+      NmjaxError: The index is not a row of the pool, or was observed before.
     """
     if isinstance(index, jax.core.Tracer):
         return index.astype(jnp.int32)
@@ -188,10 +234,10 @@ def check_row(index: Any, evaluated: Array | np.ndarray) -> Array:
 
 
 def check_sizes(**sizes: int) -> None:
-    """Refuse sizes that are not positive.
+    """Validate sizes.
 
     Raises:
-      NmjaxError: one of them is not.
+      NmjaxError: A size is not positive.
     """
     wrong = ", ".join(f"{name}={size}" for name, size in sizes.items() if size < 1)
     if wrong:
@@ -199,10 +245,14 @@ def check_sizes(**sizes: int) -> None:
 
 
 def check_capacity(state: PyTree, **requested: int) -> None:
-    """Refuse more evaluations than the `record` of a search's state has room for.
+    """Validate that a search has the capacity for a number of evaluations.
+
+    Args:
+      state: State of the search. Without a `record`, nothing is checked.
+      requested: Numbers of evaluations by the name of the argument.
 
     Raises:
-      NmjaxError: a requested number is larger than the capacity.
+      NmjaxError: A number is larger than the capacity.
     """
     record = getattr(state, "record", None)
     if not isinstance(record, Record):
@@ -212,5 +262,5 @@ def check_capacity(state: PyTree, **requested: int) -> None:
         if number > capacity:
             raise NmjaxError(
                 f"Got {name}={number} for a search of capacity={capacity}; make the search with "
-                f"capacity={number}, or ask for {capacity} at most."
+                f"capacity={number}, or give at most {name}={capacity}."
             )

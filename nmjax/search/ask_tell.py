@@ -1,29 +1,23 @@
-"""Searches whose evaluations happen elsewhere: `suggest` an architecture, `observe` its score.
+"""Ask-and-tell interface: `suggest` an architecture, evaluate it, and `observe` its score.
 
-The functions are pure and work under `jit` and `vmap`. Where values are concrete, the functions
-also validate them.
+The functions are pure and work under `jit` and `vmap`. They validate values that are concrete.
 """
 
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_capacity, default_hyper
-from nmjax.search.record import Record, SearchInfo
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_capacity
+from nmjax.search.argument_checks import check_arguments, check_score, score_dtype
+from nmjax.search.record import SearchInfo
 from nmjax.types import Array, PyTree
 
-
-class _HasWeights(Protocol):
-    @property
-    def log_weights(self) -> Array: ...
-
-
 StateT = TypeVar("StateT")
-ProblemT = TypeVar("ProblemT", bound=_HasWeights)
+ProblemT = TypeVar("ProblemT")
 
 
 def start(
@@ -35,18 +29,26 @@ def start(
     """Return the state of a search before its first evaluation.
 
     Args:
-      key: random key of the search.
-      problem: what is searched; its scores are not read.
-      algorithm: for instance `BayesianSearch()`.
-      hyper: the traced numbers; by default those of `default_hyper` with the algorithm's capacity
-        as the budget.
+      key: Random key of the search.
+      problem: Problem to search. Its scores are not read.
+      algorithm: Search, for instance `BayesianSearch()`.
+      hyper: Hyperparameters; by default `default_hyper` with the algorithm's capacity as the
+        budget.
 
     Raises:
       NmjaxError: `algorithm` is not a search, `hyper` is not a `SearchHyper`, or the budget is
         larger than the capacity.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, start
+      >>> unknown = ScoreTable(jnp.full(9, jnp.nan))
+      >>> int(start(jax.random.key(0), unknown, RandomSearch(capacity=4)).record.step)
+      0
     """
-    hyper = _check_arguments(algorithm, hyper)
-    state = _start(key, problem, algorithm, hyper)
+    hyper = check_arguments(algorithm, hyper)
+    state: StateT = _start(key, problem, algorithm, hyper)
     if _is_concrete(hyper.budget):
         check_capacity(state, budget=int(np.max(hyper.budget)))
     return state
@@ -60,22 +62,31 @@ def suggest(
 ) -> PyTree:
     """Return what to evaluate next.
 
-    While the search is not finished, that has never been observed before.
+    Until the search is finished, the suggestion has not been observed before.
 
     Args:
-      state: state of the search.
-      problem: as given to `start`.
-      algorithm: as given to `start`.
-      hyper: as given to `start`.
+      state: State of the search.
+      problem: Problem given to `start`.
+      algorithm: Search given to `start`.
+      hyper: Hyperparameters given to `start`.
 
     Returns:
-      A row int32[] of the pool; for a `SpaceSearch` an architecture int32[C], or
-      a `Candidate` if the space has real-valued choices.
+      A row int32[] of the pool; for a `SpaceSearch`, an architecture int32[C], or a `Candidate` if
+      the space has real-valued choices.
 
     Raises:
-      NmjaxError: the state is one of another algorithm.
+      NmjaxError: The state belongs to another algorithm.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, start, suggest
+      >>> unknown, algorithm = ScoreTable(jnp.full(9, jnp.nan)), RandomSearch(capacity=4)
+      >>> row = suggest(start(jax.random.key(0), unknown, algorithm), unknown, algorithm)
+      >>> row.shape
+      ()
     """
-    hyper = _check_arguments(algorithm, hyper, state)
+    hyper = check_arguments(algorithm, hyper, state)
     return _suggest(state, problem, algorithm, hyper)
 
 
@@ -87,29 +98,40 @@ def observe(
     index: Any,
     score: Any,
 ) -> tuple[StateT, SearchInfo]:
-    """Return the state after one more evaluation; a finished search stays as it is.
+    """Return the state after one more evaluation. A finished search does not change.
 
     Args:
-      state: state before the evaluation.
-      problem: as given to `start`.
-      algorithm: as given to `start`.
-      hyper: as given to `start`.
-      index: row that was evaluated, suggested or not; for a `SpaceSearch` an architecture
-        int32[C], or a pair of int32[C] and float32[R].
-      score: score of the evaluation, higher is better; NaN or infinite if it failed.
+      state: State before the evaluation.
+      problem: Problem given to `start`.
+      algorithm: Search given to `start`.
+      hyper: Hyperparameters given to `start`.
+      index: Evaluated row, suggested or not; for a `SpaceSearch`, an architecture int32[C], or a
+        pair of int32[C] and float32[R].
+      score: Score of the evaluation, higher is better; NaN or infinite if it failed.
 
     Returns:
       The state, and a `SearchInfo`.
 
     Raises:
-      NmjaxError: the state is one of another algorithm; the index is no row of the pool or no
+      NmjaxError: The state belongs to another algorithm; the index is not a row of the pool or an
         architecture of the space, or was observed before; or the score is not a number. Traced
         values are not checked.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, default_hyper, observe, start
+      >>> arguments = ScoreTable(jnp.full(9, jnp.nan)), RandomSearch(capacity=4), default_hyper(4)
+      >>> state, info = observe(start(jax.random.key(0), *arguments), *arguments, 3, 0.5)
+      >>> int(info.row), float(info.score)
+      (3, 0.5)
     """
-    hyper = _check_arguments(algorithm, hyper, state)
+    hyper = check_arguments(algorithm, hyper, state)
     index = algorithm.check_index(state, index)
-    score = _check_score(score, problem.log_weights.dtype)
-    return _observe(state, problem, algorithm, hyper, index, score)
+    score = check_score(score, score_dtype(state))
+    after: tuple[StateT, SearchInfo]
+    after = _observe(state, problem, algorithm, hyper, index, score)
+    return after
 
 
 def is_finished(
@@ -120,20 +142,32 @@ def is_finished(
 ) -> Array:
     """Return whether bool[] no further evaluation would count.
 
-    That is so if the budget is spent, nothing is left to evaluate, or the expected improvement is
-    below `hyper.min_expected_improvement`. Call it before the next evaluation.
+    A search is finished when the budget is spent, nothing is left to evaluate, or the expected
+    improvement is below `hyper.min_expected_improvement`. Call this before each evaluation.
 
     Args:
-      state: state of the search.
-      problem: as given to `start`.
-      algorithm: as given to `start`.
-      hyper: as given to `start`.
+      state: State of the search.
+      problem: Problem given to `start`.
+      algorithm: Search given to `start`.
+      hyper: Hyperparameters given to `start`.
 
     Raises:
-      NmjaxError: the state is one of another algorithm.
+      NmjaxError: The state belongs to another algorithm.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, is_finished, observe, start
+      >>> arguments = ScoreTable(jnp.full(9, jnp.nan)), RandomSearch(capacity=1)
+      >>> state = start(jax.random.key(0), *arguments)
+      >>> bool(is_finished(state, *arguments))
+      False
+      >>> bool(is_finished(observe(state, *arguments, None, 3, 0.5)[0], *arguments))
+      True
     """
-    hyper = _check_arguments(algorithm, hyper, state)
-    return _is_finished(state, problem, algorithm, hyper)
+    hyper = check_arguments(algorithm, hyper, state)
+    finished: Array = _is_finished(state, problem, algorithm, hyper)
+    return finished
 
 
 def suggest_next_point(
@@ -146,72 +180,47 @@ def suggest_next_point(
 ) -> PyTree:
     """Return what to evaluate after a list of evaluations, without keeping a state.
 
+    All evaluations up to the budget count, whatever `hyper.min_expected_improvement` is.
+
     Args:
-      key: random key of the search.
-      problem: what is searched; its scores are not read.
-      algorithm: for instance `BayesianSearch()` or `SpaceSearch(space)`.
-      hyper: the traced numbers; evaluations beyond the budget do not count, and
-        `min_expected_improvement` is ignored.
-      evaluated: rows int32[M], or architectures int32[M, C] for a `SpaceSearch`, in order of
+      key: Random key of the search.
+      problem: Problem to search. Its scores are not read.
+      algorithm: Search, for instance `BayesianSearch()` or `SpaceSearch(space)`.
+      hyper: Hyperparameters; by default `default_hyper` with the algorithm's capacity as the
+        budget. Evaluations beyond the budget do not count.
+      evaluated: Rows int32[M], or architectures int32[M, C] for a `SpaceSearch`, in order of
         evaluation; M may be 0.
       score: float[M], higher is better; NaN or infinite if an evaluation failed.
 
     Returns:
-      A row int32[], or an architecture int32[C].
+      What `suggest` returns after these evaluations.
 
     Raises:
-      NmjaxError: there are more evaluations than the capacity, lengths differ, or an evaluation is
-        one that `observe` refuses.
+      NmjaxError: There are more evaluations than the capacity, lengths differ, or `observe` would
+        refuse an evaluation.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, suggest_next_point
+      >>> unknown, algorithm = ScoreTable(jnp.full(3, jnp.nan)), RandomSearch(capacity=3)
+      >>> evaluated, scores = jnp.array([0, 2]), jnp.array([0.5, 0.4])
+      >>> int(suggest_next_point(jax.random.key(0), unknown, algorithm, None, evaluated, scores))
+      1
     """
-    hyper = _check_arguments(algorithm, hyper)
+    hyper = check_arguments(algorithm, hyper)
     hyper = hyper._replace(min_expected_improvement=jnp.zeros_like(hyper.min_expected_improvement))
-    scores = jnp.asarray(score, problem.log_weights.dtype)
+    state = _start(key, problem, algorithm, hyper)
+    scores = jnp.asarray(score, score_dtype(state))
     lengths = {np.shape(leaf)[0] for leaf in jax.tree.leaves(evaluated)}
     if scores.ndim != 1 or lengths != {len(scores)}:
         raise NmjaxError(
             f"Got {max(lengths, default=0)} evaluations with scores {list(scores.shape)}; give one "
             "score for each."
         )
-    state = _start(key, problem, algorithm, hyper)
     check_capacity(state, evaluations=len(scores))
     indices = algorithm.check_indices(state, evaluated)
     return _suggest_after(state, problem, algorithm, hyper, indices, scores)
-
-
-def _check_arguments(
-    algorithm: Any, hyper: SearchHyper | None, state: PyTree = None
-) -> SearchHyper:
-    """The numbers of a search, once it is clear that the arguments belong together."""
-    if not isinstance(algorithm, SearchAlgorithm):
-        raise NmjaxError(
-            f"Got {algorithm!r} as algorithm; give a search, for instance BayesianSearch()."
-        )
-    if hyper is not None and not isinstance(hyper, SearchHyper):
-        raise NmjaxError(f"Got {hyper!r} as hyper; give a SearchHyper, as by default_hyper().")
-    record = getattr(state, "record", None)
-    if isinstance(record, Record):
-        capacity, made_by = record.row.shape[-1], record.made_by
-        if (capacity, made_by) != (algorithm.capacity, algorithm.label):
-            raise NmjaxError(
-                f"Got a state of {made_by} with capacity={capacity} for {algorithm.label} with "
-                f"capacity={algorithm.capacity}; give the algorithm that the search was started "
-                "with."
-            )
-    return default_hyper(algorithm.capacity) if hyper is None else hyper
-
-
-def _check_score(score: Any, dtype: Any) -> Array:
-    if isinstance(score, jax.core.Tracer):
-        return score.astype(dtype)
-    value = np.asarray(score)
-    if value.shape != () or not (
-        np.issubdtype(value.dtype, np.integer) or jnp.issubdtype(value.dtype, jnp.floating)
-    ):
-        raise NmjaxError(
-            f"Got {score!r} as a score; give one number, NaN if the evaluation failed."
-        )
-    with np.errstate(over="ignore"):
-        return jnp.asarray(value, dtype)
 
 
 def _is_concrete(value: Any) -> bool:
@@ -243,7 +252,7 @@ def _observe(
 
 @partial(jax.jit, static_argnames="algorithm")
 def _is_finished(state: PyTree, problem: PyTree, algorithm: Any, hyper: SearchHyper) -> Array:
-    failure = jnp.full((), jnp.nan, problem.log_weights.dtype)
+    failure = jnp.full((), jnp.nan, score_dtype(state))
     next_one = algorithm.suggest(state, problem, hyper)
     counted: Array = algorithm.observe(state, problem, hyper, next_one, failure)[1].counted
     return ~counted

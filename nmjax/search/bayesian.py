@@ -1,36 +1,47 @@
-"""Bayesian optimization of a pool under a mixture of priors.
-
-predict -> acquire -> evaluate -> update -> information gain -> adapt. `suggest` is the half before
-the evaluation and `observe` the half after it; `step` is both with the evaluation between.
-"""
+"""Bayesian optimization of a pool under a mixture of priors."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from nmjax.predictors import PoolState, get_outcome_transform, init_pool, observe_pool
-from nmjax.search.acquisitions import LogExpectedImprovement, argmax_unevaluated
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
+from nmjax.predictors import PoolState, init_pool, observe_pool
+from nmjax.search.acquisitions import (
+    AcquisitionContext,
+    LogExpectedImprovement,
+    argmax_unevaluated,
+    is_worthwhile,
+)
+from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.belief import ModelUpdate, condition, predictive
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import HasModel
-from nmjax.search.record import Record, SearchInfo, can_go_on
-from nmjax.types import Acquisition, Array
+from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
+from nmjax.types import Acquisition, Array, Mixture
 
 LOG_IMPROVEMENT = LogExpectedImprovement()
 
 
 class SearchState(NamedTuple):
-    """What a Bayesian search carries.
+    """State of a `BayesianSearch`.
 
     Attributes:
-      key: folded with (step, role), never drawn from.
-      record: the evaluations so far.
-      initial: int32[4], the three rows of the initial design, and the alternative to the third.
-      model: the components' posteriors, leaves with a leading axis of K.
-      log_weights: float[K], log-probabilities of the components now.
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far.
+      initial: int32[4], three rows of the initial design, and the alternative to the third.
+      model: Posteriors of the components, leaves with a leading axis of K.
+      log_weights: float[K], posterior log-probabilities of the components.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import BayesianSearch, make_problem, start
+      >>> from nmjax.spaces import Space, enumerate_architectures
+      >>> space = Space(op=["a", "b", "c"], act=["relu", "tanh"])
+      >>> problem = make_problem(
+      ...     space, enumerate_architectures(space), None, default_knowledge(space))
+      >>> start(jax.random.key(0), problem, BayesianSearch(capacity=4)).initial.shape
+      (4,)
     """
 
     key: Array
@@ -41,23 +52,24 @@ class SearchState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BayesianSearch(SearchAlgorithm[SearchState, HasModel]):
-    """Bayesian optimization under a mixture of priors, scoring the whole pool at every step.
+class BayesianSearch(TransformedSearch[SearchState, HasModel]):
+    """Bayesian optimization under a mixture of priors, with predictions for the whole pool.
 
-    With a problem of K = 1 component it is the search without transfer. With a transferred and a
-    flat component, weighted by their evidence, the flat one guards against a past that misleads.
+    A transferred and a flat prior are weighted by their evidence, so that the flat one guards
+    against a misleading past. A problem with one component is searched without transfer. After an
+    initial design of three rows, the row with the largest acquisition value comes next.
 
     Attributes:
-      capacity: B, the largest budget; another budget up to it compiles nothing anew.
-      evaluate: (problem, row int32[]) -> float[], traced; NaN is a failed evaluation.
-      acquisition: value of evaluating each row; the row of the largest value comes next.
-      outcome_transform: name of the transform of the scores so far, as in
+      capacity: B, the largest budget. Smaller budgets use the same compiled program.
+      evaluate: (problem, row int32[]) -> float[], traced evaluation in `step`; NaN if it failed.
+      acquisition: Value of evaluating each row.
+      outcome_transform: Name of the transform of the scores so far, as in
         `predictors.get_outcome_transform`.
-      observe_model: how the model takes up an evaluation, with the arguments of
+      observe_model: Function that conditions the model on an evaluation, with the arguments of
         `predictors.observe_pool`.
 
     Raises:
-      NmjaxError: the capacity is not positive, or no outcome transform has that name.
+      NmjaxError: The capacity is not positive, or the outcome transform is unknown.
 
     Example:
       >>> from nmjax.search import BayesianSearch, ThompsonSampling
@@ -68,12 +80,7 @@ class BayesianSearch(SearchAlgorithm[SearchState, HasModel]):
     """
 
     acquisition: Acquisition = LOG_IMPROVEMENT
-    outcome_transform: str = "log_lower_tail"
     observe_model: ModelUpdate = observe_pool
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        get_outcome_transform(self.outcome_transform)
 
     def init(self, key: Array, problem: HasModel, hyper: SearchHyper) -> SearchState:
         """Return the state before the first evaluation."""
@@ -88,23 +95,20 @@ class BayesianSearch(SearchAlgorithm[SearchState, HasModel]):
     def suggest(self, state: SearchState, problem: HasModel, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""
         record = state.record
-        posterior, context = predictive(
-            state,
-            problem,
-            hyper.exploration,
-            outcome_transform=get_outcome_transform(self.outcome_transform),
-        )
+        posterior, context = self._predictive(state, problem, hyper)
         value = self.acquisition(jax.random.fold_in(state.key, record.step), posterior, context)
-        planned = next_initial(state, problem)
-        follows_plan = (record.step < INITIAL) & ~record.evaluated[planned]
         chosen = argmax_unevaluated(value, record.evaluated, otherwise=state.initial[0])
-        return jnp.where(follows_plan, planned, chosen)
+        return follow_plan(record, next_initial(state, problem), chosen, number=INITIAL)
 
     def update(
         self, state: SearchState, problem: HasModel, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
         """Return the state after an evaluation whose score float[] is finite or NaN."""
-        worthwhile = self._is_worthwhile(state, problem, hyper)
+        worthwhile = is_worthwhile(
+            *self._predictive(state, problem, hyper),
+            hyper.min_expected_improvement,
+            initial=INITIAL,
+        )
         return condition(
             state,
             problem,
@@ -112,19 +116,11 @@ class BayesianSearch(SearchAlgorithm[SearchState, HasModel]):
             index,
             score,
             can_go_on(state.record, hyper.budget) & worthwhile,
-            outcome_transform=get_outcome_transform(self.outcome_transform),
+            outcome_transform=self.transform,
             update=self.observe_model,
         )
 
-    def _is_worthwhile(self, state: SearchState, problem: HasModel, hyper: SearchHyper) -> Array:
-        """Whether bool[] some row reaches `hyper.min_expected_improvement`."""
-        posterior, context = predictive(
-            state,
-            problem,
-            hyper.exploration,
-            outcome_transform=get_outcome_transform(self.outcome_transform),
-        )
-        improvement = LOG_IMPROVEMENT(state.key, posterior, context)
-        most = jnp.max(jnp.where(context.evaluated, -jnp.inf, improvement))
-        too_early = (context.step < INITIAL) | ~jnp.isfinite(context.best)
-        return too_early | ~(most < jnp.log(hyper.min_expected_improvement))
+    def _predictive(
+        self, state: SearchState, problem: HasModel, hyper: SearchHyper
+    ) -> tuple[Mixture, AcquisitionContext]:
+        return predictive(state, problem, hyper.exploration, outcome_transform=self.transform)

@@ -1,4 +1,4 @@
-"""The predictive distribution of a search over a pool, and how an evaluation changes it."""
+"""Predictions over a pool under a mixture of posteriors, and conditioning on an evaluation."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,43 +24,43 @@ from nmjax.predictors import (
 )
 from nmjax.search.acquisitions import AcquisitionContext
 from nmjax.search.problem import HasModel
-from nmjax.search.record import Record, SearchInfo, append, best_score
+from nmjax.search.record import Record, SearchInfo, append, best_score, successes
 from nmjax.types import Array, Mixture
 
 OutcomeTransform = Callable[[Array], Array]
 
 
 class ModelState(Protocol):
-    """The state of a search whose model is a mixture of posteriors over a pool.
+    """State of a search whose model is a mixture of posteriors over a pool.
 
     Attributes:
-      record: the evaluations so far.
-      model: the components' posteriors, leaves with a leading axis of K.
-      log_weights: float[K], log-probabilities of the components now.
+      record: Evaluations so far.
+      model: Posteriors of the components, leaves with a leading axis of K.
+      log_weights: float[K], posterior log-probabilities of the components.
     """
 
     @property
     def record(self) -> Record:
-        """The evaluations so far."""
+        """Evaluations so far."""
 
     @property
     def model(self) -> PoolState:
-        """The components' posteriors."""
+        """Posteriors of the components."""
 
     @property
     def log_weights(self) -> Array:
-        """The log-probabilities of the components."""
+        """Posterior log-probabilities of the components."""
 
     @property
     def _replace(self) -> Callable[..., Self]:
-        """The method of a NamedTuple."""
+        """Method of a NamedTuple."""
 
 
 ModelStateT = TypeVar("ModelStateT", bound=ModelState)
 
 
 class ModelUpdate(Protocol):
-    """How a pool's model takes up an evaluation, as `predictors.observe_pool` does."""
+    """Function that conditions a model on an evaluation, such as `predictors.observe_pool`."""
 
     def __call__(
         self,
@@ -72,19 +72,19 @@ class ModelUpdate(Protocol):
         newest: Array,
         /,
     ) -> PoolState:
-        """Return the model with one more evaluation."""
+        """Return the model conditioned on the newest evaluation."""
 
 
 def predictive(
     state: ModelState, problem: HasModel, exploration: Array, *, outcome_transform: OutcomeTransform
 ) -> tuple[Mixture, AcquisitionContext]:
-    """Predict what evaluations would return, and collect what else an acquisition may use.
+    """Return the predictive distribution of evaluations, and the context of acquisitions.
 
     Args:
-      state: state of a search with a model over the pool.
-      problem: the problem that is searched.
+      state: State of a search with a model over the pool.
+      problem: Problem to search.
       exploration: float[], as in `AcquisitionContext`.
-      outcome_transform: transform of the scores so far.
+      outcome_transform: Transform of the scores so far.
     """
     record, model = state.record, state.model
     transformed = outcome_transform(record.score)
@@ -101,7 +101,7 @@ def predictive(
         exploration=exploration,
         step=record.step,
         evaluated=record.evaluated,
-        succeeded=jnp.zeros_like(record.evaluated).at[record.row].max(jnp.isfinite(record.score)),
+        succeeded=successes(record),
         noise=problem.prior.noise * variance_scale(model),
         cost=problem.cost,
         neighbors=problem.neighbors,
@@ -122,17 +122,17 @@ def condition(
     outcome_transform: OutcomeTransform,
     update: ModelUpdate = observe_pool,
 ) -> tuple[ModelStateT, SearchInfo]:
-    """Condition the state on an evaluation; it stays the very same if not `active`.
+    """Condition the state on an evaluation.
 
     Args:
-      state: state of a search with a model over the pool.
-      problem: the problem that is searched.
+      state: State of a search with a model over the pool.
+      problem: Problem to search.
       fixed_share: float[], smallest share of its prior weight that a component keeps.
-      index: int32[], the row that was evaluated.
-      score: float[], its score; NaN if it failed.
-      active: bool[], whether the evaluation counts.
-      outcome_transform: transform of the scores so far.
-      update: how the model takes up an evaluation.
+      index: int32[], evaluated row.
+      score: float[], score of the row; NaN if the evaluation failed.
+      active: bool[], whether the evaluation counts. If not, the state does not change.
+      outcome_transform: Transform of the scores so far.
+      update: Function that conditions the model.
 
     Returns:
       The state, and the information gained.
@@ -154,7 +154,7 @@ def _information(
     transformed: Array,
     active: Array,
 ) -> SearchInfo:
-    """Information gains averaged over the components by their weight before the evaluation."""
+    """Return information gains, averaged with the components' weights before the evaluation."""
     weights = jnp.exp(state.log_weights)
     units = variance_scale(state.model)
     variance = state.model.variance[:, index] * units

@@ -1,4 +1,4 @@
-"""The search that fits the size and the kind of a space."""
+"""Choice of the search by the size of the space and the kinds of its choices."""
 
 import jax.numpy as jnp
 
@@ -14,21 +14,21 @@ ENUMERATED = 20_000
 
 
 def is_enumerated(space: Space) -> bool:
-    """Whether a search of the space chooses among all architectures."""
+    """Return whether `choose_search` enumerates the space."""
     return not space.continuous and space.size <= ENUMERATED
 
 
 def choose_search(
     space: Space, knowledge: MetaKnowledge, *, capacity: int = 128
 ) -> tuple[AnySearch, Problem | SpaceProblem]:
-    """Choose the search for a space of any size and kind, and make its problem.
+    """Choose a search for a space of any size, and make its problem.
 
     A space of discrete choices with at most 20,000 combinations of options is enumerated:
     `BayesianSearch` scores every architecture at every step, and suggests rows of
-    `nmjax.spaces.enumerate_architectures(space)`. Of any other space `SpaceSearch` maximizes the
-    acquisition, and suggests architectures int32[C], or a `Candidate` if there are real-valued
-    choices. No scores are known beforehand, so evaluate what `suggest` returns and pass the score
-    to `observe`.
+    `nmjax.spaces.enumerate_architectures(space)`. For any other space, `SpaceSearch` maximizes the
+    acquisition over the space and suggests architectures int32[C], or a `Candidate` if there are
+    real-valued choices. The problem has no scores: evaluate what `suggest` returns, and pass the
+    score to `observe`.
 
     Args:
       space: Space of discrete, real-valued and conditional choices.
@@ -39,7 +39,7 @@ def choose_search(
       The algorithm and the problem, as `start`, `suggest` and `observe` take them.
 
     Raises:
-      NmjaxError: The knowledge is of another space, or the capacity is not positive.
+      NmjaxError: The knowledge belongs to another space, or the capacity is not positive.
 
     Example:
       >>> import jax

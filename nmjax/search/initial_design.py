@@ -1,4 +1,4 @@
-"""Initial designs: uniform points and the choice of the prior, or a set of points at once."""
+"""Initial designs: uniform rows and the choice of the prior, or a batch of rows at once."""
 
 from typing import Protocol
 
@@ -13,16 +13,27 @@ from nmjax.search.record import Record
 from nmjax.types import Array
 
 INITIAL = 3
+"""Number of evaluations of the initial design."""
 
 
 def sample_from_prior(key: Array, problem: HasModel, spread: Array, *, draws: int = 1) -> Array:
-    """Joint draws of the score over the pool from each component's prior, float[draws, K, N].
+    """Draw the score jointly over the pool from the prior of each component: float[draws, K, N].
 
     Args:
-      key: of the draws.
-      problem: with priors of K components.
-      spread: float[], standard deviations of the draws as a multiple of the prior's.
-      draws: how many.
+      key: Random key.
+      problem: Problem with priors of K components.
+      spread: float[], standard deviation of the draws as a multiple of the prior's.
+      draws: Number of draws.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.predictors import Pool, PoolPrior
+      >>> from nmjax.search import ModelProblem, sample_from_prior
+      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
+      >>> pool, ones = Pool(jnp.eye(5, 2), jnp.eye(5, 3)), jnp.ones(5)
+      >>> problem = ModelProblem(ones, pool, prior, log_weights=jnp.zeros(1), cost=ones)
+      >>> sample_from_prior(jax.random.key(0), problem, jnp.ones(()), draws=2).shape
+      (2, 1, 5)
     """
     prior = problem.prior
     unit = spread * jnp.sqrt(prior.rate / prior.shape)[:, None]
@@ -37,24 +48,33 @@ def select_initial_points(
     number: int,
     draws: int = 128,
 ) -> Array:
-    """Distinct rows int32[number] to evaluate first, together: promising, diverse, at little risk.
+    """Select a batch of distinct rows int32[number] to evaluate first.
 
-    They are chosen one by one. Each is the row with which the best score among the chosen ones is
-    highest at a quantile of what is believed beforehand, over joint draws from the mixture of
-    priors. A row that is good only if another is, adds little, and one that may be bad is made up
-    for by others. (Of means rather than quantiles this is the greedy choice of Wilson, Hutter and
-    Deisenroth, 2018, "Maximizing acquisition functions for Bayesian optimization".)
+    Rows are selected greedily. Each maximizes a quantile of the best score among the selected rows,
+    over joint draws from the mixture of priors, so that a row correlated with a selected one adds
+    little. With means in place of quantiles, this is the greedy maximization of Wilson, Hutter and
+    Deisenroth, 2018, "Maximizing acquisition functions for Bayesian optimization".
 
     Args:
-      key: of the draws.
-      problem: with priors of K components.
-      quantile: float[], of the best score, in [0, 1]: lower is more careful; one half is what the
-        best is as likely to be above as below.
-      number: of rows, at most N.
-      draws: R, which take O(R K N) memory.
+      key: Random key.
+      problem: Problem with priors of K components.
+      quantile: float[], quantile of the best score, in [0, 1]; a lower one is more cautious.
+      number: Number of rows, at most N.
+      draws: R, number of joint draws; O(R K N) memory.
 
     Raises:
-      NmjaxError: `number` is not in 1..N, or there are no draws.
+      NmjaxError: `number` is not in 1..N, or `draws` is not positive.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.predictors import Pool, PoolPrior
+      >>> from nmjax.search import ModelProblem, select_initial_points
+      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
+      >>> pool, ones = Pool(jnp.eye(5, 2), jnp.eye(5, 3)), jnp.ones(5)
+      >>> problem = ModelProblem(ones, pool, prior, log_weights=jnp.zeros(1), cost=ones)
+      >>> rows = select_initial_points(jax.random.key(0), problem, number=3, draws=4)
+      >>> len(set(rows.tolist()))
+      3
     """
     size = len(problem.score)
     if not 1 <= number <= size or draws < 1:
@@ -78,18 +98,18 @@ def select_initial_points(
 
 
 def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
-    """Initial rows int32[4]: three uniform ones, and the choice of the transferred prior.
+    """Return rows int32[4] of the initial design: three uniform ones, and the prior's choice.
 
-    The choice replaces the third uniform row unless the first two evaluations lower the posterior
-    weight of the component. A prior with a nonzero mean chooses the best row of a draw from it
-    (Thompson, 1933). A flat prior chooses uniformly, because the maximum of its draws would be an
-    extreme architecture.
+    The choice of the first component replaces the third uniform row, unless the first two
+    evaluations lower the component's posterior weight; see `next_initial`. A component with a
+    nonzero prior mean chooses the maximum of a draw from its prior (Thompson, 1933). A flat one
+    chooses uniformly, because the maximum of its draws would be an outlier among the architectures.
 
     Args:
-      key: of the draws.
-      problem: with priors of K components.
-      spread: float[], standard deviations of the draws as a multiple of the prior's; 0 takes the
-        row of largest prior mean.
+      key: Random key.
+      problem: Problem with priors of K components.
+      spread: float[], standard deviation of the draw as a multiple of the prior's; 0 chooses the
+        row with the largest prior mean.
     """
     draw_key, uniform_key = jax.random.split(key)
     choice = sample_from_prior(draw_key, problem, spread)[0, 0]
@@ -120,14 +140,14 @@ class _Weighted(Protocol):
 
 
 def next_initial(state: _Design, problem: _Weighted) -> Array:
-    """Which of the `initial` points of a search is due, while fewer than `INITIAL` were evaluated.
+    """Return the point of the initial design that is due, while fewer than `INITIAL` are evaluated.
 
-    What the past would try is not worth an evaluation where evidence has turned against it.
+    The third point is the prior's choice if the posterior weight of the first component is more
+    than half of its prior weight, and uniform otherwise.
 
     Args:
-      state: of a search, with `initial` [4, ...], as of `initial_design`, `record` and
-        `log_weights`.
-      problem: with the `log_weights` that it began with.
+      state: State of a search, with `initial` [4, ...] as returned by `initial_design`.
+      problem: Problem with the prior `log_weights`.
     """
     step = state.record.step
     trusted = state.log_weights[0] > problem.log_weights[0] - jnp.log(2)

@@ -1,4 +1,4 @@
-"""Searches as one scan: `run` continues one from its state, `run_batch` runs one for each key."""
+"""Run searches as scans: `run` continues from a state, `run_batch` runs a search for each key."""
 
 from functools import partial
 from typing import TypeVar
@@ -29,22 +29,33 @@ def run(
     *,
     steps: int,
 ) -> tuple[StateT, SearchInfo]:
-    """Take `steps` steps of a search in one scan; steps past its end change nothing.
+    """Take a number of steps of a search in one scan. Steps past its end change nothing.
 
     Args:
-      state: as `algorithm.init` or an earlier run returned it.
-      problem: what is searched, with scores.
-      algorithm: for instance `BayesianSearch()`.
-      hyper: the traced numbers; `default_hyper(steps)` by default.
-      steps: number of steps.
+      state: State from `algorithm.init` or an earlier run.
+      problem: Problem to search, with scores.
+      algorithm: Search, for instance `BayesianSearch()`.
+      hyper: Hyperparameters; by default `default_hyper(steps)`.
+      steps: Number of steps.
 
     Returns:
       The state, and the trace: a `SearchInfo` whose leaves have a leading axis of `steps`.
 
     Raises:
       NmjaxError: `steps` is larger than the capacity of the search.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, default_hyper, run, start
+      >>> arguments = ScoreTable(jnp.arange(4.0)), RandomSearch(capacity=4), default_hyper(4)
+      >>> state, trace = run(start(jax.random.key(0), *arguments), *arguments, steps=3)
+      >>> int(state.record.step), trace.score.shape
+      (3, (3,))
     """
-    return _run(state, problem, algorithm, _hyper(hyper, steps), steps=steps)
+    hyper = default_hyper(steps) if hyper is None else hyper
+    final: tuple[StateT, SearchInfo] = _run(state, problem, algorithm, hyper, steps=steps)
+    return final
 
 
 def run_batch(
@@ -55,27 +66,34 @@ def run_batch(
     *,
     steps: int,
 ) -> tuple[StateT, SearchInfo]:
-    """Run a search for each key[S], all at once.
+    """Run a search for each key[S] in one compiled call.
 
     Args:
-      keys: one random key for each search.
-      problem: what is searched, with scores.
-      algorithm: for instance `BayesianSearch()`.
-      hyper: the traced numbers; `default_hyper(steps)` by default.
-      steps: number of steps.
+      keys: Random keys, one for each search.
+      problem: Problem to search, with scores.
+      algorithm: Search, for instance `BayesianSearch()`.
+      hyper: Hyperparameters; by default `default_hyper(steps)`.
+      steps: Number of steps.
 
     Returns:
-      The states and the trace, with leaves of leading axes [S] and [S, steps].
+      The states, with leaves [S, ...], and the trace, a `SearchInfo` with leaves [S, steps].
 
     Raises:
       NmjaxError: `steps` is larger than the capacity of the search, or no score is known.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, run_batch
+      >>> keys = jax.random.split(jax.random.key(0), 2)
+      >>> _, trace = run_batch(keys, ScoreTable(jnp.arange(4.0)), RandomSearch(), steps=4)
+      >>> trace.score.max(axis=1).tolist()
+      [3.0, 3.0]
     """
     _check_scores(problem, algorithm)
-    return _run_batch(keys, problem, algorithm, _hyper(hyper, steps), steps=steps)
-
-
-def _hyper(hyper: SearchHyper | None, steps: int) -> SearchHyper:
-    return default_hyper(steps) if hyper is None else hyper
+    hyper = default_hyper(steps) if hyper is None else hyper
+    final: tuple[StateT, SearchInfo] = _run_batch(keys, problem, algorithm, hyper, steps=steps)
+    return final
 
 
 def _check_scores(problem: object, algorithm: SearchAlgorithm[StateT, ProblemT]) -> None:
@@ -85,8 +103,8 @@ def _check_scores(problem: object, algorithm: SearchAlgorithm[StateT, ProblemT])
         return
     if not bool(jnp.any(jnp.isfinite(score))):
         raise NmjaxError(
-            "Got a problem without scores, which a run would have to read; give make_problem the "
-            "scores, or evaluate yourself what suggest returns and pass the results to observe."
+            "Got a problem without scores, but a run reads them; give make_problem the scores, or "
+            "evaluate what suggest returns and pass the results to observe."
         )
 
 
@@ -116,6 +134,7 @@ def _run_batch(
 ) -> tuple[StateT, SearchInfo]:
     def one(key: Array) -> tuple[StateT, SearchInfo]:
         state = algorithm.init(key, problem, hyper)
-        return _run(state, problem, algorithm, hyper, steps=steps)
+        final: tuple[StateT, SearchInfo] = _run(state, problem, algorithm, hyper, steps=steps)
+        return final
 
     return jax.vmap(one)(keys)

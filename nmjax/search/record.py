@@ -1,4 +1,4 @@
-"""The record that every search keeps of its evaluations, and the information of each step."""
+"""The evaluations of a search so far, and information about each step."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from nmjax.types import Array
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class SearchLabel:
-    """Which search made a record; static within a pytree.
+    """Name of the search that made a record; static within a pytree.
 
     Attributes:
-      search: name of the class.
-      outcome_transform: name of the transform of its scores; empty if it has none.
+      search: Name of the class.
+      outcome_transform: Name of the outcome transform; empty if the search has none.
     """
 
     search: str
@@ -29,14 +29,22 @@ class SearchLabel:
 
 
 class Record(NamedTuple):
-    """The evaluations of a search so far, padded to its capacity of B.
+    """Evaluations of a search so far, padded to its capacity of B.
 
     Attributes:
       row: int32[B], rows of the pool in the order of evaluation; 0 where padded.
-      score: float[B], their scores; NaN where failed or padded.
-      evaluated: bool[N], which rows of the pool have been evaluated.
+      score: float[B], scores of these rows; NaN where failed or padded.
+      evaluated: bool[N], whether each row of the pool has been evaluated.
       step: int32[], number of evaluations, failed ones included.
-      made_by: the search that made the record; static.
+      made_by: Search that made the record; static.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, start
+      >>> state = start(jax.random.key(0), ScoreTable(jnp.arange(4.0)), RandomSearch(capacity=2))
+      >>> state.record.row.tolist(), state.record.evaluated.tolist()
+      ([0, 0], [False, False, False, False])
     """
 
     row: Array
@@ -47,19 +55,30 @@ class Record(NamedTuple):
 
 
 class SearchInfo(NamedTuple):
-    """Information about one step; stacked by a scan it is the trace.
+    """Information about one step of a search. A trace is one with a leading axis of steps.
+
+    A search is over when its budget is spent, every row is evaluated, or the expected improvement
+    is below `SearchHyper.min_expected_improvement`.
 
     Attributes:
-      row: int32[], the evaluated row of the pool; -1 once the search is over.
-      score: float[], its score; NaN if it failed or the search is over.
-      counted: bool[], False once the search is over: the budget is spent, or the expected
-        improvement is below `SearchHyper.min_expected_improvement`.
+      row: int32[], evaluated row of the pool; -1 once the search is over.
+      score: float[], score of the row; NaN if the evaluation failed or the search is over.
+      counted: bool[], whether the evaluation counted; False once the search is over.
       expected_gain: float[], expected information gain in nats; NaN without a model, or once the
         search is over.
-      realized_gain: float[], realized information gain in nats; NaN likewise, and if the evaluation
-        failed.
-      transfer_weight: float[], weight of the transferred prior at the choice; NaN without one, or
-        once the search is over.
+      realized_gain: float[], realized information gain in nats; NaN in the same cases, and if the
+        evaluation failed.
+      transfer_weight: float[], posterior weight of the transferred prior before the evaluation; NaN
+        without one, or once the search is over.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, run_batch
+      >>> keys, table = jax.random.split(jax.random.key(0), 1), ScoreTable(jnp.arange(4.0))
+      >>> _, trace = run_batch(keys, table, RandomSearch(capacity=6), steps=6)
+      >>> trace.counted.tolist()
+      [[True, True, True, True, False, False]]
     """
 
     row: Array
@@ -71,7 +90,7 @@ class SearchInfo(NamedTuple):
 
 
 def empty_record(score: Array, *, capacity: int, made_by: SearchLabel) -> Record:
-    """A record without evaluations of a pool with scores float[N]."""
+    """Return a record without evaluations, for a pool with scores float[N]."""
     return Record(
         row=jnp.zeros((capacity,), jnp.int32),
         score=jnp.full((capacity,), jnp.nan, score.dtype),
@@ -82,7 +101,7 @@ def empty_record(score: Array, *, capacity: int, made_by: SearchLabel) -> Record
 
 
 def append(record: Record, index: Array, score: Array, active: Array) -> Record:
-    """The record with one more evaluation; the very same where `active` is False."""
+    """Return the record with one more evaluation, or the same record if `active` is False."""
     position = jnp.minimum(record.step, record.row.shape[0] - 1)
     return Record(
         row=record.row.at[position].set(jnp.where(active, index, record.row[position])),
@@ -93,19 +112,38 @@ def append(record: Record, index: Array, score: Array, active: Array) -> Record:
     )
 
 
+def successes(record: Record) -> Array:
+    """Return whether bool[N] the evaluation of each row succeeded."""
+    nothing = jnp.zeros_like(record.evaluated)
+    return nothing.at[record.row].max(jnp.isfinite(record.score))
+
+
+def follow_plan(record: Record, planned: Array, otherwise: Array, *, number: int) -> Array:
+    """Return the planned row int32[] in the first evaluations, and another row after them.
+
+    Args:
+      record: Evaluations so far.
+      planned: int32[], planned row. It is skipped if it has been evaluated.
+      otherwise: int32[], row to return after the first `number` evaluations.
+      number: Number of planned evaluations.
+    """
+    is_due = (record.step < number) & ~record.evaluated[planned]
+    return jnp.where(is_due, planned, otherwise)
+
+
 def best_score(score: Array) -> Array:
-    """The highest of the scores float[B] that are not NaN; -inf if there is none."""
+    """Return the highest of the scores float[B] that are not NaN; -inf if there is none."""
     return jnp.max(jnp.where(jnp.isnan(score), -jnp.inf, score))
 
 
 def can_go_on(record: Record, budget: Array) -> Array:
-    """Whether bool[] budget, capacity and an unevaluated architecture are left."""
+    """Return whether bool[] the budget, the capacity and the pool allow another evaluation."""
     capacity, size = record.row.shape[0], record.evaluated.shape[0]
     return record.step < jnp.minimum(budget, min(capacity, size))
 
 
 def sample_unevaluated(key: Array, evaluated: Array) -> Array:
-    """A row int32[] that has not been evaluated, uniformly."""
+    """Draw an unevaluated row int32[] uniformly."""
     noise = jax.random.uniform(key, evaluated.shape)
     return jnp.argmax(jnp.where(evaluated, -1, noise)).astype(jnp.int32)
 
@@ -113,9 +151,9 @@ def sample_unevaluated(key: Array, evaluated: Array) -> Array:
 def record_evaluation(
     record: Record, budget: Array, index: Array, score: Array
 ) -> tuple[Record, SearchInfo]:
-    """The record with one more evaluation, and the `SearchInfo` of a search without a model.
+    """Return the record with one more evaluation, and the `SearchInfo` of a search without a model.
 
-    The record stays the very same once the search is over.
+    Once the search is over, the record does not change.
     """
     active = can_go_on(record, budget)
     nan = jnp.full_like(score, jnp.nan)

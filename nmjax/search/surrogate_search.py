@@ -1,4 +1,4 @@
-"""Bayesian optimization of a pool by any surrogate of the Protocol `nmjax.types.Surrogate`."""
+"""Bayesian optimization of a pool under any `nmjax.types.Surrogate`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,13 +8,20 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors import get_outcome_transform, update_many
-from nmjax.search.acquisitions import AcquisitionContext, argmax_unevaluated
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
+from nmjax.predictors import update_many
+from nmjax.search.acquisitions import AcquisitionContext, argmax_unevaluated, is_worthwhile
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
 from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, best_score, record_evaluation
+from nmjax.search.record import (
+    Record,
+    SearchInfo,
+    best_score,
+    follow_plan,
+    record_evaluation,
+    successes,
+)
 from nmjax.types import Acquisition, Array, Gaussian, Mixture, PyTree, Surrogate
 
 
@@ -22,10 +29,15 @@ class SurrogateState(NamedTuple):
     """State of a `SurrogateSearch`.
 
     Attributes:
-      key: Folded with the number of evaluations, never drawn from.
-      record: The evaluations so far.
-      planned: int32[I], the rows to evaluate first.
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far.
+      planned: int32[I], rows to evaluate first.
       model: State of the surrogate, conditioned on the transformed scores so far.
+
+    Example:
+      >>> from nmjax.search import SurrogateState
+      >>> SurrogateState._fields
+      ('key', 'record', 'planned', 'model')
     """
 
     key: Array
@@ -35,13 +47,13 @@ class SurrogateState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
-    """Bayesian optimization of a pool under one surrogate, without any past.
+class SurrogateSearch(TransformedSearch[SurrogateState, Problem]):
+    """Bayesian optimization of a pool under one surrogate, without transfer.
 
     After a few random rows, the row with the largest acquisition value comes next. The surrogate's
     inputs are the encodings of the pool, each dimension scaled to [0, 1]; override `inputs` for
-    others. All scores are transformed anew after each evaluation, so the surrogate is conditioned
-    again on all of them, one at a time. With `gaussian_process` a step costs O(B^3 + N B^2), with
+    others. All scores are transformed again after each evaluation, so the surrogate is conditioned
+    on all of them, one at a time. With `gaussian_process` a step costs O(B^3 + N B^2), with
     `bayesian_linear` O(B F^2 + N F^2) for F inputs. Hyperparameters stay as `make_hyper` returns
     them; `GPSearch` fits them. The information gains in `SearchInfo` are NaN.
 
@@ -61,7 +73,7 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
 
     Raises:
       NmjaxError: A size or the noise is not positive, the surrogate has a smaller capacity than
-        the search, a field is not hashable, or no outcome transform has that name.
+        the search, a field is not hashable, or the outcome transform is unknown.
 
     Example:
       >>> import jax
@@ -86,12 +98,10 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
     acquisition: Acquisition = LOG_IMPROVEMENT
     intercept: bool = False
     noise: float = 1e-4
-    outcome_transform: str = "log_lower_tail"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sizes(initial=self.initial)
-        get_outcome_transform(self.outcome_transform)
         room = getattr(self.surrogate, "capacity", self.capacity)
         if room < self.capacity:
             raise NmjaxError(
@@ -134,7 +144,7 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
         value = self.acquisition(key, *self._predictive(state, problem, hyper))
         chosen = argmax_unevaluated(value, record.evaluated, otherwise=state.planned[0])
         planned = state.planned[jnp.minimum(record.step, number - 1)]
-        return jnp.where((record.step < number) & ~record.evaluated[planned], planned, chosen)
+        return follow_plan(record, planned, chosen, number=number)
 
     def update(
         self,
@@ -145,16 +155,20 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
         score: Array,
     ) -> tuple[SurrogateState, SearchInfo]:
         """Return the state after an evaluation whose score float[] is finite or NaN."""
-        worthwhile = self._is_worthwhile(state, problem, hyper)
+        worthwhile = is_worthwhile(
+            *self._predictive(state, problem, hyper),
+            hyper.min_expected_improvement,
+            initial=state.planned.shape[0],
+        )
         budget = jnp.where(worthwhile, hyper.budget, 0)
         record, info = record_evaluation(state.record, budget, index, score)
-        transformed = get_outcome_transform(self.outcome_transform)(record.score)
+        transformed = self.transform(record.score)
         start = self._unconditioned(problem)
         model = update_many(self.surrogate, start, self.inputs(problem)[record.row], transformed)
         return state._replace(record=record, model=model), info
 
     def _unconditioned(self, problem: Problem) -> PyTree:
-        """State of the surrogate before any observation, in the precision of the scores."""
+        """Return the surrogate before any observation, in the precision of the scores."""
         hyper = self.make_hyper(self.inputs(problem).shape[-1])
         return self.surrogate.init(
             jax.tree.map(
@@ -170,9 +184,9 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
     def _predictive(
         self, state: SurrogateState, problem: Problem, hyper: SearchHyper
     ) -> tuple[Mixture, AcquisitionContext]:
-        """What evaluations would return, as a mixture of one component, and the context."""
+        """Return predictions as a mixture of one component, and the context of acquisitions."""
         record, model, x = state.record, state.model, self.inputs(problem)
-        transformed = get_outcome_transform(self.outcome_transform)(record.score)
+        transformed = self.transform(record.score)
         mean, std = self.surrogate.predict(model, x)
         noise = jnp.full((1,), self.noise, mean.dtype)
         noisy = Gaussian(mean[None], jnp.sqrt(jnp.square(std)[None] + noise[:, None]))
@@ -181,9 +195,7 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
             exploration=hyper.exploration,
             step=record.step,
             evaluated=record.evaluated,
-            succeeded=jnp.zeros_like(record.evaluated)
-            .at[record.row]
-            .max(jnp.isfinite(record.score)),
+            succeeded=successes(record),
             noise=noise,
             cost=problem.cost,
             neighbors=problem.neighbors,
@@ -191,11 +203,3 @@ class SurrogateSearch(SearchAlgorithm[SurrogateState, Problem]):
             covariance=lambda rows: self.surrogate.covariance(model, x[rows], x)[None],
         )
         return Mixture(jnp.zeros_like(noise), noisy), context
-
-    def _is_worthwhile(self, state: SurrogateState, problem: Problem, hyper: SearchHyper) -> Array:
-        """Whether bool[] some row reaches `hyper.min_expected_improvement`."""
-        posterior, context = self._predictive(state, problem, hyper)
-        improvement = LOG_IMPROVEMENT(state.key, posterior, context)
-        most = jnp.max(jnp.where(context.evaluated, -jnp.inf, improvement))
-        too_early = (context.step < state.planned.shape[0]) | ~jnp.isfinite(context.best)
-        return too_early | ~(most < jnp.log(hyper.min_expected_improvement))

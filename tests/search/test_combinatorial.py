@@ -141,7 +141,7 @@ def test_a_study_a_resumed_one_and_no_study_are_the_same_search(played):
 
 
 @pytest.mark.slow
-def test_a_price_ends_it(played):
+def test_a_threshold_of_expected_improvement_ends_it(played):
     costly = HYPER._replace(min_expected_improvement=jnp.asarray(1e3))
     final, trace = run(played.start, played.problem, ALGORITHM, costly, steps=LENGTH)
     assert final.record.step == 3

@@ -1,9 +1,11 @@
 import jax
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import pool_features
+from nmjax.knowledge import default_knowledge, pool_features
 from nmjax.search import (
     BayesianSearch,
     LocalSearch,
@@ -12,12 +14,13 @@ from nmjax.search import (
     RegularizedEvolution,
     ScoreTable,
     default_hyper,
+    distinct_rows,
     make_problem,
     make_space_problem,
     run_batch,
     with_flat_prior,
 )
-from nmjax.spaces import Choice, Space, encode
+from nmjax.spaces import Choice, Real, Space, encode, when
 from tests.related import SOURCES, learn_related, plain_knowledge, related_tasks
 from tests.related import SPACE as RELATED
 
@@ -80,12 +83,45 @@ def test_what_is_not_finite_has_failed():
         (np.full((1, 3), 0.5), None, "Got a pool of float64"),
         (np.array([[0, 0, 0], [3, 0, 0]]), None, "Row 1 .* option 3 of choice 'a', which has 3"),
         (np.array([[0, -1, 0]]), None, "Row 0 .* option -1 of choice 'b', which has 2"),
-        (GRID, None, "Rows 0 and 1 of the pool are the same or isomorphic"),
+        (GRID, None, r"Rows 0 and 1 .* isomorphic architectures, one of 11 .* distinct_rows\("),
     ],
 )
 def test_what_does_not_fit_is_refused(pool, score, message):
     with pytest.raises(NmjaxError, match=message):
         make_problem(SPACE, pool, score, None)
+
+
+NESTED = Space(opt=["adam", "sgd"], nesterov=when([False, True], opt="sgd"), rate=Real(0, 1))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 1), st.sampled_from([0.0, 0.5])),
+        min_size=6,
+        max_size=6,
+    )
+)
+def test_distinct_rows_keep_each_architecture_once(options):
+    """Compared with a dictionary of configurations, which leave inactive choices out."""
+    pool, rate = np.array([o[:2] for o in options]), np.array([[o[2]] for o in options])
+    configs = [str(NESTED.to_config(*row)) for row in zip(pool, rate, strict=True)]
+    first = {config: configs.index(config) for config in configs}
+    rows, inverse = distinct_rows(NESTED, pool, rate)
+    assert rows.tolist() == sorted(first.values())
+    assert rows[inverse].tolist() == [first[config] for config in configs]
+
+
+def test_a_pool_with_duplicates_is_searched_over_its_distinct_rows():
+    """HPO-B lists configurations twice."""
+    pool, rate = np.zeros((4, 0), int), np.array([[0.5], [0.1], [0.5], [0.9]])
+    score, space = np.array([0.3, 0.2, 0.3, 0.1]), Space(rate=Real(0, 1))
+    knowledge = default_knowledge(space)
+    with pytest.raises(NmjaxError, match="one of 1 duplicates; keep each once"):
+        make_problem(space, pool, score, knowledge, continuous=rate)
+    rows, inverse = distinct_rows(space, pool, rate)
+    problem = make_problem(space, pool[rows], score[rows], knowledge, continuous=rate[rows])
+    np.testing.assert_allclose(problem.score[inverse], score, rtol=1e-6)
 
 
 def test_pools_hold_only_what_the_space_allows():

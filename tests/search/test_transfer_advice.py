@@ -6,14 +6,11 @@ from sklearn.linear_model import LogisticRegression
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import PoolPrior
-from nmjax.search import advise_from_past, advise_transfer, transfer_advice
-from nmjax.search.transfer_advice import NewTask, replay_sizes
-from nmjax.search.transfer_replay import (
-    TransferReplay,
-    judge_by_replays,
-    saved_evaluations,
-    without_source,
-)
+from nmjax.search import NewTask, advise_from_past, advise_transfer
+from nmjax.search.transfer import advice as transfer_advice
+from nmjax.search.transfer import replay_sizes
+from nmjax.search.transfer.judgment import judge_by_replays
+from nmjax.search.transfer.replay import TransferReplay, saved_evaluations, without_source
 from nmjax.spaces import encode
 from nmjax.tasks.past_searches import PastSearches
 from tests.related import METRIC, ROWS, SOURCES, SPACE, learn_related, related_history

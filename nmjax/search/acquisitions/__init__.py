@@ -19,6 +19,7 @@ from nmjax.search.acquisitions.improvement import (
     LogProbabilityOfImprovement,
     NoisyExpectedImprovement,
     ProbabilityOfImprovement,
+    is_worthwhile,
     log_standard_improvement,
     most_improving,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "GPUCB",
     "InformationAboutFunction",
     "InformationAboutAffinity",
+    "is_worthwhile",
     "KnowledgeGradient",
     "LogCheapness",
     "LogExpectedImprovement",

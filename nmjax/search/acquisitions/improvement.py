@@ -142,6 +142,36 @@ def most_improving(posterior: Gaussian, score: Array, evaluated: Array) -> Array
     return argmax_unevaluated(_log_improvement(one, best_score(score)), evaluated)
 
 
+def is_worthwhile(
+    posterior: Mixture, context: AcquisitionContext, threshold: Array, *, initial: int
+) -> Array:
+    """Return whether bool[] the expected improvement of an unevaluated row reaches a threshold.
+
+    It is True until the initial design is evaluated and an evaluation has succeeded.
+
+    Args:
+      posterior: Predictions for the pool.
+      context: Context of the acquisition.
+      threshold: float[], smallest expected improvement.
+      initial: Number of evaluations of the initial design.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import AcquisitionContext
+      >>> from nmjax.search.acquisitions import is_worthwhile
+      >>> from nmjax.types import Gaussian, Mixture
+      >>> posterior = Mixture(jnp.zeros(1), Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2))))
+      >>> context = AcquisitionContext(*[None] * 10)._replace(
+      ...     best=jnp.array(0.0), step=5, evaluated=jnp.array([True, False]))
+      >>> [bool(is_worthwhile(posterior, context, jnp.array(x), initial=3)) for x in (0.3, 0.5)]
+      [True, False]
+    """
+    improvement = _log_improvement(posterior, context.best)
+    most = jnp.max(jnp.where(context.evaluated, -jnp.inf, improvement))
+    too_early = (context.step < initial) | ~jnp.isfinite(context.best)
+    return too_early | ~(most < jnp.log(threshold))
+
+
 def log_standard_improvement(u: Array) -> Array:
     """Return log E[max(u + e, 0)], float[...], for a standard normal e.
 

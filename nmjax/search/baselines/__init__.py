@@ -1,4 +1,4 @@
-"""Searches to compare with, under the same Protocol."""
+"""Baselines: searches from the literature, with the same interface as `BayesianSearch`."""
 
 from nmjax.search.baselines.bananas import BananasSearch
 from nmjax.search.baselines.fsbo import FSBOSearch

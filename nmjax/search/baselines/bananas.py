@@ -1,4 +1,4 @@
-"""Bayesian optimization by an ensemble of networks on the path encoding: BANANAS."""
+"""BANANAS: Bayesian optimization under an ensemble of networks on the path encoding."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,11 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from nmjax.errors import NmjaxError
 from nmjax.optimize import descend
-from nmjax.predictors import get_outcome_transform
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
-from nmjax.search.problem import Problem, known_neighbors
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.problem import Problem
+from nmjax.search.problem.kinds import known_neighbors, known_paths
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -26,12 +25,12 @@ MOST_CHANGES = 4
 
 
 class BananasState(NamedTuple):
-    """What BANANAS carries.
+    """State of a `BananasSearch`.
 
     Attributes:
-      key: folded with (step, role), never drawn from.
-      record: the evaluations so far.
-      queue: int32[k], the rows to evaluate next, beginning at step % k.
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far.
+      queue: int32[k], rows to evaluate next, beginning at step % k.
     """
 
     key: Array
@@ -40,12 +39,12 @@ class BananasState(NamedTuple):
 
 
 class DeepParams(NamedTuple):
-    """A network of L layers of W that are alike but for the first.
+    """Parameters of a network of L hidden layers of W units.
 
     Attributes:
-      first: float[Q + 1, W], weights of the inputs and, last, biases.
-      hidden: float[L - 1, W + 1, W], likewise.
-      head: float[W + 1, 1], likewise.
+      first: float[Q + 1, W], weights of the first layer and, last, its biases.
+      hidden: float[L - 1, W + 1, W], weights and biases of the other layers.
+      head: float[W + 1, 1], weights and bias of the output.
     """
 
     first: Array
@@ -54,44 +53,50 @@ class DeepParams(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BananasSearch(SearchAlgorithm[BananasState, Problem]):
-    """Independent Thompson sampling among mutations of the best, under an ensemble of networks.
+class BananasSearch(TransformedSearch[BananasState, Problem]):
+    """BANANAS: independent Thompson sampling under an ensemble of networks on path encodings.
 
     White, Neiswanger and Savani, 2021, "BANANAS: Bayesian optimization with neural architectures
-    for neural architecture search".
+    for neural architecture search". After k random evaluations, and after every k more, an ensemble
+    of networks is trained on the path encodings of all evaluations. The next k evaluations are the
+    candidates with the highest draws from independent normals with the mean and standard deviation
+    of the networks' predictions. Candidates are mutations of the best evaluations.
 
-    From the paper: after k random evaluations, and after every k more, networks are trained anew on
-    the path encodings of all that was evaluated, each from another start. Evaluated next are the k
-    candidates that look best in a draw of independent normals with the mean and spread of the
-    networks' predictions. Candidates are mutations of the best evaluations.
+    The settings are those of the authors' code (naszilla/naszilla): k = 10, 5 networks of 10 layers
+    of 20 units, absolute error, Adam at a rate of 0.01 with decay rates of 0.9 and 0.99, 150 epochs
+    in batches of 32, paths truncated as in `encode_paths`, and mutations of the best evaluation,
+    then of the second to the fifth, until there are 100 candidates.
 
-    From the authors' code (naszilla/naszilla): k = 10, 5 networks of 10 layers of 20, absolute
-    error, Adam at 0.01 with decay rates .9 and .99, 150 epochs in batches of 32, paths cut off as
-    in `encode_paths`, and mutations of the best evaluation, then of the second up to the fifth,
-    until there are 100.
+    The implementation differs from that code as follows:
 
-    Ours: scores are standardized, where theirs are errors in percent; a batch is drawn anew, with
-    repetitions, in place of the next of an epoch; a mutation changes one choice and, with
-    probability 1/2 each time, up to three more, where theirs changes each with a probability that
-    depends on the benchmark; what candidates leave of the k is random, as is what comes next where
-    all of the k were evaluated already; and nothing is trained after the last evaluation of the
-    budget.
+    - Scores are standardized; there, they are errors in percent.
+    - Batches are drawn with replacement; there, an epoch is a permutation.
+    - A mutation changes one choice and, with probability 1/2 each time, up to three more; there,
+      each choice changes with a probability that depends on the benchmark.
+    - If there are fewer than k candidates, the rest of the batch is random. So is the next row if
+      all of a batch have been evaluated.
+    - The networks are not trained after the last evaluation of the budget.
 
     Attributes:
       capacity: B, the largest budget.
-      evaluate: as in `SearchAlgorithm`.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
       batch: k, number of evaluations between two trainings, and of random ones at the start.
-      members: number of networks.
-      parents: largest number of evaluations that candidates are mutations of.
-      candidates: number of candidates that is enough.
-      epochs: number of epochs of each training.
-      rate: learning rate of Adam.
-      outcome_transform: name of the transform of the scores so far, as in
+      members: Number of networks.
+      parents: Largest number of evaluations that are mutated.
+      candidates: Number of candidates after which no further parent is mutated.
+      epochs: Number of epochs of each training.
+      rate: Learning rate of Adam.
+      outcome_transform: Name of the transform of the scores so far, as in
         `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: a size is not positive, or no outcome transform has that name; when searching, the
-        problem has no paths.
+      NmjaxError: A size is not positive, or the outcome transform is unknown; during the search,
+        the problem has no paths.
+
+    Example:
+      >>> from nmjax.search import BananasSearch
+      >>> BananasSearch(capacity=40, members=3).batch
+      10
     """
 
     batch: int = 10
@@ -110,12 +115,11 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
             parents=self.parents,
             candidates=self.candidates,
         )
-        get_outcome_transform(self.outcome_transform)
 
     def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
         """Return the state before the first evaluation."""
         del hyper
-        _paths(problem)
+        known_paths(problem)
         rows = jax.random.permutation(
             jax.random.fold_in(key, self.capacity), problem.score.shape[0]
         )
@@ -123,7 +127,7 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
         return BananasState(key, record, rows[: self.batch].astype(jnp.int32))
 
     def _train(self, key: Array, x: Array, y: Array, number: Array) -> DeepParams:
-        """One network after training on the first `number` of x float[B, Q], y float[B]."""
+        """Train a network on the first `number` rows of x float[B, Q] and y float[B]."""
         optimizer = optax.adam(self.rate, b2=0.99)
         start_key, batch_key = jax.random.split(key)
 
@@ -139,10 +143,12 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
 
         start = init_deep(start_key, x.shape[-1])
         updates = self.epochs * (-(-number // MINIBATCH))
-        return jax.lax.fori_loop(0, updates, update, (start, optimizer.init(start)))[0]
+        trained: DeepParams
+        trained = jax.lax.fori_loop(0, updates, update, (start, optimizer.init(start)))[0]
+        return trained
 
     def _fill(self, key: Array, record: Record, problem: Problem) -> Array:
-        """The next rows int32[k]: the best of a draw among candidates, then random ones."""
+        """Return the next rows int32[k]: candidates by their draws, then random rows."""
         train_key, change_key, draw_key, rest_key = jax.random.split(key, 4)
         score = jnp.nan_to_num(record.score, nan=-jnp.inf)
         best, position = jax.lax.top_k(score, min(self.parents, len(score)))
@@ -150,8 +156,7 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
         changed = mutations(change_key, record.row[position], family, number=self.candidates)
         wanted = enough(changed, jnp.isfinite(best), record.evaluated, number=self.candidates)
 
-        transform = get_outcome_transform(self.outcome_transform)
-        x, y = _paths(problem), transform(record.score)
+        x, y = known_paths(problem), self.transform(record.score)
         rows = changed.reshape(-1)
 
         def member(number: Array) -> Array:
@@ -160,7 +165,7 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
             )
             return apply_deep(network, x[rows])
 
-        # One after the other: on the CPU that is faster than products of batches of small matrices.
+        # Sequential, because batched products of small matrices are slower on a CPU.
         predicted = jax.lax.map(member, jnp.arange(self.members, dtype=jnp.int32))
         draw = jax.random.normal(draw_key, record.evaluated.shape)[rows]
         draw = jnp.mean(predicted, axis=0) + jnp.std(predicted, axis=0) * draw
@@ -175,7 +180,7 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
         step, evaluated = state.record.step, state.record.evaluated
         size = state.queue.shape[0]
         due = (jnp.arange(size) >= step % size) & ~evaluated[state.queue]
-        # The key's other role is that of the turn in `update`.
+        # Folded with 1, because `update` folds the same key with the turn 0.
         otherwise = sample_unevaluated(
             jax.random.fold_in(jax.random.fold_in(state.key, step), 1), evaluated
         )
@@ -190,16 +195,19 @@ class BananasSearch(SearchAlgorithm[BananasState, Problem]):
         due = can_go_on(record, hyper.budget) & (record.step % state.queue.shape[0] == 0)
 
         def turn(number: Array, _: Array) -> Array:
-            # The key depends on the turn, or XLA would train before it asks whether to.
+            # The key depends on the turn; otherwise, XLA moves the training out of the loop.
             return self._fill(jax.random.fold_in(key, number), record, problem)
 
-        # A loop of at most one turn, because under `vmap` a `cond` would train at every step.
+        # A loop of at most one turn, because `cond` under `vmap` would train at every step.
         queue = jax.lax.fori_loop(0, due.astype(jnp.int32), turn, state.queue)
         return BananasState(state.key, record, queue), info
 
 
 def init_deep(key: Array, inputs: int) -> DeepParams:
-    """Weights uniform with variance 2 / (ins + outs), biases 0 (Glorot and Bengio, 2010)."""
+    """Draw uniform weights of variance 2 / (inputs + outputs); zero biases.
+
+    Glorot and Bengio, 2010, "Understanding the difficulty of training deep feedforward networks".
+    """
 
     def draw(key: Array, *shape: int) -> Array:
         most = (6 / (shape[-2] + shape[-1])) ** 0.5
@@ -215,7 +223,7 @@ def init_deep(key: Array, inputs: int) -> DeepParams:
 
 
 def apply_deep(params: DeepParams, x: Array) -> Array:
-    """The network's scores float[M] of inputs float[M, Q]; scanned, as it compiles fast."""
+    """Return the outputs float[M] of the network for inputs float[M, Q]."""
 
     def affine(x: Array, weights: Array) -> Array:
         return x @ weights[:-1] + weights[-1:]
@@ -223,18 +231,19 @@ def apply_deep(params: DeepParams, x: Array) -> Array:
     def layer(x: Array, weights: Array) -> tuple[Array, None]:
         return jax.nn.relu(affine(x, weights)), None
 
+    # A scan compiles faster than a loop over layers.
     last, _ = jax.lax.scan(layer, jax.nn.relu(affine(x, params.first)), params.hidden)
     return affine(last, params.head)[:, 0]
 
 
 def mutations(key: Array, parents: Array, neighbors: Array, *, number: int) -> Array:
-    """Rows int32[p, number] one change or a few away from parents int32[p].
+    """Mutate each parent int32[p] by one to four changes of one choice: rows int32[p, number].
 
     Args:
-      key: of the changes.
-      parents: rows.
+      key: Random key.
+      parents: int32[p], rows of the parents.
       neighbors: int32[N, J], as in `Problem`.
-      number: of mutations of each.
+      number: Number of mutations of each parent.
     """
     which_key, whether_key = jax.random.split(key)
     shape = (MOST_CHANGES, parents.shape[0], number)
@@ -250,13 +259,15 @@ def mutations(key: Array, parents: Array, neighbors: Array, *, number: int) -> A
 
 
 def enough(mutated: Array, counts: Array, evaluated: Array, *, number: int) -> Array:
-    """Which rows bool[N] are candidates: mutations of one parent after the other, until enough.
+    """Return whether bool[N] each row is a candidate.
+
+    The mutations of the parents are added in turn until there are enough candidates.
 
     Args:
       mutated: int32[p, m], rows of the mutations of each parent, the best parent first.
-      counts: bool[p], which parents there are.
-      evaluated: bool[N], which are no candidates.
-      number: of distinct candidates that are enough.
+      counts: bool[p], whether each parent exists.
+      evaluated: bool[N], rows that are not candidates.
+      number: Number of distinct candidates after which no further parent is used.
     """
 
     def add(found: Array, one: tuple[Array, Array]) -> tuple[Array, None]:
@@ -265,12 +276,3 @@ def enough(mutated: Array, counts: Array, evaluated: Array, *, number: int) -> A
         return found.at[rows].max(more & ~evaluated[rows]), None
 
     return jax.lax.scan(add, jnp.zeros_like(evaluated), (mutated, counts))[0]
-
-
-def _paths(problem: Problem) -> Array:
-    if problem.paths is None:
-        raise NmjaxError(
-            "Got a problem without the paths that the networks are trained on; make it by "
-            "make_problem, of discrete choices."
-        )
-    return problem.paths.astype(problem.score.dtype)

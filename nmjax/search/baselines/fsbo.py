@@ -1,4 +1,4 @@
-"""Bayesian optimization by a deep kernel that is meta-learned, and fine-tuned as one goes: FSBO."""
+"""FSBO: Bayesian optimization under a meta-learned deep kernel, fine-tuned during the search."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,8 @@ from nmjax.meta import DeepKernelParams, deep_kernel, init_deep_kernel, transfor
 from nmjax.meta.learners.adaptation_gradient import MetaState
 from nmjax.predictors import KernelParams, Network
 from nmjax.search.baselines.refitted_process import RefittedProcessSearch, unit_inputs
-from nmjax.search.problem import Problem, known_past
+from nmjax.search.problem import Problem
+from nmjax.search.problem.kinds import known_past
 from nmjax.tasks import Episode, sample_episode
 from nmjax.types import Array, PyTree
 
@@ -21,44 +22,53 @@ NETWORK = Network((32,) * 4, activation="relu")
 
 @dataclass(frozen=True, kw_only=True)
 class FSBOSearch(RefittedProcessSearch):
-    """Expected improvement under a deep kernel, learned on the past and fine-tuned on the target.
+    """Few-shot Bayesian optimization (FSBO): expected improvement under a meta-learned deep kernel.
 
-    Wistuba and Grabocka, 2021, "Few-shot Bayesian optimization with deep kernel surrogates".
+    Wistuba and Grabocka, 2021, "Few-shot Bayesian optimization with deep kernel surrogates". The
+    parameters of a network and of a Gaussian process on its features maximize the marginal
+    likelihood of batches of the sources' evaluations, with randomly scaled scores. They are
+    fine-tuned on all evaluations of the target before each suggestion. The first rows are those
+    that would have left the least regret on the sources.
 
-    From the paper: the parameters of a network and of a Gaussian process on its features ascend the
-    marginal likelihood of batches of the sources' evaluations, whose scores are scaled at random;
-    from there they are fine-tuned on all of the target's evaluations before each suggestion; and
-    the first rows are those that would have left the least regret on the sources.
+    The settings are those of the authors' code for HPO-B (machinelearningnuremberg/FSBO): 4 layers
+    of 32 rectified units, a Matern-5/2 kernel with one length scale, batches of 64, Adam, a rate of
+    0.001 for fine-tuning, and 5 initial evaluations, which are random there.
 
-    From the authors' code for HPO-B (machinelearningnuremberg/FSBO): 4 layers of 32 with
-    rectifiers, Matern-5/2 with one length, batches of 64, Adam, and 0.001 as the rate of
-    fine-tuning. It begins with the 5 random evaluations that HPO-B gives, so the number is theirs
-    and not which ones.
+    The implementation differs from that code and from the paper as follows:
 
-    Ours: features are rectified too, which in that code the last layer's are not; 1000 updates at
-    0.001, each on all sources at once, where that code makes 100,000 on every source in turn at
-    0.0001, falling to 0 by a cosine; normal scores that are moved as well as scaled, by
-    `transform_targets`, where that code has scores on [0, 1]; 30 steps of fine-tuning, where it
-    takes up to 100 and keeps the best; improvement of the noise-free score, where its own is of a
-    noisy one; and first rows that are chosen greedily, where the paper evolves them, by what the
-    sources' models predict, as sources are not evaluated at the same architectures. The kernel is
-    learned in `init`, the same for all keys, so that a batch of seeds shares it.
+    - The features are rectified; there, the last layer is not.
+    - Meta-learning takes 1000 updates at a rate of 0.001, each on all sources; there, 100,000 on
+      one source at a time, at 0.0001 with cosine decay.
+    - Scores are normal scores that are shifted and scaled by `transform_targets`; there, they are
+      in [0, 1].
+    - Fine-tuning takes 30 steps; there, up to 100, of which the best is kept.
+    - Improvement is that of the noise-free score; there, of the noisy one.
+    - The first rows are selected greedily from the predictions of the source models, because the
+      sources are not evaluated at the same architectures; the paper uses an evolutionary algorithm.
+
+    The kernel is learned in `init`, with the same result for all keys, so that a batch of seeds
+    shares it.
 
     Attributes:
       capacity: B, the largest budget.
-      evaluate: as in `SearchAlgorithm`.
-      initial: number of rows evaluated first.
-      updates: number of updates of meta-learning.
-      rows: number of rows of each source in an update; all of them if there are fewer.
-      meta_rate: learning rate of Adam while meta-learning.
-      steps: number of Adam steps after each evaluation.
-      rate: learning rate of Adam while fine-tuning.
-      outcome_transform: name of the transform of the scores so far, as in
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
+      initial: Number of rows evaluated first.
+      updates: Number of updates of meta-learning.
+      rows: Number of rows of each source in an update; all of them if there are fewer.
+      meta_rate: Learning rate of Adam for meta-learning.
+      steps: Number of Adam steps after each evaluation.
+      rate: Learning rate of Adam for fine-tuning.
+      outcome_transform: Name of the transform of the scores so far, as in
         `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or initial are not positive, or no outcome transform has that name; when
-        searching, the problem has no knowledge.
+      NmjaxError: `capacity` or `initial` is not positive, or the outcome transform is unknown;
+        during the search, the problem has no knowledge.
+
+    Example:
+      >>> from nmjax.search import FSBOSearch
+      >>> FSBOSearch(capacity=16, updates=100).steps
+      30
     """
 
     warm: ClassVar[bool] = False
@@ -70,7 +80,7 @@ class FSBOSearch(RefittedProcessSearch):
     rate: float = 1e-3
 
     def begin(self, key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
-        """Return the kernel learned on the past, and rows that leave little regret there."""
+        """Return the kernel learned on the past, and rows with little regret there."""
         del key
         learned = learn_deep_kernel(
             problem, updates=self.updates, rows=self.rows, rate=self.meta_rate
@@ -82,20 +92,20 @@ class FSBOSearch(RefittedProcessSearch):
         return NETWORK.features(network, x)
 
     def log_prior(self, kernel: KernelParams) -> Array:
-        """Return 0: the kernel has no prior but its start."""
+        """Return 0: only the start of the fit regularizes the kernel."""
         return jnp.zeros_like(kernel.log_noise)
 
 
 def learn_deep_kernel(
     problem: Problem, *, updates: int, rows: int, rate: float
 ) -> DeepKernelParams:
-    """The deep kernel of the sources, over inputs as `unit_inputs` makes them.
+    """Learn a deep kernel on the sources, over inputs from `unit_inputs`.
 
     Args:
-      problem: with knowledge.
-      updates: of Adam, each on all sources.
-      rows: of each source in an update.
-      rate: of Adam.
+      problem: Problem with knowledge.
+      updates: Number of Adam updates, each on all sources.
+      rows: Number of rows of each source in an update.
+      rate: Learning rate of Adam.
     """
     knowledge = known_past(problem)
     x, y = unit_inputs(problem, knowledge.sources.position), source_scores(knowledge)
@@ -115,13 +125,16 @@ def learn_deep_kernel(
         return learner.update(own_key, state, draw(draw_key), None)[0], None
 
     numbers = jnp.arange(updates, dtype=jnp.int32)
-    return jax.lax.scan(update, learner.init(learner_key, start), numbers)[0].params
+    learned: DeepKernelParams
+    learned = jax.lax.scan(update, learner.init(learner_key, start), numbers)[0].params
+    return learned
 
 
 def warm_start(problem: Problem, *, number: int) -> Array:
-    """Rows int32[number] that together leave little regret on the sources, by their models.
+    """Select rows int32[number] that together have little predicted regret on the sources.
 
-    Each in turn raises the mean over sources of the best score that is predicted of any the most.
+    Each row in turn maximizes the mean over sources of the best predicted score of the selected
+    rows.
     """
     knowledge = known_past(problem)
     of_sources = source_features(knowledge.sources.constant.shape[0])

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
-from nmjax.search.problem import HasNeighbors, known_neighbors
+from nmjax.search.problem import HasNeighbors
+from nmjax.search.problem.kinds import known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -18,13 +19,13 @@ from nmjax.types import Array
 
 
 class LocalState(NamedTuple):
-    """What local search carries.
+    """State of a `LocalSearch`.
 
     Attributes:
-      key: folded with (step, role), never drawn from.
-      record: the evaluations so far.
-      position: int32[], the row whose neighbors are looked at; a local optimum once all of them
-        are evaluated. Not evaluated only before the first evaluation.
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far.
+      position: int32[], row whose neighbors are being evaluated; a local optimum once all of them
+        are. It is an evaluated row, except before the first evaluation.
     """
 
     key: Array
@@ -34,20 +35,28 @@ class LocalState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class LocalSearch(SearchAlgorithm[LocalState, HasNeighbors]):
-    """Steepest ascent by one choice, from a new random architecture after each local optimum.
+    """Local search: steepest ascent by one choice, with random restarts at local optima.
 
-    White, Nolen and Savani, 2021, "Exploring the loss landscape in neural architecture search",
-    algorithm 1: all neighbors are evaluated, here in random order, and the best of them is the
-    next position if it is better than this one. What was evaluated before is not evaluated again,
-    so a step to an architecture whose neighbors are all known leads on at once. A failed
-    evaluation is worse than any other; ties stay.
+    Algorithm 1 of White, Nolen and Savani, 2021, "Exploring the loss landscape in neural
+    architecture search". All neighbors of the position are evaluated, here in random order, and the
+    best of them is the next position if it is better. No row is evaluated twice, so the ascent
+    continues at once if all neighbors of the new position are known. A failed evaluation is worse
+    than any score, and a tie ends the ascent.
 
     Attributes:
-      capacity: the largest budget.
-      evaluate: as in `SearchAlgorithm`.
+      capacity: B, the largest budget.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
 
     Raises:
-      NmjaxError: the capacity is not positive.
+      NmjaxError: The capacity is not positive.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.search import LocalSearch, ScoreTable, run_batch
+      >>> table = ScoreTable(jnp.arange(3.0), neighbors=jnp.array([[1, 2], [0, 2], [0, 1]]))
+      >>> keys, search = jax.random.split(jax.random.key(0), 1), LocalSearch(capacity=3)
+      >>> run_batch(keys, table, search, steps=3)[1].score.max(axis=1).tolist()
+      [2.0]
     """
 
     def init(self, key: Array, problem: HasNeighbors, hyper: SearchHyper) -> LocalState:
@@ -84,15 +93,14 @@ class LocalSearch(SearchAlgorithm[LocalState, HasNeighbors]):
 
 
 def climb(position: Array, record: Record, neighbors: Array) -> Array:
-    """The row int32[] that steepest ascent reaches from `position` on what is known.
+    """Return the row int32[] that steepest ascent on the known scores reaches.
+
+    It is the first row on the way with an unevaluated neighbor, or a local optimum.
 
     Args:
-      position: int32[], an evaluated row.
-      record: the evaluations so far.
+      position: int32[], evaluated row where the ascent starts.
+      record: Evaluations so far.
       neighbors: int32[N, J], as in `Problem`.
-
-    Returns:
-      The first row on the way with a neighbor that is not evaluated, or a local optimum.
     """
     evaluated = jnp.nan_to_num(record.score, nan=-jnp.inf)
     fitness = (
@@ -111,7 +119,7 @@ def climb(position: Array, record: Record, neighbors: Array) -> Array:
 
 
 def _looking(state: LocalState, problem: HasNeighbors) -> Array:
-    """Whether bool[] the neighbors of the position are still being evaluated."""
+    """Return whether bool[] some neighbor of the position is unevaluated."""
     evaluated = state.record.evaluated
     family = known_neighbors(problem)[state.position]
     return evaluated[state.position] & ~jnp.all(evaluated[family])

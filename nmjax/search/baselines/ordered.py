@@ -1,4 +1,4 @@
-"""Searches in an order that no score changes: random, and the best of the past first."""
+"""Searches in a fixed order: random search, and past architectures ranked by their mean score."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ ScoredT = TypeVar("ScoredT", bound=HasScores)
 
 
 class OrderedState(NamedTuple):
-    """What a search in a fixed order carries.
+    """State of a search in a fixed order.
 
     Attributes:
-      record: the evaluations so far.
-      order: int32[min(B, N)], the rows in the order of evaluation.
+      record: Evaluations so far.
+      order: int32[min(B, N)], rows in the order of evaluation.
     """
 
     record: Record
@@ -29,19 +29,19 @@ class OrderedState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderedSearch(SearchAlgorithm[OrderedState, ScoredT]):
-    """Evaluate in an order fixed beforehand, skipping rows that were evaluated already.
+    """Base class of searches in a fixed order. Rows that have been evaluated are skipped.
 
     Attributes:
-      capacity: the largest budget.
-      evaluate: as in `SearchAlgorithm`.
+      capacity: B, the largest budget.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
 
     Raises:
-      NmjaxError: the capacity is not positive.
+      NmjaxError: The capacity is not positive.
     """
 
     @abstractmethod
     def order(self, key: Array, problem: ScoredT) -> Array:
-        """Return the rows int[N] in order; those after the first `capacity` are not read."""
+        """Return the rows int[N] in order. Only the first `capacity` are read."""
 
     def init(self, key: Array, problem: ScoredT, hyper: SearchHyper) -> OrderedState:
         """Return the state before the first evaluation."""
@@ -65,14 +65,22 @@ class OrderedSearch(SearchAlgorithm[OrderedState, ScoredT]):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomSearch(OrderedSearch[HasScores]):
-    """Evaluate the pool in a random order.
+    """Random search: evaluate the pool in a random order.
 
     Attributes:
-      capacity: the largest budget.
-      evaluate: as in `SearchAlgorithm`.
+      capacity: B, the largest budget.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
 
     Raises:
-      NmjaxError: the capacity is not positive.
+      NmjaxError: The capacity is not positive.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.search import RandomSearch, ScoreTable, run_batch
+      >>> table = ScoreTable(jnp.arange(3.0), neighbors=jnp.array([[1, 2], [0, 2], [0, 1]]))
+      >>> keys, search = jax.random.split(jax.random.key(0), 1), RandomSearch(capacity=3)
+      >>> run_batch(keys, table, search, steps=3)[1].score.max(axis=1).tolist()
+      [2.0]
     """
 
     def order(self, key: Array, problem: HasScores) -> Array:
@@ -82,17 +90,29 @@ class RandomSearch(OrderedSearch[HasScores]):
 
 @dataclass(frozen=True, kw_only=True)
 class PastBestSearch(OrderedSearch[Problem]):
-    """Evaluate in the order of the mean predicted score over past tasks: the trivial transfer.
+    """Evaluate the pool in the order of the mean predicted score over past tasks, best first.
 
     Attributes:
-      capacity: the largest budget.
-      evaluate: as in `SearchAlgorithm`.
+      capacity: B, the largest budget.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
 
     Raises:
-      NmjaxError: the capacity is not positive.
+      NmjaxError: The capacity is not positive.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import PastBestSearch, make_problem, run_batch
+      >>> from nmjax.spaces import Space, enumerate_architectures
+      >>> space = Space(op=["a", "b", "c"], act=["relu", "tanh"])
+      >>> pool, scores = enumerate_architectures(space), jnp.arange(6.0)
+      >>> problem = make_problem(space, pool, scores, default_knowledge(space))
+      >>> keys, search = jax.random.split(jax.random.key(0), 1), PastBestSearch(capacity=6)
+      >>> float(run_batch(keys, problem, search, steps=6)[1].score.max())
+      5.0
     """
 
     def order(self, key: Array, problem: Problem) -> Array:
-        """Return the rows int[N], the past's best first."""
+        """Return the rows int[N], those with the highest mean over past tasks first."""
         del key
         return jnp.argsort(-problem.past_mean)

@@ -1,6 +1,6 @@
-"""Bayesian optimization by a Gaussian process that is fitted anew after every evaluation.
+"""Bayesian optimization under a Gaussian process that is refitted after every evaluation.
 
-What is common to the process without a past and to the one whose kernel is meta-learned.
+The base of `GPSearch`, without transfer, and of `FSBOSearch`, whose kernel is meta-learned.
 """
 
 from abc import abstractmethod
@@ -16,27 +16,26 @@ from nmjax.optimize import descend
 from nmjax.predictors import (
     KernelParams,
     gaussian_process,
-    get_outcome_transform,
     log_normal_density,
     noisy_covariance,
 )
 from nmjax.search.acquisitions import most_improving
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
 from nmjax.search.problem import Problem
-from nmjax.search.record import Record, SearchInfo, record_evaluation
+from nmjax.search.record import Record, SearchInfo, follow_plan, record_evaluation
 from nmjax.types import Array, Gaussian, PyTree
 
 Fit = tuple[DeepKernelParams, PyTree]
 
 
 class ProcessState(NamedTuple):
-    """What a search by a process that is fitted anew carries.
+    """State of a `RefittedProcessSearch`.
 
     Attributes:
-      record: the evaluations so far.
-      planned: int32[I], the rows to begin with.
-      start: what the next fit begins from.
-      params: of the process now.
+      record: Evaluations so far.
+      planned: int32[I], rows to evaluate first.
+      start: Parameters where the next fit starts.
+      params: Parameters of the process.
     """
 
     record: Record
@@ -46,27 +45,26 @@ class ProcessState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefittedProcessSearch(SearchAlgorithm[ProcessState, Problem]):
-    """Expected improvement of the noise-free score under a process on features.
+class RefittedProcessSearch(TransformedSearch[ProcessState, Problem]):
+    """Base class: expected improvement of the noise-free score under a process on features.
 
-    After each evaluation all parameters ascend the log posterior by Adam. A step costs
+    After each evaluation, Adam maximizes the log posterior over all parameters. A step costs
     O(steps B^3 + N B (B + F)) for F features.
 
-    A subclass says where a fit starts (`begin`), what the features are (`features`), what the
-    prior of the kernel is (`log_prior`), and whether a fit starts where the last one ended
-    (`warm`) or from what `begin` returned.
+    A subclass implements the parameters where fits start (`begin`), the features (`features`) and
+    the prior of the kernel (`log_prior`). With `warm`, each fit starts where the last one ended.
 
     Attributes:
       capacity: B, the largest budget.
-      evaluate: as in `SearchAlgorithm`.
-      initial: number of rows evaluated first.
-      steps: number of Adam steps after each evaluation.
-      rate: learning rate of Adam.
-      outcome_transform: name of the transform of the scores so far, as in
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
+      initial: Number of rows evaluated first.
+      steps: Number of Adam steps after each evaluation.
+      rate: Learning rate of Adam.
+      outcome_transform: Name of the transform of the scores so far, as in
         `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or initial are not positive, or no outcome transform has that name.
+      NmjaxError: `capacity` or `initial` is not positive, or the outcome transform is unknown.
     """
 
     warm: ClassVar[bool]
@@ -74,23 +72,21 @@ class RefittedProcessSearch(SearchAlgorithm[ProcessState, Problem]):
     initial: int = 5
     steps: int = 10
     rate: float = 0.1
-    outcome_transform: str = "log_lower_tail"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sizes(initial=self.initial)
-        get_outcome_transform(self.outcome_transform)
 
     @abstractmethod
     def begin(self, key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
         """Return parameters before any evaluation, and rows int32[I] to evaluate first.
 
-        Repeated rows are skipped. The kernel has a relevance for each feature, or one.
+        Repeated rows are skipped. The kernel has one relevance, or one for each feature.
         """
 
     @abstractmethod
     def features(self, network: PyTree, x: Array) -> Array:
-        """Return features float[M, F] of inputs float[M, D] that `unit_inputs` made."""
+        """Return features float[M, F] of inputs float[M, D] from `unit_inputs`."""
 
     @abstractmethod
     def log_prior(self, kernel: KernelParams) -> Array:
@@ -131,13 +127,13 @@ class RefittedProcessSearch(SearchAlgorithm[ProcessState, Problem]):
         """Return the row int32[] to evaluate next."""
         del hyper
         record = state.record
-        transformed = get_outcome_transform(self.outcome_transform)(record.score)
+        transformed = self.transform(record.score)
         number = state.planned.shape[0]
         planned = state.planned[jnp.minimum(record.step, number - 1)]
         chosen = most_improving(
             self._predict(state, problem, transformed), transformed, record.evaluated
         )
-        return jnp.where((record.step < number) & ~record.evaluated[planned], planned, chosen)
+        return follow_plan(record, planned, chosen, number=number)
 
     def update(
         self, state: ProcessState, problem: Problem, hyper: SearchHyper, index: Array, score: Array
@@ -145,7 +141,7 @@ class RefittedProcessSearch(SearchAlgorithm[ProcessState, Problem]):
         """Return the state after an evaluation whose score float[] is finite or NaN."""
         record, info = record_evaluation(state.record, hyper.budget, index, score)
         x = unit_inputs(problem, problem.pool.position[record.row])
-        y = get_outcome_transform(self.outcome_transform)(record.score)
+        y = self.transform(record.score)
         fitted = self._fit(state.start, x, y)
         params = jax.tree.map(
             lambda new, old: jnp.where(info.counted, new, old), fitted, state.params
@@ -155,9 +151,10 @@ class RefittedProcessSearch(SearchAlgorithm[ProcessState, Problem]):
 
 
 def unit_inputs(problem: Problem, position: Array) -> Array:
-    """Positions float[..., D] with each dimension as a share of its range over the pool.
+    """Scale positions float[..., D] so that each dimension ranges over [0, 1] in the pool.
 
-    It undoes the relevance that the past gave to each dimension; what does not vary is 0.
+    This removes the relevance of each dimension that was fitted on the past. A constant dimension
+    becomes 0.
     """
     pool = problem.pool.position
     low, high = jnp.min(pool, axis=0), jnp.max(pool, axis=0)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
-from nmjax.search.problem import HasNeighbors, known_neighbors
+from nmjax.search.problem import HasNeighbors
+from nmjax.search.problem.kinds import known_neighbors
 from nmjax.search.record import (
     Record,
     SearchInfo,
@@ -19,11 +20,11 @@ from nmjax.types import Array
 
 
 class Population(NamedTuple):
-    """The members alive.
+    """Population of a `RegularizedEvolution`.
 
     Attributes:
-      members: int32[P], rows of the pool, the oldest overwritten first.
-      births: int32[], members ever added.
+      members: int32[P], rows of the living members, the oldest overwritten first.
+      births: int32[], number of members ever added.
     """
 
     members: Array
@@ -31,13 +32,13 @@ class Population(NamedTuple):
 
 
 class EvolutionState(NamedTuple):
-    """What regularized evolution carries.
+    """State of a `RegularizedEvolution`.
 
     Attributes:
-      key: folded with (step, role), never drawn from.
-      record: the evaluations so far.
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far.
       fitness: float[N], scores of evaluated rows; -inf for others and for failures.
-      population: the members alive.
+      population: Living members.
     """
 
     key: Array
@@ -48,21 +49,32 @@ class EvolutionState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RegularizedEvolution(SearchAlgorithm[EvolutionState, HasNeighbors]):
-    """Mutate the best of a tournament by one choice; the oldest member dies.
+    """Regularized evolution: mutate the best of a tournament by one choice; the oldest member dies.
 
-    A child that was evaluated before joins the population at no cost, as a budget counts distinct
-    evaluations; after `max_repeats` such children in a row a random architecture is evaluated. The
-    sizes are ours, for budgets of a hundred; the paper's are 100 and 25, for 20,000.
+    Algorithm 1 of Real et al., 2019, "Regularized evolution for image classifier architecture
+    search". The budget counts distinct evaluations, so a child that was evaluated before joins the
+    population without an evaluation. After `max_repeats` such children in a row, a random
+    architecture is evaluated. The default sizes suit budgets of a hundred; the paper uses a
+    population of 100 and tournaments of 25 for 20,000 evaluations.
 
     Attributes:
-      capacity: the largest budget.
-      evaluate: as in `SearchAlgorithm`.
+      capacity: B, the largest budget.
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
       population_size: P, also the number of random architectures at the start.
-      tournament_size: number of members drawn without replacement for each tournament.
-      max_repeats: number of children tried for a new one.
+      tournament_size: Number of members drawn without replacement for each tournament.
+      max_repeats: Largest number of consecutive children that were evaluated before.
 
     Raises:
-      NmjaxError: the tournament is larger than the population, or a size is not positive.
+      NmjaxError: The tournament is larger than the population, or a size is not positive.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.search import RegularizedEvolution, ScoreTable, run_batch
+      >>> table = ScoreTable(jnp.arange(3.0), neighbors=jnp.array([[1, 2], [0, 2], [0, 1]]))
+      >>> keys = jax.random.split(jax.random.key(0), 1)
+      >>> search = RegularizedEvolution(population_size=2, tournament_size=1)
+      >>> run_batch(keys, table, search, steps=3)[1].score.max(axis=1).tolist()
+      [2.0]
     """
 
     population_size: int = 20
@@ -104,7 +116,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, HasNeighbors]):
     def _evolve(
         self, key: Array, state: EvolutionState, problem: HasNeighbors, evaluated: Array
     ) -> tuple[Population, Array]:
-        """Breed until a child is new; repeated children join the population on the way."""
+        """Breed until a child is unevaluated. Evaluated children join the population."""
 
         def unfinished(carried: tuple[Population, Array, Array]) -> Array:
             _, child, tries = carried
@@ -164,7 +176,7 @@ class RegularizedEvolution(SearchAlgorithm[EvolutionState, HasNeighbors]):
 
 
 def add(population: Population, index: Array) -> Population:
-    """The population with a row in place of its oldest member."""
+    """Return the population with a row in place of its oldest member."""
     position = population.births % population.members.shape[0]
     members = population.members.at[position].set(index.astype(jnp.int32))
     return Population(members, population.births + 1)

@@ -1,4 +1,4 @@
-"""Bayesian optimization by the ranking-weighted ensemble of past tasks' models and its own."""
+"""RGPE: Bayesian optimization under a ranking-weighted ensemble of past and target models."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,26 +18,26 @@ from nmjax.knowledge.state import is_source
 from nmjax.predictors import (
     Pool,
     PoolState,
-    get_outcome_transform,
     init_pool,
     observe_pool,
     variance_scale,
 )
 from nmjax.search.acquisitions import most_improving
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
-from nmjax.search.problem import Problem, known_past, with_flat_prior
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.problem import Problem, with_flat_prior
+from nmjax.search.problem.kinds import known_past
 from nmjax.search.record import Record, SearchInfo, record_evaluation
 from nmjax.types import Array, Gaussian
 
 
 class RGPEState(NamedTuple):
-    """What a search by the ranking-weighted ensemble carries.
+    """State of an `RGPESearch`.
 
     Attributes:
-      key: folded with (step, role), never drawn from.
-      record: the evaluations so far.
-      model: the target's own posterior, under the flat prior; leaves with a leading axis of 1.
-      source_variance: float[S, N], of what each source says of the pool.
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far.
+      model: Posterior of the target model under the flat prior, leaves with a leading axis of 1.
+      source_variance: float[S, N], variance of each source's predictions for the pool.
     """
 
     key: Array
@@ -47,33 +47,37 @@ class RGPEState(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
-    """Expected improvement under RGPE (Feurer, Letham and Bakshy, 2018, algorithm 1).
+class RGPESearch(TransformedSearch[RGPEState, Problem]):
+    """Expected improvement under the ranking-weighted Gaussian process ensemble (RGPE).
 
-    The ensemble is normal: means are averaged by the models' weights, variances by their squares.
-    Sources are the posteriors of `knowledge.sources`, and the target's own model is the one of the
-    search without transfer. A step draws from all of them anew: O(S M^3 + R S B^2) for S sources of
-    M evaluations.
+    Algorithm 1 of Feurer, Letham and Bakshy, 2018, "Scalable meta-learning for Bayesian
+    optimization". The prediction is normal: means are averaged with the weights of the models, and
+    variances with their squares. The source models are the posteriors in `knowledge.sources`, and
+    the target model is the process under the flat prior. Each step draws from all models:
+    O(S M^3 + R S B^2) for S sources of M evaluations.
 
     Attributes:
       capacity: B, the largest budget.
-      evaluate: as in `SearchAlgorithm`.
-      draws: R, number of draws by which models are weighted.
-      outcome_transform: name of the transform of the scores so far, as in
+      evaluate: Traced evaluation, as in `SearchAlgorithm`.
+      draws: R, number of draws from which the weights are computed.
+      outcome_transform: Name of the transform of the scores so far, as in
         `predictors.get_outcome_transform`.
 
     Raises:
-      NmjaxError: capacity or draws are not positive, or no outcome transform has that name; when
-        searching, the problem has no knowledge.
+      NmjaxError: `capacity` or `draws` is not positive, or the outcome transform is unknown; during
+        the search, the problem has no knowledge.
+
+    Example:
+      >>> from nmjax.search import RGPESearch
+      >>> RGPESearch(capacity=16, draws=32).outcome_transform
+      'log_lower_tail'
     """
 
     draws: int = 64
-    outcome_transform: str = "log_lower_tail"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sizes(draws=self.draws)
-        get_outcome_transform(self.outcome_transform)
 
     def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> RGPEState:
         """Return the state before the first evaluation."""
@@ -86,11 +90,8 @@ class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
         )
 
     def _weigh(self, state: RGPEState, problem: Problem) -> Array:
-        """Weights float[S + 1] of the sources and, last, the target's own model."""
-        seen, transformed = (
-            state.record.row,
-            get_outcome_transform(self.outcome_transform)(state.record.score),
-        )
+        """Return the weights float[S + 1] of the source models and, last, the target model."""
+        seen, transformed = state.record.row, self.transform(state.record.score)
         at_seen = Pool(problem.pool.features[seen], problem.pool.position[seen])
         source_key, target_key = jax.random.split(jax.random.fold_in(state.key, state.record.step))
         wrong = misranked_by_all(
@@ -104,7 +105,7 @@ class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
         return rgpe_weights(jnp.sum(wrong, axis=(-2, -1)), known)
 
     def _ensemble(self, state: RGPEState, problem: Problem) -> Gaussian:
-        """Marginals float[N] of the score, without noise."""
+        """Return marginals float[N] of the noise-free score."""
         weights = self._weigh(state, problem)
         at_sources = source_features(len(state.source_variance))
         own = state.model.variance * variance_scale(state.model)[:, None]
@@ -115,7 +116,7 @@ class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
     def suggest(self, state: RGPEState, problem: Problem, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""
         del hyper
-        transformed = get_outcome_transform(self.outcome_transform)(state.record.score)
+        transformed = self.transform(state.record.score)
         return most_improving(self._ensemble(state, problem), transformed, state.record.evaluated)
 
     def update(
@@ -124,9 +125,6 @@ class RGPESearch(SearchAlgorithm[RGPEState, Problem]):
         """Return the state after an evaluation whose score float[] is finite or NaN."""
         record, info = record_evaluation(state.record, hyper.budget, index, score)
         newest = jnp.where(info.counted, record.step - 1, -1)
-        prior, transformed = (
-            with_flat_prior(problem).prior,
-            get_outcome_transform(self.outcome_transform)(record.score),
-        )
+        prior, transformed = with_flat_prior(problem).prior, self.transform(record.score)
         model = observe_pool(state.model, prior, problem.pool, record.row, transformed, newest)
         return state._replace(record=record, model=model), info

@@ -1,4 +1,4 @@
-"""A search that is over once too little is expected of another evaluation."""
+"""A search ends when the expected improvement falls below a threshold."""
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,12 @@ from nmjax.search import (
 
 SIZE = 64
 ALGORITHM = BayesianSearch(capacity=SIZE)
-PRICES = (0.0, 0.03, 0.1, 0.3, 1e3)
+THRESHOLDS = (0.0, 0.03, 0.1, 0.3, 1e3)
 
 
 @jax.jit
-def priced(prices, problem):
-    """Searches side by side: evaluations of each, and its trace with what was foreseen."""
+def searches(thresholds, problem):
+    """Searches by threshold: number of evaluations, traces, and predictions at each step."""
 
     def search(min_expected_improvement):
         hyper = default_hyper(SIZE)._replace(min_expected_improvement=min_expected_improvement)
@@ -31,29 +31,31 @@ def priced(prices, problem):
         def step(state, _):
             after, info = ALGORITHM.step(state, problem, hyper)
             transformed = get_outcome_transform("log_lower_tail")(state.record.score)
-            foreseen = predict_evaluation(state.model, problem.prior)
-            return after, (info, foreseen, state.log_weights, jnp.nanmax(transformed))
+            predicted = predict_evaluation(state.model, problem.prior)
+            return after, (info, predicted, state.log_weights, jnp.nanmax(transformed))
 
         start = ALGORITHM.init(jax.random.key(0), problem, hyper)
         final, traced = jax.lax.scan(step, start, None, length=SIZE)
         return final.record.step, *traced
 
-    return jax.jit(jax.vmap(search))(prices)
+    return jax.jit(jax.vmap(search))(thresholds)
 
 
 def most_expected_improvement(posterior, log_weights, best, evaluated):
-    """Of the rows that were not evaluated, by SciPy."""
+    """Of unevaluated rows, by SciPy."""
     mean, std = (np.asarray(leaf, np.float64) for leaf in posterior)
     u = (mean - best) / std
     each = std * (stats.norm.pdf(u) + u * stats.norm.cdf(u))
     return np.delete(np.exp(log_weights) @ each, evaluated).max()
 
 
-def test_it_is_over_when_less_than_the_price_is_expected(problem):
-    steps, info, foreseen, log_weights, best = jax.device_get(priced(jnp.array(PRICES), problem))
+def test_the_search_ends_when_expected_improvement_is_below_the_threshold(problem):
+    steps, info, predicted, log_weights, best = jax.device_get(
+        searches(jnp.array(THRESHOLDS), problem)
+    )
     improvement = [
         most_expected_improvement(
-            jax.tree.map(lambda leaf, t=t: leaf[0, t], foreseen),
+            jax.tree.map(lambda leaf, t=t: leaf[0, t], predicted),
             log_weights[0, t],
             best[0, t],
             info.row[0, :t],
@@ -62,7 +64,7 @@ def test_it_is_over_when_less_than_the_price_is_expected(problem):
     ]
     over = [
         [t for t, most in enumerate(improvement, 3) if most < min_expected_improvement]
-        for min_expected_improvement in PRICES
+        for min_expected_improvement in THRESHOLDS
     ]
     assert steps.tolist() == [first[0] if first else SIZE for first in over]
     assert steps[0] == SIZE
@@ -74,7 +76,7 @@ def test_it_is_over_when_less_than_the_price_is_expected(problem):
 
 
 @pytest.mark.slow
-def test_a_study_tells_when_it_is_over(problem):
+def test_is_finished_follows_the_threshold_and_the_budget(problem):
     for min_expected_improvement, budget, number in ((1e3, 10, 3), (0.0, 5, 5)):
         hyper = default_hyper(budget)._replace(
             min_expected_improvement=jnp.asarray(min_expected_improvement)
@@ -86,8 +88,8 @@ def test_a_study_tells_when_it_is_over(problem):
         assert is_finished(state, problem, ALGORITHM, hyper)
 
 
-def test_failures_do_not_end_it(problem):
-    """Where nothing has succeeded yet, there is no improvement to be expected."""
+def test_a_search_without_a_success_does_not_end(problem):
+    """Expected improvement is undefined without a success."""
     hyper = default_hyper(10)._replace(min_expected_improvement=jnp.asarray(1e3))
     state = start(jax.random.key(0), problem, ALGORITHM, hyper)
     for row in range(6):
@@ -95,21 +97,15 @@ def test_failures_do_not_end_it(problem):
         assert not is_finished(state, problem, ALGORITHM, hyper)
 
 
-@pytest.mark.slow
-def test_it_does_not_keep_evaluations_from_counting(problem):
-    """Of who evaluated more than the min_expected_improvement allows, all is known."""
-    rows = jnp.arange(8)
-    following = [
-        suggest_next_point(
-            jax.random.key(0),
-            problem,
-            ALGORITHM,
-            default_hyper(SIZE)._replace(
-                min_expected_improvement=jnp.asarray(min_expected_improvement)
-            ),
-            rows,
-            problem.score[:8],
+def test_a_list_of_evaluations_counts_whatever_the_threshold(problem):
+    """With the threshold, the search would end after the initial design, as with a budget of 3."""
+    algorithm, rows = BayesianSearch(capacity=8), np.arange(6)
+
+    def following(**changes):
+        changed = {name: jnp.asarray(value) for name, value in changes.items()}
+        hyper = default_hyper(8)._replace(**changed)
+        return suggest_next_point(
+            jax.random.key(0), problem, algorithm, hyper, rows, problem.score[rows]
         )
-        for min_expected_improvement in (0.0, 1e3)
-    ]
-    assert following[0] == following[1]
+
+    assert following() == following(min_expected_improvement=1e3) != following(budget=3)

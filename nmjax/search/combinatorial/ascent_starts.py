@@ -1,0 +1,54 @@
+"""Points where the maximization of an acquisition starts."""
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.knowledge import (
+    sample_architectures,
+    uniform_sampling,
+    update_sampling_distribution,
+)
+from nmjax.search.combinatorial.state import SpaceState
+from nmjax.search.maximizers.points import canonical_points, join, mutate_points, sample_points
+from nmjax.search.problem import SpaceProblem
+from nmjax.spaces import Space
+from nmjax.types import Array
+
+ELITE = 8
+"""Number of best evaluations that are mutated."""
+
+
+def ascent_starts(
+    key: Array, state: SpaceState, problem: SpaceProblem, *, space: Space, number: int
+) -> Array:
+    """Return the points [3 number, C + R] where ascents start.
+
+    One third are mutations of the best evaluations, one third is uniform, and one third is drawn
+    where past tasks had their best scores. The last becomes uniform as the transferred prior loses
+    weight.
+
+    Args:
+      key: Random key.
+      state: State of the search.
+      problem: Problem to search.
+      space: Space of the architectures.
+      number: Number of points of each kind.
+    """
+    mutate_key, uniform_key, informed_key = jax.random.split(key, 3)
+    uniform = sample_points(uniform_key, space, number)
+    weights = jnp.exp(state.log_weights)
+    distribution = update_sampling_distribution(
+        uniform_sampling(space),
+        problem.knowledge,
+        transfer_weight=weights[0] if len(weights) > 1 else 0,
+    )
+    drawn = sample_architectures(informed_key, distribution, space=space, shape=(number,))
+    informed = canonical_points(space, join(space, *drawn)) if space.num_continuous else drawn[0]
+    score = jnp.where(jnp.isnan(state.record.score), -jnp.inf, state.record.score)
+    best = jax.lax.top_k(score, min(ELITE, len(score)))[1]
+    best = best[jnp.arange(number) % len(best)]
+    # Empty slots are replaced by uniform points.
+    known = state.record.evaluated[best]
+    parents = jnp.where(known[:, None], state.point[best], uniform)
+    mutated = mutate_points(mutate_key, space, parents)
+    return jnp.concatenate([mutated, uniform, informed])

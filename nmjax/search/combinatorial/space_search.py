@@ -1,0 +1,276 @@
+"""Bayesian optimization of a space of any size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nmjax.errors import NmjaxError
+from nmjax.knowledge import pool_features
+from nmjax.predictors import Pool, init_pool, replace_in_pool
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.bayesian import LOG_IMPROVEMENT
+from nmjax.search.belief import condition, predictive
+from nmjax.search.combinatorial.architecture_checks import (
+    check_architecture,
+    check_architectures,
+    is_traced,
+)
+from nmjax.search.combinatorial.ascent_starts import ascent_starts
+from nmjax.search.combinatorial.state import (
+    Candidate,
+    Proposal,
+    SpaceState,
+    as_pool_problem,
+    extend_slots,
+)
+from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
+from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
+from nmjax.search.maximizers.points import (
+    canonical_points,
+    empty_points,
+    encode_points,
+    join,
+    sample_points,
+    split,
+)
+from nmjax.search.problem import SpaceProblem
+from nmjax.search.record import SearchInfo, can_go_on
+from nmjax.spaces import Space, encoding_size
+from nmjax.types import Acquisition, Array
+
+_LOCAL_ASCENT = LocalAscent()
+
+
+def no_evaluation(problem: SpaceProblem, architecture: Proposal) -> Array:
+    """Refuse to evaluate: the default of `SpaceSearch`, which has no table of scores.
+
+    Raises:
+      NmjaxError: Always.
+    """
+    del problem, architecture
+    raise NmjaxError(
+        "Got a step of a SpaceSearch without an evaluation; give SpaceSearch(space, evaluate=...), "
+        "or use suggest and observe."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
+    """Bayesian optimization of a space of any size, under a mixture of priors.
+
+    The counterpart of `BayesianSearch`, which needs a pool. Two uniform architectures are evaluated
+    first, then the choice of the transferred prior unless they lower its posterior weight, then the
+    architecture with the largest acquisition value that the maximizer finds. It starts from
+    mutations of the best evaluations, from uniform draws, and from draws where past tasks had their
+    best scores. Isomorphic architectures count as one, and none is suggested twice.
+
+    `suggest` and `observe` use architectures in place of rows: int32[C], or a `Candidate` if the
+    space has real-valued choices. `SearchInfo.row` is the slot of the evaluation. A step costs
+    O(K B^2) and the features of the model, for each architecture that the maximizer evaluates.
+
+    `SearchHyper.min_expected_improvement` is compared with the expected improvement of the next
+    proposal, and in `BayesianSearch` with the largest of the pool. The two agree if the acquisition
+    is expected improvement and the maximizer is exact. With another acquisition, this search may
+    end although another architecture reaches the threshold.
+
+    Attributes:
+      space: Space of any size, with discrete, real-valued and conditional choices.
+      capacity: B, the largest budget. Smaller budgets use the same compiled program.
+      evaluate: (problem, architecture) -> float[], traced evaluation; NaN if it failed. `step`
+        needs it, `suggest` and `observe` do not.
+      acquisition: Value of evaluating each architecture. Its pool consists of the evaluated
+        architectures and those that the maximizer proposes, so acquisitions that depend on the
+        whole pool (`KnowledgeGradient`, `GPUCB`) differ from those in `BayesianSearch`. Costs are
+        1, and there are no neighbors.
+      maximizer: Maximizer of the acquisition.
+      starts: Number of starts of each of the three kinds.
+      outcome_transform: Name of the transform of the scores so far, as in
+        `predictors.get_outcome_transform`.
+
+    Raises:
+      NmjaxError: `capacity` or `starts` is not positive, or the outcome transform is unknown.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import Exhaustive, SpaceSearch, make_space_problem, start, suggest
+      >>> from nmjax.spaces import Space
+      >>> space = Space(op=["a", "b", "c"], act=["relu", "tanh"])
+      >>> problem = make_space_problem(space, default_knowledge(space))
+      >>> search = SpaceSearch(space, capacity=2, starts=2, maximizer=Exhaustive())
+      >>> state = start(jax.random.key(0), problem, search)
+      >>> suggest(state, problem, search).shape
+      (2,)
+    """
+
+    space: Space = field(kw_only=False)
+    evaluate: Callable[[SpaceProblem, Any], Array] = no_evaluation
+    acquisition: Acquisition = LOG_IMPROVEMENT
+    maximizer: Maximizer = _LOCAL_ASCENT
+    starts: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(starts=self.starts)
+
+    def init(self, key: Array, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
+        """Return the state before the first evaluation."""
+        draw_key, uniform_key, start_key, climb_key = jax.random.split(
+            jax.random.fold_in(key, self.capacity), 4
+        )
+        state = self._empty_state(key, problem, uniform_key)
+
+        def drawn(encoding: Array) -> Array:
+            pool = as_pool_problem(problem, pool_features(problem.knowledge, encoding).pool)
+            return sample_from_prior(jax.random.clone(draw_key), pool, hyper.initial_spread)[0, 0]
+
+        choice, _ = optimize_acquisition(
+            climb_key,
+            drawn,
+            ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
+            space=self.space,
+            maximizer=self.maximizer,
+        )
+        prefers = jnp.any(problem.prior.mean[0] != 0)
+        initial = state.initial.at[-1].set(jnp.where(prefers, choice, state.initial[-1]))
+        return state._replace(initial=initial, proposal=initial[0])
+
+    def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Proposal:
+        """Return the architecture to evaluate next: int32[C], or a `Candidate` of a mixed space."""
+        del problem, hyper
+        if not self.space.num_continuous:
+            return state.proposal
+        return Candidate(*split(self.space, state.proposal))
+
+    def update(
+        self,
+        state: SpaceState,
+        problem: SpaceProblem,
+        hyper: SearchHyper,
+        index: Proposal,
+        score: Array,
+    ) -> tuple[SpaceState, SearchInfo]:
+        """Return the state after an evaluation whose score float[] is finite or NaN."""
+        worthwhile = (state.log_ei > -jnp.inf) & (
+            state.log_ei >= jnp.log(hyper.min_expected_improvement)
+        )
+        active = can_go_on(state.record, hyper.budget) & worthwhile
+        slot = jnp.minimum(state.record.step, self.capacity - 1)
+        given = join(self.space, *index) if isinstance(index, Candidate) else index
+        state = self._fill(state, problem, slot, given, active)
+        state, info = condition(
+            state,
+            as_pool_problem(problem, state.pool),
+            hyper.fixed_share,
+            slot,
+            score,
+            active,
+            outcome_transform=self.transform,
+        )
+        return self._propose(state, problem, hyper), info
+
+    def check_index(self, state: SpaceState, index: Any) -> Proposal:
+        """Validate an evaluated architecture on the host. Traced values are not checked.
+
+        Raises:
+          NmjaxError: It is not an architecture of the space, or was observed before.
+        """
+        if is_traced(index):
+            checked: Proposal = index
+            return checked
+        known = np.asarray([]) if is_traced(state.point) else np.asarray(state.point)
+        return self._proposal(check_architecture(self.space, index, known))
+
+    def check_indices(self, state: SpaceState, indices: Any) -> Proposal:
+        """Validate a list of evaluated architectures on the host. Traced values are not checked.
+
+        Args:
+          state: Not used.
+          indices: int32[M, C], or a pair of int32[M, C] and float32[M, R].
+
+        Raises:
+          NmjaxError: One is not an architecture of the space, or is repeated.
+        """
+        del state
+        if is_traced(indices):
+            checked: Proposal = indices
+            return checked
+        return self._proposal(check_architectures(self.space, indices))
+
+    def _proposal(self, points: Array) -> Proposal:
+        return Candidate(*split(self.space, points)) if self.space.num_continuous else points
+
+    def _empty_state(self, key: Array, problem: SpaceProblem, uniform_key: Array) -> SpaceState:
+        """Return a state with empty slots and a uniform initial design."""
+        space, capacity, dtype = self.space, self.capacity, problem.log_weights.dtype
+        pool = Pool(
+            jnp.zeros((capacity, problem.prior.mean.shape[-1]), dtype),
+            jnp.zeros((capacity, encoding_size(space)), dtype),
+        )
+        return SpaceState(
+            key=key,
+            record=self.empty_record(jnp.zeros((capacity,), dtype)),
+            initial=canonical_points(space, sample_points(uniform_key, space, INITIAL + 1)),
+            model=init_pool(problem.prior, pool, capacity=capacity),
+            log_weights=problem.log_weights,
+            point=empty_points(space, capacity),
+            pool=pool,
+            proposal=jnp.zeros_like(empty_points(space, 1)[0]),
+            log_ei=jnp.full((), jnp.inf, dtype),
+        )
+
+    def _fill(
+        self, state: SpaceState, problem: SpaceProblem, slot: Array, point: Array, active: Array
+    ) -> SpaceState:
+        """Return the state with a point in a slot, or the same state if `active` is False."""
+        canonical = canonical_points(self.space, point)
+        encoding = encode_points(self.space, canonical[None])
+        newcomer = pool_features(problem.knowledge, encoding).pool
+        model, pool = replace_in_pool(
+            state.model, problem.prior, state.pool, state.record.row, slot, newcomer
+        )
+        points, model, pool = jax.tree.map(
+            lambda new, old: jnp.where(active, new, old),
+            (state.point.at[slot].set(canonical), model, pool),
+            (state.point, state.model, state.pool),
+        )
+        return state._replace(point=points, model=model, pool=pool)
+
+    def _propose(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
+        """Return the state with the next proposal."""
+        step_key = jax.random.fold_in(state.key, state.record.step)
+        start_key, value_key, climb_key = jax.random.split(step_key, 3)
+
+        def value(acquire: Acquisition, encoding: Array) -> Array:
+            more = pool_features(problem.knowledge, encoding).pool
+            predicted = predictive(
+                *extend_slots(state, problem, more),
+                hyper.exploration,
+                outcome_transform=self.transform,
+            )
+            return acquire(jax.random.clone(value_key), *predicted)[self.capacity :]
+
+        found, worth = optimize_acquisition(
+            climb_key,
+            partial(value, self.acquisition),
+            ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
+            state.point,
+            space=self.space,
+            maximizer=self.maximizer,
+        )
+        improvement = worth
+        if self.acquisition != LOG_IMPROVEMENT:
+            improvement = value(LOG_IMPROVEMENT, encode_points(self.space, found[None]))[0]
+        planned = next_initial(state, problem)
+        follows_plan = (state.record.step < INITIAL) & ~is_among(planned, state.point)
+        decides = ~follows_plan & ~jnp.all(jnp.isnan(state.record.score))
+        left = follows_plan | (worth > -jnp.inf)
+        return state._replace(
+            proposal=jnp.where(follows_plan, planned, found),
+            log_ei=jnp.where(left, jnp.where(decides, improvement, jnp.inf), -jnp.inf),
+        )

@@ -1,0 +1,90 @@
+"""State of a search of a space, and its slots as a pool."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from nmjax.predictors import Pool, PoolState, extend_pool
+from nmjax.search.problem import ModelProblem, SpaceProblem
+from nmjax.search.record import Record
+from nmjax.types import Array
+
+
+class SpaceState(NamedTuple):
+    """State of a `SpaceSearch`.
+
+    Attributes:
+      key: Random key, folded with the step and never drawn from.
+      record: Evaluations so far; its rows are slots.
+      initial: Points [4, C + R], the initial design and the alternative to its third point.
+      model: Posteriors of the components over the slots, leaves with a leading axis of K.
+      log_weights: float[K], posterior log-probabilities of the components.
+      point: Points [B, C + R] in the slots, canonical; -1 where empty. A point is int32[C] if all
+        choices are discrete; otherwise it is float32[C + R], the option indices followed by the
+        real values.
+      pool: Features and positions of the slots.
+      proposal: Point [C + R] to evaluate next.
+      log_ei: float[], logarithm of the proposal's expected improvement; inf if the search must not
+        end yet, -inf if nothing is left to evaluate.
+
+    Example:
+      >>> from nmjax.search import SpaceState
+      >>> def evaluated_points(state: SpaceState):
+      ...     return state.point[: int(state.record.step)]
+    """
+
+    key: Array
+    record: Record
+    initial: Array
+    model: PoolState
+    log_weights: Array
+    point: Array
+    pool: Pool
+    proposal: Array
+    log_ei: Array
+
+
+class Candidate(NamedTuple):
+    """Architecture of a space with real-valued choices.
+
+    Attributes:
+      architecture: int32[C], an option index for each discrete choice.
+      continuous: float32[R], the real values.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.search import Candidate
+      >>> from nmjax.spaces import Real, Space
+      >>> space = Space(op=["conv", "skip"], rate=Real(0, 1))
+      >>> space.to_config(*Candidate(jnp.array([1]), jnp.array([0.5])))
+      {'op': 'skip', 'rate': 0.5}
+    """
+
+    architecture: Array
+    continuous: Array
+
+
+Proposal = Array | Candidate
+
+
+def extend_slots(
+    state: SpaceState, problem: SpaceProblem, more: Pool
+) -> tuple[SpaceState, ModelProblem]:
+    """Return the state and the problem of a pool of the slots and more architectures [n, ...]."""
+    model, pool = extend_pool(state.model, problem.prior, state.pool, state.record.row, more)
+    others = jnp.zeros((len(more.features),), bool)
+    record = state.record._replace(evaluated=jnp.append(state.record.evaluated, others))
+    return state._replace(model=model, record=record), as_pool_problem(problem, pool)
+
+
+def as_pool_problem(problem: SpaceProblem, pool: Pool) -> ModelProblem:
+    """Return a problem over a pool of architectures of the space, with unknown scores."""
+    size, dtype = len(pool.features), pool.features.dtype
+    return ModelProblem(
+        score=jnp.full((size,), jnp.nan, dtype),
+        pool=pool,
+        prior=problem.prior,
+        log_weights=problem.log_weights,
+        cost=jnp.ones((size,), dtype),
+        neighbors=jnp.arange(size, dtype=jnp.int32)[:, None],
+    )

@@ -1,0 +1,31 @@
+"""Problems that a search reads: a pool or a space, scores, and priors from past tasks."""
+
+from nmjax.search.problem.build import make_problem, make_space_problem
+from nmjax.search.problem.kinds import (
+    HasModel,
+    HasNeighbors,
+    HasScores,
+    ModelProblem,
+    Problem,
+    ScoreTable,
+    SpaceProblem,
+    with_flat_prior,
+    with_unevaluated_changed,
+)
+from nmjax.search.problem.pool_checks import DistinctRows, distinct_rows
+
+__all__ = [
+    "DistinctRows",
+    "HasModel",
+    "HasNeighbors",
+    "HasScores",
+    "ModelProblem",
+    "Problem",
+    "ScoreTable",
+    "SpaceProblem",
+    "distinct_rows",
+    "make_problem",
+    "make_space_problem",
+    "with_flat_prior",
+    "with_unevaluated_changed",
+]

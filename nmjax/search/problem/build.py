@@ -1,0 +1,107 @@
+"""Construction of problems from knowledge of past tasks."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features, require_space
+from nmjax.search.problem.kinds import Problem, SpaceProblem
+from nmjax.search.problem.pool_checks import (
+    check_continuous,
+    check_cost,
+    check_distinct,
+    check_pool,
+    check_score,
+)
+from nmjax.spaces import Space, encode, encode_paths, has_flat_index, pool_neighbors
+from nmjax.tasks.metrics import failed_unless_finite
+from nmjax.types import Array, PyTree
+
+
+def make_problem(
+    space: Space,
+    pool: Array,
+    score: Array | None,
+    knowledge: MetaKnowledge,
+    *,
+    continuous: Array | None = None,
+    cost: Array | None = None,
+) -> Problem:
+    """Return the problem of finding the best architecture of a pool, with priors from past tasks.
+
+    Args:
+      space: Space of the architectures.
+      pool: int32[N, C], architectures of which no two are the same or isomorphic; `distinct_rows`
+        removes duplicates.
+      score: float[N], higher is better; NaN or infinite for failures. None if all are unknown.
+      knowledge: Knowledge of the same space.
+      continuous: float32[N, R], real-valued choices of the pool, if the space has any.
+      cost: float[N], positive, expected cost of each evaluation; by default the same for all.
+
+    Raises:
+      NmjaxError: The knowledge belongs to another space, shapes do not fit, the pool is empty,
+        options or values are out of range, an architecture is not allowed or occurs twice, no score
+        is finite, or a cost is not positive.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import make_problem
+      >>> from nmjax.spaces import Space
+      >>> space = Space(op=["conv", "skip"], width=[16, 32])
+      >>> pool, scores = jnp.array([[0, 0], [0, 1], [1, 1]]), jnp.array([0.1, 0.3, jnp.nan])
+      >>> make_problem(space, pool, scores, default_knowledge(space)).score.shape
+      (3,)
+    """
+    pool = check_pool(space, pool)
+    numbers = check_continuous(space, continuous, size=len(pool))
+    known = check_score(score, size=len(pool))
+    costs = check_cost(cost, size=len(pool))
+    check_distinct(space, pool, numbers)
+    require_space(knowledge, space)
+    features = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
+    dtype = features.pool.features.dtype
+    return Problem(
+        score=failed_unless_finite(jnp.asarray(known, dtype)),
+        pool=features.pool,
+        prior=knowledge.prior,
+        log_weights=knowledge.log_weights,
+        past_mean=features.past_mean,
+        cost=costs.astype(dtype),
+        neighbors=pool_neighbors(space, pool) if has_flat_index(space) else None,
+        knowledge=knowledge,
+        paths=None if space.continuous else encode_paths(space, pool),
+    )
+
+
+def make_space_problem(
+    space: Space, knowledge: MetaKnowledge, target: PyTree = None
+) -> SpaceProblem:
+    """Return the problem of finding the best architecture of a space, with priors from past tasks.
+
+    Args:
+      space: Space of any size, with discrete, real-valued and conditional choices.
+      knowledge: Knowledge of the same space.
+      target: Data that evaluations read, any pytree.
+
+    Raises:
+      NmjaxError: The knowledge belongs to another space.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import make_space_problem
+      >>> from nmjax.spaces import Real, Space
+      >>> space = Space(op=["conv", "skip"], rate=Real(1e-4, 1e-1, log=True))
+      >>> make_space_problem(space, default_knowledge(space)).log_weights.shape
+      (2,)
+    """
+    require_space(knowledge, space)
+    return SpaceProblem(knowledge.prior, knowledge.log_weights, knowledge, target)
+
+
+@partial(jax.jit, static_argnames="space")
+def _features(
+    knowledge: MetaKnowledge, pool: Array, continuous: Array, *, space: Space
+) -> PoolFeatures:
+    return pool_features(knowledge, encode(space, pool, continuous))
