@@ -183,7 +183,8 @@ class MLPFamily:
                 hidden = jnp.where(is_added, hidden + x, hidden)
                 hidden = jnp.where(layer < depth, hidden, x)
             x = hidden
-        return x @ params["head"]["kernel"] + params["head"]["bias"][None, :]
+        output: Array = x @ params["head"]["kernel"] + params["head"]["bias"][None, :]
+        return output
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights at the child's own size."""

@@ -167,9 +167,10 @@ def train_children_from(
 ) -> TrainingResult:
     """Train children as `train_children` does those of the numbers int32[N], without its checks."""
     _check_rows(family, architectures[0], data)
-    return _train(
+    trained: TrainingResult = _train(
         key, numbers, architectures, data, hyper, family=family, config=config, keep=keep_params
     )
+    return trained
 
 
 @partial(jax.jit, static_argnames=("family", "config", "keep"))
@@ -210,7 +211,10 @@ def _train(
     )
     chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), children)
     found = jax.lax.map(jax.vmap(one), chunks)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:size], found)
+    trained: TrainingResult = jax.tree.map(
+        lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:size], found
+    )
+    return trained
 
 
 def _checked(family: Family, architectures: ArrayLike) -> Array:

@@ -225,4 +225,5 @@ def _valid_architectures(space: Space) -> np.ndarray:
     """All valid architectures int32[N, C], those that are equivalent one by one."""
     with jax.ensure_compile_time_eval():
         every = from_index(space, jnp.arange(space.size, dtype=jnp.int32))
-        return np.asarray(every)[np.asarray(is_valid(space, every))]
+        valid: np.ndarray = np.asarray(every)[np.asarray(is_valid(space, every))]
+        return valid

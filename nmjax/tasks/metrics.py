@@ -107,7 +107,8 @@ def largest_score(dtype: DTypeLike) -> float:
       >>> f"{largest_score(jnp.float32):.1e}"
       '1.8e+16'
     """
-    return float(jnp.finfo(dtype).max) ** 0.5 / _MARGIN
+    largest: float = float(jnp.finfo(dtype).max) ** 0.5 / _MARGIN
+    return largest
 
 
 def _unit_of(metric: Metric) -> float:

@@ -113,7 +113,7 @@ def test_distinct_rows_keep_each_architecture_once(options):
 
 
 def test_a_pool_with_duplicates_is_searched_over_its_distinct_rows():
-    """HPO-B lists configurations twice."""
+    """A table of evaluations may list a configuration twice."""
     pool, rate = np.zeros((4, 0), int), np.array([[0.5], [0.1], [0.5], [0.9]])
     score, space = np.array([0.3, 0.2, 0.3, 0.1]), Space(rate=Real(0, 1))
     knowledge = default_knowledge(space)

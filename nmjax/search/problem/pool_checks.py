@@ -33,8 +33,8 @@ class DistinctRows(NamedTuple):
 def distinct_rows(space: Space, pool: Array, continuous: Array | None = None) -> DistinctRows:
     """Find the distinct architectures of a pool.
 
-    Architectures are the same if they are isomorphic or differ in inactive choices only. Published
-    tables such as HPO-B contain duplicates, which `make_problem` refuses.
+    Architectures are the same if they are isomorphic or differ in inactive choices only. A table of
+    evaluations may contain duplicates, which `make_problem` refuses.
 
     Args:
       space: Space of the architectures.
