@@ -35,12 +35,13 @@ class SearchState(NamedTuple):
     Example:
       >>> import jax
       >>> from nmjax.knowledge import default_knowledge
-      >>> from nmjax.search import BayesianSearch, make_problem, start
+      >>> from nmjax.search import BayesianSearch, default_hyper, make_problem
       >>> from nmjax.spaces import Space, enumerate_architectures
       >>> space = Space(op=["a", "b", "c"], act=["relu", "tanh"])
       >>> problem = make_problem(
       ...     space, enumerate_architectures(space), None, default_knowledge(space))
-      >>> start(jax.random.key(0), problem, BayesianSearch(capacity=4)).initial.shape
+      >>> arguments = jax.random.key(0), problem, default_hyper(4)
+      >>> jax.eval_shape(BayesianSearch(capacity=4).init, *arguments).initial.shape
       (4,)
     """
 

@@ -35,9 +35,18 @@ class SurrogateState(NamedTuple):
       model: State of the surrogate, conditioned on the transformed scores so far.
 
     Example:
-      >>> from nmjax.search import SurrogateState
-      >>> SurrogateState._fields
-      ('key', 'record', 'planned', 'model')
+      >>> import jax
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.predictors import default_kernel, gaussian_process
+      >>> from nmjax.search import SurrogateSearch, default_hyper, make_problem
+      >>> from nmjax.spaces import Space, enumerate_architectures
+      >>> space = Space(width=[8, 16, 32])
+      >>> problem = make_problem(
+      ...     space, enumerate_architectures(space), None, default_knowledge(space))
+      >>> search = SurrogateSearch(gaussian_process(3, capacity=3), default_kernel, capacity=3)
+      >>> arguments = jax.random.key(0), problem, default_hyper(3)
+      >>> jax.eval_shape(search.init, *arguments).planned.shape
+      (3,)
     """
 
     key: Array
@@ -60,7 +69,7 @@ class SurrogateSearch(TransformedSearch[SurrogateState, Problem]):
     Attributes:
       surrogate: Model of the transformed scores, hashable. It implements `Surrogate`.
       make_hyper: Function F -> hyperparameters of the surrogate for F inputs. Define it once, at
-        the top level of a module: a lambda is never equal to another one, so each compiles anew.
+        the top level of a module: two lambdas are never equal, so each would be compiled again.
       capacity: B, the largest budget.
       evaluate: Traced evaluation, as in `SearchAlgorithm`.
       initial: Number of random rows evaluated first.

@@ -115,8 +115,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     starts: int = 32
 
     def __post_init__(self) -> None:
+        check_sizes(capacity=self.capacity, starts=self.starts)
         super().__post_init__()
-        check_sizes(starts=self.starts)
 
     def init(self, key: Array, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
         """Return the state before the first evaluation."""

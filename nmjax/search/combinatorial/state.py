@@ -28,9 +28,15 @@ class SpaceState(NamedTuple):
         end yet, -inf if nothing is left to evaluate.
 
     Example:
-      >>> from nmjax.search import SpaceState
-      >>> def evaluated_points(state: SpaceState):
-      ...     return state.point[: int(state.record.step)]
+      >>> import jax
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.search import SpaceSearch, default_hyper, make_space_problem
+      >>> from nmjax.spaces import Space
+      >>> space = Space(op=["a", "b", "c"], act=["relu", "tanh"])
+      >>> problem = make_space_problem(space, default_knowledge(space))
+      >>> arguments = jax.random.key(0), problem, default_hyper(4)
+      >>> jax.eval_shape(SpaceSearch(space, capacity=4).init, *arguments).point.shape
+      (4, 2)
     """
 
     key: Array

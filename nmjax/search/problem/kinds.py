@@ -244,8 +244,8 @@ def known_neighbors(problem: HasNeighbors) -> Array:
     """
     if problem.neighbors is None:
         raise NmjaxError(
-            "Got a problem without neighbors, as of a space with real-valued choices, but the "
-            "search moves to neighbors; use BayesianSearch, or ordinal choices."
+            "Got a problem whose rows have no neighbors, because the space has real-valued choices "
+            "or no flat indices, for a search by neighbors; use BayesianSearch, or ordinal choices."
         )
     return problem.neighbors
 
