@@ -143,6 +143,7 @@ def _place(
     """Place a leaf, or the data of a leaf of typed keys; each process fills its own devices."""
     if jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key):
         data = _place(jax.random.key_data(leaf), sharding, change)
-        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+        keys: Array = jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+        return keys
     value = change(np.asarray(leaf))
     return jax.make_array_from_callback(value.shape, sharding, lambda index: value[index])
