@@ -66,7 +66,8 @@ class CellNetwork(nn.Module):
             return x
         if operation == _POOL:
             window = (3, 3)
-            return nn.avg_pool(x, window, padding="SAME", count_include_pad=False)  # type: ignore[no-untyped-call]
+            pooled: Array = nn.avg_pool(x, window, padding="SAME", count_include_pad=False)  # type: ignore[no-untyped-call]
+            return pooled
         if operation == _NONE:
             return jnp.zeros_like(x)
         size = 1 if operation == _CONV_1X1 else 3
@@ -74,7 +75,9 @@ class CellNetwork(nn.Module):
 
     def _normalized_conv(self, x: Array, size: int, name: str) -> Array:
         conv = nn.Conv(self.channels, (size, size), use_bias=False, name=name)
-        return nn.GroupNorm(1, epsilon=_EPSILON, use_bias=False, use_scale=False)(conv(x))
+        norm = nn.GroupNorm(1, epsilon=_EPSILON, use_bias=False, use_scale=False)
+        normalized: Array = norm(conv(x))
+        return normalized
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,8 @@ class CellFamily:
 
         images, _ = jax.lax.scan(cell, _normalize(stem, mask), params["edges"])
         features = jnp.mean(jax.nn.relu(images), axis=(1, 2))
-        return features @ params["head"]["kernel"] + params["head"]["bias"][None, :]
+        output: Array = features @ params["head"]["kernel"] + params["head"]["bias"][None, :]
+        return output
 
     def _weights(self, architecture: Array) -> tuple[Array, Array]:
         """Numbers float[] of weights of the convolutions, and of the head without its biases."""

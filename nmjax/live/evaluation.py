@@ -156,7 +156,7 @@ class LiveEvaluation:
         if "optimizer" not in self.space.names:
             return self._score(problem.target, architecture, self.config)
         column = self.space.names.index("optimizer")
-        return jax.lax.switch(
+        score: Array = jax.lax.switch(
             option_of(self.space, "optimizer", architecture),
             [
                 lambda target, own, name=name: self._score(target, own, self._with_optimizer(name))
@@ -165,6 +165,7 @@ class LiveEvaluation:
             problem.target,
             architecture,
         )
+        return score
 
     def _with_optimizer(self, name: Any) -> TrainingConfig:
         config = self.config

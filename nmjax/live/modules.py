@@ -149,4 +149,5 @@ class _OneModule:
                 logits: Array = self._linen().apply(params, x)  # type: ignore[assignment]
                 return logits
             abstract = nnx.eval_shape(lambda: self.make(**dict(self.arguments), rngs=nnx.Rngs(0)))
-            return nnx.merge(nnx.graphdef(abstract), params)(x)
+            output: Array = nnx.merge(nnx.graphdef(abstract), params)(x)
+            return output

@@ -252,7 +252,8 @@ def _norm(mask: Array) -> PyTree:
 
 def _linear(dense: PyTree, x: Array) -> Array:
     bias = dense["bias"]
-    return x @ dense["kernel"] + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+    output: Array = x @ dense["kernel"] + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+    return output
 
 
 def _layer_norm(norm: PyTree, x: Array, mask: Array) -> Array:
@@ -263,7 +264,8 @@ def _layer_norm(norm: PyTree, x: Array, mask: Array) -> Array:
     centered = (x - mean) * within
     variance = jnp.sum(jnp.square(centered), axis=-1, keepdims=True) / count
     normed = centered * jax.lax.rsqrt(variance + _EPSILON)
-    return normed * norm["scale"][None, None, :] + norm["bias"][None, None, :]
+    scaled: Array = normed * norm["scale"][None, None, :] + norm["bias"][None, None, :]
+    return scaled
 
 
 def _own_dense(dense: PyTree, inputs: int, outputs: int) -> dict[str, np.ndarray]:
