@@ -165,7 +165,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     """
     try:
         content = json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NmjaxError(f"{path} cannot be read as a result file: {error}.") from error
     schema = content.pop("schema", None) if isinstance(content, dict) else None
     if schema != SCHEMA:

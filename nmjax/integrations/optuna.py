@@ -5,9 +5,12 @@ Needs `pip install "nmjax[optuna]"`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +19,7 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces import Space, active_choices, active_continuous
 from nmjax.spaces.description.options import Option, option_text
 from nmjax.tasks import PastSearches, history_from_frame
+from nmjax.tasks.tables.table import brief
 from nmjax.types import History, Metric
 
 _TASK = "study of Optuna"
@@ -52,9 +56,10 @@ def read_studies(
       columns: {choice: parameter} where the names differ.
 
     Raises:
-      NmjaxError: Optuna is not installed, a study is unknown or none has an evaluation, names are
-        repeated, the studies have another number of objectives or different directions, a study
-        lacks an attribute, or a complete trial lacks a choice.
+      NmjaxError: Optuna is not installed, the storage cannot be read, a study or parameter is
+        unknown, no study has an evaluation, names are repeated, the studies have another number of
+        objectives or different directions, a study lacks an attribute, or a complete trial lacks a
+        choice. A file of SQLite is opened read-only, and not made if it is missing.
 
     Example:
       >>> import optuna
@@ -69,7 +74,7 @@ def read_studies(
       (('cora',), 'min', (1, 3))
     """
     optuna = _optuna()
-    known = optuna.get_all_study_names(storage)
+    storage, known = _opened(optuna, storage)
     for name in studies:
         if name not in known:
             raise unknown_name("study", name, known)
@@ -81,6 +86,10 @@ def read_studies(
     names = [metric.name for metric in metrics]
     _check_distinct([*space.names, *names, *attributes, *context])
     loaded = [optuna.load_study(study_name=name, storage=storage) for name in studies or known]
+    suggested = {name for study in loaded for trial in study.trials for name in trial.params}
+    for parameter in renamed.values():
+        if suggested and parameter not in suggested:
+            raise unknown_name("parameter", parameter, sorted(suggested))
     rows = [row for study in loaded for row in _rows(study, parameters, names, attributes, context)]
     if not rows:
         raise NmjaxError(
@@ -125,7 +134,7 @@ def write_studies(
 
     Raises:
       NmjaxError: Optuna is not installed, a metric is unknown, the number of names does not fit, a
-        name is repeated, or a study of that name exists. Nothing is written then.
+        name is repeated, or a study of that name exists. After any error nothing is written.
 
     Example:
       >>> import optuna
@@ -155,15 +164,24 @@ def write_studies(
         raise NmjaxError(f"Task names {repeated} occur more than once: give each task its own.")
     if taken := set(tasks) & set(optuna.get_all_study_names(storage)):
         raise NmjaxError(f"Studies {sorted(taken)} exist already: give other task names.")
-    for place, task in enumerate(tasks):
-        study = optuna.create_study(
-            study_name=task,
-            storage=storage,
-            directions=["maximize" if m.direction == "max" else "minimize" for m in objectives],
-        )
-        for name, value in zip(context, described[place].tolist(), strict=True):
-            study.set_user_attr(name, value)
-        study.add_trials(_trials(optuna, history, space, place, objectives))
+    trials = [_trials(optuna, history, space, place, objectives) for place in range(len(tasks))]
+    begun: list[str] = []
+    try:
+        for place, task in enumerate(tasks):
+            study = optuna.create_study(
+                study_name=task,
+                storage=storage,
+                directions=["maximize" if m.direction == "max" else "minimize" for m in objectives],
+            )
+            begun.append(task)
+            for name, value in zip(context, described[place].tolist(), strict=True):
+                study.set_user_attr(name, value)
+            study.add_trials(trials[place])
+    except BaseException:
+        for task in begun:
+            with suppress(Exception):
+                optuna.delete_study(study_name=task, storage=storage)
+        raise
 
 
 def _optuna() -> ModuleType:
@@ -172,6 +190,32 @@ def _optuna() -> ModuleType:
     except ImportError as error:
         raise NmjaxError('Optuna is not installed: pip install "nmjax[optuna]".') from error
     return optuna
+
+
+def _opened(optuna: ModuleType, storage: Any) -> tuple[Any, list[str]]:
+    """Return the storage, read-only if it is a file of SQLite, and the names of its studies."""
+    try:
+        if isinstance(storage, str) and storage.startswith("sqlite"):
+            storage = _read_only(storage)
+        return storage, optuna.get_all_study_names(storage)
+    except NmjaxError:
+        raise
+    except Exception as error:  # Each storage of Optuna has errors of its own.
+        raise NmjaxError(
+            f"The storage {storage} cannot be read: {brief(error).partition(' [SQL')[0]}."
+        ) from error
+
+
+def _read_only(storage: str) -> str:
+    """Return the URL of a database that exists, under which Optuna makes no file and no table."""
+    from sqlalchemy.engine import make_url
+
+    database = make_url(storage).database or ":memory:"
+    if database == ":memory:" or database.startswith("file:"):
+        return storage
+    if not Path(database).is_file():
+        raise NmjaxError(f"{storage} cannot be read: there is no file {database}.")
+    return f"sqlite:///file:{quote(quote(str(Path(database).resolve())))}?mode=ro&uri=true"
 
 
 def _check_distinct(names: Sequence[str]) -> None:

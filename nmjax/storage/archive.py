@@ -7,7 +7,10 @@ contains no pickled objects, so loading a file never executes code from it.
 import io
 import json
 import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +24,11 @@ from nmjax.version import __version__
 
 FORMAT, VERSION = "nmjax", 1
 _DESCRIPTION = "description.json"
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, TypeError, ValueError),
+    *(AttributeError, ArithmeticError, RuntimeError, SyntaxError, tokenize.TokenError),
+)
+"""Errors that the content of a damaged file can cause."""
 
 
 class Serialized(NamedTuple):
@@ -157,7 +165,7 @@ def load(path: str | os.PathLike[str], *, space: Space | None = None) -> Any:
         raise
     except OSError as error:
         raise NmjaxError(f"Cannot read {path}: {error}.") from None
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, NotImplementedError):
+    except _DAMAGES:
         raise NmjaxError(
             f"{path} is not a file that nmjax.save wrote, or it is incomplete; save it again."
         ) from None
@@ -170,7 +178,7 @@ def load(path: str | os.PathLike[str], *, space: Space | None = None) -> Any:
         return _SERIALIZERS[name].deserialize(serialized, space)
     except NmjaxError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _DAMAGES:
         raise NmjaxError(f"The content of {path} is not a valid {name!r}; save it again.") from None
 
 

@@ -7,7 +7,7 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.integrations import read_studies, write_studies
 from nmjax.spaces import Choice, RealChoice, Space, when
-from nmjax.tasks import stack_tasks
+from nmjax.tasks import make_history, stack_tasks
 from nmjax.types import Metric
 
 SPACE = Space.build(
@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_told(optuna, storage):
         (fits | {"studies": ("c",)}, "Unknown study 'c'"),
         (fits | {"context": ("row",)}, "did you mean 'rows'"),
         (fits | {"columns": {"opp": "x"}}, "did you mean 'op'"),
-        (fits | {"columns": {"op": "absent"}}, "row 1: op is None"),
+        (fits | {"columns": {"op": "absent"}}, "Unknown parameter 'absent'"),
         ({"objectives": ("acc", "time")}, "1 objectives, got 2 names"),
     ):
         with pytest.raises(NmjaxError, match=says):
@@ -243,3 +243,42 @@ def test_equal_names_of_objectives_and_attributes_are_refused(optuna):
     for names in ({"attributes": ("acc",)}, {"context": ("acc",)}, {"attributes": ("op",)}):
         with pytest.raises(NmjaxError, match="Expected different names"):
             read_studies(storage, SPACE, objectives=("acc",), **names)
+
+
+def test_reading_makes_no_file_and_changes_none(optuna, tmp_path):
+    path = tmp_path / "past #1.db"
+    study = optuna.create_study(study_name="cora", storage=f"sqlite:///{path}")
+    study.optimize(lambda trial: trial.suggest_categorical("op", ["gat", "gcn"]) == "gat", 2)
+    content = path.read_bytes()
+    space = Space(op=["gat", "gcn"])
+    past = read_studies(f"sqlite:///{path}", space, objectives=("loss",))
+    assert past.history.mask.sum() == 2
+    assert path.read_bytes() == content
+    with pytest.raises(NmjaxError, match="Unknown parameter 'operation': choose one of 'op'"):
+        read_studies(study._storage, space, objectives=("loss",), columns={"op": "operation"})
+    (tmp_path / "empty.db").touch()
+    (tmp_path / "text.db").write_text("no database " * 100)
+    for name in ("missing.db", "new/missing.db", "empty.db", "text.db"):
+        with pytest.raises(NmjaxError, match="cannot be read") as error:
+            read_studies(f"sqlite:///{tmp_path / name}", space, objectives=("loss",))
+        assert "\n" not in str(error.value)
+    with pytest.raises(NmjaxError, match="The storage nonsense cannot be read"):
+        read_studies("nonsense", space, objectives=("loss",))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.db", "past #1.db", "text.db"]
+    assert (tmp_path / "empty.db").stat().st_size == 0
+
+
+def test_studies_are_written_all_or_none(optuna, monkeypatch):
+    storage, space = optuna.storages.InMemoryStorage(), Space(op=["gat", "gcn"])
+    history = make_history([[[0]], [[1]]], {"acc": [[0.5], [0.6]]})
+    add_trials = optuna.Study.add_trials
+
+    def fail_second(study, trials):
+        if study.study_name == "cs":
+            raise OSError("disk full")
+        add_trials(study, trials)
+
+    monkeypatch.setattr(optuna.Study, "add_trials", fail_second)
+    with pytest.raises(OSError, match="disk full"):
+        write_studies(storage, history, space, tasks=("cora", "cs"), objectives=(ACCURACY,))
+    assert optuna.get_all_study_names(storage) == []

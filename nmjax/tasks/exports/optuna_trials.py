@@ -166,7 +166,7 @@ def _update(trial: _Trial, record: dict[str, Any]) -> None:
         trial.params[name] = _parameter(record["param_value_internal"], record["distribution"])
     elif record["op_code"] == 6:
         trial.state = STATES[record["state"]]
-        trial.values = trial.values if record["values"] is None else record["values"]
+        trial.values = trial.values if record["values"] is None else list(record["values"])
     else:
         trial.attributes.update(record["user_attr"])
 

@@ -14,6 +14,7 @@ from nmjax.tasks.files.folders import folder_at
 from nmjax.tasks.files.history_store import MANIFEST, HistoryStore
 from nmjax.tasks.history import make_history, stack_tasks
 from nmjax.tasks.past_searches import MetricChoice, PastSearches, resolve_metric
+from nmjax.tasks.tables.table import brief
 from nmjax.types import History
 
 LONGEST_NAME = 235
@@ -240,9 +241,11 @@ def _opened(store: HistoryStore, name: str) -> Iterator[Any]:
                     "describes: move it to a folder of its own."
                 )
             yield file
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except NmjaxError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, ValueError, RecursionError) as error:
         raise NmjaxError(
-            f"{store.folder}/{name} cannot be read as a batch of evaluations: {error}"
+            f"{store.folder}/{name} cannot be read as a batch of evaluations: {brief(error)}."
         ) from error
 
 

@@ -140,7 +140,7 @@ def hpob_ranks(regret: np.ndarray) -> np.ndarray:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NmjaxError(
             f"{path} cannot be read as JSON ({error}): give the folder of HPO-B-v3's data."
         ) from error

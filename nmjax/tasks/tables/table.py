@@ -94,7 +94,8 @@ class Table:
         """Return the column of a metric, which may be the objective without a name, or None."""
         found = self.find(name)
         if found is None and self.unnamed and len(self.objectives) == 1:
-            return next(iter(self.objectives))
+            found = next(iter(self.objectives))
+            return found if found in self.names else None
         return found
 
     def _several(self, name: str, found: Sequence[str]) -> NmjaxError:

@@ -1,0 +1,1 @@
+"""Random inputs for all readers and the command line."""
