@@ -1,11 +1,11 @@
 """Random inputs for all readers and the command line, none of which may raise another error.
 
-    python -m benchmarks.fuzz.fuzz [--inputs 100000] [--seed 0] [--first 0]
+    python -m benchmarks.fuzz.fuzz [--inputs 100000] [--seed 0] [--first 0] [--workers 1]
 
 Each input is a file of the corpus, a data frame, a text or a list of arguments after random
 changes. An `NmjaxError`, and an exit of the command line with status 2 and one sentence, are
 expected of bad input. Anything else is a finding, and so is an input that takes longer than ten
-seconds. Writes benchmarks/results/fuzz/fuzz.json.
+seconds. Writes benchmarks/results/fuzz/inputs-FIRST.json.
 """
 
 import argparse
@@ -18,6 +18,9 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.fuzz.inputs import Corpus, describe, make_corpus, make_input
@@ -26,6 +29,7 @@ from nmjax import NmjaxError
 from nmjax.experiments import Target
 
 SLOW = 10.0
+PART = 1000
 
 
 def find_faults(corpus: Corpus, seed: int, numbers: range) -> tuple[Counter[str], list[dict]]:
@@ -76,17 +80,30 @@ def working_folder() -> Iterator[Path]:
             os.chdir(before)
 
 
+def find_in_part(seed: int, numbers: range) -> tuple[Counter[str], list[dict]]:
+    """Read some of the inputs in a folder of their own."""
+    with working_folder() as folder:
+        return find_faults(make_corpus(folder), seed, numbers)
+
+
 def measure(asked: argparse.Namespace) -> Findings:
     """Read the inputs of a seed."""
-    with working_folder() as folder:
-        numbers = range(asked.first, asked.first + asked.inputs)
-        counts, faults = find_faults(make_corpus(folder), asked.seed, numbers)
+    end, merged, counts = asked.first + asked.inputs, dict[str, dict](), Counter[str]()
+    parts = [range(n, min(n + PART, end)) for n in range(asked.first, end, PART)]
+    with ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool:
+        for more, found in pool.map(partial(find_in_part, asked.seed), parts):
+            counts += more
+            for fault in found:
+                kind = f"{fault['target']} {fault['place'] or fault['error'][:60]}"
+                merged.setdefault(kind, fault | {"times": 0})["times"] += fault["times"]
+    faults = list(merged.values())
     rows = [{"target and outcome": name, "inputs": n} for name, n in sorted(counts.items())]
     return Findings(
         split="none",
         seeds=(asked.seed,),
         config={"inputs": asked.inputs, "first": asked.first},
         rows=[*rows, *faults],
+        variant=f"{asked.first}",
         targets=[
             Target("faults of readers and commands", len(faults), "", "at most", 0, asked.inputs)
         ],
@@ -97,9 +114,10 @@ def main() -> None:
     """Run the benchmark."""
     parser = make_parser(__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=1, help="number of processes")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--seed", type=int, default=0)
-    run_benchmark("fuzz/fuzz", measure, parser)
+    run_benchmark("fuzz/inputs", measure, parser)
 
 
 if __name__ == "__main__":

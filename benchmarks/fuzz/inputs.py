@@ -147,7 +147,7 @@ def make_input(corpus: Corpus, seed: int, number: int) -> Input:
     """Return input `number` of a seed; no other input changes it."""
     random = Random(f"{seed} {number}")
     kinds = (_table, _export, _document, _frame, _text, _arguments, _parsed)
-    kind = random.choices(kinds, (60, 10, 12, 8, 4, 3, 3))[0]
+    kind = random.choices(kinds, (62, 10, 12, 8, 4, 2, 2))[0]
     return kind(random, corpus)
 
 
@@ -302,10 +302,10 @@ def run_command(arguments: list[str], *, only_parse: bool = False) -> None:
 
 
 def unsafe(argument: str) -> bool:
-    """Whether an argument may name a place outside of the working folder, or another module."""
+    """Whether an argument may name a place outside of the working folder, a module, or lines."""
     module = argument.partition(":")[0]
     return (
-        "\x00" in argument
+        any(character in argument for character in "\x00\r\n")
         or "/" in argument
         or ".." in argument
         or argument.startswith("~")

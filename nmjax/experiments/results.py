@@ -174,13 +174,17 @@ def read_result(path: str | os.PathLike[str]) -> Result:
             "version."
         )
     _check_names(content, _FIELDS, f"{path}")
-    for target in content["targets"]:
-        _check_names(target, fields(Target), f"A target of {path}")
-    targets = tuple(
-        Target(**{k: _restored(k, v) for k, v in target.items()}) for target in content["targets"]
-    )
-    lists = {name: tuple(content[name]) for name in ("command", "seeds", "rows")}
-    return Result(**(content | lists | {"targets": targets}))
+    try:
+        for target in content["targets"]:
+            _check_names(target, fields(Target), f"A target of {path}")
+        targets = tuple(
+            Target(**{k: _restored(k, v) for k, v in target.items()})
+            for target in content["targets"]
+        )
+        lists = {name: tuple(content[name]) for name in ("command", "seeds", "rows")}
+        return Result(**(content | lists | {"targets": targets}))
+    except (TypeError, OverflowError) as error:
+        raise NmjaxError(f"{path} cannot be read as a result file: {error}.") from error
 
 
 def json_ready(value: Any, where: str = "result") -> Any:
@@ -242,7 +246,8 @@ def _rounded(value: Any, digits: int) -> Any:
 def _check_names(content: Any, expected: tuple[Any, ...], where: str) -> None:
     names = {field.name for field in expected}
     if not isinstance(content, dict) or set(content) != names:
-        differing = sorted(names.symmetric_difference(content))
+        given = content if isinstance(content, dict) else {}
+        differing = sorted(names.symmetric_difference(given))
         raise NmjaxError(
             f"{where} differs from the schema at {', '.join(differing)}; expected exactly "
             f"{', '.join(sorted(names))}."

@@ -54,8 +54,9 @@ def _row(path: Path, directions: dict[str, Direction | None]) -> dict[str, Any]:
             directions.setdefault(
                 name, metric["direction"] if metric["direction"] in ("min", "max") else None
             )
-        return row | {"score": trial["score"], "state": trial["status"]}
-    except (KeyError, TypeError, AttributeError) as error:
+        score = None if trial["score"] is None else float(trial["score"])
+        return row | {"score": score, "state": trial["status"]}
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise NmjaxError(
             f"{place} is damaged, expected a trial of Keras Tuner: {error!r}."
         ) from error

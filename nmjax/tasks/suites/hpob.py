@@ -77,7 +77,7 @@ def read_hpob(folder: str | Path, *, part: str = "test") -> tuple[HpobTask, ...]
         )
     except NmjaxError:
         raise
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise NmjaxError(
             f"{path} is not in the format of HPO-B ({error!r}): download it again."
         ) from error

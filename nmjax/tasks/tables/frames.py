@@ -83,7 +83,10 @@ def read_parquet(content: bytes, source: str) -> Table:
             raise NmjaxError(
                 f"{source}, column {name!r} cannot be read as Parquet: {brief(error)}."
             ) from error
-        return _values(column, source, name)
+        values = _values(column, source, name)
+        if len(values) != size:
+            raise NmjaxError(f"{source}, column {name!r} has {len(values)} rows, expected {size}.")
+        return values
 
     return Table(source, names, size, read)
 
