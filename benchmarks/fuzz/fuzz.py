@@ -5,7 +5,7 @@
 Each input is a file of the corpus, a data frame, a text or a list of arguments after random
 changes. An `NmjaxError`, and an exit of the command line with status 2 and one sentence, are
 expected of bad input. Anything else is a finding, and so is an input that takes longer than ten
-seconds. Writes benchmarks/results/fuzz/inputs-FIRST.json.
+seconds. Writes benchmarks/results/fuzz/inputsFIRST.json.
 """
 
 import argparse
