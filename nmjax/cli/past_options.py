@@ -1,5 +1,6 @@
 """Options of the commands that analyze past searches."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +50,8 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
 
     Raises:
       NmjaxError: a name is unknown, a number is out of range, a folder comes without a metric, the
-        direction contradicts a benchmark's, or data are not installed.
+        direction contradicts a benchmark's, no evaluation of a folder succeeded, or data are not
+        installed.
     """
     import jax
 
@@ -77,7 +79,7 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
             tasks=config.tasks,
             evaluations=config.evaluations,
         )
-        return past, key
+        return _with_successes(past), key
     past = sample_suite(
         past_key,
         config.past,
@@ -89,6 +91,24 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
     )
     _check_direction(config, past)
     return past, key
+
+
+def _with_successes(past: "PastSearches") -> "PastSearches":
+    """Return the tasks with a successful evaluation; the others are named on standard error."""
+    import numpy as np
+
+    succeeded = np.isfinite(np.asarray(past.scores)).any(axis=-1)
+    kept = [task for task, known in zip(past.tasks, succeeded, strict=True) if known]
+    left_out = [task for task in past.tasks if task not in kept]
+    name = past.required_metric.name
+    if not kept:
+        raise NmjaxError(
+            f"No task of {past.name!r} has a successful evaluation of {name!r}; give another past."
+        )
+    if left_out:
+        what = f"Left out, as {name!r} is NaN in all evaluations:"
+        print(what, ", ".join(left_out), file=sys.stderr)
+    return past.select(kept) if left_out else past
 
 
 def _check_direction(config: PastConfig, past: "PastSearches") -> None:

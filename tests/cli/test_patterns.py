@@ -5,8 +5,9 @@ import pytest
 from pyarrow import parquet
 
 from nmjax.cli.__main__ import main
+from nmjax.cli.past_options import PastConfig, draw_past
 from nmjax.spaces import Choice, Space
-from nmjax.tasks import append_evaluations, create_store
+from nmjax.tasks import append_evaluations, create_store, open_store
 
 SPACE = Space.build(
     "toy", (Choice("a", "wxyz"), Choice("b", "uv"), Choice("c", (1, 2, 4, 8), "ordinal"))
@@ -76,4 +77,16 @@ def test_a_store_has_its_patterns_printed_and_drawn(capsys, tmp_path):
 def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
     message = nmjax(capsys, *arguments, code=2)
     assert says in message
+    assert message.count("\n") == 1
+
+
+def test_tasks_without_a_success_are_left_out(capsys):
+    store = open_store("kept")
+    nothing = {"seconds": np.ones(32), "loss": np.full(32, np.nan)}
+    append_evaluations(store, "photo", POOL, nothing)
+    past, _ = draw_past(PastConfig("kept", minimize="loss"))
+    assert past.tasks == ("cora", "cs")
+    assert "Left out, as 'loss' is NaN in all evaluations: photo" in capsys.readouterr().err
+    message = nmjax(capsys, "kept", "--minimize", "loss", "--tasks", "photo", code=2)
+    assert "No task of 'kept' has a successful evaluation of 'loss'" in message
     assert message.count("\n") == 1
