@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nmjax.errors import NmjaxError
+from nmjax.tasks.exports.optuna_distributions import read_domain
 from nmjax.tasks.exports.study import PARAMETER, Study, choose_studies, table_of_studies
 from nmjax.tasks.tables.table import Direction, Table, brief
 
@@ -31,6 +32,7 @@ _QUERIES = {
 class _Trial:
     state: str
     params: dict[str, Any] = field(default_factory=dict)
+    distributions: dict[str, str] = field(default_factory=dict)
     values: list[float | None] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
 
@@ -125,6 +127,7 @@ def _of_database(found: Mapping[str, list[Any]]) -> list[_Study]:
         studies[study].trials.append(trials[number])
     for number, name, value, distribution in found["params"]:
         trials[number].params[name] = _parameter(value, distribution)
+        trials[number].distributions[name] = distribution
     for number, value, kind in found["values"]:
         trials[number].values.append(value if kind == "FINITE" else None)
     for number, key, value in found["user"]:
@@ -157,13 +160,15 @@ def _created(record: dict[str, Any]) -> _Trial:
     distributions, value = record.get("distributions", {}), record.get("value")
     params = {n: _parameter(v, distributions[n]) for n, v in record.get("params", {}).items()}
     values = record.get("values") or ([] if value is None else [value])
-    return _Trial(STATES[record.get("state", 0)], params, values, record.get("user_attrs", {}))
+    state, attributes = STATES[record.get("state", 0)], record.get("user_attrs", {})
+    return _Trial(state, params, dict(distributions), values, attributes)
 
 
 def _update(trial: _Trial, record: dict[str, Any]) -> None:
     if record["op_code"] == 5:
         name = record["param_name"]
         trial.params[name] = _parameter(record["param_value_internal"], record["distribution"])
+        trial.distributions[name] = record["distribution"]
     elif record["op_code"] == 6:
         trial.state = STATES[record["state"]]
         trial.values = trial.values if record["values"] is None else list(record["values"])
@@ -198,7 +203,19 @@ def _study(study: _Study) -> Study:
         | {"state": trial.state}
         for trial in study.trials
     ]
-    return Study(study.name, rows, dict(zip(names, ways, strict=True)), unnamed=names == ["value"])
+    objectives = dict(zip(names, ways, strict=True))
+    unnamed, domains = names == ["value"], _domains(study.trials)
+    return Study(study.name, rows, objectives, unnamed=unnamed, domains=domains)
+
+
+def _domains(trials: Sequence[_Trial]) -> dict[str, Any]:
+    """Return what each parameter could be, where its distributions agree on a kind."""
+    found: dict[str, list[str]] = {}
+    for trial in trials:
+        for name, distribution in trial.distributions.items():
+            found.setdefault(f"{PARAMETER}{name}", []).append(distribution)
+    domains = {name: read_domain(distributions) for name, distributions in found.items()}
+    return {name: domain for name, domain in domains.items() if domain is not None}
 
 
 def _damaged(place: str, error: Exception) -> NmjaxError:

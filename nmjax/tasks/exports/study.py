@@ -21,6 +21,7 @@ class Study:
       objectives: {column: direction} of what was optimized; the direction is None if unknown.
       directions: Likewise, of all metrics whose direction is known.
       unnamed: Whether the only objective has no name of its own.
+      domains: {column: list of options, `Ordinal`, `Integer` or `Real`} of parameters.
       labels: Where each row is, such as "trial_3/trial.json".
     """
 
@@ -29,6 +30,7 @@ class Study:
     objectives: Mapping[str, Direction | None] = field(default_factory=dict)
     directions: Mapping[str, Direction | None] = field(default_factory=dict)
     unnamed: bool = False
+    domains: Mapping[str, Any] = field(default_factory=dict)
     labels: Sequence[str] = ()
 
 
@@ -56,6 +58,7 @@ def table_of_studies(source: str, studies: Sequence[Study]) -> Table:
         objectives=first.objectives,
         directions={**first.directions, **first.objectives},
         unnamed=first.unnamed,
+        domains=_common_domains(studies),
         labels=tuple(labels),
     )
 
@@ -72,6 +75,19 @@ def choose_studies(source: str, studies: Sequence[Study], tasks: Sequence[str]) 
         wanted = f" called {' or '.join(map(repr, tasks))}" if tasks else ""
         raise NmjaxError(f"{source} has no study with trials{wanted}; its studies are {known}.")
     return chosen
+
+
+def _common_domains(studies: Sequence[Study]) -> dict[str, Any]:
+    """Return the domains that no two studies contradict."""
+    known: dict[str, list[Any]] = {}
+    for study in studies:
+        for column, domain in study.domains.items():
+            known.setdefault(column, []).append(domain)
+    return {
+        column: domains[0]
+        for column, domains in known.items()
+        if all(domain == domains[0] for domain in domains)
+    }
 
 
 def _described(study: Study) -> str:

@@ -19,6 +19,8 @@ DECADES = 2.0
 """Decades that positive values must span for a log scale."""
 MAX_ORDINAL = 20
 """Distinct numbers up to which a column is ordinal if its values repeat."""
+DIGITS = 6
+"""Digits of numbers that a person writes; longer ones were drawn at random."""
 COMPLETE = 0.8
 """Share of a grid of whole numbers from which the others are filled in although values repeat."""
 MIN_GRID = 8
@@ -125,7 +127,8 @@ def _numeric(column: Column) -> Judged:
         if size <= MAX_INTEGERS and (complete or not sparse):
             grid = range(int(low), int(high) + 1, step)
             return _grid(grid, log, f"has {len(numbers)} of the whole numbers {span}")
-    if repeated or (whole and len(numbers) <= MAX_ORDINAL):
+    short = all(float(f"{number:.{DIGITS}g}") == number for number in numbers)
+    if (repeated and short) or (whole and len(numbers) <= MAX_ORDINAL):
         ordinal = _ordinal(numbers, log)
         if ordinal is not None:
             return Judged("ordinal", ordinal, f"has {len(numbers)} different numbers {span}")

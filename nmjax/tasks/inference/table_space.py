@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space, when
+from nmjax.spaces import Choice, Integer, Ordinal, Real, Space, when
 from nmjax.spaces.description.checks import is_number
 from nmjax.spaces.description.options import option_text
 from nmjax.tasks.inference.columns import Column, parse_column
 from nmjax.tasks.inference.conditions import Found, find_conditions, parents_first
-from nmjax.tasks.inference.kinds import MAX_ORDINAL, Judged, judge_column
+from nmjax.tasks.inference.kinds import MAX_ORDINAL, ColumnKind, Judged, judge_column
 from nmjax.tasks.inference.proposal import ColumnReport, SpaceProposal
 from nmjax.tasks.past_searches import MetricChoice, metric_names, resolve_metric
 from nmjax.tasks.tables.opening import open_table
+from nmjax.tasks.tables.options import parse_options
 from nmjax.tasks.tables.table import PARAMETER_PREFIXES, Table
 from nmjax.tasks.tables.values import has_decimal_commas, trial_states
 
@@ -102,6 +103,7 @@ def propose_space(
     judged = {
         c: judge_column(column, rows.tasks, wanted=bool(chosen)) for c, column in columns.items()
     }
+    judged |= {c: _judge_domain(table.domains[c]) for c in columns if c in table.domains}
     judged |= {c: Judged("excluded", None, reason) for c, reason in skipped.items()}
     stem = Path(table.source).stem if "." in table.source else "past"
     return _proposal(table, name or stem, columns, judged, rows, taken)
@@ -127,7 +129,7 @@ def _proposal(
     found = find_conditions(list(counted.values()), parents)
     judged = dict(judged)
     for c in kept:
-        if c not in found and not counted[c].present.all():
+        if c not in found and not counted[c].present.all() and c not in table.domains:
             judged[c] = _with_gaps(judged[c], counted[c], rows)
     named = _choice_names(table, list(kept), taken)
     specs: dict[str, Any] = {}
@@ -180,8 +182,31 @@ def _finished(
 
 def _column(table: Table, name: str, rows: _Rows) -> Column:
     values = table.read(name)
+    if (options := _domain_options(table, name)) is not None:
+        codes = parse_options([values[row] for row in rows.indices], Choice("x", options))
+        kept = tuple(options[code] if code >= 0 else None for code in codes)
+        return Column(name, kept, codes >= 0)
     commas = has_decimal_commas(values, table)
     return parse_column(name, [values[row] for row in rows.indices], commas=commas)
+
+
+def _domain_options(table: Table, name: str) -> tuple[Any, ...] | None:
+    """Return the options that the table says a column has, or None."""
+    domain = table.domains.get(name)
+    if domain is None or isinstance(domain, Real):
+        return None
+    return tuple(domain) if isinstance(domain, list) else domain.named("x").options
+
+
+def _judge_domain(domain: Any) -> Judged:
+    """Return the kind of a column whose domain the table states."""
+    if isinstance(domain, Real):
+        return Judged("real", domain, "has the range of its distribution")
+    if isinstance(domain, Integer | Ordinal):
+        kind: ColumnKind = "integer" if isinstance(domain, Integer) else "ordinal"
+        return Judged(kind, domain, "has the numbers of its distribution")
+    kind = "constant" if len(domain) == 1 else "categorical"
+    return Judged(kind, domain, "has the options of its distribution")
 
 
 def _where(column: Column, kept: np.ndarray) -> Column:

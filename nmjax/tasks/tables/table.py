@@ -38,6 +38,8 @@ class Table:
       directions: Likewise, of all metrics whose direction is known.
       unnamed: Whether the only objective has no name of its own, such as Optuna's "value": then any
         name that is no column stands for it.
+      domains: {column: list of options, `Ordinal`, `Integer` or `Real`} of parameters, if the file
+        says what values they could have.
       labels: Where each row is, such as "trial 3"; rows count from 1 if empty.
     """
 
@@ -50,6 +52,7 @@ class Table:
     objectives: Mapping[str, Direction | None] = field(default_factory=dict)
     directions: Mapping[str, Direction | None] = field(default_factory=dict)
     unnamed: bool = False
+    domains: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
     def label(self, row: int) -> str:

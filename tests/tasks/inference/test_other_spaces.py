@@ -1,5 +1,7 @@
 """Spaces of ConfigSpace, Optuna, Ray Tune, Syne Tune, W&B and Ax as spaces of nmjax."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ import pytest
 import nmjax
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Condition, Integer, Ordinal, Real, Space, is_valid, when
-from nmjax.tasks import infer_space
+from nmjax.tasks import infer_space, read_history
+from nmjax.tasks.exports.optuna_distributions import read_domain
 
 
 def test_a_configuration_space_keeps_its_choices_and_conditions():
@@ -274,3 +277,59 @@ def test_domains_without_a_counterpart_are_refused(theirs, message):
 def test_conditions_of_a_dictionary_are_kept():
     space = infer_space({"op": ["a", "b"], "x": when(Real(0, 1), op="a")})
     assert space.continuous[0].conditions == (Condition("op", ("a",)),)
+
+
+@pytest.mark.parametrize("kind", ["database", "journal"])
+def test_files_of_optuna_say_what_parameters_could_be(study, tmp_path, kind):
+    optuna = pytest.importorskip("optuna")
+    path = tmp_path / kind
+    if kind == "database":
+        storage = f"sqlite:///{path}"
+    else:
+        backend = optuna.storages.journal.JournalFileBackend(str(path))
+        storage = optuna.storages.JournalStorage(backend)
+    stored = optuna.create_study(storage=storage, study_name="mine")
+    stored.add_trials(study.trials[:24])
+    space = infer_space(path, name="mine")
+    assert {c.name: c for c in space.choices} == {c.name: c for c in OF_STUDY.choices}
+    assert {c.name: c for c in space.continuous} == {c.name: c for c in OF_STUDY.continuous}
+    past = read_history(path, space)
+    assert int(past.history.mask.sum()) == 24
+
+
+@pytest.mark.parametrize(
+    ("described", "domain"),
+    [
+        ([{"name": "UniformDistribution", "attributes": {"low": 0.0, "high": 1.0}}], Real(0, 1)),
+        (
+            [{"name": "LogUniformDistribution", "attributes": {"low": 1e-4, "high": 1.0}}],
+            Real(1e-4, 1, log=True),
+        ),
+        (
+            [
+                {
+                    "name": "DiscreteUniformDistribution",
+                    "attributes": {"low": 0, "high": 1, "q": 0.5},
+                }
+            ],
+            Ordinal(0.0, 1.0, 2.0),
+        ),
+        (
+            [
+                {"name": "IntUniformDistribution", "attributes": {"low": 1, "high": 3, "step": 1}},
+                {"name": "IntUniformDistribution", "attributes": {"low": 2, "high": 5, "step": 1}},
+            ],
+            Integer(1, 5),
+        ),
+        (
+            [
+                {"name": "IntUniformDistribution", "attributes": {"low": 1, "high": 3, "step": 1}},
+                {"name": "UniformDistribution", "attributes": {"low": 0.0, "high": 1.0}},
+            ],
+            None,
+        ),
+        ([{"name": "UniformDistribution", "attributes": {"low": 0.0, "high": 1e300}}], None),
+    ],
+)
+def test_distributions_of_older_versions_are_domains(described, domain):
+    assert read_domain(map(json.dumps, described)) == domain

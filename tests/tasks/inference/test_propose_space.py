@@ -94,6 +94,11 @@ def test_ordinal_options_over_decades_are_compared_on_a_log_scale(options):
     assert propose(cycle(*options))[0].scale == "log"
 
 
+def test_random_numbers_that_repeat_in_several_tasks_are_real_valued():
+    choice, _ = propose(cycle(*RNG.random(5).tolist()))
+    assert isinstance(choice, nmjax.spaces.RealChoice)
+
+
 def test_powers_of_two_are_not_a_grid():
     choice, _ = propose([16, 32, 64, 128, 256, 512])
     assert choice.options == (16, 32, 64, 128, 256, 512)
