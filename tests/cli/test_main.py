@@ -52,7 +52,7 @@ def test_a_wrong_target_gets_the_nearest(capsys):
     [
         (("--methods", "transfr"), "Unknown method 'transfr': did you mean 'transfer'"),
         (("--methods", "random", "random"), "each once"),
-        (("--budget", "0"), "Got a budget of 0; expected 1 to 26206"),
+        (("--budget", "0"), "Got a budget of 0; give 1 to 26206"),
         (("--seeds", "0"), "Got --seeds 0"),
         (("--seed", "-1"), "--seed -1"),
         (("--out", "."), "is not empty"),

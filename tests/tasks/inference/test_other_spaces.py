@@ -312,7 +312,7 @@ def test_files_of_optuna_say_what_parameters_could_be(study, tmp_path, kind):
                     "attributes": {"low": 0, "high": 1, "q": 0.5},
                 }
             ],
-            Ordinal(0.0, 1.0, 2.0),
+            Ordinal(0.0, 0.5, 1.0),
         ),
         (
             [
