@@ -28,7 +28,7 @@ def read_keras_tuner(folder: Path) -> Study | None:
         return None
     directions: dict[str, Direction | None] = {}
     rows = [_row(path, directions) for path in paths]
-    scored = [row for row in rows if row["score"] is not None]
+    scored = [row for row in rows if isinstance(row["score"], int | float)]
     objectives = [
         name
         for name in directions

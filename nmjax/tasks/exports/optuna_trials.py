@@ -16,6 +16,7 @@ from nmjax.tasks.tables.table import Direction, Table, brief
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 """States by the numbers that a journal holds."""
 _DIRECTIONS: dict[str, Direction] = {"MINIMIZE": "min", "MAXIMIZE": "max"}
+_WRONG = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 _METRIC_NAMES = "study:metric_names"
 _QUERIES = {
     "studies": "SELECT study_id, study_name FROM studies ORDER BY study_id",
@@ -64,14 +65,15 @@ def read_optuna_database(path: Path, tasks: Sequence[str]) -> Table:
             found["values"] = connection.execute(
                 f"SELECT trial_id, value, {kind} FROM trial_values ORDER BY objective"
             ).fetchall()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise NmjaxError(
             f"{path.name} cannot be read as a database of Optuna: {brief(error)}. Save it as CSV."
         ) from error
     try:
-        return _table(path.name, _of_database(found), tasks)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        studies = list(map(_study, _of_database(found)))
+    except _WRONG as error:
         raise _damaged(path.name, error) from error
+    return table_of_studies(path.name, choose_studies(path.name, studies, tasks))
 
 
 def is_optuna_journal(records: Any) -> bool:
@@ -99,9 +101,13 @@ def read_optuna_journal(records: list[Any], source: str, tasks: Sequence[str]) -
     for line, record in enumerate(records, 1):
         try:
             _replay(record, studies, trials)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        except _WRONG as error:
             raise _damaged(f"{source}, line {line}", error) from error
-    return _table(source, [study for study in studies if study is not None], tasks)
+    try:
+        found = [_study(study) for study in studies if study is not None]
+    except _WRONG as error:
+        raise _damaged(source, error) from error
+    return table_of_studies(source, choose_studies(source, found, tasks))
 
 
 def _read_only(path: Path) -> str:
@@ -183,10 +189,6 @@ def _parameter(value: float, distribution: str) -> Any:
         chosen = described["attributes"]["choices"][int(value)]
         return "None" if chosen is None else chosen
     return int(value) if described["name"].startswith("Int") else value
-
-
-def _table(source: str, studies: Sequence[_Study], tasks: Sequence[str]) -> Table:
-    return table_of_studies(source, choose_studies(source, list(map(_study, studies)), tasks))
 
 
 def _study(study: _Study) -> Study:

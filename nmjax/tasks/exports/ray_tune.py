@@ -50,6 +50,8 @@ def _last_result(trial: Path) -> dict[str, Any]:
 
 def _records(path: Path) -> list[dict[str, Any]]:
     place = f"{path.parent.name}/{path.name}"
-    value = load_json(decode(load_content(path), place), place)
+    text = decode(load_content(path), place)
+    whole = text[: text.rfind("\n") + 1]  # A trial that was killed leaves half a line.
+    value = load_json(whole if path.name == "result.json" and whole else text, place)
     records = value if isinstance(value, list) else [value]
     return [record for record in records if isinstance(record, dict)] or [{}]

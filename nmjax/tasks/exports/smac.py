@@ -55,8 +55,8 @@ def read_smac_history(document: Mapping[str, Any], path: Path) -> Study:
     runs = [
         _run(run, f"{path.name}, run {place + 1}") for place, run in enumerate(document["data"])
     ]
-    largest = max((run["budget"] or 0 for run in runs), default=0)
-    kept = [place for place, run in enumerate(runs) if (run["budget"] or 0) == largest]
+    largest = max((run["budget"] for run in runs), default=0)
+    kept = [place for place, run in enumerate(runs) if run["budget"] == largest]
     stated = scenario.get("objectives")
     stated = [stated] if isinstance(stated, str) else stated
     width = max((len(_costs(run)) for run in runs), default=1)
@@ -104,7 +104,7 @@ def _run(run: Any, place: str) -> dict[str, Any]:
         status = fields["status"]
         status = status["__enum__"] if isinstance(status, Mapping) else status
         fields["status"] = STATUSES[status] if isinstance(status, int) else str(status)
-        float(fields["budget"] or 0)
+        fields["budget"] = float(fields["budget"] or 0)
         return fields
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise NmjaxError(f"{place} is damaged, expected a run of SMAC: {error!r}.") from error

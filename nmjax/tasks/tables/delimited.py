@@ -40,7 +40,14 @@ def read_delimited(text: str, source: str) -> Table:
     def read(name: str) -> list[Any]:
         return list(table.column(names.index(name)).to_pylist())
 
-    return Table(source, names, table.num_rows, read, decimal_comma=delimiter in ";\t")
+    return Table(
+        source,
+        names,
+        table.num_rows,
+        read,
+        decimal_comma=delimiter in ";\t",
+        tabs=delimiter == "\t",
+    )
 
 
 def _detect(text: str, source: str) -> tuple[str, list[list[str]]]:

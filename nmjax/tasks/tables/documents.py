@@ -7,6 +7,9 @@ from typing import Any
 from nmjax.errors import NmjaxError
 from nmjax.tasks.tables.table import Table, brief, flatten, table_of_columns, table_of_rows
 
+_WRAPPERS = {"data", "columns", "index", "schema", "column_names", "index_names"}
+"""Entries beside the data in what pandas writes."""
+
 
 def load_json(text: str, source: str) -> Any:
     """Return the value of a JSON document, or the list of those of JSON lines.
@@ -43,10 +46,12 @@ def read_document(value: Any, source: str) -> Table:
         raise NmjaxError(
             f"{source} is the JSON value {str(value)[:60]!r}, expected records or columns."
         )
-    if isinstance(value.get("data"), list):
+    if isinstance(value.get("data"), list) and set(value) <= _WRAPPERS:
         if isinstance(names := value.get("columns"), list):
             return _split(names, value["data"], source)
         return read_document(value["data"], source)
+    if value and all(key.isdigit() and isinstance(row, dict) for key, row in value.items()):
+        return read_document(list(value.values()), source)
     columns = {name: _column(column) for name, column in value.items()}
     if not any(column is None for column in columns.values()) and columns:
         lengths = {name: len(column or ()) for name, column in columns.items()}

@@ -32,6 +32,7 @@ class Table:
       size: Number of rows.
       read: Function from the name of a column to its values; those of delimited text are text.
       decimal_comma: Whether numbers may be written with a comma, as in 0,5.
+      tabs: Whether the columns are separated by tabs.
       study: Name of the task of all rows where no column names it, or None.
       objectives: {column: direction} of the metrics that the rows were optimized for, if the file
         says so; the direction is None if it does not.
@@ -48,6 +49,7 @@ class Table:
     size: int
     read: Callable[[str], list[Any]]
     decimal_comma: bool = False
+    tabs: bool = False
     study: str | None = None
     objectives: Mapping[str, Direction | None] = field(default_factory=dict)
     directions: Mapping[str, Direction | None] = field(default_factory=dict)

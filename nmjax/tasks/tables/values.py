@@ -27,6 +27,7 @@ UNFINISHED = (
     *("running", "waiting", "pending", "queued", "staged", "candidate", "idle", "paused"),
     *("dispatched", "scheduled", "inprogress"),
 )
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
@@ -84,13 +85,18 @@ def parse_numbers(
 
 
 def has_decimal_commas(column: Sequence[Any], table: Table) -> bool:
-    """Return whether numbers of a column have decimal commas: some have, and none has a point."""
+    """Return whether numbers of a column have decimal commas: some have, and none has a point.
+
+    Between tabs, a comma in all of them may separate thousands, as in 1,234; then it is no decimal
+    one.
+    """
     if not table.decimal_comma:
         return False
     texts = [value.strip() for value in column if isinstance(value, str)]
-    return any(_DECIMAL_COMMA.fullmatch(text) for text in texts) and not any(
-        "." in text and not np.isnan(to_number(text)) for text in texts
-    )
+    commas = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
+    thousands = table.tabs and all(_THOUSANDS.fullmatch(text) for text in commas)
+    points = any("." in text and not np.isnan(to_number(text)) for text in texts)
+    return bool(commas) and not thousands and not points
 
 
 def with_point(value: Any) -> Any:

@@ -234,3 +234,12 @@ def test_a_damaged_experiment_of_ax_is_refused(tmp_path):
     path.write_text('{"__type": "Experiment", "trials": {"0": {}}, "optimization_config": 3}')
     with pytest.raises(NmjaxError, match=r"ax\.json is damaged, expected an experiment of Ax"):
         read_history(path, Space(depth=DEPTH), minimize="loss")
+
+
+def test_a_killed_trial_of_ray_tune_leaves_half_a_line(tmp_path):
+    trial = tmp_path / "cora" / "trial"
+    trial.mkdir(parents=True)
+    (trial / "params.json").write_text('{"depth": 2}')
+    (trial / "result.json").write_text('{"loss": 0.5}\n{"loss": 0.25, "tr')
+    past = read_history(tmp_path / "cora", Space(depth=DEPTH), minimize="loss")
+    np.testing.assert_array_equal(values(past, "loss"), [0.5])

@@ -6,12 +6,16 @@ import json
 import lzma
 import zipfile
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Ordinal, Real, Space
 from nmjax.tasks import history_from_frame, read_history
+from nmjax.tasks.tables.delimited import read_delimited
+from nmjax.tasks.tables.values import parse_numbers
 
 SPACE = Space(op=["conv", "pool"], width=Ordinal(16, 64), rate=Real(0.0, 1.0))
 COLUMNS = {
@@ -97,6 +101,8 @@ CONTENTS = {
     "JSON split": json.dumps(
         {"columns": list(COLUMNS), "data": [list(row.values()) for row in RECORDS]}
     ).encode(),
+    "JSON rows of pandas": json.dumps(dict(enumerate(RECORDS))).encode(),
+    "JSON table of pandas": json.dumps({"schema": {}, "data": RECORDS}).encode(),
     "nested JSON": "\n".join(
         json.dumps({"task": r["task"], "loss": r["loss"], "config": r}) for r in RECORDS
     ).encode(),
@@ -167,9 +173,22 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 
 def test_commas_of_thousands_are_no_decimal_commas(tmp_path):
     path = tmp_path / "past.csv"
-    path.write_text("task\twidth\tloss\nt\t16\t0.5\nt\t16\t1,234\n")
-    with pytest.raises(NmjaxError, match=r"past.csv, row 2: loss is '1,234', expected a number"):
-        read_history(path, Space(width=[16]), minimize="loss")
+    for first, row in (("0.5", 2), ("12,500", 1)):
+        path.write_text(f"task\twidth\tloss\nt\t16\t{first}\nt\t16\t1,234\n")
+        with pytest.raises(NmjaxError, match=f"past.csv, row {row}: loss is '.*', expected a num"):
+            read_history(path, Space(width=[16]), minimize="loss")
+    path.write_text("task\twidth\tloss\nt\t16\t0,500\nt\t16\t1,234\n")
+    past = read_history(path, Space(width=[16]), minimize="loss")
+    np.testing.assert_allclose(past.history.metrics["loss"], [[0.5, 1.234]])
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(-1e30, 1e30), min_size=1), st.sampled_from(";\t"))
+def test_numbers_with_decimal_commas_come_back(numbers, delimiter):
+    rows = [f"t{delimiter}{number!r}".replace(".", ",") for number in [0.5, *numbers]]
+    table = read_delimited(f"task{delimiter}loss\n" + "\n".join(rows), "past.csv")
+    found = parse_numbers(table.read("loss"), np.arange(table.size), table, "loss")
+    np.testing.assert_array_equal(found[1:], numbers)
 
 
 def test_values_of_several_lines_and_quoted_separators_are_read(tmp_path):
@@ -179,3 +198,10 @@ def test_values_of_several_lines_and_quoted_separators_are_read(tmp_path):
         path, Space(kernel=["3,3", "3,5"]), minimize="loss", columns={"kernel": "kernel size"}
     )
     assert past.history.architecture.tolist() == [[[1]]]
+
+
+def test_a_column_may_be_called_data(tmp_path):
+    path = tmp_path / "past.json"
+    path.write_text(json.dumps({"task": ["t", "t"], "data": [16, 64], "loss": [0.5, 0.25]}))
+    past = read_history(path, Space(data=[16, 64]), minimize="loss")
+    assert past.history.architecture.tolist() == [[[0], [1]]]
