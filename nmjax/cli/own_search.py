@@ -4,30 +4,31 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nmjax.cli.auto_space import AUTO
 from nmjax.cli.console import make_console, plain_table
+from nmjax.cli.search import CONFIG, RESULTS, SearchConfig, settings_of
 from nmjax.errors import NmjaxError, unknown_name
 
 if TYPE_CHECKING:
-    from nmjax.cli.search import SearchConfig
     from nmjax.study import Study, Trial
     from nmjax.tasks import PastSearches
 
+STUDY = "study.nmjax"
 FAILURES = 3
 """Number of failed evaluations, counted from the start, after which a search stops."""
 
 
-def search_own(config: "SearchConfig") -> None:
+def search_own(config: SearchConfig) -> None:
     """Search with the user's objective, or print the next configurations if there is none.
 
     Raises:
       NmjaxError: a flag is missing or does not apply, a name or a file is unknown, the folder
         cannot be made, or the objective raises an error on each of its first evaluations.
     """
+    from nmjax.cli.reports.search import write_config
     from nmjax.cli.run_folder import run_folder
     from nmjax.evaluation.plugins import load_named
 
@@ -40,13 +41,15 @@ def search_own(config: "SearchConfig") -> None:
         _print_suggestions(_make_study(config), config)
         return
     name = Path(config.history or "").stem or (config.space or "").split(":")[-1]
-    with run_folder(config.out, benchmark=name, target="search") as folder:
+    resume = config.resume is not None
+    with run_folder(config.out, benchmark=name, target="search", resume=resume) as folder:
         begun = time.perf_counter()
-        study = _make_study(config)
-        _evaluate(study, objective, config.objective or "", folder / "trials.jsonl")
+        write_config(folder / CONFIG, settings_of(config))
+        study = _open_study(config, folder / STUDY)
+        _evaluate(study, objective, config.objective or "", folder)
         _write_results(folder, study, config, time.perf_counter() - begun)
     if config.json:
-        print((folder / "results.json").read_text(), end="")
+        print((folder / RESULTS).read_text(), end="")
         return
     console = make_console()
     for line in _found_lines(study):
@@ -54,7 +57,7 @@ def search_own(config: "SearchConfig") -> None:
     console.print(f"Wrote {folder}.", soft_wrap=True)
 
 
-def _check_flags(config: "SearchConfig") -> None:
+def _check_flags(config: SearchConfig) -> None:
     given = {
         "--target": config.target,
         "--benchmark": config.benchmark != type(config).benchmark,
@@ -79,7 +82,20 @@ def _check_flags(config: "SearchConfig") -> None:
         raise NmjaxError(f"Got --seed {config.seed}; give at least 0.")
 
 
-def _make_study(config: "SearchConfig") -> "Study":
+def _open_study(config: SearchConfig, path: Path) -> "Study":
+    """Return the study of an interrupted search, or a new one if there is none."""
+    from nmjax.evaluation.plugins import load_space
+    from nmjax.storage import load
+
+    if not path.exists():
+        return _make_study(config)
+    space = None if config.space in (None, AUTO) else load_space(str(config.space))
+    study: Study = load(path, space=space)
+    print(f"Continuing after {len(study.trials)} evaluations.", file=sys.stderr)
+    return study
+
+
+def _make_study(config: SearchConfig) -> "Study":
     """Learn from the past, if there is one, and start a study."""
     from nmjax.evaluation.plugins import load_space
     from nmjax.knowledge import learn
@@ -96,7 +112,7 @@ def _make_study(config: "SearchConfig") -> "Study":
     return Study(space, budget, seed=config.seed, direction=direction)
 
 
-def _read_past(history: str, config: "SearchConfig") -> "PastSearches":
+def _read_past(history: str, config: SearchConfig) -> "PastSearches":
     from nmjax.cli.auto_space import choose_space, find_store
     from nmjax.evaluation.plugins import load_space
     from nmjax.tasks import load_history, open_store
@@ -138,11 +154,14 @@ def _read_past(history: str, config: "SearchConfig") -> "PastSearches":
     return read_rows(table, space, request).past.replace(name=Path(history).stem)
 
 
-def _evaluate(study: "Study", objective: Callable[..., Any], name: str, path: Path) -> None:
-    """Run the objective until the budget is used up; each trial is written when it ends."""
+def _evaluate(study: "Study", objective: Callable[..., Any], name: str, folder: Path) -> None:
+    """Run the objective until the budget is used up; keep each trial when it ends."""
     from nmjax.evaluation.plugins import reraise_user_error
+    from nmjax.storage import save
 
-    with path.open("w") as file:
+    with (folder / "trials.jsonl").open("w") as file:
+        for trial in study.trials:
+            file.write(json.dumps(_trial_row(trial), default=str) + "\n")
         for trial in study:
             value: Any = None
             failure: NmjaxError | None = None
@@ -152,6 +171,7 @@ def _evaluate(study: "Study", objective: Callable[..., Any], name: str, path: Pa
             except NmjaxError as error:
                 failure = error
             ended = study.tell(trial, value)
+            save(study, folder / STUDY)
             file.write(json.dumps(_trial_row(ended), default=str) + "\n")
             file.flush()
             _print_trial(study, ended, failure)
@@ -185,7 +205,7 @@ def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write_results(folder: Path, study: "Study", config: "SearchConfig", seconds: float) -> None:
+def _write_results(folder: Path, study: "Study", config: SearchConfig, seconds: float) -> None:
     from nmjax.experiments import Result, collect_provenance, write_result
 
     best = None
@@ -195,16 +215,15 @@ def _write_results(folder: Path, study: "Study", config: "SearchConfig", seconds
             "unit": study.metric.unit,
             "direction": study.metric.direction,
         }
-    settings = {k: v for k, v in asdict(config).items() if k not in ("out", "json", "data")}
     result = Result(
         **collect_provenance(),
         split="past searches of the user" if config.history else "no past",
         seeds=(config.seed,),
-        config=settings,
+        config=settings_of(config),
         seconds=seconds,
         rows=({"best_architecture": best}, *map(_trial_row, study.trials)),
     )
-    write_result(folder / "results.json", result)
+    write_result(folder / RESULTS, result)
 
 
 def _found_lines(study: "Study") -> list[str]:
@@ -220,7 +239,7 @@ def _found_lines(study: "Study") -> list[str]:
     ]
 
 
-def _print_suggestions(study: "Study", config: "SearchConfig") -> None:
+def _print_suggestions(study: "Study", config: SearchConfig) -> None:
     trials: list[Trial] = []
     while len(trials) < config.suggestions and not study.is_finished:
         trials.append(study.ask())

@@ -1,6 +1,8 @@
 """Output folder of a command: an empty one given by the user, or the next free name."""
 
+import fcntl
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +12,10 @@ from nmjax.errors import NmjaxError
 
 
 @contextmanager
-def run_folder(folder: Path | None, *, benchmark: str, target: str) -> Iterator[Path]:
-    """Create the output folder before a run starts, so that no results are lost.
+def run_folder(
+    folder: Path | None, *, benchmark: str, target: str, resume: bool = False
+) -> Iterator[Path]:
+    """Create and lock the output folder before a run starts, so that no results are lost.
 
     If the run raises an error before it has written anything, created folders are removed.
 
@@ -20,9 +24,11 @@ def run_folder(folder: Path | None, *, benchmark: str, target: str) -> Iterator[
         None.
       benchmark: first part of the default name.
       target: second part of the default name.
+      resume: continue in a folder that an interrupted run left.
 
     Raises:
-      NmjaxError: the folder is not empty, is a file, cannot be made, or cannot be written to.
+      NmjaxError: the folder is not empty, is a file, is in use by another run, cannot be made, or
+        cannot be written to.
 
     Example:
       >>> import tempfile
@@ -32,7 +38,7 @@ def run_folder(folder: Path | None, *, benchmark: str, target: str) -> Iterator[
       ...     folder.name
       'run'
     """
-    if folder is not None:
+    if folder is not None and not resume:
         _check_empty(folder)
     try:
         made = _make(folder) if folder is not None else _next_free(benchmark, target)
@@ -42,11 +48,29 @@ def run_folder(folder: Path | None, *, benchmark: str, target: str) -> Iterator[
         raise NmjaxError(
             f"The run folder cannot be made or written to ({error}): give another --out."
         ) from error
+    with _locked(made[0]):
+        try:
+            yield made[0]
+        except BaseException:
+            _remove_empty(made[1:])
+            raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder; the system releases the lock when the process ends, however it ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield made[0]
-    except BaseException:
-        _remove_empty(made[1:])
-        raise
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise NmjaxError(
+            f"{folder} is in use by another run: wait for its end, or choose another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check_empty(folder: Path) -> None:

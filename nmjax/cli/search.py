@@ -1,24 +1,16 @@
 """`nmjax search`: learn from past searches and search a new task."""
 
-import time
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+import json
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from nmjax.cli.console import make_console
-from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
-if TYPE_CHECKING:
-    from nmjax.knowledge import LearnConfig
-
-
-DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
-_OWN = ("history", "space", "task", "task_name", "maximize", "minimize", "objective", "suggestions")
-_PROCESS = ("coordinator", "num_processes", "process_id")
+ADDRESS = ("coordinator", "num_processes", "process_id")
+CONFIG, RESULTS = "config.json", "results.json"
 
 
 @dataclass(frozen=True)
@@ -55,6 +47,8 @@ class SearchConfig:
       suggestions: Number of architectures to print if there is no objective.
       seed: Random seed; the same seed gives the same run.
       out: Folder to write: a new one, or an empty one.
+      resume: Folder of an interrupted search, to be continued with its settings. A search of a
+        benchmark continues from its last checkpoint, your own from its last evaluation.
       json: Print the results as JSON instead of the table.
       data: Folder with the data of benchmarks that no package ships.
       distributed: Join the other processes of one run and lay the searches over the devices of
@@ -94,6 +88,7 @@ class SearchConfig:
     out: Annotated[
         Path | None, arg(help_behavior_hint="(default: runs/BENCHMARK-TARGET-NUMBER, next free)")
     ] = None
+    resume: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
     distributed: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -109,101 +104,48 @@ def run(config: SearchConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
         folder is not empty or cannot be made.
     """
+    if config.resume is not None:
+        config = read_interrupted(config)
     if config.history is not None or config.space is not None:
         from nmjax.cli.own_search import search_own
 
         search_own(config)
     else:
-        _search_benchmark(config)
+        from nmjax.cli.benchmark_search import search_benchmark
+
+        search_benchmark(config)
 
 
-def _search_benchmark(config: SearchConfig) -> None:
-    import jax
-
-    from nmjax.cli.reports import search as search_report
-    from nmjax.cli.run_folder import run_folder
-    from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
-    from nmjax.evaluation.summary import summarize
-    from nmjax.experiments import batch_mesh, make_progress, write_result
-    from nmjax.experiments.progress import StageTimer
-    from nmjax.tasks import leave_one_out, load_suite
-
-    begun = time.perf_counter()
-    enable_compilation_cache()
-    _join(config)
-    suite = load_suite(config.benchmark, data=config.data)
-    target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
-    budget = 100 if config.budget is None else config.budget
-    config = replace(config, target=target, budget=budget)
-    split = leave_one_out(suite, target)
-    _check_numbers(config)
-    check_run(suite, methods=config.methods, budget=budget)
-
-    past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
-    first = jax.process_index() == 0
-    make_folder = run_folder(config.out, benchmark=suite.name, target=target)
-    with (
-        make_folder if first else nullcontext(Path()) as folder,
-        make_progress() as progress,
-    ):
-        stages = StageTimer(progress)
-        prepared = prepare(past_key, suite, split, history_size=config.history_size, stages=stages)
-        runs = run_methods(
-            seed_keys(search_key, config.seeds),
-            prepared,
-            methods=config.methods,
-            budget=budget,
-            stages=stages,
-            mesh=batch_mesh(config.seeds) if jax.device_count() > 1 else None,
-        )
-        if not first:
-            return
-        stages.begin("summarize")
-        rows = summarize(bootstrap_key, prepared, runs)
-        settings = _settings(config, prepared.config)
-        search_report.write_config(folder / "config.json", settings)
-        search_report.write_trace(folder / "trace.parquet", prepared, runs)
-        search_report.write_pictures(folder, prepared, runs, key=bootstrap_key)
-        stages.end()
-    seconds = stages.seconds | {"total": time.perf_counter() - begun}
-    result = search_report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
-    write_result(folder / "results.json", result)
-    if config.json:
-        print((folder / "results.json").read_text(), end="")
-    else:
-        console = make_console(markup=True)
-        console.print(search_report.summary_table(prepared, rows))
-        console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
+def settings_of(config: SearchConfig) -> dict[str, Any]:
+    """Return the settings that determine the results and were given or have a default."""
+    apart = ("out", "resume", "json", "data", "distributed", *ADDRESS)
+    chosen = asdict(config).items()
+    return {name: value for name, value in chosen if name not in apart and value is not None}
 
 
-def _join(config: SearchConfig) -> None:
-    """Connect to the other processes, if asked to."""
-    address = {name: getattr(config, name) for name in _PROCESS}
-    if config.distributed:
-        from nmjax.experiments import initialize_distributed
+def read_interrupted(config: SearchConfig) -> SearchConfig:
+    """Return the settings of the interrupted search in `config.resume`, to be continued there.
 
-        initialize_distributed(**address)
-    elif any(value is not None for value in address.values()):
-        raise NmjaxError("Got the address of a distributed run without --distributed; add it.")
-
-
-def _check_numbers(config: SearchConfig) -> None:
-    for name in ("maximize", "minimize", "objective"):
-        if getattr(config, name) is not None:
-            raise NmjaxError(f"Got --{name} without --history or --space; give one of them.")
-    if config.history_size < 1:
-        raise NmjaxError(f"Got --history-size {config.history_size}; give at least 1.")
-    if config.seeds < 1 or config.seed < 0:
+    Raises:
+      NmjaxError: the folder holds no interrupted search, or other settings are given.
+    """
+    folder = Path(config.resume or "")
+    path = folder / CONFIG
+    if given := [k for k, v in settings_of(config).items() if v != getattr(SearchConfig, k)]:
+        flag = given[0].replace("_", "-")
+        raise NmjaxError(f"Got --{flag} with --resume, which continues with the old settings.")
+    if config.out is not None or config.distributed:
+        raise NmjaxError("Got --out or --distributed with --resume; leave them out.")
+    if (folder / RESULTS).exists():
+        raise NmjaxError(f"{folder} holds a finished search; start another one.")
+    try:
+        stored = json.loads(path.read_text())
+        names = {field.name for field in fields(SearchConfig)}
+        found = {name: value for name, value in stored.items() if name in names}
+        settings = replace(config, **found | {"methods": tuple(stored["methods"]), "out": folder})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NmjaxError(
-            f"Got --seeds {config.seeds} and --seed {config.seed}; give at least 1 and 0."
-        )
-
-
-def _settings(config: SearchConfig, learn: "LearnConfig") -> dict[str, Any]:
-    """Return the settings that determine the results."""
-    from nmjax.search import default_hyper
-
-    apart = ("out", "json", "data", "distributed", *_PROCESS, *_OWN)
-    chosen = {k: v for k, v in asdict(config).items() if k not in apart}
-    hyper = default_hyper(config.budget or 100)._asdict()
-    return chosen | {"learn": asdict(learn), "hyper": hyper}
+            f"{path} is not that of an interrupted search ({type(error).__name__}: {error}): "
+            "give --resume a folder that `nmjax search` wrote."
+        ) from error
+    return settings

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -40,6 +41,7 @@ from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validat
 from nmjax.types import Array, History, PyTree
 
 CHUNK = 25
+CHECKPOINT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +178,7 @@ def run_methods(
     budget: int = 100,
     stages: StageTimer | None = None,
     mesh: Mesh | None = None,
+    folder: Path | None = None,
 ) -> dict[str, MethodRun]:
     """Search a held-out task by several methods, with one search for each of S keys.
 
@@ -190,12 +193,15 @@ def run_methods(
       stages: timer of the stages.
       mesh: devices to lay the seeds over, from `nmjax.experiments.batch_mesh`; one device by
         default.
+      folder: folder of checkpoints, at most one each 30 seconds and one at the end of each method;
+        a run of the same arguments continues from them. None saves nothing.
 
     Returns:
       Runs by method.
 
     Raises:
-      NmjaxError: a method is unknown or repeated, there is none, or the budget exceeds the pool.
+      NmjaxError: a method is unknown or repeated, there is none, the budget exceeds the pool, or
+        the folder holds checkpoints of another run.
 
     Example:
       >>> from nmjax.evaluation import prepare, run_methods
@@ -216,7 +222,10 @@ def run_methods(
     if mesh is not None:
         keys, (problem, hyper) = shard_batch(keys, mesh), replicate((problem, hyper), mesh)
     for name in methods:
-        run = _run_method(keys, problem, hyper, name=name, budget=budget, progress=shown)
+        checkpoints = None if folder is None else folder / name
+        run = _run_method(
+            keys, problem, hyper, name=name, budget=budget, progress=shown, folder=checkpoints
+        )
         runs[name] = _first_seeds(run, seeds)
         stages.seconds[f"search: {name}"] = sum(runs[name].seconds.values())
     return runs
@@ -264,6 +273,7 @@ def _run_method(
     name: str,
     budget: int,
     progress: Progress,
+    folder: Path | None,
 ) -> MethodRun:
     problem = get_method(name).view(problem)
     begun = time.perf_counter()
@@ -274,6 +284,10 @@ def _run_method(
         start(keys, problem, hyper),
         num_chunks=-(-budget // CHUNK),
         axis=1,
+        folder=folder,
+        config={"method": name, "budget": budget, "seeds": len(keys)},
+        interval=CHECKPOINT_SECONDS,
+        info_like=advance.out_info[1],
         progress=progress,
         stage=f"search: {name}",
     )

@@ -1,6 +1,7 @@
 """Long runs in compiled chunks, with progress, checkpoints and resumption between chunks."""
 
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,12 +28,14 @@ def run_chunked(
     axis: int = 0,
     folder: str | os.PathLike[str] | None = None,
     config: Any = None,
+    interval: float = 0.0,
+    info_like: PyTree | None = None,
     progress: Progress | None = None,
     stage: str = "search",
 ) -> tuple[PyTree, PyTree]:
     """Run `step_chunk` `num_chunks` times and concatenate its infos.
 
-    With a folder, the state and the infos so far are saved after each chunk, and a run that finds a
+    With a folder, the state and the infos so far are saved between chunks, and a run that finds a
     checkpoint continues from it, with the same bits as an uninterrupted run. A finished run is
     read back, or extended if more chunks are requested.
 
@@ -44,6 +47,9 @@ def run_chunked(
       axis: axis of the steps in the leaves of info: 0 for a scan, 1 for a vmapped scan.
       folder: folder for the checkpoints of this run; None saves nothing.
       config: settings of the run, which must equal those of a checkpoint to continue from.
+      interval: least seconds between two checkpoints; the last chunk is always saved.
+      info_like: pytree with the shapes and dtypes of one chunk's info, needed if `step_chunk` cannot
+        be traced because it is compiled ahead of time.
       progress: progress display; None draws nothing.
       stage: name of the stage on the display.
 
@@ -76,7 +82,8 @@ def run_chunked(
                 f"{folder} holds {saved} chunks, more than num_chunks={num_chunks}: give at least "
                 f"{saved}, or choose another folder."
             )
-        like = (state, _infos_like(step_chunk, state, saved, axis))
+        info_like = jax.eval_shape(step_chunk, state, 0)[1] if info_like is None else info_like
+        like = (state, _infos_like(info_like, saved, axis))
         restored = restore_checkpoint(folder, like, config=config)
         done, (state, infos) = restored.step, restored.pytree
 
@@ -84,17 +91,20 @@ def run_chunked(
         return np.concatenate([before, after], axis)
 
     progress.update(stage, done, num_chunks)
+    saved_at = time.monotonic()
     for chunk in range(done, num_chunks):
         state, info = step_chunk(state, chunk)
         info = jax.tree.map(to_host, info)
         infos = info if infos is None else jax.tree.map(join, infos, info)
-        if folder is not None:
+        due = chunk + 1 == num_chunks or time.monotonic() - saved_at >= interval
+        if folder is not None and due:
             save_checkpoint(folder, chunk + 1, (state, infos), config=config)
+            saved_at = time.monotonic()
         progress.update(stage, chunk + 1, num_chunks)
     return state, infos
 
 
-def _infos_like(step_chunk: Callable[..., Any], state: PyTree, chunks: int, axis: int) -> PyTree:
+def _infos_like(info_like: PyTree, chunks: int, axis: int) -> PyTree:
     """Return arrays with the infos' shapes after so many chunks."""
 
     def longer(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
@@ -102,4 +112,4 @@ def _infos_like(step_chunk: Callable[..., Any], state: PyTree, chunks: int, axis
         shape[axis] *= chunks
         return np.empty(shape, leaf.dtype)
 
-    return jax.tree.map(longer, jax.eval_shape(step_chunk, state, 0)[1])
+    return jax.tree.map(longer, info_like)

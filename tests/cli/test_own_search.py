@@ -1,6 +1,7 @@
 """`nmjax search` on a user's own problem: with an objective, and without one."""
 
 import csv
+import importlib
 import itertools
 import json
 
@@ -110,3 +111,47 @@ def test_the_folder_is_made_before_anything_is_learned(problem, capsys, tmp_path
     (tmp_path / "file").touch()
     flags = ("--space", f"{problem}:space", "--objective", f"{problem}:train", "--out", "file/x")
     assert "cannot be made or written to" in search(capsys, *flags, code=2).err
+
+
+@pytest.mark.slow
+def test_an_interrupted_search_is_continued_as_if_it_had_not_been(problem, capsys, tmp_path):
+    flags = ("--space", f"{problem}:space", "--minimize", "loss", "--budget", "7")
+    flags = (*flags, "--objective", f"{problem}:train")
+    search(capsys, *flags, "--out", "whole")
+    module = importlib.import_module(problem)
+    train, stop_at = module.train, len(module.calls) + 4
+
+    def interrupted(**choices):
+        if len(module.calls) == stop_at:
+            raise KeyboardInterrupt
+        return train(**choices)
+
+    module.train = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        main(["search", *flags, "--out", "part"])
+    assert len((tmp_path / "part" / "trials.jsonl").read_text().splitlines()) == 4
+    module.train = train
+    printed = search(capsys, "--resume", "part")
+    assert "Continuing after 4 evaluations." in printed.err
+    trials = [(tmp_path / name / "trials.jsonl").read_text() for name in ("whole", "part")]
+    assert trials[0] == trials[1]
+    assert len(module.calls) == 14
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--resume", "none"), "none/config.json is not that of an interrupted search"),
+        (("--resume", "bad"), "bad/config.json is not that of an interrupted search"),
+        (("--resume", "done"), "done holds a finished search"),
+        (("--resume", "bad", "--budget", "7"), "Got --budget with --resume"),
+        (("--resume", "bad", "--out", "x"), "Got --out or --distributed with --resume"),
+    ],
+)
+def test_what_cannot_be_continued_gets_one_sentence(capsys, tmp_path, flags, says):
+    for name, file in (("bad", "config.json"), ("done", "results.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("[]")
+    printed = search(capsys, *flags, code=2)
+    assert says in printed.err
+    assert printed.err.count("\n") == 1

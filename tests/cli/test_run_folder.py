@@ -95,3 +95,13 @@ def test_a_command_makes_its_folder_before_it_computes(
     assert captured.out == ""
     assert "cannot be made or written to" in captured.err
     assert "--out" in captured.err
+
+
+def test_a_folder_in_use_is_refused_until_its_run_ends(tmp_path):
+    folder = tmp_path / "run"
+    with run_folder(folder, benchmark="b", target="t"):
+        with pytest.raises(NmjaxError, match="in use by another run"):
+            make(folder)
+        (folder / "trace").touch()
+    with run_folder(folder, benchmark="b", target="t", resume=True) as again:
+        assert (again / "trace").exists()

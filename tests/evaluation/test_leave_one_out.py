@@ -1,5 +1,6 @@
 import dataclasses
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from nmjax.cli.search import SearchConfig
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.leave_one_out import prepare, run_methods, seed_keys
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm
-from nmjax.experiments import batch_mesh
+from nmjax.experiments import batch_mesh, latest_step
 from nmjax.experiments.progress import SilentProgress, StageTimer
 from nmjax.knowledge import LearnConfig
 from nmjax.search import RandomSearch
@@ -116,6 +117,24 @@ def test_the_information_gain_is_that_of_the_closed_form(prepared, runs):
             runs["kernel-transfer"].information_gain[seed], expected, rtol=2e-3
         )
     assert np.isnan(runs["random"].information_gain).all()
+
+
+def test_a_run_that_was_interrupted_continues_from_its_checkpoints(prepared, runs, tmp_path):
+    keys = seed_keys(jax.random.key(0), KEYS)
+
+    class Interrupts(SilentProgress):
+        def update(self, stage, done, total):
+            if stage == "search: past-best":
+                raise KeyboardInterrupt
+
+    arguments = {"methods": ("random", "past-best"), "budget": BUDGET, "folder": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        run_methods(keys, prepared, **arguments, stages=StageTimer(Interrupts()))
+    assert latest_step(tmp_path / "random") == 2
+    for name, run in run_methods(keys, prepared, **arguments).items():
+        chex.assert_trees_all_equal(run.trace, runs[name].trace)
+    with pytest.raises(NmjaxError, match="another configuration"):
+        run_methods(keys, prepared, **arguments | {"budget": BUDGET - 1})
 
 
 def test_a_seed_does_not_depend_on_how_many_there_are(prepared, runs):

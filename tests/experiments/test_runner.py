@@ -139,3 +139,12 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_first_chunk(tmp_path
 
     with pytest.raises(NmjaxError, match="cannot be made"):
         run_chunked(never, jnp.zeros(()), num_chunks=2, folder=tmp_path / "file" / "x")
+
+
+def test_checkpoints_keep_their_interval_and_the_last_is_always_saved(tmp_path):
+    recorder, saved = Recorder(), []
+    recorder.update = lambda *_: saved.append(latest_step(tmp_path))
+    run_chunked(
+        jax.jit(chunk), start(), num_chunks=3, folder=tmp_path, interval=1e6, progress=recorder
+    )
+    assert saved == [None, None, None, 3]

@@ -1,0 +1,121 @@
+"""`nmjax search` of a benchmark: hold one task out, learn from the others, and search it."""
+
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nmjax.cli.console import make_console
+from nmjax.cli.search import ADDRESS, CONFIG, RESULTS, SearchConfig, settings_of
+from nmjax.compilation_cache import enable_compilation_cache
+from nmjax.errors import NmjaxError
+
+if TYPE_CHECKING:
+    from nmjax.knowledge import LearnConfig
+
+DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
+CHECKPOINTS = "checkpoints"
+
+
+def search_benchmark(config: SearchConfig) -> None:
+    """Search a benchmark by several methods, print a table, and write a folder.
+
+    Raises:
+      NmjaxError: a name is unknown, a number is out of range, data are not installed, the folder
+        cannot be made or is in use, or the processes of a distributed run cannot connect.
+    """
+    import jax
+
+    from nmjax.cli.reports import search as search_report
+    from nmjax.cli.run_folder import run_folder
+    from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
+    from nmjax.evaluation.summary import summarize
+    from nmjax.experiments import batch_mesh, make_progress, write_result
+    from nmjax.experiments.progress import StageTimer
+    from nmjax.tasks import leave_one_out, load_suite
+
+    begun = time.perf_counter()
+    enable_compilation_cache()
+    _join(config)
+    suite = load_suite(config.benchmark, data=config.data)
+    target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
+    budget = 100 if config.budget is None else config.budget
+    config = replace(config, target=target, budget=budget)
+    split = leave_one_out(suite, target)
+    _check_numbers(config)
+    check_run(suite, methods=config.methods, budget=budget)
+
+    past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
+    first, alone = jax.process_index() == 0, jax.process_count() == 1
+    make_folder = run_folder(
+        config.out, benchmark=suite.name, target=target, resume=config.resume is not None
+    )
+    with (
+        make_folder if first else nullcontext(Path()) as folder,
+        make_progress() as progress,
+    ):
+        if first:
+            search_report.write_config(folder / CONFIG, settings_of(config))
+        stages = StageTimer(progress)
+        prepared = prepare(past_key, suite, split, history_size=config.history_size, stages=stages)
+        runs = run_methods(
+            seed_keys(search_key, config.seeds),
+            prepared,
+            methods=config.methods,
+            budget=budget,
+            stages=stages,
+            mesh=batch_mesh(config.seeds) if jax.device_count() > 1 else None,
+            folder=folder / CHECKPOINTS if alone else None,
+        )
+        if not first:
+            return
+        stages.begin("summarize")
+        rows = summarize(bootstrap_key, prepared, runs)
+        settings = _all_settings(config, prepared.config)
+        search_report.write_config(folder / CONFIG, settings)
+        search_report.write_trace(folder / "trace.parquet", prepared, runs)
+        search_report.write_pictures(folder, prepared, runs, key=bootstrap_key)
+        stages.end()
+        seconds = stages.seconds | {"total": time.perf_counter() - begun}
+        result = search_report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
+        write_result(folder / RESULTS, result)
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    if config.json:
+        print((folder / RESULTS).read_text(), end="")
+    else:
+        console = make_console(markup=True)
+        console.print(search_report.summary_table(prepared, rows))
+        console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
+
+
+def _join(config: SearchConfig) -> None:
+    """Connect to the other processes, if asked to."""
+    address = {name: getattr(config, name) for name in ADDRESS}
+    if config.distributed:
+        from nmjax.experiments import initialize_distributed
+
+        initialize_distributed(**address)
+    elif any(value is not None for value in address.values()):
+        raise NmjaxError("Got the address of a distributed run without --distributed; add it.")
+
+
+def _check_numbers(config: SearchConfig) -> None:
+    for name in ("maximize", "minimize", "objective"):
+        if getattr(config, name) is not None:
+            raise NmjaxError(f"Got --{name} without --history or --space; give one of them.")
+    if config.history_size < 1:
+        raise NmjaxError(f"Got --history-size {config.history_size}; give at least 1.")
+    if config.seeds < 1 or config.seed < 0:
+        raise NmjaxError(
+            f"Got --seeds {config.seeds} and --seed {config.seed}; give at least 1 and 0."
+        )
+
+
+def _all_settings(config: SearchConfig, learn: "LearnConfig") -> dict[str, Any]:
+    """Return the settings, with those of learning and searching."""
+    from nmjax.search import default_hyper
+
+    hyper = default_hyper(config.budget or 100)._asdict()
+    return settings_of(config) | {"learn": asdict(learn), "hyper": hyper}
