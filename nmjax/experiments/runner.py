@@ -48,7 +48,7 @@ def run_chunked(
       folder: folder for the checkpoints of this run; None saves nothing.
       config: settings of the run, which must equal those of a checkpoint to continue from.
       interval: least seconds between two checkpoints; the last chunk is always saved.
-      info_like: pytree with the shapes and dtypes of one chunk's info, needed if `step_chunk` cannot
+      info_like: shapes and dtypes of one chunk's info, a pytree, needed if `step_chunk` cannot
         be traced because it is compiled ahead of time.
       progress: progress display; None draws nothing.
       stage: name of the stage on the display.
