@@ -13,7 +13,11 @@ from tests.past_file import write_past
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TEXTS = {page.name: page.read_text() for page in PAGES}
-NOTEBOOK = json.loads((ROOT / "notebooks" / "quickstart.ipynb").read_text())
+NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in ROOT.glob("notebooks/*.ipynb")}
+CHECKS = {
+    "quickstart": "assert len(study.trials) == study.budget and study.best is not None",
+    "gradient-search": "assert best.value > scores.max() and encoding[0] @ cost < 60",
+}
 
 
 def block(name: str) -> str:
@@ -36,7 +40,7 @@ def test_tables_are_those_of_the_result_files(page):
     assert render(TEXTS[page]) == TEXTS[page]
 
 
-@pytest.mark.parametrize("page", ["search.md", "knowledge.md", "meta-learning.md"])
+@pytest.mark.parametrize("page", ["search.md", "gradients.md", "knowledge.md", "meta-learning.md"])
 def test_a_changed_number_is_noticed(page):
     text = TEXTS[page]
     table = text.index("<!-- ")
@@ -109,20 +113,21 @@ def test_example_of_meta_learning_runs():
     assert names["result"].curves.validation_loss.shape == (10,)
 
 
-def test_notebook_is_committed_with_outputs():
-    code = [cell for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_is_committed_with_outputs(name):
+    code = [cell for cell in NOTEBOOKS[name]["cells"] if cell["cell_type"] == "code"]
     assert any(cell["outputs"] for cell in code)
     assert all(cell["execution_count"] for cell in code)
     assert not any(o["output_type"] == "error" for cell in code for o in cell["outputs"])
 
 
 @pytest.mark.slow
-def test_notebook_runs(tmp_path):
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_runs(name, tmp_path):
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
-    notebook = nbformat.reads(json.dumps(NOTEBOOK), as_version=4)
-    check = "assert len(study.trials) == study.budget and study.best is not None"
-    notebook.cells.append(nbformat.v4.new_code_cell(check))
+    notebook = nbformat.reads(json.dumps(NOTEBOOKS[name]), as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(CHECKS[name]))
     resources = {"metadata": {"path": tmp_path}}
     nbclient.NotebookClient(notebook, timeout=600, resources=resources).execute()
     assert any(

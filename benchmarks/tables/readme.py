@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.script import require
 from benchmarks.tables import (
     cost_tables,
+    gradient_tables,
     knowledge_tables,
     markdown,
     meta_tables,
@@ -49,6 +50,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-targets": search_tables.targets,
     "search-target-oracle": search_tables.target_oracle,
     "search-space": search_tables.large_space,
+    "gradient-estimators": gradient_tables.estimators,
+    "gradient-search": gradient_tables.search,
     "search-overhead": cost_tables.overhead,
     "search-optimum": reproduction_tables.optimum,
     "optimum": reproduction_tables.optimum_short,

@@ -1,0 +1,162 @@
+"""Bias and variance of gradient estimators, against exact gradients by enumeration.
+
+    python -m benchmarks.search.gradient_estimators [--estimates 4000]
+
+The space has 4 choices of 4 options. The objective is the hyperbolic tangent of a quadratic form in
+the weights, so it is not multilinear and soft choices are off the architectures' values. Each
+estimator spends about 12 evaluations of the objective an estimate, a gradient counted as three.
+"Exact" is the gradient of the expectation over architectures whose probabilities are the softmax of
+the logits, or the relaxation's own weights. Bias is the distance of the mean estimate from it, as a
+share of its norm and less what is expected from so many estimates; spread is the root of the summed
+variance, as the same share. Writes benchmarks/results/search/gradient_estimators.json.
+"""
+
+import argparse
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.relax import (
+    DirichletRelaxation,
+    Entmax,
+    Enumeration,
+    GradientEstimator,
+    GumbelSoftmax,
+    Pathwise,
+    Rebar,
+    Relaxation,
+    ScoreFunction,
+    SoftChoices,
+    Softmax,
+    Sparsemax,
+    StraightThrough,
+    Strengths,
+)
+from nmjax.spaces import Space
+from nmjax.types import Array, PyTree
+
+SPACE = Space("four by four", **{name: ["w", "x", "y", "z"] for name in "abcd"})
+SIZE = SPACE.num_choices * SPACE.max_options
+TEMPERATURES = (1.0, 0.3, 0.1)
+BUDGET = 12
+WARM_UP = 400
+
+
+def make_objective(key: Array) -> tuple[Array, Array]:
+    """Draw the coefficients float[16] and float[16, 16] of the objective."""
+    linear_key, square_key = jax.random.split(key)
+    return jax.random.normal(linear_key, (SIZE,)), jax.random.normal(square_key, (SIZE, SIZE))
+
+
+def objective(coefficients: tuple[Array, Array], soft: SoftChoices) -> Array:
+    """Compute the objective float[] of soft choices."""
+    flat = soft.weights.reshape(SIZE)
+    linear, square = coefficients
+    return jnp.tanh(0.5 * linear @ flat + 0.25 * flat @ square @ flat)
+
+
+def estimators() -> Iterator[tuple[str, GradientEstimator, Relaxation | None, tuple[float, ...]]]:
+    """Yield the name, the estimator, the relaxation of its exact gradient, and temperatures."""
+    gumbel, paths = GumbelSoftmax(SPACE), BUDGET // 3
+    yield "softmax", Pathwise(Softmax(SPACE)), None, TEMPERATURES[:1]
+    yield "sparsemax", Pathwise(Sparsemax(SPACE)), Sparsemax(SPACE), TEMPERATURES[:1]
+    yield "entmax", Pathwise(Entmax(SPACE)), Entmax(SPACE), TEMPERATURES[:1]
+    dirichlet = DirichletRelaxation(SPACE)
+    yield "Dirichlet", Pathwise(dirichlet, paths), dirichlet, TEMPERATURES[:1]
+    yield "Gumbel-softmax", Pathwise(gumbel, paths), None, TEMPERATURES
+    straight = StraightThrough(gumbel)
+    yield "straight-through Gumbel", Pathwise(straight, paths), None, TEMPERATURES
+    yield "score function", ScoreFunction(SPACE, BUDGET, "none"), None, ()
+    yield "score function, moving baseline", ScoreFunction(SPACE, BUDGET, "moving"), None, ()
+    yield "score function, leave-one-out", ScoreFunction(SPACE, BUDGET), None, ()
+    yield "REBAR", Rebar(SPACE, draws=2), None, (0.5,)
+
+
+class Case(NamedTuple):
+    """An objective and strengths; leaves have a leading axis for several.
+
+    Attributes:
+      coefficients: float[16] and float[16, 16], of the objective.
+      strengths: Where gradients are estimated.
+    """
+
+    coefficients: tuple[Array, Array]
+    strengths: Strengths
+
+
+def draw_case(key: Array) -> Case:
+    """Draw an objective, and strengths of standard deviation 1."""
+    objective_key, strength_key = jax.random.split(key)
+    return Case(make_objective(objective_key), Softmax(SPACE).init(strength_key, spread=1.0))
+
+
+def sample_estimates(
+    estimator: GradientEstimator, temperature: float, keys: Array, case: Case
+) -> Array:
+    """Gradients float[estimates, 16] of a case, after the estimator's state has settled."""
+    estimate = partial(
+        estimator.value_and_grad,
+        objective=partial(objective, case.coefficients),
+        temperature=jnp.float32(temperature),
+    )
+
+    def step(state: PyTree, key: Array) -> tuple[PyTree, None]:
+        return estimate(key, case.strengths, state).state, None
+
+    def gradient(key: Array) -> Array:
+        return estimate(key, case.strengths, state).gradient.logits.reshape(SIZE)
+
+    state, _ = jax.lax.scan(step, estimator.init(case.strengths), keys[:WARM_UP])
+    return jax.lax.map(gradient, keys, batch_size=256)
+
+
+def compare(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """Bias, spread and cosine of estimates float[estimates, 16]."""
+    norm, mean = np.linalg.norm(exact), found.mean(axis=0)
+    variance = found.var(axis=0, ddof=1).sum()
+    bias = max(np.sum((mean - exact) ** 2) - variance / len(found), 0.0) ** 0.5
+    cosine = mean @ exact / (np.linalg.norm(mean) * norm)
+    return {"bias": bias / norm, "spread": variance**0.5 / norm, "cosine": cosine}
+
+
+def measure(asked: argparse.Namespace) -> Findings:
+    """Average over strengths and objectives; one row for each estimator and temperature."""
+    cases = jax.vmap(draw_case)(jax.random.split(jax.random.key(0), asked.seeds))
+    keys = jax.random.split(jax.random.key(2), asked.estimates)
+    rows = []
+    for name, estimator, relaxation, temperatures in estimators():
+        enumeration = Enumeration(SPACE, relaxation)
+        exact = jax.jit(jax.vmap(partial(sample_estimates, enumeration, 1.0), in_axes=(None, 0)))
+        exactly = np.asarray(exact(keys[:1], cases), np.float64)[:, 0]
+        for temperature in temperatures or (1.0,):
+            sampled = jax.jit(
+                jax.vmap(partial(sample_estimates, estimator, temperature), in_axes=(None, 0))
+            )
+            found = np.asarray(sampled(keys, cases), np.float64)
+            measured = [compare(*pair) for pair in zip(found, exactly, strict=True)]
+            row = {"estimator": name, "temperature": temperature if temperatures else None}
+            row |= {kind: float(np.mean([m[kind] for m in measured])) for kind in measured[0]}
+            rows.append(row)
+            print(row, flush=True)
+    return Findings(
+        split="generated objectives",
+        seeds=range(asked.seeds),
+        config={"estimates": asked.estimates, "evaluations": BUDGET, "choices": 4, "options": 4},
+        rows=rows,
+    )
+
+
+def main() -> None:
+    """Measure and write the result file."""
+    parser = make_parser(__doc__, seeds=4)
+    parser.add_argument("--estimates", type=int, default=4000)
+    run_benchmark("search/gradient_estimators", measure, parser)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Tables of gradient estimators and searches in docs/benchmarks/gradients.md."""
+
+from benchmarks.script import require
+from benchmarks.tables import markdown
+
+
+def estimators() -> str:
+    """Bias, spread and cosine of each gradient estimator."""
+    result = require("search/gradient_estimators")
+    rows = (
+        (
+            row["estimator"],
+            "" if row["temperature"] is None else f"{row['temperature']:g}",
+            *(f"{row[kind]:.2f}" for kind in ("bias", "spread", "cosine")),
+        )
+        for row in result.rows
+    )
+    header = ("estimator", "temperature", "bias", "spread", "cosine")
+    return markdown.with_origin(result, header, rows)
+
+
+def search() -> str:
+    """Gap, share of seeds that reach the best, and time of each maximizer."""
+    result = require("search/gradient_search")
+    rows = (
+        (
+            row["problem"],
+            str(row["calls"]),
+            row["method"],
+            f"{row['gap']:.3f}",
+            f"{row['reached']:.0%}",
+            f"{row['milliseconds']:.1f}",
+        )
+        for row in result.rows
+    )
+    header = ("predictor", "calls", "method", "gap", "reaches the best", "CPU ms")
+    return markdown.with_origin(result, header, rows)
