@@ -14,6 +14,7 @@ from nmjax.search import (
     Candidate,
     EvolutionaryAscent,
     GradientAscent,
+    GuidedAscent,
     LocalAscent,
     SpaceSearch,
     default_hyper,
@@ -240,6 +241,7 @@ def mixed_objective(problem, candidate):
         LocalAscent(climbers=2, rounds=4),
         EvolutionaryAscent(population=8, generations=6),
         GradientAscent(climbers=2, steps=8, rounds=2),
+        GuidedAscent(climbers=2, rounds=4, candidates=4),
     ],
 )
 def test_mixed_and_conditional_spaces_are_searched(unoptimized, maximizer):
