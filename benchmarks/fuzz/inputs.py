@@ -3,7 +3,6 @@
 import bz2
 import contextlib
 import gzip
-import io
 import json
 import shutil
 import sqlite3
@@ -14,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.fuzz.command import run_command
 from benchmarks.fuzz.mutations import TOKENS, mutate, mutate_arguments
 from nmjax import NmjaxError
-from nmjax.cli import __main__ as command_line
 from nmjax.experiments import read_result
 from nmjax.knowledge import default_knowledge
 from nmjax.spaces import Ordinal, Real, Space, parse, when
@@ -270,47 +269,6 @@ def _arguments(random: Random, corpus: Corpus) -> Input:
 def _parsed(random: Random, _: Corpus) -> Input:
     arguments = mutate_arguments(random, random.choice(PARSED))
     return Input("nmjax", arguments, lambda: run_command(arguments, only_parse=True))
-
-
-def run_command(arguments: list[str], *, only_parse: bool = False) -> None:
-    """Run a command; raise what a user should not see.
-
-    Raises:
-      AssertionError: The status is neither 0 nor 2, or an error is not one line.
-    """
-    if any(unsafe(argument) for argument in arguments):
-        return
-    commands = dict(command_line._COMMANDS)
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
-    err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
-    if only_parse:
-        command_line._COMMANDS.update({n: (c, lambda _: None) for n, (c, _) in commands.items()})
-    parsed = True
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = command_line.main(arguments)
-    except SystemExit as exit:
-        status, parsed = exit.code, False
-    finally:
-        command_line._COMMANDS.update(commands)
-    err.flush()
-    printed = err.buffer.getvalue().decode()
-    if status not in (0, 2):
-        raise AssertionError(f"exit status {status}: {printed}")
-    if status == 2 and (not printed.strip() or (parsed and printed.count("\n") != 1)):
-        raise AssertionError(f"not one sentence: {printed!r}")
-
-
-def unsafe(argument: str) -> bool:
-    """Whether an argument may name a place outside of the working folder, a module, or lines."""
-    module = argument.partition(":")[0]
-    return (
-        any(character in argument for character in "\x00\r\n")
-        or "/" in argument
-        or ".." in argument
-        or argument.startswith("~")
-        or (":" in argument and module != "benchmarks.fuzz.inputs")
-    )
 
 
 def describe(content: object) -> str:

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.fuzz import fuzz, inputs
+from benchmarks.fuzz import command, fuzz, inputs
 from benchmarks.fuzz.mutations import mutate, mutate_arguments
 from nmjax import NmjaxError
 
@@ -42,7 +42,7 @@ def test_other_errors_than_ours_are_found(monkeypatch):
     "argument", ["/etc", "../past", "~", "s3://bucket/past", "os:abort", "a\x00b"]
 )
 def test_arguments_that_could_do_harm_are_not_run(argument):
-    assert inputs.unsafe(argument)
+    assert command.unsafe(argument)
 
 
 @pytest.mark.slow
