@@ -81,7 +81,7 @@ def _parse(text: str, delimiter: str, names: tuple[str, ...], source: str) -> An
         wrong.append(row)
         return "error"
 
-    content = text.encode()
+    content = (text if text.endswith("\n") else f"{text}\n").encode()
     columns = [str(place) for place in range(len(names))]
     try:
         return arrow_csv.read_csv(
@@ -100,6 +100,8 @@ def _parse(text: str, delimiter: str, names: tuple[str, ...], source: str) -> An
             ),
         )
     except pa.ArrowException as error:
+        if "straddles" in str(error):
+            raise NmjaxError(f"{source} has a quote without an end: remove it.") from error
         if not wrong:
             raise NmjaxError(
                 f"{source} cannot be read as delimited text: {brief(error)}."

@@ -143,6 +143,8 @@ def test_frames_of_every_kind_hold_the_same():
         (b"task op width\nt conv 64\n", "only column 'task op width', expected several, separ"),
         (b"task,op\nt,conv\nt,conv,64,x\n", r"row 2 has 4 values, expected 2, separated by comm"),
         (b"a,b\n1,\x00\n", "bytes of 0"),
+        (b"a,b", "has no rows"),
+        (b'a,"b', "a quote without an end"),
         (gzip.compress(b"a,b\n1,2\n")[:-4], "compressed and damaged"),
         (zipped("a,b")[:-8], "damaged or protected ZIP archive"),
         (b"\x80\x04\x95abc", "is a pickle"),
