@@ -21,8 +21,8 @@ from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax import live
 from nmjax.spaces import sample
 
-ALONE = 4
-SIZES = {"mlp": (16, 64, 256), "transformer": (16, 64), "cell": (16,)}
+ALONE = 2
+SIZES = {"mlp": (16, 128), "transformer": (32,), "cell": (16,)}
 CONFIG = live.TrainingConfig(epochs=5, batch_size=32, chunk=256)
 
 

@@ -65,9 +65,7 @@ class CellNetwork(nn.Module):
         if operation == _SKIP:
             return x
         if operation == _POOL:
-            window = (3, 3)
-            pooled: Array = nn.avg_pool(x, window, padding="SAME", count_include_pad=False)  # type: ignore[no-untyped-call]
-            return pooled
+            return _pool(x)
         if operation == _NONE:
             return jnp.zeros_like(x)
         size = 1 if operation == _CONV_1X1 else 3
@@ -256,10 +254,8 @@ def _normalize(images: Array, mask: Array) -> Array:
 def _pool(x: Array) -> Array:
     """Means over the 3 x 3 neighborhoods, without what is outside of the image."""
 
-    def sums(images: Array) -> Array:
-        return jnp.sum(_patches(images), axis=3)
-
-    return sums(x) / sums(jnp.ones((1, *x.shape[1:3], 1), x.dtype))
+    sizes = jnp.sum(_patches(jnp.ones((1, *x.shape[1:3], 1), x.dtype)), axis=3)
+    return jnp.sum(_patches(x), axis=3) / sizes
 
 
 def _outgoing(x: Array, kernels: Array, operations: Array, mask: Array) -> Array:

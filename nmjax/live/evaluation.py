@@ -1,6 +1,7 @@
 """Real training as the evaluation of a search: traced, so that it runs within the search's step."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -152,29 +153,31 @@ class LiveEvaluation:
 
     def __call__(self, problem: Any, index: Array) -> Array:
         """Score float[] of a row int32[] of the problem's pool, or of an architecture int32[C]."""
+        target: LiveTarget = problem.target
         architecture = problem.architectures[index] if index.ndim == 0 else index
-        if "optimizer" not in self.space.names:
-            return self._score(problem.target, architecture, self.config)
-        column = self.space.names.index("optimizer")
-        score: Array = jax.lax.switch(
-            option_of(self.space, "optimizer", architecture),
-            [
-                lambda target, own, name=name: self._score(target, own, self._with_optimizer(name))
-                for name in self.space.choices[column].options
-            ],
-            problem.target,
-            architecture,
-        )
-        return score
-
-    def _with_optimizer(self, name: Any) -> TrainingConfig:
-        config = self.config
-        return TrainingConfig(name, config.epochs, config.batch_size, config.schedule, config.chunk)
-
-    def _score(self, target: LiveTarget, architecture: Array, config: TrainingConfig) -> Array:
-        own, hyper = split_architecture(self.space, self.family, architecture)
         key = target.key
         for choice in range(self.space.num_choices):
             key = jax.random.fold_in(key, architecture[choice])
-        result = train_child(key, self.family, own, target.data, target.order, hyper, config=config)
-        return result.score
+        rows = (target.order, target.data)
+        if "optimizer" not in self.space.names:
+            return self._score(key, *rows, architecture, self.config)
+        column = self.space.names.index("optimizer")
+        # Searches side by side follow every branch, so each makes a key of its own from the bits.
+        bits, kind = jax.random.key_data(key), jax.random.key_impl(key)
+
+        def with_optimizer(name: Any) -> Callable[[Array, Array, Dataset, Array], Array]:
+            config = replace(self.config, optimizer=name)
+            return lambda bits, order, data, own: self._score(
+                jax.random.wrap_key_data(bits, impl=kind), order, data, own, config
+            )
+
+        branches = [with_optimizer(name) for name in self.space.choices[column].options]
+        option = option_of(self.space, "optimizer", architecture)
+        score: Array = jax.lax.switch(option, branches, bits, *rows, architecture)
+        return score
+
+    def _score(
+        self, key: Array, order: Array, data: Dataset, architecture: Array, config: TrainingConfig
+    ) -> Array:
+        own, hyper = split_architecture(self.space, self.family, architecture)
+        return train_child(key, self.family, own, data, order, hyper, config=config).score

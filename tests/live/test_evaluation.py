@@ -5,18 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nmjax.knowledge import learn_from_history
 from nmjax.live import (
     LiveEvaluation,
     MLPFamily,
     TrainingConfig,
     TrainingHyper,
     live_pool,
+    live_problem,
+    load_task,
     make_target,
     train_child,
     training_space,
 )
-from nmjax.search import RandomSearch, run_batch
+from nmjax.search import BayesianSearch, RandomSearch, make_problem, run_batch
 from nmjax.spaces import Choice, Ordinal, enumerate_architectures
+from nmjax.tasks import load_suite, sample_history, split_meta_validation
 from tests.live.plain import small_data
 
 FAMILY = MLPFamily(4, 3, widths=(2, 4), depths=(1,), activations=("relu",))
@@ -76,3 +80,29 @@ def test_the_optimizer_is_a_choice_like_any_other(unoptimized):
         evaluate(problem, pool[0].at[-2:].set(jnp.array([0, option]))) for option in (0, 1)
     )
     assert slow != fast
+
+
+@pytest.mark.slow
+def test_a_search_with_knowledge_of_stored_tasks_trains_on_a_new_one(unoptimized):
+    """The past is the table that ships; the new task's scores come from training alone."""
+    suite, target = load_suite("live-mlp"), load_task("iris", max_train=40)
+    history_key, learn_key = jax.random.split(jax.random.key(2))
+    history = sample_history(history_key, suite, suite.tasks[1:4], 40)
+    metric = suite.metric_info["val_acc"]
+    validation = split_meta_validation(
+        jax.random.key(3), suite.tasks[1:4], tuple((task,) for task in suite.tasks)
+    )
+    knowledge, _ = learn_from_history(learn_key, history, metric, validation, space=suite.space)
+    pool = jnp.asarray(suite.pool[::20])
+    config = TrainingConfig(epochs=1, batch_size=20)
+    problem = live_problem(
+        make_problem(suite.space, pool, None, knowledge),
+        pool,
+        make_target(jax.random.key(4), target.data, config),
+    )
+    evaluate = LiveEvaluation(MLPFamily(4, 3), suite.space, config)
+    search = BayesianSearch(capacity=8, evaluate=evaluate)
+    _, trace = run_batch(jax.random.split(jax.random.key(5), 1), problem, search, steps=4)
+    assert len(np.unique(trace.row)) == 4
+    expected = [jax.jit(evaluate)(problem, row) for row in trace.row[0]]
+    np.testing.assert_allclose(trace.score[0], expected, atol=1e-6)

@@ -1,6 +1,7 @@
 """Every family against plain Flax: a child is the network that is built alone at its own size."""
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,7 +119,7 @@ def test_kernels_are_drawn_as_flax_draws_them_at_that_size():
 
 
 @pytest.mark.slow
-@EVERY
+@pytest.mark.parametrize("name", ["transformer"])
 def test_the_plain_network_starts_with_the_same_variables(name, unoptimized):
     """Flax's own initialization has the same tree, shapes and scale."""
     family, chosen = FAMILIES[name]
@@ -136,6 +137,27 @@ def test_the_plain_network_starts_with_the_same_variables(name, unoptimized):
     chex.assert_trees_all_close(
         jax.tree.map(np.std, ours), jax.tree.map(np.std, theirs), rtol=0.25, atol=1e-6
     )
+
+
+def test_pooling_leaves_out_the_padding_as_flax_does():
+    module = CellFamily(3, channels=(2,), side=3).build([0, 0, 0, 4, 0, 0, 0])
+    x = small_data(features=9, rows=2).train.x
+
+    @jax.jit
+    def both(key):
+        logits, variables = module.init_with_output(key, x)
+        params = variables["params"]
+        stem = nn.Conv(2, (3, 3), use_bias=False)
+        images = stem.apply({"params": params["stem"]}, x.reshape(-1, 3, 3, 1))
+        normalize = nn.GroupNorm(1, use_bias=False, use_scale=False)
+        images = normalize.apply({}, images)
+        pooled = nn.avg_pool(images, (3, 3), padding="SAME", count_include_pad=False)
+        head = nn.Dense(3).apply({"params": params["head"]}, nn.relu(pooled).mean((1, 2)))
+        return logits, head
+
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        logits, head = both(jax.random.key(0))
+    np.testing.assert_allclose(logits, head, atol=1e-5)
 
 
 def test_one_width_for_all_layers_is_one_choice():

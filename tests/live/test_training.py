@@ -42,10 +42,10 @@ def test_the_same_key_gives_the_same_children_and_compiles_nothing(result):
 
 
 @pytest.mark.slow
-def test_results_do_not_depend_on_chunks(result):
+def test_results_do_not_depend_on_chunks(result, unoptimized):
     narrow = TrainingConfig(optimizer="sgd", epochs=3, batch_size=8, chunk=2)
     chunked = train_children(key(), FAMILY, CHILDREN, small_data(), RATES, config=narrow)
-    chex.assert_trees_all_close(chunked, result, rtol=1e-5)
+    chex.assert_trees_all_close(chunked, result, rtol=1e-4)
 
 
 def test_divergence_is_nan_and_stays_with_its_child(result):

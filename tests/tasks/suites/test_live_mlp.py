@@ -69,7 +69,7 @@ def test_a_missing_file_is_an_error(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_anew_gives_the_stored_scores(suite, records):
+def test_training_anew_gives_the_stored_scores(suite, records, unoptimized):
     space, task, step = suite.space, live.load_task("iris"), 97
     own, hyper = live.split_architecture(space, live.MLPFamily(4, 3), suite.pool)
     rows = np.flatnonzero(suite.pool[:, space.names.index("optimizer")] == 0)
