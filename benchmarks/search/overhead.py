@@ -179,7 +179,7 @@ def targets(suite: str, rows: Sequence[dict]) -> list[Target]:
     return made
 
 
-def start_anew(core: int) -> None:
+def restart_pinned(core: int) -> None:
     """Restart this program like a peer, on one core and keeping freed memory.
 
     A process that is pinned after its start has threads for all cores, which compete for the one
@@ -218,7 +218,7 @@ def main() -> None:
     parser.add_argument(
         "--timeout", type=float, default=900, help="seconds for all searches of a peer"
     )
-    start_anew(parser.parse_args().core)
+    restart_pinned(parser.parse_args().core)
     run_benchmark("search/overhead", measure, parser)
 
 

@@ -97,12 +97,12 @@ def run(
 
 
 def renewed(
-    suite: nmjax.Suite, before: Trajectories, tasks: Sequence[str], anew: Trajectories
+    suite: nmjax.Suite, before: Trajectories, tasks: Sequence[str], new: Trajectories
 ) -> Trajectories:
     """Replace the trajectories of some tasks by new ones with the same number of seeds."""
     rows = before.rows.copy()
-    rows[[suite.tasks.index(task) for task in tasks]] = anew.rows
-    provenance = f"{before.provenance} ({', '.join(tasks)} at {anew.provenance})"
+    rows[[suite.tasks.index(task) for task in tasks]] = new.rows
+    provenance = f"{before.provenance} ({', '.join(tasks)} at {new.provenance})"
     return replace(before, rows=rows, provenance=provenance)
 
 
@@ -176,7 +176,7 @@ def search(
     commit = f"commit {str(source['commit'])[:9]}{' and changes' * bool(source['dirty'])}"
     ours, learning = run(suite, tasks, methods, asked.seeds, variant, commit)
     if tasks != suite.tasks:
-        ours = {name: renewed(suite, kept[name], tasks, anew) for name, anew in ours.items()}
+        ours = {name: renewed(suite, kept[name], tasks, new) for name, new in ours.items()}
     return ours, learning
 
 

@@ -27,7 +27,7 @@ def log10_ranks(score: np.ndarray) -> np.ndarray:
 
 
 def random_search(log_rank: np.ndarray, evaluations: int) -> float:
-    """Expected log10 rank of the best of so many distinct uniform draws, mean over tasks."""
+    """Expected log10 rank of the best of distinct uniform draws, mean over tasks."""
     better = np.arange(log_rank.shape[1] + 1)
     rest = log_rank.shape[1] - better
     free = np.maximum(rest - evaluations, 0)

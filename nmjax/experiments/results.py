@@ -233,7 +233,7 @@ def _compact(content: Mapping[str, Any]) -> str:
 
 
 def _rounded(value: Any, digits: int) -> Any:
-    """JSON content with its floats rounded to so many significant digits."""
+    """JSON content with floats rounded to `digits` significant digits."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if isinstance(value, dict):

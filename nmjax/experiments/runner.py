@@ -105,7 +105,7 @@ def run_chunked(
 
 
 def _infos_like(info_like: PyTree, chunks: int, axis: int) -> PyTree:
-    """Return arrays with the infos' shapes after so many chunks."""
+    """Return arrays with the shapes of the infos of `chunks` chunks."""
 
     def longer(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
         shape = list(leaf.shape)

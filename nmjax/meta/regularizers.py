@@ -93,7 +93,7 @@ def regularized(learner: Learner, optimizer: optax.GradientTransformation) -> Le
     """Meta-train a learner's parameters as normal weights with a penalty on their information.
 
     Meta-regularization on weights (Yin et al., 2020, section 4.2): the mean query loss after
-    adapting from weights drawn anew for each task, plus strength times the divergence of the
+    adapting from weights drawn for each task, plus strength times the divergence of the
     weights from N(0, prior_std^2). Adaptation and evaluation start at the mean. `init_uncertainty`
     selects the weights that are penalized: for MAML, the authors penalize an encoder that no inner
     step moves, which is `anil` with all leaves except its head.

@@ -108,7 +108,7 @@ def maml_plus_plus(
 
     From MAML++ (Antoniou, Edwards and Storkey, 2019, section 4). The objective is the query loss
     after every inner step, equally weighted at first, with the weight moving to the last step, so
-    that early steps have a gradient of their own before it vanishes. Step sizes for each leaf and
+    that early steps also receive a direct gradient at first. Step sizes for each leaf and
     inner step are learned with the initialization. First-order and second-order gradients share one
     state, so that a run may begin with `first_order` and continue without (derivative-order
     annealing). Its rules for batch normalization are not included.
