@@ -14,6 +14,7 @@ from benchmarks.tables import (
     knowledge_tables,
     markdown,
     meta_tables,
+    reference_tables,
     reproduction_tables,
     search_tables,
 )
@@ -48,8 +49,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-claims": search_tables.claims,
     "search-pasts": search_tables.pasts,
     "search-targets": search_tables.targets,
-    "search-target-oracle": search_tables.target_oracle,
-    "search-space": search_tables.large_space,
+    "search-target-oracle": reference_tables.target_oracle,
+    "search-space": reference_tables.large_space,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
     "search-overhead": cost_tables.overhead,

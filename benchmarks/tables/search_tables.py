@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.script import stored, stored_variants
-from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
 from benchmarks.tables import markdown
 from benchmarks.tables.chart import LINES, TITLES
 from nmjax.evaluation.comparison import LEAST_SEEDS, RIVALS, speed_up_text
@@ -202,45 +201,6 @@ def _final(row: Row, step: int = 100) -> str:
     return markdown.with_interval(row["regret"][at], row["regret_ci"][at])
 
 
-def target_oracle() -> str:
-    """Searches with free evaluations of the target."""
-    if (result := stored("search/target_oracle")) is None:
-        return markdown.UNMEASURED
-    rows = [
-        (
-            row["suite"],
-            str(row["free"]),
-            *(f"{value:.3f}" for value in row["regret"]),
-            *(_count(row[f"reaches_{n}"], row[f"reaches_{n}_ci"]) for n in WITHOUT_FREE),
-        )
-        for row in result.rows
-    ]
-    steps = result.rows[0]["steps"]
-    header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
-    header += tuple(
-        f"evaluations to the regret of {rival} at {steps[-1]}" for rival in WITHOUT_FREE
-    )
-    return markdown.with_origin(result, header, rows)
-
-
-def large_space() -> str:
-    """Searches of a space that is too large to enumerate."""
-    if (result := stored("search/large_space")) is None:
-        return markdown.UNMEASURED
-    shown = ("5", "10", "20", "40")
-    rows = (
-        (
-            row["method"],
-            row["target"],
-            *(f"{row['regret'][step]:.3f}" for step in shown),
-            markdown.number(row["seconds_per_search"]),
-        )
-        for row in result.rows
-    )
-    header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds per search")
-    return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"
-
-
 def _regret_table(result: Result, steps: Sequence[int]) -> tuple[Cells, list[Cells]]:
     """Header, and a row for each method in order of final regret."""
     reach = {row["reach"]: row for row in result.rows if "reach" in row}
@@ -272,10 +232,11 @@ def _reached(reach: Row | None) -> str:
     """Format evaluations to reach a rival, with their interval."""
     if reach is None:
         return ""
-    return _count(reach["evaluations"], reach["ci"])
+    return evaluations_text(reach["evaluations"], reach["ci"])
 
 
-def _count(evaluations: float, interval: Sequence[float]) -> str:
+def evaluations_text(evaluations: float, interval: Sequence[float]) -> str:
+    """Format a number of evaluations with its interval."""
     count, low, high = map(markdown.evaluations, (evaluations, *interval))
     return f"{count} [{low}, {high}]"
 

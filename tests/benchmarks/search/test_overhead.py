@@ -113,14 +113,14 @@ def test_it_starts_anew_until_pinned_with_the_memory_kept(monkeypatch):
     monkeypatch.setattr(overhead.os, "execve", lambda *call: started.append(call[-1]))
     for variable in harness.MEMORY_KEPT:
         monkeypatch.delenv(variable, raising=False)
-    overhead.start_anew(1)
+    overhead.restart_pinned(1)
     assert started[0] == {1}
     assert harness.MEMORY_KEPT.items() <= started[1].items()
 
     for variable, value in started[1].items():
         monkeypatch.setenv(variable, value)
-    overhead.start_anew(1)
+    overhead.restart_pinned(1)
     assert len(started) == 4, "the memory is kept, but it is not pinned"
     cores.remove(0)
-    overhead.start_anew(1)
+    overhead.restart_pinned(1)
     assert len(started) == 4

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.search import target_oracle
-from benchmarks.tables import search_tables
+from benchmarks.tables import reference_tables
 from nmjax.evaluation.trajectories import Trajectories
 from nmjax.experiments import Result, collect_provenance, write_result
 from nmjax.search import BayesianSearch, make_problem
@@ -44,9 +44,9 @@ def test_rows_say_when_what_rivals_end_with_is_reached(related, monkeypatch, res
     assert [row[f"reaches_{rival}"] for rival in target_oracle.RIVALS] == [7, 7]
     assert row["regret"][-1] == pytest.approx(0, abs=1e-6)
 
-    assert search_tables.target_oracle() == search_tables.markdown.UNMEASURED
+    assert reference_tables.target_oracle() == reference_tables.markdown.UNMEASURED
     result = Result(
         **collect_provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=(row,)
     )
     write_result(results / "search/target_oracle.json", result)
-    assert "| 7 [7, 7] | 7 [7, 7] |" in search_tables.target_oracle()
+    assert "| 7 [7, 7] | 7 [7, 7] |" in reference_tables.target_oracle()

@@ -1,0 +1,45 @@
+"""Tables of searches with free evaluations of the target, and of a space too large to enumerate."""
+
+from benchmarks.script import stored
+from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
+from benchmarks.tables import markdown
+from benchmarks.tables.search_tables import evaluations_text
+
+
+def target_oracle() -> str:
+    """Searches with free evaluations of the target."""
+    if (result := stored("search/target_oracle")) is None:
+        return markdown.UNMEASURED
+    rows = [
+        (
+            row["suite"],
+            str(row["free"]),
+            *(f"{value:.3f}" for value in row["regret"]),
+            *(evaluations_text(row[f"reaches_{n}"], row[f"reaches_{n}_ci"]) for n in WITHOUT_FREE),
+        )
+        for row in result.rows
+    ]
+    steps = result.rows[0]["steps"]
+    header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
+    header += tuple(
+        f"evaluations to the regret of {rival} at {steps[-1]}" for rival in WITHOUT_FREE
+    )
+    return markdown.with_origin(result, header, rows)
+
+
+def large_space() -> str:
+    """Searches of a space that is too large to enumerate."""
+    if (result := stored("search/large_space")) is None:
+        return markdown.UNMEASURED
+    shown = ("5", "10", "20", "40")
+    rows = (
+        (
+            row["method"],
+            row["target"],
+            *(f"{row['regret'][step]:.3f}" for step in shown),
+            markdown.number(row["seconds_per_search"]),
+        )
+        for row in result.rows
+    )
+    header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds per search")
+    return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"
