@@ -39,7 +39,14 @@ def read_ax(experiment: Mapping[str, Any], source: str) -> Study:
             for row in _rows(trial, _means(data.get(number)))
         ]
         objectives = dict(_objectives((experiment["optimization_config"] or {}).get("objective")))
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise NmjaxError(
             f"{source} is damaged, expected an experiment of Ax: {error!r}."
         ) from error

@@ -106,7 +106,7 @@ def _run(run: Any, place: str) -> dict[str, Any]:
         fields["status"] = STATUSES[status] if isinstance(status, int) else str(status)
         fields["budget"] = float(fields["budget"] or 0)
         return fields
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise NmjaxError(f"{place} is damaged, expected a run of SMAC: {error!r}.") from error
 
 
