@@ -1,5 +1,6 @@
 """The commands of the page "Bring your past searches", run on exports of each tool."""
 
+import json
 import re
 import shlex
 import shutil
@@ -110,8 +111,12 @@ def test_the_searches_of_the_page_print_suggestions(command, capsys, monkeypatch
 
     monkeypatch.setattr("nmjax.knowledge.learn", learn)  # Learning is not what is tested here.
     run(IMPORTS[0])
-    run(command)
-    assert "Next architectures to evaluate for value" in capsys.readouterr().out
+    capsys.readouterr()
+    run(f"{command} --json")
+    suggested = json.loads(capsys.readouterr().out)
+    assert len(suggested) == 5
+    assert all({"optimizer", "lr", "layers"} <= set(config) for config in suggested)
+    assert all(("momentum" in config) == (config["optimizer"] == "sgd") for config in suggested)
 
 
 def without_comments(source):

@@ -1,12 +1,8 @@
 """`--space auto`: proposed spaces on the command line, and folders that know their space."""
 
-import json
-
 import pytest
 
 from nmjax.cli.__main__ import main
-from nmjax.knowledge import default_knowledge
-from nmjax.spaces import Ordinal, Real, Space
 from nmjax.tasks import count_evaluations, open_store
 
 SGD = [f"{'ab'[row % 2]},sgd,{row / 100},{2 ** (row % 3)},{row / 7}" for row in range(12)]
@@ -103,19 +99,3 @@ def test_what_cannot_be_done_gets_one_sentence(capsys, arguments, says, tmp_path
 def test_a_search_without_its_space_gets_one_sentence(capsys, arguments, says):
     nmjax(capsys, "history", "import", "past.csv", "kept", *FLAGS)
     assert says in nmjax(capsys, "search", *arguments, code=2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("history", [("past.csv", "--space", "auto"), ("kept",)])
-def test_a_search_takes_its_space_from_a_file_or_a_folder(capsys, history, monkeypatch):
-    def learn(past, seed):
-        return default_knowledge(past.space, past.metric)
-
-    monkeypatch.setattr("nmjax.knowledge.learn", learn)  # Learning is not what is tested here.
-    nmjax(capsys, "history", "import", "past.csv", "kept", *FLAGS)
-    flags = ("--minimize", "loss", "--suggestions", "2", "--json")
-    suggested = json.loads(nmjax(capsys, "search", "--history", *history, *flags))
-    space = Space(optimizer=["adam", "sgd"], width=Ordinal(1, 2, 4), momentum=Real(0, 0.11))
-    assert len(suggested) == 2
-    assert all(set(config) <= set(space.names) for config in suggested)
-    assert all(("momentum" in config) == (config["optimizer"] == "sgd") for config in suggested)

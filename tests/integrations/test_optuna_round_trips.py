@@ -33,7 +33,7 @@ def through(storage, past):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_any_past_comes_back_from_optuna(examples):
     @settings(deadline=None, max_examples=examples, derandomize=True)
     @given(any_past())

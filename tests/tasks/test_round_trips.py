@@ -136,7 +136,7 @@ def test_hundreds_of_choices_and_of_options_come_back(tmp_path):
     check_store(past, tmp_path)
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [2, pytest.param(25, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("check", [check_formats, check_store])
 def test_any_past_comes_back(check, examples):
     @settings(deadline=None, max_examples=examples, derandomize=True)
