@@ -65,7 +65,7 @@ def test_a_study_with_branches_comes_back_from_nmjax():
     def objective(trial):
         depth = trial.suggest_int("depth", 1, 2)
         for layer in range(depth):
-            trial.suggest_categorical(f"kernel{layer}", [None, "3x3", 5, 0.5, True])
+            trial.suggest_categorical(f"kernel{layer}", [None, "3x3", 5, 0.5, True, False])
         trial.suggest_float("rate", 1e-5, 1e-1, log=True)
         if trial.number == 3:
             raise optuna.TrialPruned

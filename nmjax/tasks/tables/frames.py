@@ -114,6 +114,8 @@ def _values(column: Any, source: str, name: str) -> list[Any]:
     import pyarrow as pa
 
     try:
+        if isinstance(column, list):  # Arrow would turn False beside 0.5 into 0.0.
+            return [_plain(value) for value in column]
         if isinstance(column, pa.ChunkedArray):
             return [_plain(value) for value in column.to_pylist()]
         try:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from nmjax.spaces import Choice, RealChoice
+from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.spaces.description.options import option_text
+from nmjax.tasks import history_from_frame
 from nmjax.tasks.tables.options import MISSING, OUTSIDE, parse_bounded, parse_options
 
 
@@ -67,3 +68,9 @@ def test_every_option_is_found_by_its_text_and_by_its_value(options):
     texts = list(map(option_text, choice.options))
     assert parse_options(texts, choice).tolist() == list(range(len(texts)))
     assert parse_options(list(choice.options), choice).tolist() == list(range(len(texts)))
+
+
+def test_false_beside_a_number_stays_false():
+    frame = {"task": ["a", "a"], "x": [0.5, False], "loss": [1.0, 2.0]}
+    past = history_from_frame(frame, Space(x=[False, 0.5]), minimize="loss")
+    assert past.history.architecture[0, :, 0].tolist() == [1, 0]
