@@ -1,6 +1,6 @@
 """Children trained a second: together in one call, one by one, and one by one at their own size.
 
-    python -m benchmarks.live.throughput [--repeats 3]
+    python -m benchmarks.live.throughput [--families mlp transformer]
 
 Writes benchmarks/results/live/throughput.json.
 """
@@ -22,7 +22,7 @@ from nmjax import live
 from nmjax.spaces import sample
 
 ALONE = 2
-SIZES = {"mlp": (16, 128), "transformer": (32,)}
+SIZES = {"mlp": (128,), "transformer": (32,)}
 CONFIG = live.TrainingConfig(epochs=5, batch_size=32, chunk=256)
 
 
@@ -137,6 +137,7 @@ def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--families", nargs="+", choices=SIZES, default=list(SIZES))
     run_benchmark("live/throughput", measure, parser)
 
 
