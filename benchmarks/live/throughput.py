@@ -123,7 +123,9 @@ def measure(asked: argparse.Namespace) -> Findings:
     """Measure families on the digits."""
     task = live.load_task("digits")
     rows = [
-        row for name in SIZES for row in rows_of(name, families(task)[name], task, asked.repeats)
+        row
+        for name in asked.families
+        for row in rows_of(name, families(task)[name], task, asked.repeats)
     ]
     return Findings(
         split="digits, 512 training rows",
