@@ -51,6 +51,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-pasts": search_tables.pasts,
     "search-targets": search_tables.targets,
     "search-target-oracle": reference_tables.target_oracle,
+    "search-network": reference_tables.network_ablation,
     "search-space": reference_tables.large_space,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,

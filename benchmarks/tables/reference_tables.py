@@ -1,4 +1,4 @@
-"""Tables of searches with free evaluations of the target, and of a space too large to enumerate."""
+"""Tables of references: free evaluations of the target, no network, a space too large to list."""
 
 from benchmarks.script import stored
 from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
@@ -23,6 +23,29 @@ def target_oracle() -> str:
     header = ("suite", "free evaluations", f"regret at {steps[0]}", *map(str, steps[1:]))
     header += tuple(
         f"evaluations to the regret of {rival} at {steps[-1]}" for rival in WITHOUT_FREE
+    )
+    return markdown.with_origin(result, header, rows)
+
+
+def network_ablation() -> str:
+    """Searches with and without the features of the meta-trained network."""
+    if (result := stored("search/network_ablation")) is None:
+        return markdown.UNMEASURED
+    rows = (
+        (
+            row["suite"],
+            *(f"{row[name]:.4f}" for name in ("regret_with", "regret_without")),
+            f"{row['difference']:+.4f} ({row['standard_error']:.4f})",
+            str(row["pairs"]),
+        )
+        for row in result.rows
+    )
+    header = (
+        "suite",
+        "regret with the network",
+        "without",
+        "difference (standard error)",
+        "pairs of a task and a past",
     )
     return markdown.with_origin(result, header, rows)
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.search import network_ablation
+from benchmarks.tables import markdown, reference_tables
+from nmjax.experiments import Result, collect_provenance, write_result
 
 REGRET = {"with": np.array([0.1, 0.2, 0.6]), "without": np.array([0.2, 0.2, 0.5])}
 SECONDS = {"with": 2.0, "without": 1.0}
@@ -28,3 +30,14 @@ def test_regret_counts_from_the_third_evaluation_of_each_past(related):
     assert regret.shape == (len(related.tasks), 2)
     np.testing.assert_allclose(regret[:, 0], 0, atol=1e-6)
     np.testing.assert_allclose(regret[:, 1], (2 / 4 + 1) / 2, atol=0.1)
+
+
+def test_table_shows_the_difference_with_its_sign(results):
+    assert reference_tables.network_ablation() == markdown.UNMEASURED
+    more = {name: values + 0.25 * (name == "with") for name, values in REGRET.items()}
+    row = network_ablation.make_row("all", more, SECONDS)
+    result = Result(
+        **collect_provenance(), split="s", seeds=(0,), config={}, seconds=1.0, rows=(row,)
+    )
+    write_result(results / "search/network_ablation.json", result)
+    assert "| all | 0.5500 | 0.3000 | +0.2500 (0.0577) | 3 |" in reference_tables.network_ablation()
