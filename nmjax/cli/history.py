@@ -160,7 +160,13 @@ def _merge(config: MergeConfig) -> None:
     if not stores or place in [Path(store.folder).resolve() for store in stores]:
         raise NmjaxError(f"Nothing to add to {config.store}; name other stores.")
     first = stores[0]
-    target = plan_store(config.store, first.space, metrics=first.metrics, context=first.context)
+    target = plan_store(
+        config.store,
+        first.space,
+        metrics=first.metrics,
+        context=first.context,
+        directions={name: way for store in stores for name, way in store.directions.items()},
+    )
     for store in stores:
         check_planned(target, store)
     before = {} if config.allow_duplicates else stored_rows(target)

@@ -1,6 +1,6 @@
 """`nmjax history import`: add a file of evaluations to a store, or propose its space."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, get_args
@@ -9,12 +9,14 @@ from tyro.conf import Positional, arg
 
 from nmjax.cli.auto_space import choose_space, find_store
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.tasks import Finding, check_quality, drop_findings, drop_stored
+from nmjax.tasks import Finding, check_quality, drop_findings, drop_stored, list_tasks
 from nmjax.tasks.files.history_store import plan_store
 from nmjax.tasks.files.store_writer import append_batches
 from nmjax.tasks.quality import Kind
 from nmjax.tasks.tables.opening import open_table
 from nmjax.tasks.tables.rows import Request, list_labels, read_rows
+from nmjax.tasks.tables.table import Direction, Table
+from nmjax.tasks.tables.values import check_task_names
 
 SHOWN_ROWS = 10
 _NONE = "(default: none)"
@@ -127,7 +129,9 @@ def run(config: ImportConfig) -> None:
         drop_outside="outside" in config.drop,
     )
     past, outside = read_rows(table, space, request)
-    store = plan_store(config.store, space, metrics=metrics, context=context)
+    directions = _directions(table, {name: request.columns.get(name, name) for name in metrics})
+    store = plan_store(config.store, space, metrics=metrics, context=context, directions=directions)
+    check_task_names(past.tasks, config.store, known=list_tasks(store))
     found = check_quality(past.history, space, tasks=past.tasks)
     chosen = [finding for finding in found if finding.kind in config.drop]
     kept = drop_findings(past.history, chosen)
@@ -141,6 +145,12 @@ def run(config: ImportConfig) -> None:
     number, read = int(added.mask.sum()), int(past.history.mask.sum())
     print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")
     print_skipped(int(kept.mask.sum()) - number, config.store)
+
+
+def _directions(table: Table, columns: Mapping[str, str]) -> dict[str, Direction]:
+    """Return the directions that a file states, of metrics in the given columns."""
+    stated = {name: table.directions.get(str(table.find_metric(c))) for name, c in columns.items()}
+    return {name: direction for name, direction in stated.items() if direction is not None}
 
 
 def print_skipped(number: int, store: str) -> None:

@@ -118,7 +118,6 @@ def _read_past(history: str, config: SearchConfig) -> "PastSearches":
     from nmjax.tasks import load_history, open_store
     from nmjax.tasks.tables.opening import open_table
     from nmjax.tasks.tables.rows import Request, read_rows
-    from nmjax.types import Metric
 
     name = config.maximize or config.minimize
     if "://" in history or find_store(history) is not None:
@@ -128,12 +127,11 @@ def _read_past(history: str, config: SearchConfig) -> "PastSearches":
                 f"Got {history} without the metric to improve; give --maximize or --minimize with "
                 f"one of {known}."
             )
-        metric = Metric(name, direction="max" if config.minimize is None else "min")
         given = None if config.space in (None, AUTO) else load_space(str(config.space))
         store = open_store(history, given)
         if name not in store.metrics:
             raise unknown_name("metric", name, store.metrics)
-        return load_history(store).replace(metric=metric)
+        return load_history(store, maximize=config.maximize, minimize=config.minimize)
     table = open_table(history)
     if name is None and None in (list(table.objectives.values()) or [None]):
         raise NmjaxError(

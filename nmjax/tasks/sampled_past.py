@@ -62,13 +62,12 @@ def sample_store(
             f"{', '.join(store.metrics)}."
         )
     _check(metric.name, cost, store.metrics, evaluations)
-    past = load_history(store, tasks or None)
+    past = load_history(store, tasks or None, maximize=maximize, minimize=minimize)
     drawn = _draw_rows(key, past.history, evaluations)
     found = check_quality(drawn, store.space, tasks=past.tasks)
     kept = drop_findings(drawn, [finding for finding in found if finding.kind in DEPENDENT_ROWS])
     return past.replace(
         history=kept,
-        metric=metric,
         cost=Metric(cost, direction="min", transform="log") if cost else None,
     )
 

@@ -61,6 +61,15 @@ def test_a_folder_keeps_the_space_for_later_files_and_prints_it(capsys):
     assert count_evaluations(open_store("kept"))["c"] == 1
 
 
+def test_a_folder_reads_later_files_whose_columns_have_blanks(capsys):
+    rows = [f"{task},{2**number},{number / 9}" for task in "ab" for number in range(6)]
+    with open("blanks.csv", "w") as file:
+        file.write("\n".join(["task,batch size,loss", *rows]))
+    nmjax(capsys, "history", "import", "blanks.csv", "kept", *FLAGS)
+    assert open_store("kept").space.names == ("batch_size",)
+    assert "Skipped 12" in nmjax(capsys, "history", "import", "blanks.csv", "kept")
+
+
 def test_columns_can_be_chosen_and_left_out(capsys):
     chosen = nmjax(capsys, "history", "import", "past.csv", *FLAGS, "--choices", "width")
     assert defined(chosen).names == ("width",)

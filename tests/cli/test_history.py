@@ -4,6 +4,7 @@ from contextlib import contextmanager
 import pytest
 
 from nmjax.cli.__main__ import main
+from nmjax.errors import NmjaxError
 from nmjax.spaces import get_space
 from nmjax.tasks import count_evaluations, create_store, load_history, open_store
 
@@ -253,6 +254,15 @@ def test_stores_that_are_merged_twice_are_there_once(capsys):
     assert "Added 4 evaluations" in nmjax(capsys, "merge", "all", "one", "--allow-duplicates")
 
 
+def test_a_task_of_the_folder_that_is_spelled_in_another_way_is_refused(capsys, tmp_path):
+    (tmp_path / "past.csv").write_text(f"{HEADER}{LINES[3].replace('cs', '7')}\n")
+    nmjax(capsys, "import", "past.csv", "kept", *FLAGS)
+    (tmp_path / "past.csv").write_text(f"{HEADER}{LINES[3].replace('cs', '7.0')}\n")
+    message = nmjax(capsys, "import", "past.csv", "kept", *FLAGS, code=2)
+    assert "kept has tasks '7' and '7.0', which are the same number" in message
+    assert count_evaluations(open_store("kept")) == {"7": 1}
+
+
 def test_a_failed_import_adds_nothing(capsys, tmp_path):
     line = LINES[3].replace("cs", "ü" * 40)
     (tmp_path / "past.csv").write_text(f"{HEADER}{LINES[0]}\n{line}\n")
@@ -339,6 +349,33 @@ def test_an_export_is_imported_by_one_command(capsys, own, trials):
     assert "outside: row 4 of trials.csv, left out." in text
     assert "Added 3 of 3 evaluations of 1 tasks to kept." in text
     assert load_history(open_store("kept")).tasks == ("trials",)
+
+
+def test_a_folder_keeps_the_directions_that_its_files_state(capsys, own):
+    optuna = pytest.importorskip("optuna")
+    for name, direction in (("low", "minimize"), ("high", "maximize")):
+        study = optuna.create_study(
+            storage="sqlite:///both.db", study_name=name, direction=direction
+        )
+        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    flags = ("--space", "auto", "--metrics", "loss")
+    nmjax(capsys, "import", "both.db", "kept", *flags, "--tasks", "low")
+    store = open_store("kept")
+    assert store.directions == {"loss": "min"}
+    assert load_history(store, minimize="loss").metric.direction == "min"
+    with pytest.raises(NmjaxError, match="kept says that 'loss' is minimized"):
+        load_history(store, maximize="loss")
+    assert main(["search", "--history", "kept", "--maximize", "loss"]) == 2
+    assert "says that 'loss' is minimized" in capsys.readouterr().err
+    message = nmjax(capsys, "import", "both.db", "kept", *flags, "--tasks", "high", code=2)
+    assert "says that 'loss' is minimized, and it is to be maximized here" in message
+    assert count_evaluations(store) == {"low": 2}
+    nmjax(capsys, "import", "both.db", "other", *flags, "--tasks", "high")
+    assert "'loss' is m" in nmjax(capsys, "merge", "all", "kept", "other", code=2)
+    nmjax(capsys, "merge", "all", "kept")
+    assert open_store("all").directions == {"loss": "min"}
+    with pytest.raises(NmjaxError, match="give 'max' or 'min' for some of"):
+        create_store("new", store.space, metrics=["loss"], directions={"los": "min"})
 
 
 def test_a_file_of_one_task_is_named_and_some_tasks_are_chosen(capsys, own, tmp_path):

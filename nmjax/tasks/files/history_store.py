@@ -1,8 +1,8 @@
 """A store of past evaluations: its folder, and the manifest that describes its rows."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, RealChoice, Space, catalog, get_space
 from nmjax.tasks.files.folders import folder_at, locate
+from nmjax.tasks.tables.table import Direction
+from nmjax.types import Metric
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -37,6 +39,7 @@ class HistoryStore:
       space: Space of the architectures.
       metrics: Names of the metrics, whose raw values are stored.
       context: K names of numbers that describe a task.
+      directions: {metric: "max" or "min"}, of the metrics whose direction is known.
 
     Example:
       >>> import tempfile
@@ -50,6 +53,7 @@ class HistoryStore:
     space: Space
     metrics: tuple[str, ...]
     context: tuple[str, ...] = ()
+    directions: Mapping[str, Direction] = field(default_factory=dict, hash=False)
 
     @property
     def columns(self) -> list[str]:
@@ -71,11 +75,25 @@ class HistoryStore:
             "metrics": self.metrics,
             "context": self.context,
         }
+        if self.directions:
+            description["directions"] = dict(self.directions)
         return json.dumps(description, indent=1).encode()
+
+    def describes(self, manifest: bytes) -> bool:
+        """Return whether a file of rows with this manifest has the columns of the store."""
+        mine, other = json.loads(self.manifest), json.loads(manifest)
+        if not isinstance(other, dict):
+            return False
+        return bool({**mine, "directions": None} == {**other, "directions": None})
 
 
 def create_store(
-    folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
+    folder: str | Path,
+    space: Space,
+    *,
+    metrics: Sequence[str],
+    context: Sequence[str] = (),
+    directions: Mapping[str, Direction] | None = None,
 ) -> HistoryStore:
     """Return the store in a folder, created if it is missing.
 
@@ -87,10 +105,13 @@ def create_store(
       space: Space of the architectures.
       metrics: Names of the metrics, whose raw values are stored.
       context: Names of numbers that describe a task.
+      directions: {metric: "max" or "min"} where known; a new folder keeps them, and then the
+        opposite direction is refused.
 
     Raises:
-      NmjaxError: The folder holds a store with another space, metrics or context; there is no
-        metric; two columns would share a name; or the folder cannot be written.
+      NmjaxError: The folder holds a store with another space, metrics, context or the opposite
+        direction of a metric; there is no metric; two columns would share a name; or the folder
+        cannot be written.
 
     Example:
       >>> import tempfile
@@ -99,7 +120,7 @@ def create_store(
       >>> create_store(tempfile.mkdtemp(), Space(op=["conv", "pool"]), metrics=["loss"]).metrics
       ('loss',)
     """
-    store = plan_store(folder, space, metrics=metrics, context=context)
+    store = plan_store(folder, space, metrics=metrics, context=context, directions=directions)
     try:
         folder_at(store.folder).create(MANIFEST, store.manifest)
     except OSError as error:
@@ -109,7 +130,12 @@ def create_store(
 
 
 def plan_store(
-    folder: str | Path, space: Space, *, metrics: Sequence[str], context: Sequence[str] = ()
+    folder: str | Path,
+    space: Space,
+    *,
+    metrics: Sequence[str],
+    context: Sequence[str] = (),
+    directions: Mapping[str, Direction] | None = None,
 ) -> HistoryStore:
     """Return what `create_store` would, but write nothing.
 
@@ -118,14 +144,21 @@ def plan_store(
     """
     if isinstance(metrics, str) or isinstance(context, str):
         raise NmjaxError(f"Expected lists of names, got metrics={metrics!r}, context={context!r}.")
-    store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context))
+    known = dict(directions or {})
+    store = HistoryStore(locate(folder), space, tuple(metrics), tuple(context), known)
     names = ["task", *store.columns]
     if not metrics or len(set(names)) < len(names):
         raise NmjaxError(
             f"Got columns {names}, expected at least one metric and no name twice: rename one."
         )
+    if wrong := [item for item in known.items() if not _is_direction(*item, store.metrics)]:
+        raise NmjaxError(
+            f"Got directions {dict(wrong)}; give 'max' or 'min' for some of {store.metrics}."
+        )
     if _has_manifest(store.folder):
-        check_planned(store)
+        found = open_store(store.folder, space)
+        check_planned(store, found)
+        return replace(store, directions=found.directions)
     return store
 
 
@@ -138,6 +171,19 @@ def check_planned(store: HistoryStore, found: HistoryStore | None = None) -> Non
         raise NmjaxError(
             f"{found.folder} holds metrics {found.metrics} and context {found.context}, not "
             f"{store.metrics} and {store.context}: open it with open_store, or name another."
+        )
+    for name, direction in store.directions.items():
+        check_direction(found, Metric(name, direction=direction))
+
+
+def check_direction(store: HistoryStore, metric: Metric | None) -> None:
+    """Raise an NmjaxError if the store says that the metric, if any, has the opposite direction."""
+    stated = None if metric is None else store.directions.get(metric.name)
+    if metric is not None and stated not in (None, metric.direction):
+        words = {"max": "maximized", "min": "minimized"}
+        raise NmjaxError(
+            f"{store.folder} says that {metric.name!r} is {words[str(stated)]}, and it is to be "
+            f"{words[metric.direction]} here: use its direction, or another folder."
         )
 
 
@@ -176,6 +222,9 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
         continuous = tuple(RealChoice(**real) for real in manifest["space"].get("continuous", ()))
         stored = Space.build(manifest["space"]["name"], choices, continuous)
         metrics, context = tuple(manifest["metrics"]), tuple(manifest["context"])
+        directions = dict(manifest.get("directions", {}))
+        if not all(_is_direction(*item, metrics) for item in directions.items()):
+            raise ValueError(f"directions {directions}")
     except NmjaxError:
         raise
     except FileNotFoundError:
@@ -186,7 +235,11 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
         ready = get_space(stored.name) if stored.name in catalog.names() else stored
         space = ready if _choices_of(ready) == _choices_of(stored) else stored
     _check_space(HistoryStore(location, stored, metrics, context), space)
-    return HistoryStore(location, space, metrics, context)
+    return HistoryStore(location, space, metrics, context, directions)
+
+
+def _is_direction(metric: str, direction: str, metrics: Sequence[str]) -> bool:
+    return metric in metrics and direction in ("max", "min")
 
 
 def _has_manifest(location: str | Path) -> bool:

@@ -1,6 +1,5 @@
 """Evaluations out of a `HistoryStore`: list, count, load, stream."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks.files.folders import folder_at
-from nmjax.tasks.files.history_store import MANIFEST, HistoryStore
+from nmjax.tasks.files.history_store import MANIFEST, HistoryStore, check_direction
 from nmjax.tasks.history import make_history, stack_tasks
 from nmjax.tasks.past_searches import MetricChoice, PastSearches, resolve_metric
 from nmjax.tasks.tables.table import brief
@@ -93,7 +92,8 @@ def load_history(
       minimize: Likewise, if less is better. If neither is given, the result has no metric.
 
     Raises:
-      NmjaxError: A task or metric is unknown, the store has no task, a file is damaged, or a task
+      NmjaxError: A task or metric is unknown, the store has no task or states the metric's opposite
+        direction, a file is damaged, or a task
         has several contexts, which two processes that append to a new task at once can cause.
 
     Example:
@@ -106,6 +106,7 @@ def load_history(
       (1, 2)
     """
     metric = resolve_metric(maximize, minimize)
+    check_direction(store, metric)
     names = list_tasks(store) if tasks is None else tuple(tasks)
     if not names:
         raise NmjaxError(
@@ -235,7 +236,7 @@ def _opened(store: HistoryStore, name: str) -> Iterator[Any]:
     try:
         with folder_at(store.folder).open(name) as raw, parquet.ParquetFile(raw) as file:
             manifest = (file.metadata.metadata or {}).get(DESCRIBED, store.manifest)
-            if manifest != store.manifest and json.loads(manifest) != json.loads(store.manifest):
+            if manifest != store.manifest and not store.describes(manifest):
                 raise NmjaxError(
                     f"{store.folder}/{name} holds rows of another history than {MANIFEST} "
                     "describes: move it to a folder of its own."

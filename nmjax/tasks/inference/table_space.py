@@ -1,6 +1,5 @@
 """Propose a space from a table of evaluations."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from nmjax.tasks.inference.proposal import ColumnReport, SpaceProposal
 from nmjax.tasks.past_searches import MetricChoice, metric_names, resolve_metric
 from nmjax.tasks.tables.opening import open_table
 from nmjax.tasks.tables.options import parse_options
-from nmjax.tasks.tables.table import PARAMETER_PREFIXES, Table
+from nmjax.tasks.tables.table import PARAMETER_PREFIXES, Table, without_blanks
 from nmjax.tasks.tables.values import has_decimal_commas, trial_states
 
 SHOWN_ROWS = 5
@@ -248,7 +247,7 @@ def _choice_names(table: Table, columns: Sequence[str], taken: Iterable[str]) ->
     named: dict[str, str] = {}
     for column in columns:
         prefix = next((p for p in PARAMETER_PREFIXES if column.startswith(p)), "")
-        names = [_without_blanks(column.removeprefix(prefix)), _without_blanks(column)]
+        names = [without_blanks(column.removeprefix(prefix)), without_blanks(column)]
         free = [name for name in names if name and name not in (*named.values(), *taken)]
         if not free:
             raise NmjaxError(
@@ -256,10 +255,6 @@ def _choice_names(table: Table, columns: Sequence[str], taken: Iterable[str]) ->
             )
         named[column] = free[0]
     return named
-
-
-def _without_blanks(name: str) -> str:
-    return re.sub(r"[\s=]+", "_", name.strip())
 
 
 def _finds(table: Table, choice: str, column: str) -> bool:

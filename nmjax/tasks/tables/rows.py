@@ -87,8 +87,9 @@ def read_rows(table: Table, space: Space, request: Request) -> Reading:
     outside = _outside(table, space, rows, found, kept, drop=request.drop_outside)
     kept[outside] = False
     if not kept.any():
+        what = f"in space {space.name!r}" if len(outside) else "with all choices"
         raise NmjaxError(
-            f"{table.source}: no row is a finished trial with all choices, expected at least one."
+            f"{table.source}: no row is a finished trial {what}, expected at least one."
         )
     return Reading(
         _past(table, space, named, context, rows[kept], labels[kept], found.take(kept), failed),

@@ -1,5 +1,6 @@
 """A table: named columns that are parsed on demand, wherever its rows come from."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -80,6 +81,8 @@ class Table:
     def find(self, name: str) -> str | None:
         """Return the column called `name`, or else that with a tool's prefix, or None.
 
+        Blanks within a column's name may be written as "_", as names of choices have none.
+
         Raises:
           NmjaxError: Several columns are called so.
         """
@@ -90,7 +93,11 @@ class Table:
                     "others."
                 )
             return name
-        found = [column for column in dict.fromkeys(self.names) if _ends_in(column, name)]
+        columns = dict.fromkeys(self.names)
+        found = [column for column in columns if _ends_in(column, name)]
+        if not found:
+            written = {column: without_blanks(column) for column in columns}
+            found = [c for c, text in written.items() if text == name or _ends_in(text, name)]
         if len(found) > 1:
             raise self._several(name, found)
         return found[0] if found else None
@@ -157,6 +164,11 @@ def flatten(record: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
             else:
                 flat[f"{prefix}{key}"] = value
     return flat
+
+
+def without_blanks(name: str) -> str:
+    """Return the name that a choice has for a column, with "_" for blanks and "="."""
+    return re.sub(r"[\s=]+", "_", name.strip())
 
 
 def _ends_in(column: str, name: str) -> bool:

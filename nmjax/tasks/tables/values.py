@@ -1,7 +1,7 @@
 """Values of table columns as tasks, numbers and states."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,21 +35,31 @@ def parse_tasks(column: Sequence[Any], rows: np.ndarray, table: Table, name: str
     """Return the task's name in each of `rows`, without blanks around it: object[M].
 
     Raises:
-      NmjaxError: A row has no name, or two names are the same number, such as "1" and "1.0".
+      NmjaxError: A row has no name, or two names differ only by blanks or as 1 and 1.0 do.
     """
     texts = ["" if is_missing(column[row]) else str(column[row]).strip() for row in rows]
     if "" in texts:
         place = table.place(int(rows[texts.index("")]))
         raise NmjaxError(f"{place} has no {name!r}, expected the task's name.")
-    by_number: dict[float, str] = {}
-    for text in dict.fromkeys(texts):
-        number = to_number(text)
-        if np.isfinite(number) and by_number.setdefault(number, text) != text:
-            raise NmjaxError(
-                f"{table.source} names tasks {by_number[number]!r} and {text!r} in column "
-                f"{name!r}, which are the same number. Write one task in one way."
-            )
+    check_task_names(dict.fromkeys(texts), f"{table.source}, column {name!r}")
     return np.array(texts, object)
+
+
+def check_task_names(names: Iterable[str], source: str, known: Collection[str] = ()) -> None:
+    """Raise an NmjaxError if a name differs from another, or a known one, only in its writing.
+
+    That is, if they differ only by blanks, or are the same number.
+    """
+    seen: dict[str | float, str] = {}
+    for name in (*known, *names):
+        number = to_number(name)
+        key = number if np.isfinite(number) else " ".join(name.split())
+        if seen.setdefault(key, name) != name and name not in known:
+            same = "are the same number" if key == number else "differ only by blanks"
+            raise NmjaxError(
+                f"{source} has tasks {seen[key]!r} and {name!r}, which {same}. Write one task in "
+                "one way."
+            )
 
 
 def parse_numbers(
@@ -65,17 +75,21 @@ def parse_numbers(
       rows: Indices of the rows to parse, int[M].
       table: Table of the column.
       name: Name of the column.
-      percent: Whether numbers may end in "%".
+      percent: Whether numbers may end in "%"; they always may if all of them do.
 
     Raises:
       NmjaxError: A value is neither missing nor a number.
     """
     commas = has_decimal_commas(column, table)
+    percent = percent or all(is_missing(value) or _has_percent_sign(value) for value in column)
     values = np.array([_number(column[row], commas, percent) for row in rows], float)
     for place in np.flatnonzero(np.isnan(values)):
         value = column[rows[place]]
         if not is_missing(value):
-            hint = ' Give Metric(name, "percent") for percentages.' * str(value).endswith("%")
+            hint = (
+                ' Write "%" after all numbers, or give Metric(name, "percent").'
+                * _has_percent_sign(value)
+            )
             raise NmjaxError(
                 f"{table.place(int(rows[place]))}: {name} is {shown(value)}, expected a number."
                 f"{hint}"
@@ -92,7 +106,7 @@ def has_decimal_commas(column: Sequence[Any], table: Table) -> bool:
     """
     if not table.decimal_comma:
         return False
-    texts = [value.strip() for value in column if isinstance(value, str)]
+    texts = [value.strip().rstrip("% ") for value in column if isinstance(value, str)]
     commas = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
     thousands = table.tabs and all(_THOUSANDS.fullmatch(text) for text in commas)
     points = any("." in text and not np.isnan(to_number(text)) for text in texts)
@@ -224,10 +238,13 @@ def shown(value: Any) -> str:
 
 
 def _number(value: Any, commas: bool, percent: bool) -> float:
-    value = with_point(value) if commas else value
-    if percent and isinstance(value, str) and value.rstrip().endswith("%"):
+    if percent and _has_percent_sign(value):
         value = value.rstrip()[:-1]
-    return to_number(value)
+    return to_number(with_point(value) if commas else value)
+
+
+def _has_percent_sign(value: Any) -> bool:
+    return isinstance(value, str) and value.rstrip().endswith("%")
 
 
 def _state(value: Any) -> str:

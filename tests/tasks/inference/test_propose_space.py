@@ -254,11 +254,18 @@ def test_only_the_parameters_of_an_export_are_choices_and_names_lose_prefixes():
     }
     proposal = propose_space(frame, minimize="loss")
     assert proposal.space.names == ("width", "config/loss", "learning_rate")
-    assert proposal.renamed == {"learning_rate": "config/learning rate"}
-    past = history_from_frame(
-        frame, proposal.space, minimize="loss", task_name="a", columns=proposal.renamed
+    assert proposal.renamed == {}
+    past = history_from_frame(frame, proposal.space, minimize="loss", task_name="a")
+    np.testing.assert_allclose(
+        past.history.continuous[0, :, 0], frame["config/learning rate"], rtol=1e-6
     )
-    assert past.space == proposal.space
+
+
+def test_a_choice_with_the_name_of_two_columns_keeps_its_column():
+    frame = {"config/width": cycle(8, 16), "summary.width": cycle(1, 2), "loss": LOSS}
+    proposal = propose_space(frame, minimize="loss")
+    assert proposal.space.names == ("width",)
+    assert proposal.renamed == {"width": "config/width"}
 
 
 def test_numbers_with_decimal_commas_are_numbers(tmp_path):

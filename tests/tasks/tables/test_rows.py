@@ -4,7 +4,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Ordinal, Real, Space, when
-from nmjax.tasks import history_from_frame
+from nmjax.tasks import history_from_frame, read_history
 from nmjax.types import Metric
 
 SPACE = Space(width=[16, 64])
@@ -81,12 +81,16 @@ def test_some_of_the_tasks_are_read():
         history_from_frame(columns, SPACE, minimize="loss", tasks=["c"])
 
 
-def test_blanks_do_not_make_another_task_and_numbers_written_twice_are_refused():
+def test_blanks_around_a_name_make_no_other_task_and_other_spellings_are_refused():
     past = history_from_frame(frame(task=["a", " a", "a\t", "b"]), SPACE, minimize="loss")
     assert past.tasks == ("a", "b")
     for names in (["1", "1.0"], [1, "01"], ["2024", 2024.0]):
-        with pytest.raises(NmjaxError, match=r"names tasks '.*' and '.*' in column 'task'"):
+        with pytest.raises(
+            NmjaxError, match=r"column 'task' has tasks '.*' and '.*', which are the same"
+        ):
             history_from_frame(frame(task=names), SPACE, minimize="loss")
+    with pytest.raises(NmjaxError, match="'a b' and 'a  b', which differ only by blanks"):
+        history_from_frame(frame(task=["a b", "ab", "a  b"]), SPACE, minimize="loss")
 
 
 def test_rows_outside_the_space_are_listed_or_left_out():
@@ -100,7 +104,7 @@ def test_rows_outside_the_space_are_listed_or_left_out():
     assert "Outside space 'space' are rows 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 5 more." in message
     past = history_from_frame(columns, space, minimize="loss", drop_outside=True)
     assert past.history.architecture.tolist() == [[[0]]]
-    with pytest.raises(NmjaxError, match="no row is a finished trial with all choices"):
+    with pytest.raises(NmjaxError, match="no row is a finished trial in space 'space'"):
         history_from_frame(frame(width=[1], rate=[0.5]), space, minimize="loss", drop_outside=True)
 
 
@@ -125,6 +129,30 @@ def test_percent_signs_are_read_for_a_metric_in_percent():
     accuracy = Metric("acc", "percent")
     past = history_from_frame(frame(acc=["95.5%", 90]), SPACE, maximize=accuracy)
     np.testing.assert_array_equal(past.history.metrics["acc"], [[95.5, 90.0]])
+
+
+def test_numbers_that_all_have_a_percent_sign_need_no_metric_in_percent(tmp_path):
+    assert losses(loss=["95.5%", "7 %", "100%"]) == [95.5, 7.0, 100.0]
+    assert losses(loss=["95.5%", "-"])[0] == 95.5
+    with pytest.raises(NmjaxError, match=r'row 1: loss is .95%.*Write "%" after all numbers'):
+        losses(loss=["95%", 0.9])
+    (tmp_path / "past.csv").write_text("task;width;loss\nt;64;95,5 %\nt;16;\n")
+    past = read_history(tmp_path / "past.csv", SPACE, minimize="loss")
+    np.testing.assert_array_equal(past.history.metrics["loss"], [[95.5, np.nan]])
+
+
+def test_a_choice_is_found_by_the_name_of_its_column_without_blanks():
+    space = Space(batch_size=[16, 64])
+    for column in ("batch size", "params_batch size", " batch\tsize", "config/batch=size"):
+        past = history_from_frame(
+            {"task": ["t"], column: [64], "loss": [0.5]}, space, minimize="loss"
+        )
+        assert past.history.architecture.tolist() == [[[1]]]
+    both = {"task": ["t"], "batch size": [64], "batch  size": [64], "loss": [0.5]}
+    with pytest.raises(NmjaxError, match="several columns for 'batch_size'"):
+        history_from_frame(both, space, minimize="loss")
+    past = history_from_frame(both | {"batch_size": [16]}, space, minimize="loss")
+    assert past.history.architecture.tolist() == [[[0]]]
 
 
 def test_a_conditional_choice_that_no_row_uses_needs_no_column():
