@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 
 class NmjaxError(ValueError):
@@ -29,7 +30,8 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> NmjaxError:
       Unknown metric 'acuracy': did you mean 'accuracy'?
     """
     known = list(known)
-    nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    text = name if isinstance(name, str) else ""
+    nearest = difflib.get_close_matches(text, known, n=3, cutoff=0.4)
     hint = (
         f"did you mean {' or '.join(map(repr, nearest))}?"
         if nearest
@@ -60,3 +62,17 @@ def check_shape(name: str, shape: Sequence[int], expected: Sequence[int | None])
         raise NmjaxError(
             f"Got {name} of shape {list(shape)}, expected [{sizes}]: pass an array of that shape."
         )
+
+
+def check_seed(seed: object) -> None:
+    """Validate the seed of random draws.
+
+    Raises:
+      NmjaxError: the seed is not a whole number from 0 to 2**32 - 1.
+
+    Example:
+      >>> from nmjax.errors import check_seed
+      >>> check_seed(7)
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+        raise NmjaxError(f"Got seed={seed!r}, expected a whole number from 0 to 2**32 - 1.")

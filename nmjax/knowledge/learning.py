@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.compilation_cache import enable_compilation_cache
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_seed
 from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.config import LearnConfig, config_for, count_successes
 from nmjax.knowledge.default import default_knowledge
@@ -85,8 +85,8 @@ def learn(
       Knowledge for `Study` or `make_problem`.
 
     Raises:
-      NmjaxError: The past names no metric to improve, or `config` asks for more evaluations than
-        a task has.
+      NmjaxError: `past` is no `PastSearches` or names no metric to improve, the seed is negative or
+        not an integer, or `config` asks for more evaluations than a task has.
 
     Example:
       >>> import numpy as np
@@ -100,6 +100,11 @@ def learn(
       >>> learn(past, config=config).metric.name
       'accuracy'
     """
+    if not isinstance(past, PastSearches):
+        raise NmjaxError(
+            f"Expected past searches, as read_history returns them, got a {type(past).__name__}."
+        )
+    check_seed(seed)
     if past.metric is None:
         raise NmjaxError(
             f"Got past searches {past.name!r} without a metric to improve; name it by maximize= or "

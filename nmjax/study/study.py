@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.compilation_cache import enable_compilation_cache
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_seed
 from nmjax.knowledge import MetaKnowledge
 from nmjax.search import (
     BayesianSearch,
@@ -65,8 +65,8 @@ class Study:
       algorithm: Search algorithm; `BayesianSearch` by default.
 
     Raises:
-      NmjaxError: The budget is not positive, the direction contradicts the metric of the past, or
-        the algorithm's capacity is smaller than the budget.
+      NmjaxError: The budget is not positive, the seed is negative or not an integer, the direction
+        contradicts the metric of the past, or the algorithm's capacity is smaller than the budget.
 
     Example:
       >>> from nmjax import Space, Study
@@ -89,6 +89,7 @@ class Study:
         enable_compilation_cache()
         self.budget = positive_integer("budget", budget)
         self.knowledge, self._metric = resolve_knowledge(source, direction)
+        check_seed(seed)
         self.seed = seed
         capacity = -(-self.budget // CAPACITY_STEP) * CAPACITY_STEP
         self.algorithm = algorithm or BayesianSearch(capacity=capacity)

@@ -1,4 +1,4 @@
-"""Learning from any past: one task, few evaluations, failures, none; without compiling anew."""
+"""Learning from one task, few evaluations, failures or none, without recompilation."""
 
 import jax
 import numpy as np
@@ -44,7 +44,7 @@ def finite(knowledge):
 
 
 def search(knowledge):
-    """Scores of the target that four searches of ten evaluations find."""
+    """Best scores of the target in four searches of ten evaluations."""
     tasks = related_tasks()
     problem = make_problem(SPACE, tasks.pool, tasks.scores[-1], knowledge)
     keys = jax.random.split(jax.random.key(0), 4)
@@ -114,7 +114,7 @@ def test_the_seed_decides():
     assert np.any(one.prior.mean != other.prior.mean)
 
 
-def test_a_minimized_metric_is_learned_upside_down():
+def test_a_minimized_metric_is_learned_as_its_negative():
     past = past_of(30)
     score = -np.asarray(past.history.metrics["score"])
     loss = past.replace(
@@ -158,7 +158,7 @@ def test_embeddings_need_the_network():
         )
 
 
-def test_one_more_evaluation_compiles_nothing_anew(caplog):
+def test_one_more_evaluation_does_not_recompile(caplog):
     pasts = [past_of(*sizes) for sizes in ((31, 31), (32, 32), (38, 37))]
     learn(pasts[0], config=QUICK)
     jax.clear_caches()
@@ -223,3 +223,14 @@ def test_a_replay_is_guided_by_the_other_sources(monkeypatch):
     wins, number = given["prior_log_weights"][0]
     np.testing.assert_array_equal(knowledge.wins, wins)
     assert number == 3
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True, 2**32])
+def test_seeds_that_are_not_32_bit_integers_are_refused(seed):
+    with pytest.raises(NmjaxError, match=r"expected a whole number from 0 to 2\*\*32 - 1"):
+        learn(past_of(5), seed=seed)
+
+
+def test_other_objects_than_past_searches_are_refused():
+    with pytest.raises(NmjaxError, match="as read_history returns them, got a list"):
+        learn([1, 2])

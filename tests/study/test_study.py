@@ -1,4 +1,4 @@
-"""Studies: what is asked for, what is told, and what is refused."""
+"""Studies: suggestions, results and refused arguments."""
 
 import math
 
@@ -70,17 +70,17 @@ def test_results_come_in_any_order():
 
 def test_results_that_were_not_asked_for_count():
     study = nmjax.Study(SPACE, budget=3)
-    told = study.tell({"block": "mlp", "width": 256}, 0.9)
-    assert (told.number, study.best.value) == (0, 0.9)
+    trial = study.tell({"block": "mlp", "width": 256}, 0.9)
+    assert (trial.number, study.best.value) == (0, 0.9)
     others = [trial.config for trial in study]
     assert len(others) == 2
-    assert told.config not in others
+    assert trial.config not in others
 
 
 @pytest.mark.parametrize(
     "failure", [None, math.nan, math.inf, -math.inf, np.float32("nan"), 1e38, -1e17, 10.0**300]
 )
-def test_failures_are_told_as_such(failure):
+def test_failed_trials_are_recorded_as_failures(failure):
     study = nmjax.Study(SPACE, budget=9)
     trial = study.tell(study.ask(), failure)
     assert (trial.state, trial.value, study.best) == ("failed", None, None)
@@ -90,7 +90,7 @@ def test_failures_are_told_as_such(failure):
 
 
 @pytest.mark.parametrize("value", ["0.3", {"accuracy": 1}, [0.3], True, 1j, object()])
-def test_what_is_no_number_is_refused(value):
+def test_results_that_are_not_numbers_are_refused(value):
     study = nmjax.Study(SPACE, budget=2)
     with pytest.raises(NmjaxError, match="Expected a number"):
         study.tell(study.ask(), value)
@@ -98,7 +98,7 @@ def test_what_is_no_number_is_refused(value):
 
 
 @pytest.mark.parametrize("offset", [-2.5e8, 1.7e9])
-def test_values_far_from_zero_are_told_apart(offset):
+def test_values_far_from_zero_are_distinguished(offset):
     def best(offset):
         study = nmjax.Study(SPACE, budget=6, seed=1)
         for trial in study:
@@ -108,7 +108,7 @@ def test_values_far_from_zero_are_told_apart(offset):
     assert best(offset) == best(2.0**16)
 
 
-def test_a_result_is_told_once():
+def test_a_trial_takes_one_result():
     study = nmjax.Study(SPACE, budget=5)
     trial = study.ask()
     study.tell(trial, 0.5)
@@ -150,6 +150,11 @@ def test_budgets_are_whole_and_positive(budget):
         nmjax.Study(SPACE, budget=budget)
 
 
+def test_seeds_that_are_not_integers_are_refused():
+    with pytest.raises(NmjaxError, match="Got seed='a', expected a whole number"):
+        nmjax.Study(SPACE, budget=5, seed="a")
+
+
 def test_an_algorithm_without_room_for_the_budget_is_refused():
     with pytest.raises(NmjaxError, match="capacity=5"):
         nmjax.Study(SPACE, budget=5, algorithm=nmjax.BayesianSearch(capacity=4))
@@ -176,10 +181,10 @@ def test_conditional_and_continuous_choices_are_searched():
         study.tell(trial, -((math.log10(config["rate"]) + 2.5) ** 2))
     seen = {tuple(trial.config.items()) for trial in study.trials}
     assert len(seen) == 8
-    told = nmjax.Study(MIXED, budget=4)
-    told.tell({"block": "conv", "rate": 0.012345}, 1.0)
-    assert told.best.config["rate"] == pytest.approx(0.012345)
-    told.tell(told.ask(), 0.5)
+    study = nmjax.Study(MIXED, budget=4)
+    study.tell({"block": "conv", "rate": 0.012345}, 1.0)
+    assert study.best.config["rate"] == pytest.approx(0.012345)
+    study.tell(study.ask(), 0.5)
 
 
 def test_later_candidates_gather_around_the_best():
