@@ -16,7 +16,8 @@ import numpy as np
 
 import nmjax
 from benchmarks.script import Findings, make_parser, run_benchmark
-from nmjax.evaluation.leave_one_out import Prepared, run_methods, seed_keys
+from nmjax.evaluation.leave_one_out import Prepared
+from nmjax.evaluation.method_runs import run_methods, seed_keys
 from nmjax.evaluation.protocol import prepare_search
 from nmjax.types import Array
 

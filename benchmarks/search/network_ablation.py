@@ -23,7 +23,8 @@ import numpy as np
 import nmjax
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.evaluation.comparison import measures
-from nmjax.evaluation.leave_one_out import PastKeys, prepare, run_methods, seed_keys
+from nmjax.evaluation.leave_one_out import PastKeys, prepare
+from nmjax.evaluation.method_runs import run_methods, seed_keys
 from nmjax.evaluation.protocol import HISTORY_SIZE, SUITES, search_key
 from nmjax.knowledge import LearnConfig
 from nmjax.tasks import leave_one_out

@@ -40,7 +40,7 @@ from benchmarks.peers.harness import (
 )
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.evaluation.comparison import measures, paired
-from nmjax.evaluation.leave_one_out import run_methods, seed_keys
+from nmjax.evaluation.method_runs import run_methods, seed_keys
 from nmjax.evaluation.protocol import BUDGET, prepare_search
 from nmjax.evaluation.trajectories import packaged_trajectories
 from nmjax.experiments import Target

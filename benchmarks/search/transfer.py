@@ -30,7 +30,7 @@ from benchmarks.search.transfer_targets import OURS, targets
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.comparison import compare
 from nmjax.evaluation.histories import HISTORIES
-from nmjax.evaluation.leave_one_out import run_methods
+from nmjax.evaluation.method_runs import run_methods
 from nmjax.evaluation.methods import METHODS
 from nmjax.evaluation.protocol import (
     BUDGET,

@@ -6,7 +6,8 @@ from typing import Any
 from benchmarks.script import stored, stored_variants
 from benchmarks.tables import markdown
 from benchmarks.tables.chart import LINES, TITLES
-from nmjax.evaluation.comparison import LEAST_SEEDS, RIVALS, speed_up_text
+from nmjax.analysis.speed_up import speed_up_text
+from nmjax.evaluation.comparison import LEAST_SEEDS, RIVALS
 from nmjax.evaluation.protocol import SUITES
 from nmjax.experiments import Result
 

@@ -195,3 +195,13 @@ def _draws(key: Array, shape: tuple[int, ...], resamples: int) -> tuple[Array, A
         jax.random.randint(task_key, (resamples, tasks, 1), 0, tasks),
         jax.random.randint(seed_key, (resamples, tasks, seeds), 0, seeds),
     )
+
+
+def speed_up_text(ratio: float | None) -> str:
+    """Format a speed-up; None, a value below 1 that was not measured, becomes "<1".
+
+    Example:
+      >>> speed_up_text(2.25), speed_up_text(None)
+      ('2.2', '<1')
+    """
+    return "<1" if ratio is None else f"{ratio:.1f}"

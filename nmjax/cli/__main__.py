@@ -9,13 +9,15 @@ from typing import Annotated, Any
 
 import tyro
 
-from nmjax.cli import advise, benchmarks, evaluate, history, patterns, search, similarity
+from nmjax.cli import advise, benchmarks, evaluate, patterns, similarity
 from nmjax.cli.advise import AdviseConfig
 from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.evaluate import EvaluateConfig
-from nmjax.cli.history import HistoryConfig
+from nmjax.cli.history import command as history
+from nmjax.cli.history.command import HistoryConfig
 from nmjax.cli.patterns import PatternsConfig
-from nmjax.cli.search import SearchConfig
+from nmjax.cli.search import command as search
+from nmjax.cli.search.command import SearchConfig
 from nmjax.cli.similarity import SimilarityConfig
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.version import __version__

@@ -7,7 +7,8 @@ Example:
 """
 
 from nmjax.evaluation.comparison import RIVALS, compare
-from nmjax.evaluation.leave_one_out import MethodRun, Prepared, prepare, run_methods
+from nmjax.evaluation.leave_one_out import Prepared, prepare
+from nmjax.evaluation.method_runs import MethodRun, run_methods
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm, get_method
 from nmjax.evaluation.protocol import prepare_search
 from nmjax.evaluation.summary import summarize

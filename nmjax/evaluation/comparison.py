@@ -95,16 +95,6 @@ def best_of(regret: Curves, names: Sequence[str]) -> str:
     return min(names, key=lambda name: regret[name][..., -1].mean())
 
 
-def speed_up_text(ratio: float | None) -> str:
-    """Format a speed-up; None, a value below 1 that was not measured, becomes "<1".
-
-    Example:
-      >>> speed_up_text(2.25), speed_up_text(None)
-      ('2.2', '<1')
-    """
-    return "<1" if ratio is None else f"{ratio:.1f}"
-
-
 def compare(suite: Suite, found: Mapping[str, Trajectories], *, focus: str) -> list[dict[str, Any]]:
     """Compare the trajectories of methods on a suite.
 

@@ -6,13 +6,8 @@ import jax
 
 from nmjax.errors import unknown_name
 from nmjax.evaluation.histories import HISTORIES
-from nmjax.evaluation.leave_one_out import (
-    PastKeys,
-    Prepared,
-    past_keys,
-    prepare,
-    seed_keys,
-)
+from nmjax.evaluation.leave_one_out import PastKeys, Prepared, past_keys, prepare
+from nmjax.evaluation.method_runs import seed_keys
 from nmjax.tasks import Split, Suite, leave_family_out, leave_one_out, sample_history
 from nmjax.types import Array, History
 

@@ -15,7 +15,8 @@ from nmjax.analysis import (
     pool_summary,
 )
 from nmjax.evaluation.comparison import STEPS
-from nmjax.evaluation.leave_one_out import MethodRun, Prepared
+from nmjax.evaluation.leave_one_out import Prepared
+from nmjax.evaluation.method_runs import MethodRun
 from nmjax.search import SearchInfo
 from nmjax.spaces import to_text
 from nmjax.stats import mean_interval

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.spaces.description.configurations import chosen_options
 from nmjax.spaces.description.options import option_text
-from nmjax.spaces.description.space import Space, discrete_config
+from nmjax.spaces.description.space import Space
 
 
 def to_text(space: Space, architecture: Any, continuous: Any = None) -> str:
@@ -30,7 +31,8 @@ def to_text(space: Space, architecture: Any, continuous: Any = None) -> str:
       'op=gcn width=64'
     """
     if continuous is None:
-        config = discrete_config(space, architecture)
+        indices = space.check_architecture(architecture)
+        config = chosen_options(space.choices, space.requirements[0], indices)
     else:
         config = space.to_config(architecture, continuous)
     words = ((_quoted(name), _quoted(option_text(value))) for name, value in config.items())

@@ -9,7 +9,17 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError, unknown_name
-from nmjax.spaces import Space, encode, within_bounds
+from nmjax.spaces import Space, encode
+from nmjax.tasks.history_checks import (
+    check_options,
+    check_precision,
+    check_within_bounds,
+    checked,
+    checked_architecture,
+    checked_context,
+    checked_continuous,
+    checked_mask,
+)
 from nmjax.tasks.metrics import raw_to_score
 from nmjax.tasks.suites.suite import Suite
 from nmjax.types import Array, History, Metric
@@ -45,52 +55,21 @@ def make_history(
       >>> history.architecture.shape, history.mask.tolist()
       ((1, 2, 2), [[True, True]])
     """
-    rows = np.asarray(architecture)
-    if rows.ndim != 3 or 0 in rows.shape[:2] or not np.issubdtype(rows.dtype, np.integer):
-        raise NmjaxError(
-            f"architecture is {rows.dtype}{list(rows.shape)}, expected int[T, M, C] with at least "
-            "one task and evaluation: stack per-task arrays with stack_tasks."
-        )
+    rows = checked_architecture(architecture)
+    tasks, length = rows.shape[:2]
     if not metrics:
         raise NmjaxError(
             "metrics is empty, expected {name: float[T, M]}: name at least one metric."
         )
-    values = {name: _shaped(f"metric {name!r}", v, rows.shape[:2]) for name, v in metrics.items()}
-    known = np.ones(rows.shape[:2], bool) if mask is None else np.asarray(mask)
-    if known.dtype != bool or known.shape != rows.shape[:2]:
-        raise NmjaxError(
-            f"mask is {known.dtype}{list(known.shape)}, expected bool{list(rows.shape[:2])}: "
-            "mark real rows True and padding False."
-        )
-    described = np.zeros((rows.shape[0], 0)) if context is None else np.asarray(context)
-    if described.ndim != 2:
-        raise NmjaxError(
-            f"context has {described.ndim} axes, expected float[T, K]: one row for each task."
-        )
-    described = _shaped("context", described, (rows.shape[0], described.shape[1]))
-    with np.errstate(over="ignore"):
-        beyond = described[np.isinf(described.astype(np.float32))]
-    if beyond.size:
-        raise NmjaxError(
-            f"context has the number {beyond[0]:g}, expected numbers within the range of float32: "
-            "use NaN where a number is unknown."
-        )
+    values = {name: checked(f"metric {name!r}", v, (tasks, length)) for name, v in metrics.items()}
+    known = checked_mask(mask, (tasks, length))
+    described = checked_context(context, tasks)
     for name, column in values.items():
-        _check_precision(name, column, known)
-    numbers = np.zeros((*rows.shape[:2], 0)) if continuous is None else np.asarray(continuous)
-    if numbers.ndim != 3 or rows.shape[-1] + numbers.shape[-1] == 0:
-        raise NmjaxError(
-            f"continuous are {list(numbers.shape)} and architecture {list(rows.shape)}, expected "
-            "float[T, M, R] and int[T, M, C] with at least one choice."
-        )
-    numbers = _shaped("continuous", numbers, (*rows.shape[:2], numbers.shape[2]))
-    if not np.isfinite(numbers[known]).all():
-        raise NmjaxError(
-            "continuous are not all finite, expected numbers in rows that are not padding."
-        )
+        check_precision(name, column, known)
+    numbers = checked_continuous(continuous, rows, known)
     if space is not None:
-        _check_options(rows, known, space)
-        _check_continuous(numbers, known, space)
+        check_options(rows, known, space)
+        check_within_bounds(numbers, known, space)
     # Unlike jnp.asarray, device_put compiles nothing for a new shape.
     with np.errstate(over="ignore"):
         return History(
@@ -151,7 +130,7 @@ def stack_tasks(
     columns = {
         name: np.stack(
             [
-                _padded(_shaped(f"metric {name!r}", v[name], (len(a),)), length, np.nan)
+                _padded(checked(f"metric {name!r}", v[name], (len(a),)), length, np.nan)
                 for a, v in zip(tables, metrics, strict=True)
             ]
         )
@@ -273,17 +252,6 @@ def _shuffled_pools(key: Array, tasks: Array, *, pool_size: int) -> Array:
     return jax.vmap(jax.random.permutation, in_axes=(0, None))(keys, pool_size)
 
 
-def _shaped(what: str, values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.asarray(values)
-    if array.shape != shape or not (
-        np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
-    ):
-        raise NmjaxError(
-            f"{what} is {array.dtype}{list(array.shape)}, expected float{list(shape)}."
-        )
-    return array
-
-
 def _padded(table: np.ndarray, length: int, fill: float) -> np.ndarray:
     widths = [(0, length - len(table))] + [(0, 0)] * (table.ndim - 1)
     table = table if table.ndim > 1 else table.astype(np.float64)
@@ -303,47 +271,3 @@ def _stacked_continuous(
             f"with M being {[len(table) for table in tables]} and one R for all."
         )
     return np.stack([_padded(table, length, 0) for table in numbers])
-
-
-def _check_precision(name: str, values: np.ndarray, mask: np.ndarray) -> None:
-    """Refuse values of which float32 would make most equal, such as -2.5e8 + [0, 1, 2]."""
-    if values.dtype.itemsize < 4 or values.dtype == np.float32:
-        return
-    for task, (row, known) in enumerate(zip(values, mask & np.isfinite(values), strict=True)):
-        kept = row[known].astype(np.float64)
-        largest = np.abs(kept).max(initial=0.0)
-        if not 0 < largest <= np.finfo(np.float32).max:
-            continue
-        distinct = len(np.unique(np.round(kept / largest, 12)))
-        stored = len(np.unique(kept.astype(np.float32)))
-        if stored < distinct / 2:
-            raise NmjaxError(
-                f"Task {task}: metric {name!r} has {distinct} different values, of which float32 "
-                f"distinguishes {stored}. Subtract a constant, such as {kept.min():g}, first."
-            )
-
-
-def _check_continuous(continuous: np.ndarray, mask: np.ndarray, space: Space) -> None:
-    wrong = ~within_bounds(space, continuous) & mask[..., None]
-    if wrong.any():
-        task, row, index = np.argwhere(wrong)[0]
-        real = space.continuous[index]
-        raise NmjaxError(
-            f"Task {task}, row {row}: {real.name!r} is {continuous[task, row, index]}, expected "
-            f"{real.low} to {real.high}."
-        )
-
-
-def _check_options(rows: np.ndarray, mask: np.ndarray, space: Space) -> None:
-    if rows.shape[-1] != space.num_choices:
-        raise NmjaxError(
-            f"architecture has {rows.shape[-1]} choices, expected {space.num_choices} as in "
-            f"space {space.name!r}."
-        )
-    wrong = ((rows < 0) | (rows >= np.array(space.num_options))) & mask[..., None]
-    if wrong.any():
-        task, row, choice = np.argwhere(wrong)[0]
-        raise NmjaxError(
-            f"Task {task}, row {row}: option {rows[task, row, choice]} of choice "
-            f"{space.choices[choice].name!r}, expected 0 to {space.num_options[choice] - 1}."
-        )

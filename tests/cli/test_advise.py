@@ -18,7 +18,7 @@ def loss(seed):
 
 @pytest.fixture(autouse=True)
 def past(tmp_path, monkeypatch):
-    """Three tasks that are alike, and a file with evaluations of a fourth."""
+    """Three related tasks, and a file with evaluations of a fourth."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))
     store = create_store("kept", SPACE, metrics=("loss",))
@@ -78,7 +78,7 @@ def test_a_file_gets_its_advice(capsys):
         (("--new", "none.csv"), "none.csv"),
     ],
 )
-def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
+def test_invalid_arguments_are_refused_in_one_line(capsys, arguments, says):
     message = nmjax(capsys, "kept", "--minimize", "loss", *arguments, code=2)
     assert says in message
     assert message.count("\n") == 1

@@ -1,4 +1,4 @@
-"""`--space auto`: proposed spaces on the command line, and folders that know their space."""
+"""`--space auto` on the command line, and folders that store their space."""
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_columns_can_be_chosen_and_left_out(capsys):
         ),
     ],
 )
-def test_what_cannot_be_done_gets_one_sentence(capsys, arguments, says, tmp_path):
+def test_impossible_requests_are_refused_in_one_line(capsys, arguments, says, tmp_path):
     assert says in nmjax(capsys, "history", *arguments, code=2)
     assert [path.name for path in tmp_path.iterdir()] == ["past.csv"]
 
@@ -105,6 +105,6 @@ def test_what_cannot_be_done_gets_one_sentence(capsys, arguments, says, tmp_path
         (("--history", "kept", "--minimize", "loss", "--space", "hpolib"), "holds architectures"),
     ],
 )
-def test_a_search_without_its_space_gets_one_sentence(capsys, arguments, says):
+def test_a_search_without_its_space_is_refused_in_one_line(capsys, arguments, says):
     nmjax(capsys, "history", "import", "past.csv", "kept", *FLAGS)
     assert says in nmjax(capsys, "search", *arguments, code=2)

@@ -27,7 +27,7 @@ class Random:
 
     def tell(self, architecture, score):
         if numpy.isnan(score):
-            raise RuntimeError("told of a failure")
+            raise RuntimeError("broken search")
 """
 
 
@@ -93,12 +93,12 @@ def test_a_user_search_stands_among_the_others(suite, tmp_path, capsys):
         ("user_module:USER", ("--out", "."), "not empty"),
     ],
 )
-def test_what_is_wrong_is_told(capsys, name, flags, says):
+def test_invalid_input_is_reported(capsys, name, flags, says):
     assert main(["evaluate", name, "--benchmark", "toy", *flags]) == 2
     assert says in capsys.readouterr().err
 
 
-def test_a_suite_of_which_nothing_is_kept_is_refused(tmp_path, capsys):
+def test_a_suite_without_stored_searches_is_refused(tmp_path, capsys):
     (tmp_path / "toy.npz").rename(tmp_path / "other.npz")
     assert main(["evaluate", "user_module:Random", "--benchmark", "toy"]) == 2
     assert "choose one of other" in capsys.readouterr().err

@@ -57,7 +57,7 @@ def past(tmp_path, monkeypatch):
 
 
 def nmjax(capsys, *arguments, code=0):
-    """What is printed, on standard output or, where refused, on standard error."""
+    """The text on standard output or, for refused arguments, on standard error."""
     assert main(["history", *arguments]) == code
     captured = capsys.readouterr()
     assert (captured.err if code == 0 else captured.out) == ""
@@ -113,7 +113,7 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["SPACE", "make"])
-def test_a_space_of_ones_own_is_kept_with_its_past(capsys, own, name):
+def test_a_user_space_is_stored_with_its_past(capsys, own, name):
     flags = ("--space", f"space_of_mine:{name}", "--metrics", "loss")
     assert "Added 14 of 14" in nmjax(capsys, "import", "own.csv", "kept", *flags)
     own()
@@ -127,7 +127,7 @@ def test_a_space_of_ones_own_is_kept_with_its_past(capsys, own, name):
 
 
 @pytest.mark.slow
-def test_a_space_of_ones_own_has_its_patterns_without_the_module(capsys, own):
+def test_patterns_of_a_user_space_need_no_module(capsys, own):
     flags = ("--space", "space_of_mine:SPACE", "--metrics", "loss")
     nmjax(capsys, "import", "own.csv", "kept", *flags)
     own()
@@ -149,14 +149,14 @@ def test_a_space_of_ones_own_has_its_patterns_without_the_module(capsys, own):
         ("space_of_mine", "Give your own space as MODULE:NAME, where"),
     ],
 )
-def test_what_is_no_space_gets_one_sentence(capsys, own, name, says):
+def test_objects_that_are_not_spaces_are_refused_in_one_line(capsys, own, name, says):
     flags = ("--space", name, "--metrics", "loss")
     message = nmjax(capsys, "import", "own.csv", "kept", *flags, code=2)
     assert says in message
     assert message.count("\n") == 1
 
 
-def test_a_space_that_breaks_is_told_in_its_own_lines(capsys, own):
+def test_errors_in_a_user_space_show_the_users_lines(capsys, own):
     flags = ("--space", "space_of_mine:broken", "--metrics", "loss")
     message = nmjax(capsys, "import", "own.csv", "kept", *flags, code=2)
     assert message.startswith("space_of_mine:broken failed: ZeroDivisionError")
@@ -225,7 +225,7 @@ def test_stores_have_urls(capsys, tmp_path):
         (("import", "past.csv", "kept", *FLAGS, "--space", "hpobnch"), "did you mean 'hpobench'"),
     ],
 )
-def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
+def test_invalid_arguments_are_refused_in_one_line(capsys, arguments, says):
     message = nmjax(capsys, *arguments, code=2)
     assert says in message
     assert message.count("\n") == 1

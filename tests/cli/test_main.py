@@ -23,7 +23,7 @@ def own_folder(tmp_path, monkeypatch):
 
 
 def refused(capsys, *arguments):
-    """What is printed where a command exits with 2: one line, on standard error."""
+    """The line on standard error of a command that exits with status 2."""
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -58,7 +58,7 @@ def test_a_wrong_target_gets_the_nearest(capsys):
         (("--out", "."), "is not empty"),
     ],
 )
-def test_a_wrong_value_gets_one_sentence(capsys, tmp_path, flags, expected):
+def test_an_invalid_value_is_refused_in_one_line(capsys, tmp_path, flags, expected):
     (tmp_path / "something").touch()
     assert expected in refused(capsys, "search", *flags)
 

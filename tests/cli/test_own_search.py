@@ -100,14 +100,14 @@ def test_an_objective_that_always_fails_stops_early(problem, capsys):
         (("--objective", "math:sqrt"), "Got --objective without --history or --space"),
     ],
 )
-def test_what_is_wrong_gets_one_sentence(capsys, flags, says):
+def test_invalid_arguments_are_refused_in_one_line(capsys, flags, says):
     captured = search(capsys, *flags, code=2)
     assert says in captured.err
     assert captured.out == ""
 
 
 def test_the_folder_is_made_before_anything_is_learned(problem, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("nmjax.cli.own_search._make_study", None)
+    monkeypatch.setattr("nmjax.cli.search.own_search._make_study", None)
     (tmp_path / "file").touch()
     flags = ("--space", f"{problem}:space", "--objective", f"{problem}:train", "--out", "file/x")
     assert "cannot be made or written to" in search(capsys, *flags, code=2).err
@@ -148,7 +148,7 @@ def test_an_interrupted_search_is_continued_as_if_it_had_not_been(problem, capsy
         (("--resume", "bad", "--out", "x"), "Got --out or --distributed with --resume"),
     ],
 )
-def test_what_cannot_be_continued_gets_one_sentence(capsys, tmp_path, flags, says):
+def test_searches_that_cannot_resume_are_refused_in_one_line(capsys, tmp_path, flags, says):
     for name, file in (("bad", "config.json"), ("done", "results.json")):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text("[]")

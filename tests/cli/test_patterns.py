@@ -74,7 +74,7 @@ def test_a_store_has_its_patterns_printed_and_drawn(capsys, tmp_path):
         (("absent",), "Unknown suite 'absent'"),
     ],
 )
-def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
+def test_invalid_arguments_are_refused_in_one_line(capsys, arguments, says):
     message = nmjax(capsys, *arguments, code=2)
     assert says in message
     assert message.count("\n") == 1

@@ -59,7 +59,7 @@ def test_a_run_that_fails_before_writing_leaves_no_folder(tmp_path, monkeypatch)
 
 @pytest.fixture
 def never(monkeypatch):
-    """Fails a test whose command begins to compute."""
+    """Fail the test if its command starts computing."""
 
     def refuse(*_, **__):
         raise AssertionError("computed before the folder was made")

@@ -14,7 +14,7 @@ POOL = np.array(list(itertools.product(range(3), repeat=4)), np.int32)
 
 @pytest.fixture(autouse=True)
 def past(tmp_path, monkeypatch):
-    """Two tasks that are alike, their opposite, and two that say nothing."""
+    """Two related tasks, their opposite, and two of noise."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "xla"))
     store = create_store("kept", SPACE, metrics=("loss",))
@@ -65,7 +65,7 @@ def test_a_store_has_its_similarities_printed_and_drawn(capsys, tmp_path):
         (("kept", "--minimize", "loss", "--out", "kept"), "is not empty"),
     ],
 )
-def test_what_is_wrong_gets_one_sentence(capsys, arguments, says):
+def test_invalid_arguments_are_refused_in_one_line(capsys, arguments, says):
     message = nmjax(capsys, *arguments, code=2)
     assert says in message
     assert message.count("\n") == 1

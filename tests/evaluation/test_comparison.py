@@ -1,4 +1,4 @@
-"""Searches side by side, whose curves are known: on each task, ranks in the pool by hand."""
+"""Comparisons of searches with known curves and hand-made ranks in the pool."""
 
 import dataclasses
 
@@ -7,12 +7,12 @@ import pytest
 import scipy.stats
 
 from nmjax.analysis import pool_summary
+from nmjax.analysis.speed_up import speed_up_text
 from nmjax.evaluation.comparison import (
     RIVALS,
     compare,
     measures,
     rank_methods,
-    speed_up_text,
 )
 from nmjax.evaluation.methods import METHODS
 from nmjax.evaluation.trajectories import Trajectories
@@ -35,7 +35,7 @@ def order(suite):
 
 @pytest.fixture(scope="module")
 def found(order):
-    """Of which one has a past, one two seeds only, and one ends at the worst with every other."""
+    """Methods with a past, with two seeds only, and with failures in every other search."""
     rows = {name: np.tile(order[:, None, places], (1, SEEDS, 1)) for name, places in PLACES.items()}
     rows["slow"] = rows["slow"][:, :2]
     rows["uneven"] = rows["middle"].copy()
@@ -180,13 +180,13 @@ def test_five_claims(suite, found):
     assert 0 < low < regret[:, :2].mean() < high
 
 
-def test_one_seed_is_told_but_neither_ranked_nor_a_rival(suite, found):
+def test_a_method_with_one_seed_is_listed_but_not_ranked_or_a_rival(suite, found):
     """It is the best of all."""
     once = dataclasses.replace(found["quick"], rows=found["quick"].rows[:, :1], transfer=False)
     rows = compare(suite, {**found, "once": once}, focus="quick")
-    (told,) = (row for row in rows if (row.get("method"), row.get("task")) == ("once", "all"))
-    assert told["regret"][-1] == 0
-    assert told["regret_ci"][-1] is None
+    (row,) = (row for row in rows if (row.get("method"), row.get("task")) == ("once", "all"))
+    assert row["regret"][-1] == 0
+    assert row["regret_ci"][-1] is None
     ranked = [row for row in rows if "ranked_at" in row]
     assert ranked
     assert all("once" not in row["methods"] for row in ranked)

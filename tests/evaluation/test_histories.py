@@ -9,7 +9,7 @@ from nmjax.tasks import num_evaluations, sample_history
 
 
 @pytest.mark.slow
-def test_an_evolved_past_is_biased_and_tells_the_tables_numbers(suite):
+def test_an_evolved_past_is_biased_and_holds_the_scores_of_the_table(suite):
     """Two searches of all 64 architectures, of which the second is cut short."""
     history = evolved_history(jax.random.key(0), suite, ("one", "three"), 100)
     rows = np.ravel_multi_index(np.moveaxis(history.architecture, -1, 0), suite.space.num_options)

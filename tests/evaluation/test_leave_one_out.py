@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import Matern
 
-from nmjax.cli.search import SearchConfig
+from nmjax.cli.search.command import SearchConfig
 from nmjax.errors import NmjaxError
-from nmjax.evaluation.leave_one_out import prepare, run_methods, seed_keys
+from nmjax.evaluation.leave_one_out import prepare
+from nmjax.evaluation.method_runs import run_methods, seed_keys
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm
 from nmjax.experiments import batch_mesh, latest_step
 from nmjax.experiments.progress import SilentProgress, StageTimer
@@ -29,7 +30,7 @@ TINY = LearnConfig(
 )
 
 
-class Told(SilentProgress):
+class RecordedProgress(SilentProgress):
     def __init__(self):
         self.updates = []
 
@@ -59,7 +60,7 @@ def test_the_defaults_name_every_method():
 
 
 @pytest.mark.parametrize("name", ["kernel-transfer", "random", "past-best"])
-def test_a_search_pays_for_distinct_rows_up_to_its_budget(prepared, runs, name):
+def test_a_search_evaluates_distinct_rows_up_to_its_budget(prepared, runs, name):
     check_trace(prepared, runs[name].trace)
     assert np.isnan(runs[name].trace.transfer_weight).all()
 
@@ -143,7 +144,7 @@ def test_a_seed_does_not_depend_on_how_many_there_are(prepared, runs):
     np.testing.assert_array_equal(fewer["random"].trace.row, runs["random"].trace.row[:2])
 
 
-def test_another_budget_or_target_compiles_nothing_anew(prepared, monkeypatch):
+def test_another_budget_or_target_does_not_recompile(prepared, monkeypatch):
     traces = []
 
     @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,12 +167,12 @@ def test_another_budget_or_target_compiles_nothing_anew(prepared, monkeypatch):
     assert get_algorithm("counted", 129) != get_algorithm("counted", 128)
 
 
-def test_progress_is_told_in_evaluations(prepared):
-    told = Told()
-    stages = StageTimer(told)
+def test_progress_counts_evaluations(prepared):
+    recorded = RecordedProgress()
+    stages = StageTimer(recorded)
     keys = seed_keys(jax.random.key(0), 3)
     run_methods(keys, prepared, methods=("random",), budget=30, stages=stages)
-    assert told.updates == [("search: random", n, 30) for n in (0, 25, 30)]
+    assert recorded.updates == [("search: random", n, 30) for n in (0, 25, 30)]
     assert stages.seconds["search: random"] > 0
 
 
@@ -198,13 +199,13 @@ def test_one_past_task_is_too_few(suite):
 
 @pytest.mark.slow
 def test_preparing_reads_no_score_of_the_target(suite):
-    told = Told()
-    stages = StageTimer(told)
+    recorded = RecordedProgress()
+    stages = StageTimer(recorded)
     split = leave_one_out(suite, "three")
     first = prepare(jax.random.key(0), suite, split, history_size=40, config=TINY, stages=stages)
     assert sorted(first.meta_validation) == [False, True]
     assert {"meta-train the network", "build the problem"} <= set(stages.seconds)
-    assert told.updates[-1] == ("build the problem", 1, 1)
+    assert recorded.updates[-1] == ("build the problem", 1, 1)
 
     metrics = {name: table.copy() for name, table in suite.metrics.items()}
     metrics["acc"][2] = metrics["acc"][2][::-1]

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from nmjax.evaluation.leave_one_out import MethodRun
+from nmjax.evaluation.method_runs import MethodRun
 from nmjax.evaluation.summary import (
     best_architecture,
     incumbent_rows,
@@ -93,7 +93,7 @@ def test_a_row_holds_what_the_searches_came_to(prepared, rows):
 
 
 @pytest.mark.parametrize("metric", ["acc", "time"])
-def test_the_best_architecture_is_told_in_its_metrics_own_direction(prepared, metric):
+def test_the_best_architecture_is_printed_in_the_metrics_direction(prepared, metric):
     suite = dataclasses.replace(prepared.suite, score_metric=metric)
     raw = suite.metrics[metric][2]
     sign = 1 if metric == "acc" else -1

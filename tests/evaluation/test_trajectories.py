@@ -44,7 +44,7 @@ def test_what_is_written_is_read(suite, path):
     assert read_trajectories(path.with_name("none.npz"), suite) == {}
 
 
-def test_what_does_not_fit_is_refused(suite, path, monkeypatch):
+def test_mismatched_arguments_are_refused(suite, path, monkeypatch):
     other = Suite(**{**vars(suite), "package": "toy 1"})
     with pytest.raises(NmjaxError, match=r"expected .*toy 1"):
         read_trajectories(path, other)

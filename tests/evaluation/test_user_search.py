@@ -15,7 +15,7 @@ from nmjax.errors import NmjaxError
 from nmjax.evaluation import protocol, step_search, user_search
 from nmjax.evaluation.budgeted_objective import BudgetedObjective
 from nmjax.evaluation.comparison import measures
-from nmjax.evaluation.leave_one_out import run_methods, seed_keys
+from nmjax.evaluation.method_runs import run_methods, seed_keys
 from nmjax.evaluation.user_search import evaluate_user_search, load_user_search
 from nmjax.search import LocalSearch, RandomSearch
 from nmjax.tasks import leave_one_out, sample_history, scores
@@ -42,16 +42,16 @@ class Random:
     """Draws at random, with replacement and at times outside the space's pool."""
 
     def __init__(self, task):
-        self.task, self.random, self.told = task, np.random.default_rng(task.seed), []
+        self.task, self.random, self.observed = task, np.random.default_rng(task.seed), []
 
     def ask(self):
         return self.random.choice(self.task.pool).tolist()
 
     def tell(self, architecture, score):
-        self.told.append((tuple(architecture), score))
+        self.observed.append((tuple(architecture), score))
 
 
-def test_an_object_sees_the_protocols_past_and_is_told_scores(suite):
+def test_a_search_object_gets_the_past_of_the_protocol_and_scores(suite):
     made = []
 
     def make(task):
@@ -62,8 +62,8 @@ def test_an_object_sees_the_protocols_past_and_is_told_scores(suite):
     assert (found.rows.shape, found.kind) == ((3, 2, BUDGET), "user")
     assert len({searcher.task.seed for searcher in made}) == 6
     for searcher, (t, seed) in zip(made, np.ndindex(3, 2), strict=True):
-        row = np.ravel_multi_index(np.array([a for a, _ in searcher.told]).T, (4, 4, 4))
-        np.testing.assert_array_equal([s for _, s in searcher.told], scores(suite)[t, row])
+        row = np.ravel_multi_index(np.array([a for a, _ in searcher.observed]).T, (4, 4, 4))
+        np.testing.assert_array_equal([s for _, s in searcher.observed], scores(suite)[t, row])
         evaluated = list(dict.fromkeys(row.tolist()))
         np.testing.assert_array_equal(found.rows[t, seed], evaluated)
         key = jax.random.split(jax.random.fold_in(jax.random.key(seed), t), 3)[1]
@@ -153,7 +153,7 @@ def avoiding_failures():
         avoiding_failures,
     ],
 )
-def test_a_pair_that_reads_what_it_did_not_pay_for_is_refused(suite, pair):
+def test_a_pair_that_reads_unevaluated_scores_is_refused(suite, pair):
     failed = {name: table.copy() for name, table in suite.metrics.items()}
     failed["acc"][:, ::3] = np.nan
     says = r"mine on one, seed 0, suggested row \d+ instead of \d+ at step \d+ of a second run"
@@ -192,7 +192,7 @@ def test_repeated_suggestions_are_free_and_the_rest_is_random(suite):
 
     made = []
     found = evaluate_user_search("stubborn", make, suite, seeds=2)
-    assert [len(searcher.told) for searcher in made] == [20 * BUDGET] * 6
+    assert [len(searcher.observed) for searcher in made] == [20 * BUDGET] * 6
     assert (found.rows[..., 0] == 5).all()
     assert all(len(set(rows)) == BUDGET for rows in found.rows.reshape(-1, BUDGET).tolist())
     assert len(np.unique(found.rows.reshape(-1, BUDGET), axis=0)) == 6
@@ -208,8 +208,8 @@ def test_the_rule_is_that_of_the_peers():
             assert ours.finished == theirs.finished
             if ours.finished:
                 break
-            told = ours.evaluate(int(row_of[place])), theirs.evaluate([place])
-            np.testing.assert_array_equal(*told)
+            evaluated = ours.evaluate(int(row_of[place])), theirs.evaluate([place])
+            np.testing.assert_array_equal(*evaluated)
         theirs.fill(np.random.default_rng(1))
         np.testing.assert_array_equal(ours.filled(np.random.default_rng(1)), theirs.rows)
 
@@ -243,7 +243,7 @@ def asking(what):
         (lambda task: 3, "no attribute 'ask'"),
     ],
 )
-def test_what_is_no_search_is_told_plainly(suite, function, says):
+def test_objects_that_are_not_searches_are_refused(suite, function, says):
     with pytest.raises(NmjaxError, match=says) as caught:
         evaluate_user_search("mine", function, suite, seeds=1)
     assert user_search.__file__ not in str(caught.value)

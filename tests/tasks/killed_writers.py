@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-import nmjax.cli.history
+import nmjax.cli.history.command
 from nmjax.cli.__main__ import main
 from nmjax.spaces import Space
 from nmjax.tasks import append_history, create_store, make_history
@@ -38,13 +38,13 @@ def append(folder, log, ready):
 
 def run_import(folder, log, ready):
     """Import a file of all tasks; the killer begins to wait when the writing begins."""
-    write = nmjax.cli.history.append_batches
+    write = nmjax.cli.history.command.append_batches
 
     def announced(*arguments):
         os.write(ready, b".")
         write(*arguments)
 
-    nmjax.cli.history.append_batches = announced
+    nmjax.cli.history.command.append_batches = announced
     flags = ["--space", "tests.tasks.killed_writers:SPACE", "--metrics", "acc"]
     main(["history", "import", str(folder.parent / "past.csv"), str(folder), *flags])
     os.write(log, b"0\n")

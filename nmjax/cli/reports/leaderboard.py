@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmjax.analysis import format_evaluations
+from nmjax.analysis.speed_up import speed_up_text
 from nmjax.cli.console import SHOWN_STEPS, over_interval, plain_table
-from nmjax.evaluation.comparison import compare, speed_up_text
+from nmjax.evaluation.comparison import compare
 from nmjax.evaluation.trajectories import Trajectories, write_trajectories
 from nmjax.experiments.provenance import collect_provenance
 from nmjax.experiments.results import Result, write_result

@@ -10,7 +10,8 @@ import numpy as np
 
 from nmjax.analysis import format_evaluations
 from nmjax.cli.console import SHOWN_STEPS, over_interval, plain_table
-from nmjax.evaluation.leave_one_out import MethodRun, Prepared
+from nmjax.evaluation.leave_one_out import Prepared
+from nmjax.evaluation.method_runs import MethodRun
 from nmjax.evaluation.summary import regret_curves
 from nmjax.experiments.provenance import collect_provenance
 from nmjax.experiments.results import Result, json_ready

@@ -29,6 +29,16 @@ def check_distinct(what: str, names: Sequence[str]) -> None:
         raise NmjaxError(f"{what} has {twice} more than once; give each a different name.")
 
 
+def check_types(what: str, choices: Sequence[Any], expected: type) -> None:
+    """Raises an NmjaxError unless all choices are of the expected type."""
+    wrong = [choice for choice in choices if not isinstance(choice, expected)]
+    if wrong:
+        raise NmjaxError(
+            f"{what} got {wrong[0]!r} of type {type(wrong[0]).__name__}; give a "
+            f"{expected.__name__}, or use keywords: Space(name, block=['conv', 'mlp'])."
+        )
+
+
 def check_name(what: str, name: Any) -> None:
     """Raises an NmjaxError unless `name` is text without blanks or "="."""
     if not isinstance(name, str) or not name or "=" in name or name.split() != [name]:

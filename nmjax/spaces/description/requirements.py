@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+import numpy as np
+
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.description.choices import Choice, RealChoice
 
@@ -31,6 +33,11 @@ def resolve(
         _closed(choice, places, reals, choices, discrete, len(choices)) for choice in continuous
     ]
     return tuple(discrete), tuple(real)
+
+
+def is_met(required: Requirement, indices: np.ndarray) -> bool:
+    """Whether the options int[C] of an architecture meet a requirement."""
+    return all(indices[parent] in allowed for parent, allowed in required)
 
 
 def _closed(

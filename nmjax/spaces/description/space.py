@@ -10,14 +10,13 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.cells.cell import Cell
-from nmjax.spaces.description.checks import check_distinct, to_python
+from nmjax.spaces.description.cell_choices import check_cell
+from nmjax.spaces.description.checks import check_distinct, check_types
 from nmjax.spaces.description.choices import Choice, RealChoice
-from nmjax.spaces.description.options import is_missing
-from nmjax.spaces.description.requirements import Requirement, resolve
+from nmjax.spaces.description.configurations import Config, chosen_options, is_given
+from nmjax.spaces.description.requirements import Requirement, is_met, resolve
 from nmjax.spaces.description.specs import Spec, name_choices
 from nmjax.types import Array
-
-Config = dict[str, Any]
 
 
 @dataclass(frozen=True, init=False)
@@ -143,35 +142,14 @@ class Space:
         if not isinstance(name, str):
             raise NmjaxError(f"A space got the name {name!r}; give text.")
         what = f"Space {self.name!r}"
-        _check_types(what, self.choices, Choice)
-        _check_types(what, self.continuous, RealChoice)
+        check_types(what, self.choices, Choice)
+        check_types(what, self.continuous, RealChoice)
         if not self.choices and not self.continuous:
             raise NmjaxError(f"{what} has no choices; give at least one.")
         check_distinct(what, self.names)
         resolve(self.choices, self.continuous)
         if self.cell is not None:
-            self._check_cell(self.cell)
-
-    def _check_cell(self, cell: Cell) -> None:
-        what = f"The cell of space {self.name!r}"
-        used = [*cell.labels, *([] if cell.topology is None else [cell.topology])]
-        if not all(0 <= index < self.num_choices for index in used):
-            raise NmjaxError(f"{what} uses the choices {used}; there are {self.num_choices}.")
-        conditional = [self.choices[i].name for i in used if self.choices[i].conditions]
-        if conditional:
-            raise NmjaxError(
-                f"{what} uses the conditional choices {conditional}; only choices outside of the "
-                "cell can be conditional."
-            )
-        if len({self.choices[index].options for index in cell.labels}) != 1:
-            raise NmjaxError(f"{what} has nodes with different options; give all the same.")
-        if cell.topology is not None:
-            options = self.choices[cell.topology].options
-            if len(options) != len(cell.topologies):
-                raise NmjaxError(
-                    f"{what} has {len(cell.topologies)} topologies for the {len(options)} options "
-                    f"of {self.choices[cell.topology].name!r}; give one for each."
-                )
+            check_cell(f"The cell of space {self.name!r}", self.cell, self.choices)
 
     def to_config(self, architecture: Any, continuous: Any = None) -> Config:
         """An architecture as a dictionary of names and values; inactive choices are left out.
@@ -191,11 +169,11 @@ class Space:
         """
         indices = self.check_architecture(architecture)
         values = self._check_continuous(continuous)
-        config = discrete_config(self, indices)
+        config = chosen_options(self.choices, self.requirements[0], indices)
         for choice, value, required in zip(
             self.continuous, values, self.requirements[1], strict=True
         ):
-            if _holds(required, indices):
+            if is_met(required, indices):
                 shortest = float(str(np.float32(choice.check(value))))
                 config[choice.name] = min(max(shortest, choice.low), choice.high)
         return config
@@ -228,33 +206,13 @@ class Space:
         discrete, real = self.requirements
         indices = np.zeros(self.num_choices, np.int32)
         for place, choice in enumerate(self.choices):
-            if self._is_given(choice, _holds(discrete[place], indices), config):
+            if is_given(self.name, choice, is_met(discrete[place], indices), config):
                 indices[place] = choice.index_of(config[choice.name])
         values = np.array([choice.low for choice in self.continuous], np.float32)
         for place, real_choice in enumerate(self.continuous):
-            if self._is_given(real_choice, _holds(real[place], indices), config):
+            if is_given(self.name, real_choice, is_met(real[place], indices), config):
                 values[place] = real_choice.check(config[real_choice.name])
         return indices, values
-
-    def _is_given(
-        self, choice: Choice | RealChoice, active: bool, config: Mapping[str, Any]
-    ) -> bool:
-        value = to_python(config.get(choice.name))
-        missing = is_missing(value)
-        if active and choice.name not in config:
-            raise NmjaxError(
-                f"The configuration {dict(config)} of space {self.name!r} has no {choice.name!r}; "
-                "give a value for each active choice."
-            )
-        if not active and not missing:
-            needs = " and ".join(
-                f"{parent} in {list(options)}" for parent, options in choice.conditions
-            )
-            raise NmjaxError(
-                f"Choice {choice.name!r} got {value!r} but is active only with {needs}; leave it "
-                "out."
-            )
-        return active
 
     def check_architecture(self, architecture: Any) -> np.ndarray:
         """The architecture as int[C] of option indices.
@@ -333,35 +291,6 @@ class Space:
         return resolve(self.choices, self.continuous)
 
 
-def discrete_config(space: Space, architecture: Any) -> Config:
-    """Names and options of the active discrete choices of an architecture int[C].
-
-    Raises:
-      NmjaxError: A shape or type does not fit, or an index is no option.
-    """
-    indices = space.check_architecture(architecture)
-    return {
-        choice.name: choice.options[index]
-        for choice, index, required in zip(
-            space.choices, indices, space.requirements[0], strict=True
-        )
-        if _holds(required, indices)
-    }
-
-
-def _holds(required: Requirement, indices: np.ndarray) -> bool:
-    return all(indices[parent] in allowed for parent, allowed in required)
-
-
 def _as_tuple(choices: Any) -> tuple[Any, ...]:
     """The choices as a tuple, of one element if they are no collection."""
     return tuple(choices) if isinstance(choices, Iterable) else (choices,)
-
-
-def _check_types(what: str, choices: tuple[Any, ...], expected: type) -> None:
-    wrong = [choice for choice in choices if not isinstance(choice, expected)]
-    if wrong:
-        raise NmjaxError(
-            f"{what} got {wrong[0]!r} of type {type(wrong[0]).__name__}; give a "
-            f"{expected.__name__}, or use keywords: Space(name, block=['conv', 'mlp'])."
-        )

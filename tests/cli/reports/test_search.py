@@ -11,7 +11,7 @@ from rich.console import Console
 import nmjax.analysis.plots
 from nmjax.analysis.plots import plot_regret
 from nmjax.cli.reports import search as search_report
-from nmjax.evaluation.leave_one_out import MethodRun
+from nmjax.evaluation.method_runs import MethodRun
 from nmjax.evaluation.summary import summarize
 from nmjax.experiments import read_result, write_result
 from nmjax.search import SearchInfo
@@ -23,7 +23,7 @@ BUDGET = 12
 
 @pytest.fixture(scope="module")
 def runs(prepared):
-    """Random orders; the first method has a model, and one of its lanes ended early."""
+    """Random orders; the first method has a model, and one of its searches ended early."""
     generator = np.random.default_rng(0)
 
     def run(model):
@@ -128,9 +128,9 @@ def test_the_table_says_what_a_person_asks(prepared, rows):
 def test_intervals_of_evaluations_leave_room_for_all_columns(prepared, rows):
     """The default methods, of names as long as they have, on what a pipe is given."""
     names = ("transfer", "kernel-transfer", "evolution", "local-search", "random", "past-best")
-    told = {"evaluations": 5, "ci": [3, None]}, {"evaluations": None, "ci": [None, None]}
+    reach = {"evaluations": 5, "ci": [3, None]}, {"evaluations": None, "ci": [None, None]}
     made = [
-        {**rows[0], "method": name, "reach": {o: told[name < o] for o in names if o != name}}
+        {**rows[0], "method": name, "reach": {o: reach[name < o] for o in names if o != name}}
         for name in names
     ]
     console = Console(width=100, record=True, file=io.StringIO())

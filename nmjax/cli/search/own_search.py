@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nmjax.cli.auto_space import AUTO
 from nmjax.cli.console import make_console, plain_table
-from nmjax.cli.search import CONFIG, RESULTS, SearchConfig, settings_of
+from nmjax.cli.history.auto_space import AUTO
+from nmjax.cli.search.command import CONFIG, RESULTS, SearchConfig, settings_of
 from nmjax.errors import NmjaxError, unknown_name
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _make_study(config: SearchConfig) -> "Study":
 
 
 def _read_past(history: str, config: SearchConfig) -> "PastSearches":
-    from nmjax.cli.auto_space import choose_space, find_store
+    from nmjax.cli.history.auto_space import choose_space, find_store
     from nmjax.evaluation.plugins import load_space
     from nmjax.tasks import load_history, open_store
     from nmjax.tasks.tables.opening import open_table

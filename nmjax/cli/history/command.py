@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
-from nmjax.cli import import_history
 from nmjax.cli.console import make_console
-from nmjax.cli.import_history import ImportConfig, print_findings, print_skipped
+from nmjax.cli.history import import_history
+from nmjax.cli.history.import_history import ImportConfig, print_findings, print_skipped
 from nmjax.errors import NmjaxError
 from nmjax.spaces import space_source
 from nmjax.tasks import (

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 from tyro.conf import Positional, arg
 
-from nmjax.cli.auto_space import choose_space, find_store
+from nmjax.cli.history.auto_space import choose_space, find_store
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks import Finding, check_quality, drop_findings, drop_stored, list_tasks
 from nmjax.tasks.files.history_store import plan_store

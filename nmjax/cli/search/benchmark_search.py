@@ -2,18 +2,23 @@
 
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmjax.cli.console import make_console
-from nmjax.cli.search import ADDRESS, CONFIG, RESULTS, SearchConfig, settings_of
+from nmjax.cli.search.command import ADDRESS, CONFIG, RESULTS, SearchConfig, settings_of
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from nmjax.evaluation import MethodRun, Prepared
     from nmjax.knowledge import LearnConfig
+    from nmjax.types import Array
 
 DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
 CHECKPOINTS = "checkpoints"
@@ -30,7 +35,8 @@ def search_benchmark(config: SearchConfig) -> None:
 
     from nmjax.cli.reports import search as search_report
     from nmjax.cli.run_folder import run_folder
-    from nmjax.evaluation.leave_one_out import check_run, prepare, run_methods, seed_keys
+    from nmjax.evaluation.leave_one_out import prepare
+    from nmjax.evaluation.method_runs import check_run, run_methods, seed_keys
     from nmjax.evaluation.summary import summarize
     from nmjax.experiments import batch_mesh, make_progress, write_result
     from nmjax.experiments.progress import StageTimer
@@ -73,21 +79,38 @@ def search_benchmark(config: SearchConfig) -> None:
             return
         stages.begin("summarize")
         rows = summarize(bootstrap_key, prepared, runs)
-        settings = _all_settings(config, prepared.config)
-        search_report.write_config(folder / CONFIG, settings)
-        search_report.write_trace(folder / "trace.parquet", prepared, runs)
-        search_report.write_pictures(folder, prepared, runs, key=bootstrap_key)
+        _write_reports(bootstrap_key, folder, config, prepared, runs)
         stages.end()
         seconds = stages.seconds | {"total": time.perf_counter() - begun}
+        settings = _all_settings(config, prepared.config)
         result = search_report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
         write_result(folder / RESULTS, result)
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    _print_found(config, folder, search_report.summary_table(prepared, rows), seconds["total"])
+
+
+def _write_reports(
+    key: "Array",
+    folder: Path,
+    config: SearchConfig,
+    prepared: "Prepared",
+    runs: "Mapping[str, MethodRun]",
+) -> None:
+    """Write the settings, the evaluations and the pictures of a finished search."""
+    from nmjax.cli.reports import search as search_report
+
+    search_report.write_config(folder / CONFIG, _all_settings(config, prepared.config))
+    search_report.write_trace(folder / "trace.parquet", prepared, runs)
+    search_report.write_pictures(folder, prepared, runs, key=key)
+
+
+def _print_found(config: SearchConfig, folder: Path, table: "Table", seconds: float) -> None:
     if config.json:
         print((folder / RESULTS).read_text(), end="")
     else:
         console = make_console(markup=True)
-        console.print(search_report.summary_table(prepared, rows))
-        console.print(f"\nWrote {folder} in {seconds['total']:.0f} s.", soft_wrap=True)
+        console.print(table)
+        console.print(f"\nWrote {folder} in {seconds:.0f} s.", soft_wrap=True)
 
 
 def _join(config: SearchConfig) -> None:

@@ -107,11 +107,11 @@ def run(config: SearchConfig) -> None:
     if config.resume is not None:
         config = read_interrupted(config)
     if config.history is not None or config.space is not None:
-        from nmjax.cli.own_search import search_own
+        from nmjax.cli.search.own_search import search_own
 
         search_own(config)
     else:
-        from nmjax.cli.benchmark_search import search_benchmark
+        from nmjax.cli.search.benchmark_search import search_benchmark
 
         search_benchmark(config)
 

@@ -1,0 +1,1 @@
+"""`nmjax history`: import, show, export and merge stores of past evaluations."""

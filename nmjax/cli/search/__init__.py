@@ -1,0 +1,1 @@
+"""`nmjax search`: search a benchmark, or a problem of your own."""
