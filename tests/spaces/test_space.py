@@ -42,7 +42,7 @@ def test_size_is_exact_beyond_machine_integers():
         lambda: Choice("a b", ("x",)),
         lambda: Choice("a=", ("x",)),
         lambda: Choice("", ("x",)),
-        lambda: Choice("a", ("x y",)),
+        lambda: Choice("a", ("x ",)),
         lambda: Choice("a", ("x", "y"), "ordinal"),
         lambda: Choice("a", (2, 1), "ordinal"),
         lambda: Choice("a", (0, 1), "ordinal", "log"),
