@@ -1,4 +1,4 @@
-"""Small tasks that are related, and what is learned from their past, honest or corrupted."""
+"""Small related tasks, and knowledge from their past, unmodified or corrupted."""
 
 from functools import lru_cache
 from typing import NamedTuple

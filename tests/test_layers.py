@@ -1,4 +1,4 @@
-"""The order of the rooms, read from the sources: who imports whom."""
+"""The layers of the packages, checked by their imports."""
 
 import ast
 import graphlib

@@ -120,7 +120,7 @@ def test_format_evaluations(evaluations, text):
 
 
 def falling(seed, *batch, budget=50, speed=0.1):
-    """Regret curves whose speed differs between batch."""
+    """Regret curves whose speed differs between seeds."""
     rng = np.random.default_rng(seed)
     speeds = speed * rng.lognormal(0, 0.3, (*batch, 1))
     return np.exp(-speeds * np.arange(1, budget + 1)).astype(np.float32)

@@ -15,7 +15,7 @@ def results(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def related():
-    """A suite of six related tasks, of which one evaluation of the last failed."""
+    """A suite of six related tasks; one evaluation of the last one failed."""
     tasks = related_tasks()
     score = tasks.scores.copy()
     score[-1, 7] = np.nan

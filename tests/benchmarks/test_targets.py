@@ -28,7 +28,7 @@ def test_no_results_are_no_targets(tmp_path, capsys):
     assert "0 of 0 met" in capsys.readouterr().out
 
 
-def test_a_file_that_is_no_result_is_named(tmp_path, capsys):
+def test_an_invalid_result_file_is_named_in_the_error(tmp_path, capsys):
     (tmp_path / "a.json").write_text("{}")
     assert main([str(tmp_path)]) == 2
     assert "a.json" in capsys.readouterr().err

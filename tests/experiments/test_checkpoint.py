@@ -51,8 +51,8 @@ def test_a_key_of_another_kind_survives(tmp_path):
 
 
 def test_sharding_is_that_of_like(tmp_path):
-    mesh = jax.make_mesh((1,), ("lane",), axis_types=(jax.sharding.AxisType.Auto,))
-    sharding = jax.NamedSharding(mesh, jax.P("lane"))
+    mesh = jax.make_mesh((1,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    sharding = jax.NamedSharding(mesh, jax.P("batch"))
     save(tmp_path, 1, jnp.arange(4.0))
     restored = restore_checkpoint(tmp_path, jax.device_put(jnp.zeros(4), sharding)).pytree
     assert restored.sharding == sharding
@@ -119,7 +119,7 @@ def test_what_is_not_there_or_too_old_is_refused(tmp_path):
         save(tmp_path, 4, jnp.zeros(3))
 
 
-def test_fingerprints_tell_configurations_apart_whatever_their_order():
+def test_fingerprints_distinguish_configurations_in_any_key_order():
     assert fingerprint({"a": 1, "b": [2.0]}) == fingerprint({"b": (2.0,), "a": np.int32(1)})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})
     with pytest.raises(NmjaxError, match=r"config\.a is a"):

@@ -56,7 +56,7 @@ def test_nan_and_infinity_become_null_and_arrays_become_lists(tmp_path):
     assert math.isnan(read.targets[0].ci[1])
 
 
-def test_what_has_no_form_in_json_is_named_and_nothing_is_written(tmp_path):
+def test_values_without_a_json_form_are_named_and_nothing_is_written(tmp_path):
     wrong = dataclasses.replace(RESULT, config={"optimizer": {"schedule": [1, len]}})
     with pytest.raises(NmjaxError, match=r"config\.optimizer\.schedule\[1\] is a builtin"):
         write_result(tmp_path / "a.json", wrong)

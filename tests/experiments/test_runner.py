@@ -58,11 +58,11 @@ def test_chunks_are_one_long_scan():
 
 
 def test_the_step_axis_of_a_vmapped_chunk_is_the_second():
-    lanes = (jax.random.split(jax.random.key(0), 5), jnp.zeros((5, 3)))
+    batch = (jax.random.split(jax.random.key(0), 5), jnp.zeros((5, 3)))
     vmapped = jax.jit(jax.vmap(chunk, in_axes=(0, None)))
-    _, infos = run_chunked(vmapped, lanes, num_chunks=2, axis=1)
+    _, infos = run_chunked(vmapped, batch, num_chunks=2, axis=1)
     chex.assert_shape(infos["x"], (5, 2 * STEPS, 3))
-    _, alone = run_chunked(jax.jit(chunk), (lanes[0][3], lanes[1][3]), num_chunks=2)
+    _, alone = run_chunked(jax.jit(chunk), (batch[0][3], batch[1][3]), num_chunks=2)
     np.testing.assert_allclose(infos["x"][3], alone["x"], rtol=1e-6)
 
 
@@ -106,12 +106,12 @@ def test_a_finished_run_is_read_back_and_can_be_extended(tmp_path):
     assert_same_run(run_chunked(compiled, start(), num_chunks=4), longer)
 
 
-def test_lanes_resume_along_their_step_axis(tmp_path):
-    lanes = (jax.random.split(jax.random.key(0), 2), jnp.zeros((2, 3)))
+def test_batches_resume_along_their_step_axis(tmp_path):
+    batch = (jax.random.split(jax.random.key(0), 2), jnp.zeros((2, 3)))
     vmapped = jax.jit(jax.vmap(chunk, in_axes=(0, None)))
-    run_chunked(vmapped, lanes, num_chunks=2, axis=1, folder=tmp_path)
-    resumed = run_chunked(vmapped, lanes, num_chunks=3, axis=1, folder=tmp_path)
-    assert_same_run(run_chunked(vmapped, lanes, num_chunks=3, axis=1), resumed)
+    run_chunked(vmapped, batch, num_chunks=2, axis=1, folder=tmp_path)
+    resumed = run_chunked(vmapped, batch, num_chunks=3, axis=1, folder=tmp_path)
+    assert_same_run(run_chunked(vmapped, batch, num_chunks=3, axis=1), resumed)
 
 
 def test_a_chunk_is_traced_once_resumed_or_not(tmp_path):

@@ -76,7 +76,7 @@ def test_a_study_that_optuna_ran(optuna, storage):
     np.testing.assert_array_equal(history.context, [[2708]])
 
 
-def test_a_trial_that_ended_before_it_chose_is_no_evaluation(optuna, storage):
+def test_a_trial_without_parameters_is_not_an_evaluation(optuna, storage):
     def objective(trial):
         trial.suggest_categorical("op", ["gat", "skip", "none"])
         if trial.number == 1:
@@ -163,7 +163,7 @@ def test_real_valued_choices_become_floats_and_come_back(optuna, storage):
     jax.tree.map(np.testing.assert_array_equal, found, history)
 
 
-def test_what_does_not_fit_is_told(optuna, storage):
+def test_mismatched_arguments_are_refused(optuna, storage):
     write_studies(
         storage, past(), SPACE, tasks=("a", "b"), objectives=(ACCURACY,), context=("rows",)
     )
@@ -191,7 +191,7 @@ def test_what_does_not_fit_is_told(optuna, storage):
         read_studies(storage, SPACE, objectives=("acc",), studies=("none yet",))
 
 
-def test_without_optuna_the_cure_is_named(monkeypatch):
+def test_without_optuna_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(NmjaxError, match=r"nmjax\[optuna\]"):
         read_studies("sqlite://", SPACE, objectives=("acc",))

@@ -1,4 +1,4 @@
-"""What examines must not have taught: held-out tasks, and each source in its own replay."""
+"""No leakage: held-out tasks do not train the network, and no source sees its own replay."""
 
 from functools import lru_cache
 
@@ -74,7 +74,7 @@ def test_features_are_standardized_over_the_tasks_that_trained_them():
 
 @pytest.mark.parametrize("network", [True, False])
 def test_unrelated_tasks_do_not_explain_one_another(network):
-    """Each task explains its own scores, so a replay that saw it would win everywhere."""
+    """Each task predicts only itself, so a replay that includes it would always win."""
     knowledge, _ = learn(network=network)
     assert knowledge.wins < 0.65 * TASKS
     assert np.exp(knowledge.log_weights[0]) < 0.4

@@ -130,7 +130,7 @@ def test_the_kernel_is_the_likeliest_a_posteriori():
 LAYOUT = Layout(sources=3, network=2)
 
 
-def test_a_prior_is_what_its_numbers_say():
+def test_the_prior_matches_its_parameters():
     params = default_prior_params()
     active = jnp.array([True, False, True])
     ours = make_prior(params, LAYOUT, active, jnp.asarray(True))
@@ -146,7 +146,7 @@ def test_a_prior_is_what_its_numbers_say():
     np.testing.assert_array_equal(flat.variance[1:], 0)
 
 
-def test_rehearsals_are_of_the_promising():
+def test_replays_predict_promising_architectures():
     score = jnp.asarray(RNG.normal(size=(2, 40)), jnp.float32).at[0, :5].set(jnp.nan)
     predicted = jnp.nan_to_num(score) * 3
     row = jnp.broadcast_to(jnp.arange(40.0)[None, :, None], (2, 40, 1))
@@ -175,7 +175,7 @@ def test_rehearsals_are_of_the_promising():
 
 
 @pytest.mark.parametrize("truth", [1.0, 0.0])
-def test_wins_follow_what_sources_were_worth(truth):
+def test_wins_follow_the_quality_of_the_sources(truth):
     """Targets that are the mean of their sources, or that have nothing to do with them."""
     rng = np.random.default_rng(3)
     features = rng.normal(size=(3, 4, 12, 6)).astype(np.float32)
@@ -185,7 +185,7 @@ def test_wins_follow_what_sources_were_worth(truth):
     score = truth * np.sum(features[..., 1:4] * others, -1)
     score = score + np.sin(position[..., 0]) * (1.2 - truth)
     score = score + 0.1 * rng.normal(size=score.shape)
-    kernel = np.stack([[Matern(nu=2.5)(x) for x in lane] for lane in position])
+    kernel = np.stack([[Matern(nu=2.5)(x) for x in rows] for rows in position])
     replays = Replays(*(jnp.asarray(leaf, jnp.float32) for leaf in (features, kernel, score)))
     priors, wins, curves = fit_priors(
         replays, jnp.array([True, False, False]), layout=LAYOUT, steps=80
@@ -200,7 +200,7 @@ def test_wins_follow_what_sources_were_worth(truth):
         assert float(jnp.sum(priors.mean[0, 1:4])) > 1
 
 
-def test_a_past_that_wins_as_often_as_it_loses_is_worth_little():
+def test_the_initial_weight_follows_the_number_of_wins():
     shares = [np.exp(prior_log_weights(jnp.float32(w), jnp.float32(8.0)))[0] for w in range(9)]
     np.testing.assert_allclose(shares, [0.1] * 5 + [0.2, 0.4, 0.5, 0.5], rtol=1e-5)
 
@@ -215,10 +215,10 @@ def test_noise_teaches_no_distances():
 
 
 @pytest.mark.slow
-def test_a_past_of_noise_leaves_both_priors_something_to_learn():
+def test_noise_is_bounded_for_a_past_of_noise():
     rng = np.random.default_rng(0)
     features, position = rng.normal(size=(3, 4, 30, 6)), rng.normal(size=(3, 4, 30, 8))
-    kernel = np.stack([[Matern(nu=2.5)(x) for x in lane] for lane in position])
+    kernel = np.stack([[Matern(nu=2.5)(x) for x in rows] for rows in position])
     score = rng.normal(size=(3, 4, 30))
     replays = Replays(*(jnp.asarray(leaf, jnp.float32) for leaf in (features, kernel, score)))
     priors, *_ = fit_priors(replays, jnp.arange(3) == 0, layout=LAYOUT, steps=80)

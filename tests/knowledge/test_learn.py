@@ -99,14 +99,14 @@ def test_the_past_makes_a_related_task_easier():
         return state.mean, state.log_evidence
 
     mean, evidence = judge(jax.random.split(jax.random.key(0), 16))
-    correlation = np.array([[spearmanr(m, target).statistic for m in lane] for lane in mean])
+    correlation = np.array([[spearmanr(m, target).statistic for m in means] for means in mean])
     transferred, flat = correlation.mean(0)
     assert transferred > flat + 0.1
     assert np.mean(evidence[:, 0]) > np.mean(evidence[:, 1])
 
 
 @pytest.mark.slow
-def test_confidence_is_the_benefit_of_the_doubt_at_the_most():
+def test_the_initial_weight_is_half_for_a_related_past_and_less_for_a_permuted_one():
     honest, _ = learn_related()
     permuted, _ = learn_related("permuted")
     np.testing.assert_allclose(np.exp(honest.log_weights), [0.5, 0.5], rtol=1e-5)
@@ -129,7 +129,7 @@ def test_the_best_options_are_the_likeliest():
 
 
 @pytest.mark.slow
-def test_stages_are_told():
+def test_stages_are_reported():
     stages = []
     learn(sources(), on_stage=stages.append)
     assert len(stages) == len(set(stages)) == 4
@@ -167,7 +167,7 @@ def few_scores():
 
 
 def repeated():
-    """The first source, which is held out, is the last one too."""
+    """The first source, which is held out, equals the last one."""
     return select_tasks(sources(), np.array([*range(SOURCES - 1), 0]))
 
 
@@ -183,7 +183,7 @@ def repeated():
     ],
     ids=["none", "all", "length", "one source", "few scores", "repeated"],
 )
-def test_what_cannot_be_learned_from_is_refused(history, validation, message):
+def test_pasts_that_cannot_be_learned_from_are_refused(history, validation, message):
     assert CONFIG.support + CONFIG.query < ROWS
     with pytest.raises(NmjaxError, match=message):
         learn(history, validation)

@@ -35,7 +35,7 @@ WEIGHTS = jax.jit(mixture_log_weights)
 
 
 def test_a_component_comes_back():
-    """However strong the evidence was against it, new evidence of that size suffices."""
+    """New evidence of the same size restores the weight of a rejected component."""
     prior = jnp.log(jnp.array([0.5, 0.5]))
     lost = WEIGHTS(prior, jnp.array([0.0, -1000.0]), jnp.asarray(0.02))
     np.testing.assert_allclose(np.exp(lost), [0.99, 0.01], rtol=1e-5)
@@ -43,18 +43,18 @@ def test_a_component_comes_back():
     np.testing.assert_allclose(np.exp(back), [0.01, 0.99], rtol=1e-5)
 
 
-def test_what_all_share_does_not_matter():
+def test_a_common_factor_of_the_likelihoods_does_not_matter():
     args = jnp.float32(PRIOR), jnp.float32(EVIDENCE)
     moved = WEIGHTS(args[0], args[1] + 50, jnp.asarray(0.1))
     np.testing.assert_allclose(WEIGHTS(*args, jnp.asarray(0.1)), moved, rtol=1e-5)
 
 
-def test_gradients_and_lanes(float64):
+def test_gradients_and_batches(float64):
     args = jnp.asarray(PRIOR), jnp.asarray(EVIDENCE), jnp.asarray(0.1)
     check_grads(jax.jit(mixture_log_weights), args, order=1, modes=["rev"])
     first = jax.grad(lambda e: mixture_log_weights(args[0], e, jnp.asarray(0.0))[0])
     slope = jax.jit(first)(args[1])
     assert np.isfinite(slope).all()
-    in_lanes = jax.jit(jax.vmap(mixture_log_weights, in_axes=(None, 0, None)))
-    lanes = in_lanes(args[0], jnp.stack([args[1], -args[1]]), args[2])
-    np.testing.assert_allclose(lanes[0], mixture_log_weights(*args), rtol=1e-12)
+    in_batch = jax.jit(jax.vmap(mixture_log_weights, in_axes=(None, 0, None)))
+    batch = in_batch(args[0], jnp.stack([args[1], -args[1]]), args[2])
+    np.testing.assert_allclose(batch[0], mixture_log_weights(*args), rtol=1e-12)

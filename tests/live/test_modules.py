@@ -1,4 +1,4 @@
-"""Modules of the user's own: grouped by shape, trained like any child."""
+"""User modules: grouped by shape and trained as any child."""
 
 import flax.linen as nn
 import jax

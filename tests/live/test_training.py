@@ -32,7 +32,7 @@ def result():
     return train_children(key(), FAMILY, CHILDREN, small_data(), RATES, config=CONFIG)
 
 
-def test_the_same_key_gives_the_same_children_and_compiles_nothing(result):
+def test_the_same_key_gives_the_same_children_without_recompiling(result):
     before = _train._cache_size()
     again = train_children(key(), FAMILY, CHILDREN, small_data(), RATES, config=CONFIG)
     other = train_children(key(1), FAMILY, CHILDREN[::-1], small_data(seed=1), RATES, config=CONFIG)
@@ -80,7 +80,7 @@ def test_each_epoch_reads_every_row_at_most_once():
         ({"hyper": TrainingHyper(learning_rate=jnp.ones(5))}, "one for each child"),
     ],
 )
-def test_what_does_not_fit_is_refused(change, message):
+def test_mismatched_arguments_are_refused(change, message):
     given = {"architectures": CHILDREN, "data": small_data(), "hyper": None, **change}
     with pytest.raises(NmjaxError, match=message):
         train_children(key(), FAMILY, config=CONFIG, **given)

@@ -17,7 +17,7 @@ def sinusoids():
 
 
 def sample_code_by_inputs(key, codes):
-    """Tasks y = 2 code_0 + sin(2 x) whose inputs tell which they are: x and three other codes."""
+    """Tasks y = 2 code_0 + sin(2 x) whose inputs identify the task: x and three other codes."""
     x = jax.random.uniform(key, (codes.shape[0], 10, 1), minval=-2, maxval=2)
     y = 2 * codes[:, :1] + jnp.sin(2 * x[..., 0])
     code = jnp.broadcast_to(codes[:, None, 1:], (*x.shape[:2], 3))

@@ -22,7 +22,7 @@ HYPER = MAMLHyper(jnp.asarray(0.1))
 
 @pytest.fixture
 def tasks(sinusoids):
-    """Of which the second has one row less to support it, and the first a failure in its query."""
+    """Episodes: the second has one support row less, and the first a failure in its query."""
     drawn = sinusoids(jax.random.key(0), (0.5, 2.0), tasks=4, size=6)
     return drawn._replace(
         support_y=drawn.support_y.at[1, 5].set(0.0),

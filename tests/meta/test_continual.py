@@ -1,4 +1,4 @@
-"""Transfer and forgetting on matrices made by hand; a memory that helps; a fair reservoir."""
+"""Transfer and forgetting on hand-made matrices, replay memory, and reservoir sampling."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What weights that all tasks share may know, and that it keeps tasks from being remembered."""
+"""A penalty on the information in shared weights prevents memorizing tasks."""
 
 from functools import partial
 

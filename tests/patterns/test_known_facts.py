@@ -1,4 +1,4 @@
-"""What is known of NAS-Bench-201's cells, written down before it was looked for here.
+"""Known facts about the cells of NAS-Bench-201, written down before this analysis.
 
 Sources: Dong and Yang 2020 (NAS-Bench-201, ICLR; the best cells that their appendix and repository
 name, and cells of skip connections alone, which DARTS ends in, at 54% on CIFAR-10); Ru, Wan, Dong
@@ -80,7 +80,7 @@ def test_bad_motifs_are_depleted_among_the_best_everywhere(tables, motif):
 
 
 @pytest.mark.slow
-def test_a_kernel_of_3x3_is_worth_more_than_one_of_1x1(tables):
+def test_3x3_kernels_score_higher_than_1x1_kernels(tables):
     found, names = tables
     wide, narrow = (names.index(f"count nor_conv_{k}x{k}") for k in (3, 1))
     assert found["best", "enriched"].low[wide] > found["best", "enriched"].high[narrow]

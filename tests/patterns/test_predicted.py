@@ -88,7 +88,7 @@ def test_intervals_hold_the_indices_of_the_full_tables():
 
 @pytest.mark.slow
 def test_isomorphic_architectures_share_their_score_and_noise_is_a_share_of_totals():
-    """Mirror images score alike, and a function of the first choice alone of a pair is none."""
+    """Mirror images have equal scores, so both choices of a pair have equal effects."""
 
     def sorted_options(architecture):
         return jnp.sort(architecture, axis=-1)

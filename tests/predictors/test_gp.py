@@ -94,7 +94,7 @@ def test_capacity_is_checked():
 
 
 def test_single_precision_suffices_for_smooth_curves_without_noise():
-    """Twenty points of a sine, by a process of great variance that believes in no noise."""
+    """Twenty points of a sine under a process with large variance and almost no noise."""
     hyper = KernelParams(*(jnp.float32(v) for v in ([-3.0], 6.0, 6.0, -30.0)))
     surrogate = gaussian_process(1, capacity=20)
     x = np.random.default_rng(0).uniform(-5, 5, (20, 1)).astype(np.float32)

@@ -92,7 +92,7 @@ def test_log_lower_tail_limits_a_single_failure():
 
 @pytest.mark.parametrize("outcome_transform", [standardize, log_lower_tail])
 def test_the_map_of_a_reference_is_its_own_at_its_scores(outcome_transform):
-    """And goes on beyond them, rising; what is not in the reference does not move it."""
+    """The transform extrapolates monotonically; values outside the reference do not change it."""
     reference = np.array([0.0, 3.0, np.nan, 1.0, 7.0], np.float32)
     others = np.array([-50.0, 0.0, 1.0, 2.0, np.nan, 3.0, 7.0, 9.0], np.float32)
     ours, own = (

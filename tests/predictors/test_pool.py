@@ -219,7 +219,7 @@ def test_information_gain_is_the_divergence_over_the_pool(float64):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-def test_before_any_observation_nothing_is_gained():
+def test_without_observations_the_gain_is_zero():
     prior, pool = inputs(jnp.float32)
     gain = pool_information_gain(init_pool(prior, pool, capacity=CAPACITY), prior)
     np.testing.assert_array_equal(gain, np.zeros(2))

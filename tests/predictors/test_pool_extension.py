@@ -1,4 +1,4 @@
-"""What is asked of a pool of what was evaluated, against the same of the whole pool."""
+"""Predictions from a pool of evaluated rows, compared with those from the whole pool."""
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ ORDER = jnp.arange(CAPACITY, dtype=jnp.int32)
 
 @jax.jit
 def slots_and_all(prior, pool):
-    """Evaluated one by one, each put into a slot when it is its turn; then the whole pool."""
+    """Rows are evaluated one by one into the slots of a small pool, and in the whole pool."""
 
     def observe(carried, t):
         state, slots = carried

@@ -101,7 +101,7 @@ class GrowsLessSure(BayesianLinear):
         (GrowsLessSure, "less sure|failed evaluation"),
     ],
 )
-def test_a_broken_promise_is_found(kind, message):
+def test_a_search_that_breaks_the_protocol_is_reported(kind, message):
     surrogate, hyper, log_density, unit = linear_case(kind)
     with pytest.raises(AssertionError, match=message):
         check_surrogate(surrogate, hyper, X, Y, log_density=log_density, unit=unit)

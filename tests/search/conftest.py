@@ -10,7 +10,7 @@ SIZE, FEATURES = 64, 8
 
 @pytest.fixture
 def problem():
-    """A pool of which a transferred prior knows roughly what is good, and a flat one nothing."""
+    """A pool with a transferred prior that roughly predicts its scores, and a flat prior."""
     keys = jax.random.split(jax.random.key(7), 3)
     features = jax.random.normal(keys[0], (SIZE, FEATURES)).at[:, 0].set(1)
     weights = jax.random.normal(keys[1], (FEATURES,)) / FEATURES**0.5

@@ -38,7 +38,7 @@ def double(tree):
 @pytest.mark.parametrize(
     "algorithm", [*SEARCHES[:2], *(pytest.param(s, marks=pytest.mark.slow) for s in SEARCHES[2:])]
 )
-def test_ask_and_tell_is_the_scan(float64, algorithm, problem):
+def test_ask_and_tell_matches_the_scanned_search(float64, algorithm, problem):
     problem, hyper = double(problem), double(default_hyper(8))
     state = algorithm.init(jax.random.key(0), problem, hyper)
     _, trace = run(state, problem, algorithm, hyper, steps=10)
@@ -61,7 +61,7 @@ def test_ask_and_tell_is_the_scan(float64, algorithm, problem):
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in every.SEARCHES]
 )
 def test_unsuggested_evaluations_count(unoptimized, name):
-    """Every other evaluation is of what would be suggested only after the one that is."""
+    """Every other evaluation is the row that would be suggested one step later."""
     algorithm, seen = every.SEARCHES[name], []
     arguments = problem_for(name), algorithm, default_hyper(10)
     state = start(jax.random.key(0), *arguments)
@@ -94,7 +94,7 @@ def test_unsuggested_evaluations_count(unoptimized, name):
     ],
 )
 @pytest.mark.parametrize("algorithm", SEARCHES[:2])
-def test_observe_refuses_what_is_no_new_row(problem, algorithm, index, says):
+def test_observe_refuses_invalid_or_evaluated_rows(problem, algorithm, index, says):
     arguments = problem, algorithm, default_hyper(10)
     state, _ = observe(start(jax.random.key(0), *arguments), *arguments, 5, 0.5)
     with pytest.raises(NmjaxError, match=says):
@@ -102,7 +102,7 @@ def test_observe_refuses_what_is_no_new_row(problem, algorithm, index, says):
 
 
 @pytest.mark.parametrize("score", [None, "0.3", {"score": 0.3}, [0.3], True, 1j])
-def test_observe_refuses_what_is_no_score(problem, score):
+def test_observe_refuses_invalid_scores(problem, score):
     arguments = problem, SEARCHES[1], default_hyper(10)
     state = start(jax.random.key(0), *arguments)
     with pytest.raises(NmjaxError, match="as a score; give one number, NaN if the evaluation"):

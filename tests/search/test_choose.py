@@ -30,7 +30,7 @@ def discrete(choices, *, more=0):
 
 
 def first_suggestions(space, count=2):
-    """The suggestions of the first steps, each of which returns its number as a score."""
+    """The first suggestions; the score of each is the number of its step."""
     algorithm, problem = choose_search(space, default_knowledge(space), capacity=4)
     state, found = start(jax.random.key(0), problem, algorithm), []
     for score in range(count):

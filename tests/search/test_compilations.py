@@ -25,7 +25,7 @@ def compiled():
 
 
 @pytest.mark.slow
-def test_starting_again_compiles_and_keeps_nothing(problem, compiled):
+def test_restarting_a_search_does_not_recompile_or_leak_memory(problem, compiled):
     algorithm = BayesianSearch(capacity=4)
 
     def run(seed):

@@ -1,4 +1,4 @@
-"""What is not finite has failed, in every search."""
+"""In all searches, non-finite scores are failed evaluations."""
 
 import jax
 import jax.numpy as jnp

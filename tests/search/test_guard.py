@@ -1,4 +1,4 @@
-"""The guard: a past that misleads must not cost much more than searching without transfer."""
+"""The guard: a misleading past costs little more than a search without transfer."""
 
 import itertools
 from functools import lru_cache
@@ -76,7 +76,7 @@ def check_installed(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "how"), CASES)
-def test_a_past_that_misleads_costs_little(name, how):
+def test_a_misleading_past_costs_little(name, how):
     check_installed(name)
     guarded, without = areas(name, how)
     assert guarded <= MARK * without
@@ -84,7 +84,7 @@ def test_a_past_that_misleads_costs_little(name, how):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
-def test_an_honest_past_helps(name):
+def test_a_related_past_helps(name):
     check_installed(name)
     guarded, without = areas(name, "unmodified")
     assert guarded < 0.9 * without

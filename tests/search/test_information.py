@@ -1,4 +1,4 @@
-"""What a trace says was learned, against the divergence of the posterior from the prior."""
+"""Information gains of a trace, against the divergence of the posterior from the prior."""
 
 import jax
 import jax.numpy as jnp

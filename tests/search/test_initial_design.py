@@ -50,8 +50,8 @@ def test_the_first_are_uniform_and_all_are_distinct(problem, view):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("misled", [False, True])
-def test_what_the_past_would_try_waits_for_two_fair_evaluations(problem, hyper, misled):
-    """Where they speak against it, the third is a fair one too."""
+def test_the_choice_of_the_past_follows_two_uniform_evaluations(problem, hyper, misled):
+    """If these lower the weight of the transferred prior, the third is uniform too."""
     if misled:
         problem = problem._replace(score=-problem.score)
     algorithm = BayesianSearch(capacity=10)
@@ -66,7 +66,7 @@ def test_what_the_past_would_try_waits_for_two_fair_evaluations(problem, hyper, 
 
 
 def twins(problem):
-    """Rows 0 and 1 are the same and best by mean; row 2 is a little less; row 3 is a gamble."""
+    """Rows 0 and 1 are equal, with the best mean; row 2 is slightly worse; row 3 is uncertain."""
     size = 8
     features = jnp.eye(size).at[1].set(jnp.eye(size)[0])
     mean = jnp.full(size, -1.0).at[jnp.array([0, 2, 3])].set(jnp.array([1.0, 0.9, 0.9]))
@@ -81,15 +81,15 @@ def twins(problem):
 
 
 @pytest.mark.parametrize(("quantile", "expected"), [(0.1, {0, 2}), (0.9, {0, 3})])
-def test_points_to_begin_with_are_diverse_and_mind_the_risk(problem, quantile, expected):
-    """By hand: a twin adds nothing, and a gamble is for who looks at high quantiles."""
+def test_initial_points_are_diverse_and_follow_the_quantile(problem, quantile, expected):
+    """A duplicate of a point is never chosen; the uncertain row is chosen at a high quantile."""
     choose = jax.jit(lambda key: select_initial_points(key, twins(problem), quantile, number=2))
     rows = np.asarray(choose(jax.random.key(0)))
     np.testing.assert_array_equal(rows == 1, False)
     assert {0 if row == 1 else int(row) for row in rows} == expected
 
 
-def test_points_to_begin_with_are_distinct_and_of_the_pool(problem):
+def test_initial_points_are_distinct_rows_of_the_pool(problem):
     rows = select_initial_points(jax.random.key(1), problem, number=64, draws=8)
     np.testing.assert_array_equal(np.sort(rows), np.arange(64))
 

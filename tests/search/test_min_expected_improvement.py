@@ -97,7 +97,7 @@ def test_a_search_without_a_success_does_not_end(problem):
         assert not is_finished(state, problem, ALGORITHM, hyper)
 
 
-def test_a_list_of_evaluations_counts_whatever_the_threshold(problem):
+def test_given_evaluations_count_at_any_threshold(problem):
     """With the threshold, the search would end after the initial design, as with a budget of 3."""
     algorithm, rows = BayesianSearch(capacity=8), np.arange(6)
 

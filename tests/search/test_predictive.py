@@ -1,4 +1,4 @@
-"""What an acquisition is given, and the information that an evaluation is said to carry."""
+"""Posterior and context that acquisitions receive, and expected information gains."""
 
 import jax
 import jax.numpy as jnp
@@ -101,8 +101,8 @@ def test_the_acquisition_is_given_the_exploration(problem):
     assert suggest(state, problem, algorithm, hyper) == 37
 
 
-def test_each_step_draws_anew(problem):
-    """What was suggested, but another row evaluated instead, is not suggested again."""
+def test_each_step_uses_its_own_random_key(problem):
+    """A suggestion is not repeated if another row was evaluated instead."""
     algorithm = BayesianSearch(capacity=8, acquisition=choose_at_random)
     state = start(jax.random.key(0), problem, algorithm, HYPER)
     suggested = []

@@ -1,4 +1,4 @@
-"""Spaces of real-valued choices, alone or beside discrete ones: learned from, and searched."""
+"""Learning and search in spaces with real-valued choices, with and without discrete ones."""
 
 from typing import NamedTuple
 
@@ -66,13 +66,13 @@ def draw(rng, space, shape):
 
 
 def score_of(task, architecture, position):
-    """Peaks that are near one another, and options that are worth the same to all tasks."""
+    """Scores with nearby peaks and effects of options that all tasks share."""
     peak = np.array([0.3, -0.2]) + 0.1 * np.array([np.cos(task), np.sin(task)])
     return -np.square(position - peak).sum(-1) + 0.2 * (architecture == 0).sum(-1)
 
 
 class Played(NamedTuple):
-    """What was learned without the last past task, and a pool of one that is none of the past."""
+    """Knowledge without the last past task, and a pool of a new task."""
 
     history: History
     knowledge: MetaKnowledge
@@ -134,7 +134,7 @@ def test_searches_find_the_best(played, make, of):
     keys, problem = jax.random.split(jax.random.key(2), 4), of(played.problem)
     _, trace = run_batch(keys, problem, algorithm, hyper, steps=BUDGET)
     rows = np.asarray(trace.row)
-    assert all(len(set(lane)) == BUDGET for lane in rows.tolist())
+    assert all(len(set(search)) == BUDGET for search in rows.tolist())
     np.testing.assert_allclose(trace.score, played.score[rows], rtol=1e-6)
     regret = played.score.max() - played.score[rows].max(axis=-1)
     assert np.mean(regret) < 0.1 * (played.score.max() - np.median(played.score))
@@ -156,7 +156,7 @@ def test_searches_by_neighbors_refuse(played, algorithm):
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_what_knows_options_only_refuses(space):
+def test_functions_of_discrete_spaces_refuse_real_valued_choices(space):
     one = jnp.zeros((1, space.num_choices), jnp.int32)
     history = make_history(
         np.zeros((1, 1, space.num_choices), int), {"a": [[1]]}, continuous=[[[1, 1]]]

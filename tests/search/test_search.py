@@ -1,4 +1,4 @@
-"""One conformance test over all searches, and what each is known by."""
+"""A conformance test of all searches, and the defining behavior of each."""
 
 from dataclasses import dataclass
 
@@ -49,7 +49,7 @@ def test_conformance_without_transfer(problem, hyper):
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenSearch(RandomSearch):
-    """A random search that breaks a promise."""
+    """A random search that breaks one rule of the protocol."""
 
     promise: str
 
@@ -85,7 +85,7 @@ class BrokenSearch(RandomSearch):
         ("budget", "counted"),
     ],
 )
-def test_a_broken_promise_is_found(promise, message, problem, hyper):
+def test_a_search_that_breaks_the_protocol_is_reported(promise, message, problem, hyper):
     with pytest.raises(AssertionError, match=message):
         check_search(BrokenSearch(capacity=12, promise=promise), problem, hyper)
 
@@ -95,8 +95,8 @@ def test_a_broken_promise_is_found(promise, message, problem, hyper):
 def test_a_step_copies_no_kernel(problem, hyper):
     algorithm = BayesianSearch(capacity=12)
     state = jax.vmap(lambda key: algorithm.init(key, problem, hyper))(jax.random.key(0)[None])
-    lanes = jax.vmap(lambda s, p: run(s, p, algorithm, hyper, steps=5), (0, None))
-    program = jax.jit(lanes, donate_argnums=0).lower(state, problem).compile().as_text()
+    batch = jax.vmap(lambda s, p: run(s, p, algorithm, hyper, steps=5), (0, None))
+    program = jax.jit(batch, donate_argnums=0).lower(state, problem).compile().as_text()
     kernel = f" = f32[1,12,{problem.score.size}]"
     made = [line for line in program.splitlines() if kernel in line]
     assert any("dynamic-update-slice" in line for line in made)
@@ -113,7 +113,7 @@ def test_the_whole_pool_can_be_evaluated(problem):
 
 
 @pytest.mark.slow
-def test_knowing_the_past_helps(problem):
+def test_past_tasks_speed_up_the_search(problem):
     keys, hyper = jax.random.split(jax.random.key(0), 16), default_hyper(6)
     algorithm = SEARCHES["bayesian"]
     known = run_batch(keys, problem, algorithm, hyper, steps=6)[1]
@@ -164,7 +164,7 @@ def test_until_something_succeeds_the_highest_mean_is_next(problem, hyper):
     assert rows[3:] == left[:7]
 
 
-def test_past_best_goes_down_the_list(problem, hyper):
+def test_past_best_follows_the_past_mean(problem, hyper):
     algorithm = SEARCHES["past best"]
     start = algorithm.init(jax.random.key(0), problem, hyper)
     _, trace = run(start, problem, algorithm, hyper, steps=10)
@@ -183,6 +183,6 @@ def test_capacity_is_checked():
         BayesianSearch(capacity=0)
 
 
-def test_unknown_warps_are_refused():
+def test_unknown_outcome_transforms_are_refused():
     with pytest.raises(NmjaxError, match="outcome transform"):
         BayesianSearch(outcome_transform="standardise")

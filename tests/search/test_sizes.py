@@ -49,7 +49,7 @@ def test_sizes_of_a_search_of_a_space_are_positive():
         SpaceSearch(SPACE, capacity=0, starts=0)
 
 
-def test_no_more_is_asked_for_than_there_is_room_for(problem):
+def test_more_steps_than_the_capacity_are_refused(problem):
     keys, hyper, more = jax.random.split(jax.random.key(0), 4), default_hyper(12), default_hyper(13)
     state, evaluated = ALGORITHM.init(keys[0], problem, hyper), (jnp.arange(13), problem.score[:13])
     says = "=13 for a search of capacity=12; make the search with capacity=13"
@@ -63,7 +63,7 @@ def test_no_more_is_asked_for_than_there_is_room_for(problem):
         suggest_next_point(keys[3], problem, ALGORITHM, hyper, *evaluated)
 
 
-def test_what_is_not_known_is_not_checked(problem):
+def test_unknown_sizes_are_not_checked(problem):
     """A budget that is traced, and a search that keeps no record."""
 
     @jax.jit

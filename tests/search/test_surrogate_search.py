@@ -104,7 +104,7 @@ def test_the_next_row_is_that_of_scikit_learn(problem, hyper):
     assert int(algorithm.suggest(state, problem, hyper)) == improvement.argmax()
 
 
-def test_nothing_of_the_past_is_used(make, problem, hyper):
+def test_past_tasks_do_not_change_the_search(make, problem, hyper):
     relevance = jnp.exp(jnp.linspace(-1, 1, SIZE))[None, :]
     other = problem._replace(
         pool=problem.pool._replace(position=problem.pool.position * relevance + 1),

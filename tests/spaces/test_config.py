@@ -97,7 +97,7 @@ def test_wrong_values_are_refused_in_one_sentence(change, message):
 
 
 @pytest.mark.parametrize("config", [None, 3, "block=conv", [("block", "conv")]])
-def test_what_is_no_dictionary_is_refused(config):
+def test_configurations_that_are_not_dictionaries_are_refused(config):
     with pytest.raises(NmjaxError, match="dictionary"):
         SPACE.from_config(config)
 
@@ -124,7 +124,7 @@ def test_missing_values_are_refused(name):
         ([[0, 0, 0]], [0.1], "architecture"),
     ],
 )
-def test_what_is_no_architecture_has_no_dictionary(architecture, continuous, message):
+def test_invalid_architectures_have_no_configuration(architecture, continuous, message):
     with pytest.raises(NmjaxError, match=message):
         SPACE.to_config(architecture, continuous)
 

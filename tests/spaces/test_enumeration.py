@@ -64,7 +64,7 @@ def test_functions_work_over_leading_axes_with_and_without_jit(shape):
     assert spaces.is_valid(space, architecture).shape == shape
 
 
-def test_everything_is_valid_and_canonical_where_the_space_says_nothing():
+def test_all_architectures_are_valid_and_canonical_by_default():
     space = spaces.get_space("hpobench")
     architecture = np.random.default_rng(0).integers(space.num_options, size=(7, 5))
     assert spaces.is_valid(space, architecture).all()

@@ -54,6 +54,6 @@ def test_wrong_text_is_answered_with_what_is_right(text, message):
     "architecture",
     [np.zeros(4, int), np.zeros((1, 5), int), np.zeros(5), np.array([9, 0, 0, 0, 0]), -jnp.ones(5)],
 )
-def test_what_is_no_architecture_has_no_text(architecture):
+def test_invalid_architectures_have_no_text(architecture):
     with pytest.raises(NmjaxError):
         spaces.to_text(GRAPH, architecture)

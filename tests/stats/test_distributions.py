@@ -106,7 +106,7 @@ def test_a_mixture_of_scalars():
     np.testing.assert_allclose(ours.components.std, [[2.0], [2.0]])
 
 
-def test_what_has_no_counterpart_is_refused():
+def test_unsupported_parts_are_refused():
     tfd = stats.import_tfp().distributions
     with pytest.raises(NmjaxError, match="Gamma"):
         stats.from_distribution(tfd.Gamma(1.0, 1.0))

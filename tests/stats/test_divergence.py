@@ -275,7 +275,7 @@ def test_a_gaussian_beside_tfp_normals_and_joint_normals():
     np.testing.assert_allclose(broadcast, kl(posterior, standard), rtol=1e-6)
 
 
-def test_a_tfp_distribution_without_counterpart_is_refused():
+def test_an_unsupported_tfp_distribution_is_refused():
     tfd = stats.import_tfp().distributions
     posterior = make_pair(Gaussian)[0]
     with pytest.raises(NmjaxError, match="MultivariateNormalDiag to Gamma"):

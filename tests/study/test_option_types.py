@@ -23,7 +23,7 @@ CONFIGS = [
 ]
 
 
-def test_results_of_mixed_options_are_told_saved_and_loaded(tmp_path):
+def test_results_with_mixed_options_are_saved_and_loaded(tmp_path):
     study = Study(SPACE, budget=10)
     for number, config in enumerate(CONFIGS):
         study.tell(config, float(number))
@@ -35,6 +35,6 @@ def test_results_of_mixed_options_are_told_saved_and_loaded(tmp_path):
     assert again.trials == study.trials
     for trial in again.trials:
         indices = SPACE.from_config(trial.config)
-        told = SPACE.from_config(json.loads(json.dumps(trial.config)))
-        np.testing.assert_array_equal(indices[0], told[0])
-        np.testing.assert_array_equal(indices[1], told[1])
+        parsed = SPACE.from_config(json.loads(json.dumps(trial.config)))
+        np.testing.assert_array_equal(indices[0], parsed[0])
+        np.testing.assert_array_equal(indices[1], parsed[1])

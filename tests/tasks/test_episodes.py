@@ -111,7 +111,7 @@ def rows(*lengths, of=9):
 
 
 def numbered(mask):
-    """Data whose every row tells its own task and place."""
+    """Data whose rows encode their task and index."""
     index = np.arange(mask.size, dtype=np.float32).reshape(mask.shape)
     return np.stack([index, -index], axis=-1), index
 

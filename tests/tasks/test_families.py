@@ -124,6 +124,6 @@ def test_support_and_query_are_apart_and_ranges_are_traced():
         ({"kinds": ("sine",)}, "did you mean"),
     ],
 )
-def test_errors_at_the_door(options, match):
+def test_invalid_arguments_are_refused(options, match):
     with pytest.raises(NmjaxError, match=match):
         sample_curves(jax.random.key(0), RANGES, **{"tasks": 1, "support": 1, "query": 1} | options)

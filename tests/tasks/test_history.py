@@ -127,7 +127,7 @@ def test_scores_of_a_history_are_those_of_the_suite(suite):
     np.testing.assert_allclose(ours, np.sort(scores(suite), axis=-1))
 
 
-def test_a_task_has_the_same_draws_whoever_else_is_asked_for(suite):
+def test_draws_of_a_task_do_not_depend_on_the_other_tasks(suite):
     key = jax.random.key(2)
     together = sample_history(key, suite, ("a", "c"), 5).architecture
     np.testing.assert_array_equal(

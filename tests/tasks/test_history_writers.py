@@ -47,7 +47,7 @@ def shared(request, tmp_path):
 
 
 def run_writers(mode, folder, logs):
-    """Let them write; which batches they were told had arrived."""
+    """Run the writers, and return the batches whose append returned."""
     subprocess.run([sys.executable, WRITERS, mode, folder, logs], check=True)
     return {int(line) for log in logs.glob("*.log") for line in log.read_text().split()}
 

@@ -7,7 +7,7 @@ from nmjax.tasks import refuse_leakage
 
 @pytest.fixture
 def data():
-    """Four tasks of six evaluations of which five succeeded."""
+    """Four tasks with six evaluations, five of them successful."""
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 3, (4, 6, 2)), rng.normal(size=(4, 6)).astype(np.float32)
     y[:, 2] = np.nan

@@ -86,7 +86,7 @@ def test_perfect_accuracy_has_a_finite_score_at_the_floor():
 
 
 @pytest.mark.parametrize("values", [[0.0, 0.0], [2.0, 0.0], [3.0, -1.0], [-0.0]])
-def test_what_has_no_logarithm_is_refused(values):
+def test_values_without_a_logarithm_are_refused(values):
     metric = Metric("m", "u", "min", "log")
     with pytest.raises(NmjaxError, match=rf"'m' above 0 .* got {min(values):g} to {max(values):g}"):
         raw_to_score(metric, values)

@@ -26,7 +26,7 @@ def key(seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A short task, and a long one whose first row is there thrice, once with another score."""
+    """A short task, and a long one whose first row occurs three times, once with another score."""
     store = create_store(tmp_path / "kept", SPACE, metrics=("acc", "loss"))
     pool = np.stack(np.unravel_index(np.arange(16), (4, 4)), -1)
     score = np.arange(16) / 16

@@ -46,6 +46,6 @@ def test_labels_do_not_overlap():
         (RANKS, [["frist"]], "did you mean 'first'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(positions, groups, message):
+def test_invalid_plot_data_are_refused(positions, groups, message):
     with pytest.raises(NmjaxError, match=message):
         plot_critical_difference(positions, groups)

@@ -51,7 +51,7 @@ def test_motifs_have_their_odds_and_their_intervals():
     assert figure.get_suptitle() == "past"
 
 
-def test_a_panel_without_motifs_says_so_and_one_task_needs_no_legend():
+def test_a_panel_without_motifs_is_labeled_and_one_task_needs_no_legend():
     alone = MOTIFS._replace(task_log_odds=MOTIFS.task_log_odds[:1], task_rate=np.ones((1, 3)))
     figure = as_png(plot_motifs({"Best": (alone, [0]), "Failed": (alone, [])}, NAMES))
     assert [text.get_text() for text in figure.axes[1].texts] == ["none at this rate"]
@@ -146,6 +146,6 @@ def test_the_cost_axis_fits_what_succeeded(transform):
         ),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(draw, says):
+def test_invalid_plot_data_are_refused(draw, says):
     with pytest.raises(NmjaxError, match=says):
         draw()

@@ -128,7 +128,7 @@ def test_labels_do_not_overlap_nor_cover_the_curves():
         (curves("ours"), {"emphasized": "our"}, "did you mean 'ours'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(data, options, message):
+def test_invalid_plot_data_are_refused(data, options, message):
     with pytest.raises(NmjaxError, match=message):
         plot_regret(data, **options)
 

@@ -48,7 +48,7 @@ def test_numbers_are_written_where_there_is_room(tasks, texts):
     assert len(drawn(tasks).axes[1].texts) == texts
 
 
-def test_what_cannot_be_drawn_is_refused():
+def test_invalid_plot_data_are_refused():
     with pytest.raises(NmjaxError, match="3 names"):
         plot_similarity(made_up(2), list("abc"))
     with pytest.raises(NmjaxError, match="two tasks"):

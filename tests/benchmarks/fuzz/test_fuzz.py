@@ -1,4 +1,4 @@
-"""The fuzzer: what it tries, what it finds, and that a short run finds nothing."""
+"""The fuzzer: its inputs, its findings, and a short run without findings."""
 
 from random import Random
 

@@ -30,7 +30,7 @@ from nmjax.spaces import encode
 from tests.related import SPACE, learn_related, related_tasks
 
 RNG = np.random.default_rng(0)
-LANES = 3
+SEEDS = 3
 
 
 def test_mixtures_of_student_ts_are_scipys():
@@ -65,11 +65,11 @@ def test_what_the_methods_predict():
     knowledge, _ = learn_related()
     tasks = related_tasks()
     encoding, score = encode(SPACE, jnp.asarray(tasks.pool)), jnp.asarray(tasks.scores[-1])
-    keys = jax.random.split(jax.random.key(0), LANES)
+    keys = jax.random.split(jax.random.key(0), SEEDS)
     found = qualities(keys, knowledge, encoding, score)
     assert set(found) == {*OTHERS, *OURS, "transferred prior"}
     for quality in found.values():
-        assert all(leaf.shape == (LANES, len(NUMBERS)) for leaf in quality)
+        assert all(leaf.shape == (SEEDS, len(NUMBERS)) for leaf in quality)
         assert np.isfinite(jnp.stack(quality)).all()
     mean = {name: np.mean(quality.spearman, axis=0) for name, quality in found.items()}
     assert mean[FLAT][0] == 0
@@ -82,7 +82,7 @@ def test_what_the_methods_predict():
 
 
 @pytest.mark.parametrize(("how", "changed"), [("negated", {0, 1, 2, 3}), ("half-permuted", {0, 2})])
-def test_sources_that_mislead(how, changed):
+def test_misleading_sources_are_negated_or_permuted(how, changed):
     score = RNG.normal(size=(4, 50)).astype(np.float32)
     ours = np.asarray(mislead(jax.random.key(0), jnp.asarray(score), how))
     assert set(np.flatnonzero(np.any(ours != score, axis=1))) == changed
@@ -93,7 +93,7 @@ def test_sources_that_mislead(how, changed):
 
 
 def made_up(spearman, coverage=0.9):
-    shape = (2, LANES, len(NUMBERS))
+    shape = (2, SEEDS, len(NUMBERS))
     return Quality(*(np.full(shape, v, np.float32) for v in (spearman, 1.0, coverage)))
 
 

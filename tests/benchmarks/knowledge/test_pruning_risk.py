@@ -8,7 +8,7 @@ SPACE = Space.build("plain", [Choice(f"c{i}", range(4)) for i in range(3)])
 
 
 def judged(liked):
-    """Six past tasks that like option 1 of every choice, and a target that likes another."""
+    """Six past tasks whose best option is 1 in every choice, and a target with another."""
     pool = np.stack(np.unravel_index(np.arange(64), SPACE.num_options), -1).astype(np.int32)
     noise = np.random.default_rng(0).normal(size=(6, 64))
     score = -(pool[None] != 1).sum(-1) + 0.01 * noise

@@ -104,8 +104,8 @@ def test_another_meta_gradient_is_refused():
     gradient = [leaf.tolist() for leaf in made.gradient()]
     other = [*gradient[:-1], [2 * number for number in gradient[-1]]]
     racers = {
-        name: meta_throughput.Racer(None, {"gradient": told}, 0.0, 1)
-        for name, told in (("maml_iterations", gradient), ("same", gradient), ("other", other))
+        name: meta_throughput.Racer(None, {"gradient": value}, 0.0, 1)
+        for name, value in (("maml_iterations", gradient), ("same", gradient), ("other", other))
     }
     with pytest.raises(NmjaxError, match="other"):
         meta_throughput.check_gradients(racers)
@@ -114,7 +114,7 @@ def test_another_meta_gradient_is_refused():
 
 
 @pytest.mark.slow
-def test_race_times_each_beside_ours_and_tells_who_cannot_run(monkeypatch, tmp_path):
+def test_the_race_times_all_and_reports_those_that_cannot_run(monkeypatch, tmp_path):
     monkeypatch.setattr(meta_throughput, "ENVIRONMENTS", tmp_path)
     python = tmp_path / "maml_absent" / "bin" / "python"
     python.parent.mkdir(parents=True)

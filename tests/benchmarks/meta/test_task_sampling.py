@@ -1,4 +1,4 @@
-"""Choosing tasks: what is seen of a target, and that choices reach the training."""
+"""Sampling of tasks: the data of a target that are visible, and the effect on training."""
 
 from dataclasses import replace
 
@@ -32,14 +32,16 @@ def test_a_world_holds_one_task_out(worlds):
     found, suite = worlds
     table = suite.metrics[suite.score_metric]
     assert found.sources.y.shape == (6 * 2, 5, 50)
-    for lane, target in ((0, 0), (5, 2)):
+    for index, target in ((0, 0), (5, 2)):
         others = np.delete(table, target, axis=0)
-        for source, x, y in zip(others, found.sources.x[lane], found.sources.y[lane], strict=True):
+        for source, x, y in zip(
+            others, found.sources.x[index], found.sources.y[index], strict=True
+        ):
             past = source[rows_in(suite, x)]
             assert len(set(rows_in(suite, x))) == 50
             expected = (past - np.nanmean(past)) / np.nanstd(past)
             np.testing.assert_allclose(y, expected, atol=1e-4)
-        one = jax.tree.map(lambda leaf, lane=lane: leaf[lane, 0], found.targets)
+        one = jax.tree.map(lambda leaf, index=index: leaf[index, 0], found.targets)
         seen, rest = rows_in(suite, one.support_x), rows_in(suite, one.query_x)
         assert len(seen) == 20
         assert sorted([*seen, *rest]) == list(range(len(suite.pool)))
@@ -47,7 +49,7 @@ def test_a_world_holds_one_task_out(worlds):
         for rows, y in ((seen, one.support_y), (rest, one.query_y)):
             expected = (table[target, rows] - evaluated.mean()) / evaluated.std()
             np.testing.assert_allclose(y, expected, atol=1e-4)
-    first, second = (found.targets.support_x[lane] for lane in (0, 1))
+    first, second = (found.targets.support_x[index] for index in (0, 1))
     assert not np.array_equal(first, second)
 
 

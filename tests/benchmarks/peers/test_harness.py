@@ -212,7 +212,7 @@ def test_a_run_that_was_stopped_goes_on(suite, tmp_path):
         assert len(ran) == before + 4
 
 
-def test_a_row_is_paid_for_once(suite, tmp_path):
+def test_a_repeated_row_counts_once_against_the_budget(suite, tmp_path):
     tasks = read_tasks(export_tasks(suite, tmp_path, seeds=8))
     search = Search(tasks.lookup, tasks.scores[1], budget=3)
     assert search.evaluate((0, 1, 0)) == search.evaluate((1, 0, 0)) == tasks.scores[1, 0]
@@ -227,7 +227,7 @@ def test_a_row_is_paid_for_once(suite, tmp_path):
         search.evaluate((2, 2, 1))
 
 
-def test_a_stubborn_peer_is_filled_up_at_random(suite, tmp_path):
+def test_a_peer_that_repeats_rows_is_completed_with_random_rows(suite, tmp_path):
     def optimize(search, pool, seed):
         while not search.finished:
             search.evaluate((2, 1, 1))
@@ -336,7 +336,7 @@ def test_truncated_trajectories_are_refused(suite, kept, tmp_path, name, keep):
         harness.read_trajectories("optuna_tpe", suite, results=tmp_path)
 
 
-def test_what_cannot_be_run_is_told(suite, tmp_path):
+def test_runs_that_are_impossible_are_refused(suite, tmp_path):
     sizes = {"seeds": 1, "budget": 2, "results": tmp_path}
     with pytest.raises(NmjaxError, match=r"did you mean .*'optuna_tpe'"):
         harness.run_peer("optuna", suite, **sizes)
@@ -353,7 +353,7 @@ def test_what_cannot_be_run_is_told(suite, tmp_path):
         export_tasks(Suite(**{**vars(suite), "space": real}), tmp_path, seeds=1)
 
 
-def test_a_peer_that_breaks_says_so_and_leaves_nothing(suite, python, tmp_path, capfd):
+def test_a_failing_peer_is_reported_and_leaves_no_files(suite, python, tmp_path, capfd):
     (tmp_path / "optuna.py").write_text("raise RuntimeError('broken')")
     with pytest.raises(NmjaxError, match="ended with status 1"):
         harness.run_peer(
@@ -363,7 +363,7 @@ def test_a_peer_that_breaks_says_so_and_leaves_nothing(suite, python, tmp_path, 
     assert not (tmp_path / "results").exists()
 
 
-def test_the_command_line_tells_what_is_wrong(capsys):
+def test_the_command_line_reports_invalid_arguments(capsys):
     assert harness.main(["run", "optuna_tpe", "--suite", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
 

@@ -34,7 +34,7 @@ def prepared(related):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Of which the third evaluation is the one that failed."""
+    """Rows whose third evaluation failed."""
     drawn = np.random.default_rng(0).permutation(np.delete(np.arange(3**5), 7))
     return jnp.asarray(np.insert(drawn, 2, 7)[: max(accuracy.SHOTS)], jnp.int32)
 
@@ -51,9 +51,9 @@ def test_no_label_is_read_but_of_the_support(prepared, rows, predicted, shots):
     others = np.delete(np.arange(3**5), rows[:shots])
     noise = np.random.default_rng(1).normal(5, 9, len(others)).astype(np.float32)
     changed = problem._replace(score=problem.score.at[others].set(noise))
-    told = Prepared(**(vars(prepared) | {"problem": changed}))
+    relabeled = Prepared(**(vars(prepared) | {"problem": changed}))
     at = accuracy.SHOTS.index(shots)
-    for name, values in accuracy.predictions(told, rows).items():
+    for name, values in accuracy.predictions(relabeled, rows).items():
         np.testing.assert_array_equal(values[at], predicted[name][at], name)
 
 

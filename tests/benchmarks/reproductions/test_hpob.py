@@ -31,7 +31,7 @@ LEARN = LearnConfig(
 
 
 def write_folder(folder):
-    """Kindred tasks of three settings: 3 to train on, 1 to validate, some to test."""
+    """Related tasks of three settings: 3 to train on, 1 to validate, some to test."""
     rng = np.random.default_rng(0)
 
     def task(size):
@@ -100,7 +100,7 @@ def test_searches_begin_with_the_given_rows_and_repeat_none(ran):
         assert rows.shape == (SEEDS, min(5 + TRIALS, size))
         np.testing.assert_array_equal(rows[:, :5], list(tasks[name].initial.values()))
         assert ((rows >= 0) & (rows < size)).all()
-        assert all(len(set(lane)) == rows.shape[1] for lane in rows.tolist())
+        assert all(len(set(search)) == rows.shape[1] for search in rows.tolist())
 
 
 @pytest.mark.slow

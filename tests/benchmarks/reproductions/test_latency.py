@@ -243,7 +243,7 @@ def test_protocols_run_and_targets_are_held_against_the_better_baseline(table, m
     }
 
 
-def test_no_target_is_a_source_and_kinds_are_told_apart():
+def test_targets_are_not_sources_and_kinds_are_distinguished():
     for devices in (*NASFLAT_SETS.values(), *HELP_SETS.values()):
         assert not set(devices.sources) & set(devices.targets)
     assert [kind(name) for name in ("silver_4114", "fpga", "pixel2", "titanxp_64")] == [
@@ -254,6 +254,6 @@ def test_no_target_is_a_source_and_kinds_are_told_apart():
     ]
 
 
-def test_a_folder_without_the_data_is_told(tmp_path: Path):
+def test_a_folder_without_the_data_is_refused(tmp_path: Path):
     with pytest.raises(NmjaxError, match="NMJAX_DATA"):
         read_table("fbnet", tmp_path)

@@ -33,5 +33,5 @@ def test_the_table_puts_first_what_finds_it_soonest(results):
     )
     assert reproduction_tables.optimum_short() == "Not measured yet."
     write_result(results / "reproductions/optimum.json", result)
-    told = reproduction_tables.optimum_short().splitlines()[2:4]
-    assert told == ["| transfer | 10 | 4 | 3 |", "| evolution | 67% within 1500 | 72 | 3 |"]
+    lines = reproduction_tables.optimum_short().splitlines()[2:4]
+    assert lines == ["| transfer | 10 | 4 | 3 |", "| evolution | 67% within 1500 | 72 | 3 |"]

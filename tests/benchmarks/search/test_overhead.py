@@ -46,7 +46,7 @@ def test_targets_are_ratios_to_transfer(related, monkeypatch, results):
     assert "| optuna_gp | 20.000 |  |  |  |  | " in cost_tables.overhead()
 
 
-def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, tmp_path):
+def test_a_peer_that_times_out_is_reported_with_its_elapsed_time(related, monkeypatch, tmp_path):
     def endless(command, **more):
         return subprocess_run([sys.executable, "-c", "while True: pass"], **more)
 
@@ -63,7 +63,7 @@ def test_a_peer_that_does_not_end_is_told_by_what_it_took(related, monkeypatch, 
     assert target.value == pytest.approx(2 * row["cpu_seconds"])
 
 
-def test_installing_a_peer_is_no_part_of_its_search(related, monkeypatch, tmp_path):
+def test_installation_time_is_not_search_time(related, monkeypatch, tmp_path):
     made = []
 
     def install(module):
@@ -105,7 +105,7 @@ def test_searches_that_ended_in_time_count(related, monkeypatch, tmp_path):
     assert (row["cpu_seconds"], row["searches"], row["stopped"]) == (4.0, 2, False)
 
 
-def test_it_starts_anew_until_pinned_with_the_memory_kept(monkeypatch):
+def test_the_process_restarts_until_pinned_and_keeps_its_memory_limit(monkeypatch):
     """Peers are started so; a process that is changed later keeps threads for all cores."""
     cores, started = {0, 1}, []
     monkeypatch.setattr(overhead.os, "sched_getaffinity", lambda _: cores)

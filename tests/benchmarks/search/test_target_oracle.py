@@ -1,4 +1,4 @@
-"""Searches that were told evaluations of their own target for free."""
+"""Searches that start from given evaluations of their own target."""
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from tests.related import SPACE, learn_related
 
 
 @pytest.mark.slow
-def test_what_was_told_is_not_paid_for(related, monkeypatch):
+def test_given_evaluations_are_not_counted(related, monkeypatch):
     monkeypatch.setattr(target_oracle, "BUDGET", 10)
     score = np.asarray(scores(related)[0])
     problem = make_problem(SPACE, related.pool, score, learn_related()[0])
@@ -23,14 +23,14 @@ def test_what_was_told_is_not_paid_for(related, monkeypatch):
         target_oracle.search_after(jax.random.key(0), problem, algorithm=algorithm, free=40)
     )
     draw_key, _ = jax.random.split(jax.random.key(0))
-    told = np.asarray(jax.random.permutation(draw_key, len(score)))[:40]
+    given = np.asarray(jax.random.permutation(draw_key, len(score)))[:40]
     assert len(set(rows.tolist())) == 10
-    assert not set(rows.tolist()) & set(told.tolist())
-    assert score[rows[0]] > np.nanquantile(np.delete(score, told), 0.8)
+    assert not set(rows.tolist()) & set(given.tolist())
+    assert score[rows[0]] > np.nanquantile(np.delete(score, given), 0.8)
 
 
 @pytest.mark.slow
-def test_rows_say_when_what_rivals_end_with_is_reached(related, monkeypatch, results):
+def test_rows_count_evaluations_to_the_final_regret_of_rivals(related, monkeypatch, results):
     order = np.argsort(-np.nan_to_num(related.metrics["score"], nan=-9), axis=1)
 
     def best_at(step):

@@ -1,4 +1,4 @@
-"""Marks and tables of searches, of trajectories whose regret is known."""
+"""Targets and tables of trajectories with known regret."""
 
 import dataclasses
 import sys
@@ -26,7 +26,7 @@ def named(suite, name):
 def found(related):
     """Each method evaluates the worst until it has the best, or the hundredth."""
     order = np.argsort(-np.nan_to_num(related.metrics["score"], nan=-9), axis=1)
-    told = {
+    methods = {
         "transfer": (order[:, 0], 4, True, "ours"),
         "kernel-transfer": (order[:, 0], 40, True, "ours"),
         "rgpe": (order[:, 0], 30, True, "baseline"),
@@ -36,7 +36,7 @@ def found(related):
         "some_peer": (order[:, 0], 90, False, "peer"),
     }
     made = {}
-    for name, (good, at, past, kind) in told.items():
+    for name, (good, at, past, kind) in methods.items():
         rows = np.tile(order[:, None, -BUDGET - 1 : -1], (1, SEEDS, 1))
         rows[..., at - 1] = good[:, None]
         made[name] = Trajectories(rows, past, kind, 0.5, "here")
@@ -49,7 +49,7 @@ def test_what_a_variant_adds_to_names():
     assert variant_name(VARIANT | {"history": "biased"}) == "_biased"
 
 
-def test_tasks_that_are_run_anew_leave_the_others(related, found):
+def test_rerunning_a_task_keeps_the_others(related, found):
     before, anew = found["transfer"], np.full((2, SEEDS, BUDGET), 7, np.int32)
     tasks = related.tasks[3], related.tasks[0]
     anew[1] = 8
@@ -136,14 +136,14 @@ def test_tables_and_overall_ranks(related, found, results, monkeypatch):
     assert targets.count("evaluations to reach the regret that kernel-transfer") == 3
 
 
-def test_peers_without_a_past_are_the_same_whatever_past_others_have(related, monkeypatch):
+def test_peers_without_a_past_do_not_depend_on_the_past_of_others(related, monkeypatch):
     rows = np.tile(np.arange(BUDGET + 5, dtype=np.int32), (6, 2, 1))
-    told = {"one": False, "two": True}
+    peers = {"one": False, "two": True}
 
     def read(name, suite):
-        return rows, SimpleNamespace(cpu_seconds=2.0, version="9", transfer=told[name])
+        return rows, SimpleNamespace(cpu_seconds=2.0, version="9", transfer=peers[name])
 
-    monkeypatch.setattr(transfer, "stored_peers", lambda suite: tuple(told))
+    monkeypatch.setattr(transfer, "stored_peers", lambda suite: tuple(peers))
     monkeypatch.setattr(transfer, "read_peer", read)
     assert set(transfer.peers(related, transfer=True)) == {"one", "two"}
     (one,) = transfer.peers(related, transfer=False).values()

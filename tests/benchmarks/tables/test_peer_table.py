@@ -18,7 +18,7 @@ def test_random_search_finds_what_is_expected():
 
 
 @pytest.mark.parametrize("name", ["nas-bench-graph", "transnas101"])
-def test_the_page_tells_what_is_stored(name):
+def test_the_page_lists_the_stored_searches(name):
     if not any(info.name == name and info.installed for info in list_suites()):
         pytest.skip(f"has no data of {name}")
     rows = peer_table.suite_rows(load_suite(name))

@@ -12,25 +12,25 @@ from tests.related import plain_knowledge, with_ties
 RNG = np.random.default_rng(0)
 
 
-def worlds(number, sources, told):
-    """Contexts [W, S + 1, 2] of tasks and their correlations, that contexts tell of or do not."""
+def worlds(number, sources, informative):
+    """Contexts [W, S + 1, 2] of tasks and their correlations, which may depend on the contexts."""
     context = RNG.normal(size=(number, sources + 1, 2))
-    felt = context if told else RNG.normal(size=context.shape)
+    felt = context if informative else RNG.normal(size=context.shape)
     squared = np.square(felt[:, :, None] - felt[:, None]).sum(-1)
     noise = RNG.normal(size=squared.shape)
     correlation = np.clip(np.exp(-0.3 * squared) + 0.05 * (noise + noise.swapaxes(1, 2)), -1, 1)
     return jnp.float32(context), jnp.float32(correlation)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_intervals_hold_the_truth_and_near_contexts_are_more_alike(told):
-    context, truth = worlds(100, 8, told)
+@pytest.mark.parametrize("informative", [True, False])
+def test_intervals_hold_the_truth_and_near_contexts_are_more_alike(informative):
+    context, truth = worlds(100, 8, informative)
     keys = jax.random.split(jax.random.key(0), len(context))
     found = jax.jit(jax.vmap(context_similarity))(keys, context, truth[:, :-1, :-1])
     actual = np.asarray(truth[:, -1, :-1])
     assert np.mean((found.low <= actual) & (actual <= found.high)) > 0.93
     ranks = [stats.spearmanr(*pair).statistic for pair in zip(found.estimate, actual, strict=True)]
-    assert (np.mean(ranks) > 0.7) == told
+    assert (np.mean(ranks) > 0.7) == informative
 
 
 def test_unknown_numbers_become_the_mean_of_the_known():
@@ -39,7 +39,7 @@ def test_unknown_numbers_become_the_mean_of_the_known():
 
 
 @pytest.mark.slow
-def test_few_sources_or_no_contexts_say_little():
+def test_few_sources_or_no_contexts_give_wide_intervals():
     context, truth = worlds(1, 30, True)
     few, many, none = (
         context_similarity(jax.random.key(0), context[0, :, :columns][-size - 1 :], known)

@@ -13,7 +13,7 @@ X = jnp.asarray(RNG.normal(size=(12, 3)), jnp.float32)
 
 
 def test_an_embedding_is_what_gradient_descent_changes():
-    """A weight of two thirds and one of a third are two evaluations and one."""
+    """Weights of two thirds and one third equal two evaluations and one."""
     y = jnp.float32([1.0, -2.0])
     weights = jnp.float32([2 / 3, 1 / 3])
     ours = task_embedding(NETWORK, X[:2], y, weights)
@@ -30,7 +30,7 @@ def test_an_embedding_is_what_gradient_descent_changes():
 
 
 @pytest.mark.slow
-def test_a_task_is_like_itself_and_unlike_its_opposite():
+def test_a_task_is_similar_to_itself_and_not_to_its_opposite():
     score = jnp.asarray(RNG.normal(size=12), jnp.float32)
     other = jnp.asarray(RNG.normal(size=12), jnp.float32)
     predicted = jnp.stack([score, 3 * score + 1, -score, other], axis=-1)

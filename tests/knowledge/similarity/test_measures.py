@@ -50,12 +50,12 @@ def test_rank_is_kendalls_where_there_are_many_evaluations():
 @pytest.mark.parametrize("number", [5, 10, 20])
 def test_rank_intervals_hold_the_truth(number):
     """Of normal pairs, whose Kendall correlation is 2 / pi asin(r) of their correlation r."""
-    lanes = 600
-    correlation = RNG.uniform(-1, 1, size=lanes)
-    a, b = RNG.normal(size=(2, lanes, 20))
+    repeats = 600
+    correlation = RNG.uniform(-1, 1, size=repeats)
+    a, b = RNG.normal(size=(2, repeats, 20))
     b = correlation[:, None] * a + np.sqrt(1 - correlation**2)[:, None] * b
     b[:, number:] = np.nan
-    keys = jax.random.split(jax.random.key(0), lanes)
+    keys = jax.random.split(jax.random.key(0), repeats)
     found = jax.jit(jax.vmap(rank_similarity))(keys, jnp.float32(a)[..., None], jnp.float32(b))
     truth = 2 / np.pi * np.arcsin(correlation)
     held = (found.low[:, 0] <= truth) & (truth <= found.high[:, 0])
@@ -70,7 +70,7 @@ def test_without_evaluations_a_correlation_is_uniform():
 
 
 def sources_alone():
-    """Two sources, of which the target is the first, and the flat prior."""
+    """Two sources, the first of which equals the target, and the flat prior."""
     features = np.concatenate([np.ones((8, 1)), RNG.normal(size=(8, 2))], axis=1)
     position = RNG.normal(size=(8, 1))
     score = features[:, 1] + 0.3 * RNG.normal(size=8)
@@ -119,7 +119,7 @@ def test_without_evaluations_weights_are_uniform_on_the_simplex(float64):
 
 
 @pytest.mark.slow
-def test_rgpe_knows_nothing_without_evaluations_and_the_best_with_many():
+def test_rgpe_weights_are_uniform_without_evaluations_and_find_the_best_source_with_many():
     score = jnp.asarray(RNG.normal(size=20), jnp.float32)
     sign = jnp.array([1.0, -1.0, -1.0])[None, :, None]
     sources = score[None, None] * sign + 0.1 * jax.random.normal(jax.random.key(0), (50, 3, 20))
@@ -151,30 +151,32 @@ def test_distributions_are_compared_up_to_location_and_scale():
     np.testing.assert_array_equal(np.stack(one), [[0.5] * 2, [0] * 2, [1] * 2])
 
 
-def mean_similarity(how, number, measure, lanes=8):
-    """Over lanes of random evaluations of the related target, by number, float[3, S] each."""
+def mean_similarity(how, number, measure, repeats=8):
+    """Similarities by number of random evaluations of the target, as means over repeats."""
     knowledge, _ = learn_related(how)
     tasks, past = related_tasks(), related_history(how).metrics["score"][:-1]
     encoding, score = encode(SPACE, jnp.asarray(tasks.pool)), jnp.asarray(tasks.scores[-1])
     traces = []
 
-    def lane(key, number):
+    def estimate(key, number):
         traces.append(None)
         row_key, key = jax.random.split(key)
         rows = jax.random.permutation(row_key, len(score))[:20]
         seen = jnp.where(jnp.arange(20) < number, score[rows], jnp.nan)
         return compute_task_similarity(key, knowledge, encoding[rows], seen, past, measure=measure)
 
-    over_lanes = jax.jit(jax.vmap(lane, in_axes=(0, None)))
-    found = [over_lanes(jax.random.split(jax.random.key(0), lanes), jnp.asarray(n)) for n in number]
+    over_repeats = jax.jit(jax.vmap(estimate, in_axes=(0, None)))
+    found = [
+        over_repeats(jax.random.split(jax.random.key(0), repeats), jnp.asarray(n)) for n in number
+    ]
     assert len(traces) == 1
     return [np.stack([leaf.mean(0) for leaf in one]) for one in found]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("measure", ["rank", "evidence", "rgpe", "embedding"])
-def test_sources_that_mislead_are_found_out(measure):
-    """Every other source is negated; what is known of it narrows with evaluations."""
+def test_misleading_sources_get_low_similarity(measure):
+    """Every other source is negated; intervals narrow with evaluations."""
     none, few, many = mean_similarity("half-negated", (0, 5, 20), measure)
     wrong = np.arange(SOURCES) % 2 == 0
     assert np.ptp(none[0]) < 0.15
@@ -195,7 +197,7 @@ def test_priors_differ_in_which_source_they_follow():
 
 
 @pytest.mark.slow
-def test_what_does_not_fit_is_refused():
+def test_mismatched_arguments_are_refused():
     knowledge, _ = learn_related()
     key, encoding = jax.random.key(0), jnp.zeros((20, 15))
     with pytest.raises(NmjaxError, match="rgpe"):

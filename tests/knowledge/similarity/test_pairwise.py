@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.slow
-def test_without_evaluations_any_correlation_may_be():
+def test_without_evaluations_correlations_are_uniform():
     y = jnp.full((3, 8), jnp.nan).at[0].set(jnp.asarray(RNG.normal(size=8), jnp.float32))
     x, at = (jnp.asarray(RNG.normal(size=shape), jnp.float32) for shape in ((3, 8, 2), (40, 2)))
     found = function_similarity(jax.random.key(0), default_kernel(1), x, y, at)
@@ -70,7 +70,7 @@ def test_distributions_are_compared_both_ways():
     np.testing.assert_array_equal(np.diagonal(found.low), 1)
 
 
-def test_errors_at_the_door():
+def test_invalid_arguments_are_refused():
     key, history = jax.random.key(0), related_history()
     with pytest.raises(NmjaxError, match="did you mean 'rank'"):
         pairwise_similarity(key, history, METRIC, space=SPACE, measure="ranks")

@@ -69,27 +69,27 @@ def test_weights_against_a_count_by_hand(failed):
 
 
 def test_without_dilution_nothing_is_barred():
-    """A source above the ceiling loses a draw that it would have won."""
+    """A source above the loss ceiling loses a draw that it would otherwise win."""
     loss = jnp.array([[0.0, 4.0], [9.0, 4.0], [9.0, 4.0]])
     np.testing.assert_allclose(rgpe_weights(loss), [0, 1])
     np.testing.assert_allclose(rgpe_weights(loss.at[1, 0].set(3.0)), [2 / 3, 1 / 3], rtol=1e-6)
 
 
 def test_a_place_without_a_source_has_no_weight():
-    """It would win a draw, and where none is lost it would share in all."""
+    """Padding would otherwise win draws, or share in ties."""
     loss, known = jnp.array([[1.0, 0.0, 3.0], [1.0, 2.0, 3.0]]), jnp.array([True, False])
     np.testing.assert_allclose(rgpe_weights(loss, known), [1, 0, 0])
     np.testing.assert_allclose(rgpe_weights(0 * loss, known), [0.5, 0, 0.5])
 
 
 def knowing(kernel, x, y):
-    """Knowledge of a kernel and of sources' evaluations alone."""
+    """Knowledge with only a kernel and the evaluations of sources."""
     params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, *(None,) * 3)
     sources = fit_sources(kernel, jnp.asarray(x), jnp.asarray(y))
     return MetaKnowledge(params, None, sources, *(None,) * 4, space=None)
 
 
-def test_a_source_of_ties_is_as_sure_as_another():
+def test_a_source_of_ties_is_as_certain_as_any_other():
     x, y = jnp.float32(RNG.normal(size=(1, 12, 3))), jnp.float32(RNG.normal(size=(1, 12)))
     kernel = default_kernel(3)
     position = kernel_position(kernel, x[0])
@@ -99,8 +99,8 @@ def test_a_source_of_ties_is_as_sure_as_another():
 
 
 @pytest.mark.parametrize("variance", [1.0, 1e3, 1e6])
-def test_draws_of_sources_are_numbers_however_large(variance):
-    """At architectures that are next to one another, and next to a past one."""
+def test_draws_of_sources_stay_finite_for_large_scores(variance):
+    """Architectures that are neighbors of one another and of a past one."""
     kernel = KernelParams(
         jnp.zeros(1) - 2, *(jnp.zeros(()) + jnp.log(variance),) * 2, jnp.zeros(())
     )
@@ -112,7 +112,7 @@ def test_draws_of_sources_are_numbers_however_large(variance):
 
 
 @pytest.mark.parametrize("variance", [1.0, 1e3])
-def test_draws_of_the_target_are_numbers_however_large(variance):
+def test_draws_of_the_target_stay_finite_for_large_scores(variance):
     size = jnp.full(1, variance)
     prior = PoolPrior(jnp.zeros((1, 1)), size[None], size, *(jnp.ones(1),) * 3)
     position = jnp.float32(0.01 * RNG.normal(size=(30, 5)))

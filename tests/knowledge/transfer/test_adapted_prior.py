@@ -27,20 +27,20 @@ def certain(estimate):
         ([-0.3, -0.1, 0.0], [0.2, 0.2, 0.2]),
     ],
 )
-def test_expected_scores_follow_the_sources_that_are_surely_alike(estimate, sources):
+def test_expected_scores_follow_sources_with_certain_similarity(estimate, sources):
     ours = jax.jit(adapt_prior)(PRIOR, certain(jnp.array(estimate)))
     np.testing.assert_allclose(ours.mean, [[0.5, *sources, 0.7], MEAN[1]], atol=1e-6)
     jax.tree.map(np.testing.assert_array_equal, ours[1:], PRIOR[1:])
 
 
-def test_where_sources_oppose_the_rest_those_that_are_alike_do_not():
-    """A negative sum of mean weights does not turn a source that is alike into its opposite."""
+def test_sources_that_oppose_the_rest_do_not_reverse_similar_ones():
+    """A negative sum of mean weights does not change the sign of a similar source."""
     prior = PRIOR._replace(mean=-PRIOR.mean)
     ours = jax.jit(adapt_prior)(prior, certain(jnp.array([0.5, 0.0, 0.0])))
     np.testing.assert_allclose(ours.mean[0, 1:4], [0.2, -0.4, -0.4], atol=1e-6)
 
 
-def test_shares_are_of_what_is_expected_above_zero():
+def test_weights_follow_the_expected_positive_part_of_the_similarity():
     """Against the mean of a truncated normal times the probability of being above 0."""
     estimate, spread = np.array([0.5, 0.1, -0.3]), np.array([0.2, 0.4, 0.3])
     half = stats.norm.ppf(0.975) * spread
@@ -51,28 +51,28 @@ def test_shares_are_of_what_is_expected_above_zero():
     np.testing.assert_allclose(ours, 0.6 * worth / worth.sum(), rtol=1e-5)
 
 
-def test_what_is_hardly_known_is_shared_alike():
+def test_uncertain_sources_get_equal_weights():
     estimate = jnp.array([0.1, 0.0, -0.1])
     ours = jax.jit(adapt_prior)(PRIOR, Interval(estimate, estimate - 9, estimate + 9))
     np.testing.assert_allclose(ours.mean[0, 1:4], 0.2, rtol=0.05)
 
 
-def test_lanes_and_gradients():
-    lanes = jnp.array([[0.6, 0.2, 0.1], [0.1, 0.2, 0.6]])
+def test_batches_and_gradients():
+    batch = jnp.array([[0.6, 0.2, 0.1], [0.1, 0.2, 0.6]])
 
     def expected_by_third(estimate):
         return adapt_prior(PRIOR, certain(estimate)).mean[0, 3]
 
-    ours = jax.jit(jax.vmap(expected_by_third))(lanes)
-    np.testing.assert_allclose(ours, 0.6 * lanes[:, 2] / lanes.sum(1), rtol=1e-5)
+    ours = jax.jit(jax.vmap(expected_by_third))(batch)
+    np.testing.assert_allclose(ours, 0.6 * batch[:, 2] / batch.sum(1), rtol=1e-5)
     # d (c / sum) / d c = (sum - c) / sum^2, times what all the sources weigh.
-    slope = jax.jit(jax.grad(expected_by_third))(lanes[0])
+    slope = jax.jit(jax.grad(expected_by_third))(batch[0])
     np.testing.assert_allclose(slope[2], 0.6 * 0.8 / 0.9**2, rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
 def transferred():
-    """What is known after 0 and 20 evaluations of the related target, every other source negated.
+    """Knowledge after 0 and 20 evaluations of the related target, with every other source negated.
 
     Also the knowledge it comes from, the target's encodings and its scores.
     """
@@ -106,7 +106,7 @@ def test_without_evaluations_nothing_changes(transferred):
 
 @pytest.mark.slow
 def test_evaluations_count_once_in_the_confidence(transferred):
-    """By the evidence of the prior as it was before, not of the one that they have bent."""
+    """The weight follows the evidence under the original prior, not under the adapted one."""
     _, many, knowledge, encoding, score = transferred
     pool, transformed = (
         pool_features(knowledge, encoding).pool,
@@ -118,7 +118,7 @@ def test_evaluations_count_once_in_the_confidence(transferred):
 
 
 @pytest.mark.slow
-def test_sources_that_mislead_lose_their_shares(transferred):
+def test_misleading_sources_lose_weight(transferred):
     _, many, knowledge, _, _ = transferred
     share = np.asarray(many.prior.mean[0, 1 : 1 + SOURCES])
     wrong = np.arange(SOURCES) % 2 == 0

@@ -50,7 +50,7 @@ GRID = Space.build(
 
 
 def past(tasks=24, seed=0):
-    """Losses that are least at b, near width 4, and for one task in six at c."""
+    """Losses with their minimum at b near width 4, and at c for one task in six."""
     rng = np.random.default_rng(seed)
     pool = np.stack(np.unravel_index(np.arange(45), GRID.num_options), -1).astype(np.int32)
     rows = np.stack([rng.permutation(45)[:36] for _ in range(tasks)])
@@ -110,7 +110,7 @@ def test_a_space_that_keeps_everything_is_itself():
     assert restrict_space(GRID, np.ones((3, 5), bool)) is GRID
 
 
-def test_what_the_past_liked_is_left():
+def test_options_that_past_tasks_prefer_are_kept():
     adapted = adapt_space(GRID, past(), METRIC, risk=0.2)
     assert adapted.space.choices[0].options == ("b",)
     widths = adapted.space.choices[1].options
@@ -168,7 +168,7 @@ def real_valued_past(key, tasks, rows):
 
 @pytest.mark.slow
 def test_ranges_are_tightened_beside_options():
-    """The rate's to sixteenths of its scale around .01; of the decay nothing is known."""
+    """The range of the rate shrinks around 0.01; that of the decay stays."""
     space = Space.build("mixed", GRID.choices[:1], RANGES)
     position, loss = real_valued_past(0, 40, 60)
     architecture = np.random.default_rng(1).integers(0, 3, (40, 60, 1))
@@ -190,7 +190,7 @@ def test_ranges_are_tightened_beside_options():
 
 
 @pytest.mark.slow
-def test_a_range_loses_the_best_as_often_as_stated():
+def test_the_optimum_is_outside_a_range_as_often_as_stated():
     """Of real-valued choices alone: 30 pasts of 19 tasks, and 400 new tasks."""
     space = Space.build("real", (), RANGES)
     risk, lost, widths = 0.2, [], []
@@ -230,8 +230,8 @@ def test_knowledge_alone_is_enough():
 
 
 @pytest.mark.slow
-def test_cells_are_cut_too():
-    """What is said to be kept is in the adapted space, up to isomorphism, and nothing else."""
+def test_cells_are_pruned_too():
+    """The adapted space holds exactly the kept architectures, up to isomorphism."""
     space = get_space("nas-bench-graph-proteins")
     rng = np.random.default_rng(0)
     pool = enumerate_architectures(space)
@@ -257,13 +257,13 @@ def test_cells_are_cut_too():
     ],
     ids=["risk", "share", "space", "tasks"],
 )
-def test_what_cannot_be_judged_is_refused(change, message):
+def test_pasts_that_cannot_be_judged_are_refused(change, message):
     given = {"space": GRID, "history": past(), "metric": METRIC} | change
     with pytest.raises(NmjaxError, match=message):
         adapt_space(**given)
 
 
-def test_a_space_of_nothing_is_refused():
+def test_an_empty_space_is_refused():
     kept = np.ones((3, 5), bool)
     kept[1] = False
     with pytest.raises(NmjaxError, match="'width' keeps no option"):

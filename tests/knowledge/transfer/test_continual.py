@@ -84,7 +84,7 @@ def test_room_for_more_changes_no_model():
 
 
 def without_the_last(number):
-    """Knowledge of some sources whose last one the context of a target gives no weight."""
+    """Knowledge of sources, the last of which gets no weight from the target's context."""
     knowledge = plain_knowledge(number)
     share = jnp.ones(number).at[-1].set(0) / (number - 1)
     return knowledge.replace(prior=weight_sources(knowledge.prior, share))
@@ -106,7 +106,7 @@ def test_a_source_without_weight_is_not_overwritten():
 
 
 @pytest.mark.slow
-def test_the_order_is_of_no_account(one_by_one):
+def test_the_order_of_tasks_does_not_matter(one_by_one):
     other = with_capacity(plain_knowledge(2), CAPACITY)
     for task in (4, 2, 3):
         other = take_in(other, task)
@@ -129,8 +129,8 @@ def test_several_at_a_time_are_one_by_one(one_by_one):
 
 
 @pytest.mark.slow
-def test_a_task_costs_the_same_whatever_came_before():
-    """One program serves from the first to the last."""
+def test_adding_a_task_costs_the_same_after_any_number_of_tasks():
+    """All updates share one compiled program."""
     take_in(with_capacity(plain_knowledge(2), CAPACITY), 4)
     programs = _append_all._cache_size()
     knowledge = with_capacity(plain_knowledge(2), CAPACITY)
@@ -141,8 +141,8 @@ def test_a_task_costs_the_same_whatever_came_before():
 
 
 @pytest.mark.slow
-def test_confidence_counts_who_wins():
-    """Against the evidence of replays by knowledge that never heard of the new task."""
+def test_wins_count_the_replays_that_the_transferred_prior_wins():
+    """Against the evidence of replays by the knowledge before the update."""
     for how in ("unmodified", "permuted"):
         before = plain_knowledge(3, 1.9)
         after = take_in(with_capacity(before, CAPACITY), 3, how=how)
@@ -158,8 +158,8 @@ def test_confidence_counts_who_wins():
             outcome_transform="log_lower_tail",
         )
         priors = [PoolPrior(*leaves) for leaves in zip(*before.prior, strict=True)]
-        lanes = list(zip(*(leaf[0] for leaf in drawn), strict=True))
-        evidence = np.array([[log_evidence(prior, *lane) for lane in lanes] for prior in priors])
+        replays = list(zip(*(leaf[0] for leaf in drawn), strict=True))
+        evidence = np.array([[log_evidence(prior, *one) for one in replays] for prior in priors])
         win = np.mean(1 / (1 + np.exp(evidence[1] - evidence[0])))
         np.testing.assert_allclose(after.wins, 1.9 + win, rtol=1e-3)
         transferred = max((2 * (1.9 + win) - 4) / 6, 1 / 6)
@@ -197,7 +197,7 @@ def test_shorter_tasks_fit_in():
 
 
 @pytest.mark.slow
-def test_nothing_waits_for_ever():
+def test_no_solves_can_deadlock():
     history = tasks(2)
 
     def program(knowledge, architecture, encoding, score):
@@ -217,7 +217,7 @@ def test_nothing_waits_for_ever():
 
 
 @pytest.mark.slow
-def test_it_is_close_to_learning_anew():
+def test_updating_is_close_to_learning_from_all_tasks():
     """Learned from three sources and updated by two, against learned from all five."""
     history = related_history()
     learned = {}
@@ -245,7 +245,7 @@ def test_it_is_close_to_learning_anew():
     assert_close(updated.wins, learned[5].wins, atol=0.5)
 
 
-def test_what_does_not_fit_is_refused():
+def test_mismatched_arguments_are_refused():
     full = plain_knowledge(2)
     with pytest.raises(NmjaxError, match=r"with_capacity\(knowledge, 3\)"):
         take_in(full, 2)

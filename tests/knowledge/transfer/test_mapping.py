@@ -65,7 +65,7 @@ def test_architectures_keep_their_operations():
     [(MICRO, BENCH_201, BACK), (PROTEINS, GRAPH, None)],
     ids=["cells", "graphs"],
 )
-def test_into_the_larger_space_and_back_nothing_is_lost(small, large, synonyms):
+def test_mapping_to_the_larger_space_and_back_is_the_identity(small, large, synonyms):
     drawn = draw(jax.random.key(0), small, (50,))
     there, known = map_architectures(small, large, drawn, synonyms)
     assert np.all(known)
@@ -76,7 +76,7 @@ def test_into_the_larger_space_and_back_nothing_is_lost(small, large, synonyms):
     assert match_choices(small, large, synonyms).missing == ()
 
 
-def test_what_has_no_counterpart_is_named():
+def test_unmapped_options_are_named():
     missing = match_choices(BENCH_201, MICRO, SYNONYMS).missing
     assert missing == tuple(f"Op{edge}=avg_pool_3x3" for edge in range(6))
     two = Space.build("two", [Choice("a", ("x", "y"))])
@@ -148,7 +148,7 @@ def test_the_nearest_is_itself_or_one_choice_away():
     assert distance[0] > 0
 
 
-def test_what_shares_nothing_is_refused():
+def test_spaces_without_common_choices_are_refused():
     with pytest.raises(NmjaxError, match="no choice with an option in common"):
         match_choices(BENCH_201, MICRO)
     graph, operations = (
@@ -163,7 +163,7 @@ def test_what_shares_nothing_is_refused():
 
 
 @pytest.mark.slow
-def test_image_classifiers_teach_other_vision_tasks():
+def test_image_classification_transfers_to_other_vision_tasks():
     """Three sources of NAS-Bench-201 and the target's siblings, in the larger space of the two.
 
     Mapped sources alone predict the seven tasks of TransNAS-Bench-101 better than chance.

@@ -65,7 +65,7 @@ CALIBRATE = partial(calibrate_pruning, classes=None, space=SPACE, share=0.1, top
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("risk", "spread"), [(0.05, 0.5), (0.2, 0.5), (0.2, 1.5)])
-def test_a_stated_risk_is_how_often_the_best_is_lost(risk, spread):
+def test_the_optimum_is_pruned_as_often_as_stated(risk, spread):
     """Of 600 populations of tasks, 19 of which are past and one is new."""
 
     @jax.jit
@@ -84,7 +84,7 @@ def test_a_stated_risk_is_how_often_the_best_is_lost(risk, spread):
     assert np.mean(kept) < 0.8
 
 
-def test_the_threshold_is_what_all_but_a_few_need():
+def test_the_threshold_is_an_order_statistic():
     architecture, score = tasks(jax.random.key(3), 9, 0.7)
     whole = CALIBRATE(architecture, score, risk=jnp.asarray(0.09))
     assert np.isinf(whole.threshold)
@@ -95,8 +95,8 @@ def test_the_threshold_is_what_all_but_a_few_need():
 
 
 @pytest.mark.slow
-def test_a_task_has_no_say_in_what_it_needs():
-    """Its shares, and with them its need, are those of the others alone."""
+def test_the_threshold_of_a_task_ignores_its_own_scores():
+    """The need of a task is computed from the shares of the other tasks."""
     architecture, score = tasks(jax.random.key(4), 6, 0.7)
     whole = CALIBRATE(architecture, score, risk=jnp.asarray(0.3))
     others = CALIBRATE(architecture[1:], score[1:], risk=jnp.asarray(0.3))
@@ -105,7 +105,7 @@ def test_a_task_has_no_say_in_what_it_needs():
     np.testing.assert_allclose(whole.needed[0], need, rtol=1e-4)
 
 
-def test_one_of_the_top_is_enough():
+def test_keeping_one_of_the_top_architectures_is_enough():
     architecture, score = tasks(jax.random.key(5), 6, 1.0)
     best = CALIBRATE(architecture, score, risk=jnp.asarray(0.3))
     top = calibrate_pruning(

@@ -36,7 +36,7 @@ divergence = jax.jit(sampling_divergence)
 
 
 def knowing(probabilities=PROPOSED, transfer_weight=0.5):
-    """Knowledge of which only what is read here is known."""
+    """Knowledge that holds only the fields that these tests read."""
     nothing = {"outcome_transform": "log_lower_tail"} | dict.fromkeys(
         field.name for field in fields(MetaKnowledge) if field.name != "outcome_transform"
     )
@@ -52,7 +52,7 @@ def probabilities(distribution):
     return np.exp(np.asarray(distribution.options.logits, float))
 
 
-def test_it_begins_uniform():
+def test_the_initial_distribution_is_uniform():
     start = uniform_sampling(SPACE)
     np.testing.assert_allclose(probabilities(start), [[1 / 3] * 3 + [0], [0.25] * 4], rtol=1e-6)
     moments = moments_of(start)
@@ -116,8 +116,8 @@ def test_moments_are_those_of_the_truncated(float64):
     np.testing.assert_allclose(bounds, [-1 / 3, 1 / 3], rtol=1e-5)
 
 
-def test_nothing_allowed_becomes_impossible():
-    """After many updates with all transfer_weight, by knowledge that bars an option."""
+def test_allowed_options_keep_positive_probability():
+    """After many updates with a transfer weight of 1 by knowledge that excludes an option."""
     certain = np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
     distribution = truncate_sampling(uniform_sampling(SPACE), np.arange(4)[None, :] != 3)
     for _ in range(20):
@@ -190,7 +190,7 @@ def test_draws_are_valid():
     assert continuous.shape == (300, 0)
 
 
-def test_what_does_not_fit_is_refused():
+def test_mismatched_arguments_are_refused():
     start = uniform_sampling(SPACE)
     with pytest.raises(NmjaxError, match=r"\[1, 4\].*\[2, 4\]"):
         updated_by(start, knowing(PROPOSED[:1]))

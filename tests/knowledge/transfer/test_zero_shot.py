@@ -20,7 +20,7 @@ TASKS, ROWS = 8, 60
 
 
 def cross_predictions(seed, kinds=2):
-    """Tasks of some kinds, at whose evaluations each predicts what its own kind is like."""
+    """Tasks of several kinds, each of which predicts tasks of its own kind."""
     rng = np.random.default_rng(seed)
     kind = np.arange(TASKS) % kinds
     functions = rng.normal(size=(kinds, TASKS, ROWS))
@@ -42,7 +42,7 @@ def test_weights_are_a_kernels():
     np.testing.assert_allclose(nothing, 0.2, rtol=1e-6)
 
 
-def test_context_that_tells_the_kind_is_used():
+def test_informative_contexts_are_used():
     kind, predicted, score = cross_predictions(0)
     rng = np.random.default_rng(1)
     context = jnp.asarray(kind[:, None] + 0.1 * rng.normal(size=(TASKS, 1)), jnp.float32)
@@ -58,7 +58,7 @@ def test_the_gain_is_information():
     kind, predicted, score = cross_predictions(2)
     context = jnp.asarray(kind[:, None], jnp.float32)
     fit = fit_context(context, predicted, score)
-    told = []
+    totals = []
     for weight in (lambda t: kind == kind[t], lambda t: np.ones(TASKS)):
         nats = []
         for task in range(TASKS):
@@ -67,14 +67,14 @@ def test_the_gain_is_information():
             mean = np.asarray(predicted[task])[known] @ others
             r = spearmanr(mean, np.asarray(score[task])[known]).statistic
             nats.append(-0.5 * np.log(1 - r**2))
-        told.append(nats)
-    gains = np.array(told[0]) - np.array(told[1])
+        totals.append(nats)
+    gains = np.array(totals[0]) - np.array(totals[1])
     np.testing.assert_allclose(fit.gain, gains.mean(), rtol=1e-2)
     np.testing.assert_allclose(fit.error, gains.std(ddof=1) / np.sqrt(TASKS), rtol=5e-2)
 
 
-def test_context_that_tells_nothing_is_not():
-    """Where tasks are of one kind, in most of 20 populations with contexts drawn at random."""
+def test_uninformative_contexts_are_ignored():
+    """For tasks of one kind, in most of 20 populations with random contexts."""
     used = []
     for seed in range(20):
         _, predicted, score = cross_predictions(seed, kinds=1)
@@ -85,7 +85,7 @@ def test_context_that_tells_nothing_is_not():
     assert np.mean(used) <= 0.2
 
 
-def test_no_context_weighs_alike():
+def test_without_contexts_weights_are_equal():
     _, predicted, score = cross_predictions(0)
     fit = fit_context(jnp.zeros((TASKS, 0)), predicted, score)
     assert np.isinf(fit.length)

@@ -1,4 +1,4 @@
-"""One conformance test over the gradient-based learners, and what each alone promises."""
+"""A conformance test of gradient-based learners, and properties of each."""
 
 from functools import partial
 

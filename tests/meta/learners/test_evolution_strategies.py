@@ -110,7 +110,7 @@ def test_steps_within_a_task_descend_the_smoothed_loss():
 
 
 def stairs(params, batch):
-    """Of the distance to the targets in whole steps: flat wherever it has a derivative."""
+    """A loss that counts whole steps of distance: its derivative is 0 where it exists."""
     return jnp.mean(jnp.floor(4 * jnp.abs(params - batch.y)))
 
 

@@ -17,7 +17,7 @@ from nmjax.testing import check_meta_learner
 
 
 def stairs(params, batch):
-    """Of the distance to the targets in whole steps: flat wherever it has a derivative."""
+    """A loss that counts whole steps of distance: its derivative is 0 where it exists."""
     return jnp.mean(jnp.floor(4 * jnp.abs(params["at"] - batch.y)))
 
 

@@ -1,4 +1,4 @@
-"""What all learners that predict a distribution promise, and the loss that they share."""
+"""Properties of learners that predict a distribution, and their common loss."""
 
 from functools import partial
 

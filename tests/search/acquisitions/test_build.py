@@ -30,7 +30,7 @@ def test_conformance_of_sums(world):
 
 
 class TestBroken:
-    """What the conformance check must catch."""
+    """Acquisitions that the conformance check must reject."""
 
     def check(self, world, acquire, message):
         with pytest.raises(AssertionError, match=message):
@@ -41,7 +41,7 @@ class TestBroken:
             world, lambda key, p, c: jnp.max(p.components.mean, 0) + p.log_weights[0], "halves"
         )
 
-    def test_nothing_before_the_first_score(self, world):
+    def test_an_acquisition_that_needs_a_score_is_reported(self, world):
         self.check(world, lambda key, p, c: p.components.mean[0] - c.best, "before any evaluation")
 
     def test_one_value_for_all(self, world):
@@ -73,7 +73,7 @@ def test_improvement_for_its_cost(world):
     assert np.argmax(ours) != np.argmax(improvement)
 
 
-def test_ones_own_acquisition_can_be_weighed(world):
+def test_user_acquisitions_can_be_weighted(world):
     own = UpperConfidenceBound()
     acquire = build_acquisition({own: 2.0, "information_about_affinity": 0.1})
     inputs = key(), world.posterior(), world.context()
@@ -81,7 +81,7 @@ def test_ones_own_acquisition_can_be_weighed(world):
     np.testing.assert_allclose(acquire(*inputs), theirs, rtol=1e-6)
 
 
-def test_a_probability_is_weighed_as_such(world):
+def test_a_probability_is_weighted_on_its_own_scale(world):
     inputs = key(), world.posterior(), world.context()
     value = build_acquisition({"probability_of_improvement": 3.0})(*inputs)
     logs = get_acquisition("log_probability_of_improvement")(*inputs)

@@ -49,7 +49,7 @@ def test_probability_of_improvement_is_a_probability(world):
     assert np.all(np.abs(ours - share) < 5 * np.sqrt(share * (1 - share) / len(draws)) + 1e-6)
 
 
-def test_improbable_improvements_are_told_apart(world):
+def test_improbable_improvements_are_ranked_correctly(world):
     value = LogProbabilityOfImprovement()(key(), world.posterior(), world.context(best=60.0))
     u = (MEAN - 60) / STD
     theirs = np.logaddexp(*(np.log(WEIGHT)[:, None] + stats.norm.logcdf(u)))
@@ -57,7 +57,7 @@ def test_improbable_improvements_are_told_apart(world):
 
 
 def test_noisy_improvement_is_on_the_best_that_succeeded(world):
-    """Not on a score that noise may have made, of which it is independent."""
+    """The improvement is over noise-free draws of the successful rows, not the best score."""
     draws, _ = world.draw(200_000)
     gains = np.maximum(draws - draws[:, :2].max(1, keepdims=True), 0)
     acquire = NoisyExpectedImprovement(draws=20_000)
@@ -129,7 +129,7 @@ def test_the_most_improving_row_has_the_largest_expected_improvement():
 
 
 def test_the_most_improving_row_where_some_are_certain():
-    """Also of one whose mean is exactly the best so far, which improves by nothing."""
+    """This includes a certain row whose mean equals the incumbent: its improvement is 0."""
     mean, std = jnp.array([1.0, 0.5, 2.0, 3.0, 2.5]), jnp.array([0.0, 0.0, 0.0, 0.0, jnp.nan])
     evaluated = jnp.array([False, False, False, True, False])
     row = jax.jit(most_improving)(Gaussian(mean, std), jnp.array([1.0]), evaluated)

@@ -1,4 +1,4 @@
-"""The best so far, where an evaluation failed of which much was expected."""
+"""The incumbent after a promising evaluation failed."""
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,11 @@ from nmjax.search import (
 )
 from nmjax.search.belief import predictive
 
-FAILED, PAID = 5, 9
+FAILED, SUCCEEDED = 5, 9
 
 
 @pytest.fixture
-def foreseen(problem, hyper):
+def prediction(problem, hyper):
     """One row is expected to be far better than all others, and fails; another one does not."""
     prior = jax.tree.map(lambda leaf: leaf[:1], problem.prior)
     promising = 20 * prior.mean[0] / jnp.sum(jnp.square(prior.mean))
@@ -31,7 +31,7 @@ def foreseen(problem, hyper):
     @jax.jit
     def after(key):
         state = search.init(key, problem, hyper)
-        for row, score in ((FAILED, jnp.nan), (PAID, 0.5)):
+        for row, score in ((FAILED, jnp.nan), (SUCCEEDED, 0.5)):
             given = jnp.asarray(row, jnp.int32), jnp.asarray(score, jnp.float32)
             state, _ = search.observe(state, problem, hyper, *given)
         return state
@@ -42,15 +42,15 @@ def foreseen(problem, hyper):
     )
 
 
-def test_a_failure_was_evaluated_and_did_not_succeed(foreseen):
-    posterior, context = foreseen
+def test_a_failure_was_evaluated_and_did_not_succeed(prediction):
+    posterior, context = prediction
     assert np.argmax(posterior.components.mean[0]) == FAILED
-    np.testing.assert_array_equal(np.flatnonzero(context.evaluated), [FAILED, PAID])
-    np.testing.assert_array_equal(np.flatnonzero(context.succeeded), [PAID])
+    np.testing.assert_array_equal(np.flatnonzero(context.evaluated), [FAILED, SUCCEEDED])
+    np.testing.assert_array_equal(np.flatnonzero(context.succeeded), [SUCCEEDED])
 
 
 @pytest.mark.parametrize("acquire", [NoisyExpectedImprovement(), Robust(ExpectedImprovement())])
-def test_a_failure_is_not_to_be_improved_on(foreseen, acquire):
-    posterior, context = foreseen
+def test_a_failure_is_not_to_be_improved_on(prediction, acquire):
+    posterior, context = prediction
     value = jax.jit(lambda key: acquire(key, posterior, context))(jax.random.key(0))
     assert np.max(value[~context.evaluated]) > 0.1

@@ -24,7 +24,7 @@ def entropy(density):
     return integrate.quad(integrand, -30, 30, limit=500, points=[-4, -1, 0, 1, 2])[0]
 
 
-def test_what_is_learned_of_the_function(float64, world):
+def test_information_about_the_function(float64, world):
     """The entropy of a noisy evaluation less that of its noise, in each component."""
     posterior, context = world.posterior(jnp.float64), world.context(dtype=jnp.float64)
     ours = InformationAboutFunction()(key(), posterior, context)
@@ -37,7 +37,7 @@ def test_what_is_learned_of_the_function(float64, world):
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
-def test_what_is_learned_of_the_kinship(float64, world):
+def test_information_about_task_affinity(float64, world):
     """The entropy of the mixture less those of its components, by quadrature."""
     posterior, context = world.posterior(jnp.float64), world.context(dtype=jnp.float64)
     ours = InformationAboutAffinity()(key(), posterior, context)
@@ -50,7 +50,7 @@ def test_what_is_learned_of_the_kinship(float64, world):
     assert np.all(ours <= stats.entropy(WEIGHT) + 1e-6)
 
 
-def test_what_is_learned_of_the_best_value(float64, world):
+def test_information_about_the_maximum(float64, world):
     """Of one component: the entropy of a score less that of it below each drawn best value."""
     one = Mixture(jnp.zeros((1,)), Gaussian(jnp.asarray(MEAN[:1]), jnp.asarray(STD[:1])))
     root = jnp.asarray(np.linalg.cholesky(COVARIANCE[0]))

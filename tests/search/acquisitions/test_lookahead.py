@@ -35,8 +35,8 @@ def test_few_alternatives(world):
     assert np.any(np.abs(brute_force(SIZE) - brute_force(2)) > 0.01)
 
 
-def test_what_is_known_already_teaches_nothing(world):
-    """Also an evaluation of noise alone does not."""
+def test_known_values_have_no_knowledge_gradient(world):
+    """An evaluation of pure noise has none either."""
     context = world.context()
     certain = context._replace(
         noise=np.float32(STD[:, 0] ** 2),

@@ -65,8 +65,8 @@ def test_the_target_is_found(maximizer):
 
 
 @pytest.mark.slow
-def test_what_is_not_valid_is_never_found():
-    """The best of all is not allowed, so the result is no better than the best valid one."""
+def test_invalid_architectures_are_never_returned():
+    """The maximum is invalid, so the result scores at most as high as the best valid one."""
     target = encode(SPACE, jnp.asarray([0, 3, 0], jnp.int32), jnp.asarray([0.5, 0.0]))
     found = jax.jit(
         lambda key: maximize_by_gradient(

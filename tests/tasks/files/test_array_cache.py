@@ -53,7 +53,7 @@ def flip_a_byte(raw):
     "damage",
     [lambda raw: b"", lambda raw: b"nonsense", lambda raw: raw[: len(raw) // 2], flip_a_byte],
 )
-def test_damaged_files_are_built_anew(folder, damage):
+def test_damaged_files_are_rebuilt(folder, damage):
     build = Builder()
     cached_arrays("key", SHAPES, build)
     path = folder / "key.npz"
@@ -71,7 +71,7 @@ def test_damaged_files_are_built_anew(folder, damage):
         {**ARRAYS, "acc": np.array([[print, None]], dtype=object)},
     ],
 )
-def test_files_of_another_making_are_built_anew(folder, other):
+def test_files_of_another_version_are_rebuilt(folder, other):
     folder.mkdir(parents=True)
     np.savez(folder / "key.npz", **other)
     build = Builder()

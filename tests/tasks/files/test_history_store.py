@@ -236,7 +236,7 @@ def test_contexts_are_kept_and_are_one_a_task(place, space):
     np.testing.assert_array_equal(found.mask, [[True, True], [True, False]])
 
 
-def test_contexts_that_two_first_writers_gave_are_told_apart(place, space):
+def test_different_contexts_of_two_first_writers_are_detected(place, space):
     stores = [
         create_store(f"{place}/{name}", space, metrics=("acc",), context=("rows",)) for name in "ab"
     ]
@@ -317,11 +317,11 @@ def test_manifests_that_are_not_ours_are_refused(place, store):
     with pytest.raises(NmjaxError, match="holds no history"):
         open_store(f"{place}/absent")
     system, root, (manifest,) = files_in(store.folder)
-    told = json.loads(system.cat_file(f"{root}/{manifest}"))
-    system.pipe_file(f"{root}/{manifest}", json.dumps(told | {"schema": 2}).encode())
+    manifest_fields = json.loads(system.cat_file(f"{root}/{manifest}"))
+    system.pipe_file(f"{root}/{manifest}", json.dumps(manifest_fields | {"schema": 2}).encode())
     with pytest.raises(NmjaxError, match="schema 2, expected 1"):
         open_store(store.folder)
-    for text in ("{", "[]", json.dumps(told | {"space": {}})):
+    for text in ("{", "[]", json.dumps(manifest_fields | {"space": {}})):
         system.pipe_file(f"{root}/{manifest}", text.encode())
         with pytest.raises(NmjaxError, match="cannot be read as a history's manifest"):
             open_store(store.folder)

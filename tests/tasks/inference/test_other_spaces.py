@@ -87,7 +87,7 @@ def test_forbidden_clauses_decide_which_architectures_are_valid():
     assert np.asarray(is_valid(space, drawn)).all()
 
 
-def test_clauses_and_conditions_without_a_counterpart_are_refused():
+def test_unsupported_clauses_and_conditions_are_refused():
     cs = pytest.importorskip("ConfigSpace")
     theirs = cs.ConfigurationSpace(
         space={"op": ["a", "b"], "x": (0.0, 1.0), "y": (1, 3), "z": (1, 2)}
@@ -269,7 +269,7 @@ def test_nested_dictionaries_and_sweeps_are_spaces():
         (ranged(RAY, "Float", -np.inf, np.inf), "two finite numbers"),
     ],
 )
-def test_domains_without_a_counterpart_are_refused(theirs, message):
+def test_unsupported_domains_are_refused(theirs, message):
     with pytest.raises(NmjaxError, match=message):
         infer_space({"x": theirs})
 
@@ -280,7 +280,7 @@ def test_conditions_of_a_dictionary_are_kept():
 
 
 @pytest.mark.parametrize("kind", ["database", "journal"])
-def test_files_of_optuna_say_what_parameters_could_be(study, tmp_path, kind):
+def test_optuna_files_hold_the_ranges_of_parameters(study, tmp_path, kind):
     optuna = pytest.importorskip("optuna")
     path = tmp_path / kind
     if kind == "database":

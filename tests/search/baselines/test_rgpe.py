@@ -9,7 +9,7 @@ from nmjax.search import RGPESearch, default_hyper, make_problem, run_batch
 from nmjax.testing import check_search
 from tests.related import SPACE, plain_knowledge, related_tasks
 
-SOURCES, LANES, BUDGET = 3, 4, 32
+SOURCES, SEEDS, BUDGET = 3, 4, 32
 ALGORITHM = RGPESearch(capacity=BUDGET, draws=16)
 
 
@@ -20,9 +20,9 @@ def problem():
 
 
 def played(problem, score):
-    """float[L, B] of what each of some searches pays for."""
+    """Rows and scores [S, B] that S searches evaluate."""
     scored = problem._replace(score=jnp.asarray(score, jnp.float32))
-    keys = jax.random.split(jax.random.key(0), LANES)
+    keys = jax.random.split(jax.random.key(0), SEEDS)
     final, trace = run_batch(keys, scored, ALGORITHM, default_hyper(BUDGET), steps=BUDGET)
     assert trace.counted.all()
     return np.asarray(final.record.row), np.asarray(trace.score)
@@ -35,17 +35,17 @@ def test_conformance(problem):
 
 @pytest.mark.slow
 def test_it_follows_the_source_that_ranks_alike_and_leaves_those_that_do_not(problem):
-    told = np.asarray(problem.pool.features[:, 1])
-    row, found = played(problem, told)
+    scores = np.asarray(problem.pool.features[:, 1])
+    row, found = played(problem, scores)
     np.testing.assert_array_equal(row[:, 0], np.argmax(problem.past_mean))
-    assert (found[:, :6].max(1) == told.max()).all()
+    assert (found[:, :6].max(1) == scores.max()).all()
     _, found = played(problem, -problem.past_mean)
     reached = np.mean(found.max(1)[:, None] > np.asarray(-problem.past_mean)[None], axis=1)
     assert (reached > 0.9).all()
 
 
-def test_places_without_a_source_say_nothing(problem):
-    """Whatever would be predicted there, the first row is the same."""
+def test_padding_sources_get_no_weight(problem):
+    """Features of padding do not change the first row."""
     tasks, knowledge = related_tasks(), with_capacity(plain_knowledge(SOURCES), 6)
     roomy = make_problem(SPACE, tasks.pool, tasks.scores[-1], knowledge)
     noise = 100 * jax.random.normal(jax.random.key(1), (len(tasks.pool), 3))
@@ -61,6 +61,6 @@ def test_places_without_a_source_say_nothing(problem):
     assert first(roomy) == first(problem)
 
 
-def test_what_the_sources_are_has_to_be_known(problem):
+def test_the_sources_are_required(problem):
     with pytest.raises(NmjaxError, match="make_problem"):
         ALGORITHM.init(jax.random.key(0), problem._replace(knowledge=None), default_hyper(4))

@@ -20,7 +20,7 @@ BUDGET = 10
 
 
 def made_up(tasks, times=3):
-    """Tasks where the first sign tells what is saved, and the second nothing."""
+    """Tasks where the first feature determines the savings and the second is noise."""
     features = RNG.normal(size=(tasks, times, 2)).astype(np.float32)
     saved = 4 * features[..., 0] + RNG.normal(size=(tasks, times)) + 1
     return TransferReplay(
@@ -46,8 +46,8 @@ def test_the_probability_is_that_of_scikit_learns_logistic_regression():
     assert ours.low < ours.estimate < ours.high
 
 
-def test_few_tasks_say_little():
-    """With the same features, more tasks move the probability from one half and narrow it."""
+def test_few_tasks_give_uncertain_advice():
+    """More tasks with the same features give a probability further from one half."""
     found = [
         judge_by_replays(jax.random.key(0), made_up(tasks), jnp.array([0.7, 0.0]))
         for tasks in (2, 40)
@@ -74,14 +74,14 @@ def test_what_is_saved_is_counted_from_the_first_that_reaches():
 
 @pytest.fixture(scope="module")
 def related():
-    """Knowledge of related tasks, 10 evaluations of one more, and their past."""
+    """Knowledge of related tasks, 10 evaluations of a new one, and the past."""
     history = related_history()
     encoding, past = encode(SPACE, history.architecture), history.metrics["score"]
     return learn_related()[0], encoding[-1, :10], past[-1, :10], encoding[:-1], past[:-1]
 
 
 @pytest.mark.slow
-def test_a_task_like_the_past_is_told_from_its_opposite(related):
+def test_advice_distinguishes_a_related_task_from_its_opposite(related):
     knowledge, encoding, score, *past = related
     settings = {"pool_size": ROWS, "budget": BUDGET, "replays": 4}
     alike, opposite, unknown = (
@@ -93,7 +93,7 @@ def test_a_task_like_the_past_is_told_from_its_opposite(related):
 
 
 @pytest.mark.slow
-def test_what_does_not_fit_is_refused(related):
+def test_mismatched_arguments_are_refused(related):
     knowledge, encoding, score, source_encoding, source_score = related
     asked = (jax.random.key(0), knowledge)
     advised, past = (*asked, encoding, score, source_encoding), (source_encoding, source_score)

@@ -51,7 +51,7 @@ def test_a_problem_is_what_knowledge_makes_of_a_pool():
 
 
 def test_scores_and_costs_are_of_the_dtype_of_the_features():
-    """Whole numbers have no NaN, by which a search knows what it has not evaluated."""
+    """Integer arrays cannot hold NaN, which marks failed evaluations."""
     knowledge, pool = plain_knowledge(3), related_tasks().pool
     whole = np.arange(len(pool))
     problem = make_problem(RELATED, pool, whole, knowledge, cost=1 + whole)
@@ -62,7 +62,7 @@ def test_scores_and_costs_are_of_the_dtype_of_the_features():
     assert np.isnan(start.record.score).all()
 
 
-def test_what_is_not_finite_has_failed():
+def test_non_finite_scores_are_failures():
     knowledge, pool = plain_knowledge(3), related_tasks().pool
     score = np.arange(len(pool), dtype=np.float32)
     score[:3] = np.nan, np.inf, -np.inf
@@ -86,7 +86,7 @@ def test_what_is_not_finite_has_failed():
         (GRID, None, r"Rows 0 and 1 .* isomorphic architectures, one of 11 .* distinct_rows\("),
     ],
 )
-def test_what_does_not_fit_is_refused(pool, score, message):
+def test_mismatched_arguments_are_refused(pool, score, message):
     with pytest.raises(NmjaxError, match=message):
         make_problem(SPACE, pool, score, None)
 
@@ -131,7 +131,7 @@ def test_pools_hold_only_what_the_space_allows():
 
 
 def test_knowledge_of_another_space_is_refused():
-    """One of the same shape, whose options have another order, would be misread."""
+    """A space of the same shape with another order of options is another space."""
     reordered = RELATED.replace(
         choices=(Choice("c0", ("b", "a", "c")), *RELATED.choices[1:]), name="reordered"
     )

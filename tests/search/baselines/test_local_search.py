@@ -32,12 +32,12 @@ def played(problem, score):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_it_finds_the_local_optima_of_brute_force(name, problem):
-    """Each start, then all that is new around each row of its steepest path, then another start."""
+    """Evaluations: a start, the new neighbors along its steepest path, and the next start."""
     final, trace = played(problem, TABLES[name])
     table, neighbors = np.nan_to_num(TABLES[name], nan=-np.inf), np.asarray(problem.neighbors)
     optima = {row for row in range(64) if table[row] >= table[neighbors[row]].max()}
-    for lane in range(5):
-        left, known, tops = trace.row[lane].tolist(), set(), []
+    for seed in range(5):
+        left, known, tops = trace.row[seed].tolist(), set(), []
         while left:
             start = left.pop(0)
             known.add(start)
@@ -50,7 +50,7 @@ def test_it_finds_the_local_optima_of_brute_force(name, problem):
         assert len(known) == 64
         assert len(tops) > 3
         assert set(tops) <= optima
-        assert int(final.position[lane]) == tops[-1]
+        assert int(final.position[seed]) == tops[-1]
 
 
 def test_starts_and_orders_are_random(problem):

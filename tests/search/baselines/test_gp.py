@@ -43,8 +43,8 @@ def test_the_next_row_is_that_of_scikit_learn(problem, hyper):
     assert int(ALGORITHM.suggest(state, problem, hyper)) == improvement.argmax()
 
 
-def test_nothing_of_the_past_is_used(problem, hyper):
-    """Neither the priors nor how relevant the past thinks each dimension."""
+def test_past_tasks_do_not_change_the_search(problem, hyper):
+    """Neither the priors nor the relevance learned from the past change the search."""
     position = problem.pool.position
     relevance = jnp.exp(jnp.linspace(-3, 3, position.shape[1]))[None, :]
     other = problem._replace(

@@ -61,8 +61,8 @@ def test_a_tournament_of_all_breeds_from_the_best(problem):
     assert best_parents == 5
 
 
-def test_a_closed_family_falls_back_to_chance(problem):
-    """Where every child was evaluated before, the search goes on with a random architecture."""
+def test_evolution_falls_back_to_random_when_all_neighbors_are_evaluated(problem):
+    """If every child was evaluated before, the search continues with a random architecture."""
     row = jnp.arange(64, dtype=jnp.int32)
     pairs = problem._replace(neighbors=(row ^ 1)[:, None])
     algorithm, hyper = RegularizedEvolution(**SIZES), default_hyper(24)

@@ -11,7 +11,7 @@ from nmjax.testing import check_search
 
 @pytest.fixture
 def on_paths(problem):
-    """The same pool, with six bits in place of paths, of which the score is made."""
+    """The same pool with six bits as path encoding, which determine the score."""
     paths = (np.arange(64)[:, None] >> np.arange(6)) & 1
     score = paths @ np.array([1.0, 2, 3, -1, -2, 0.5])
     return problem._replace(paths=jnp.asarray(paths, bool), score=jnp.asarray(score, jnp.float32))
@@ -67,8 +67,8 @@ def test_paths_have_to_be_known(problem):
 
 
 @pytest.mark.slow
-def test_nothing_is_trained_that_is_not_used(on_paths):
-    """The queue is new after each batch, but for the last of the budget."""
+def test_unused_networks_are_not_trained(on_paths):
+    """The queue is refilled after each batch, except at the end of the budget."""
     algorithm = BananasSearch(capacity=10, batch=3, members=2, candidates=4, epochs=2)
     step, hyper = jax.jit(algorithm.step), default_hyper(6)
     state, queues = algorithm.init(jax.random.key(0), on_paths, hyper), []

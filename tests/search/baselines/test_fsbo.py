@@ -28,8 +28,8 @@ def test_conformance(problem):
 
 
 @pytest.mark.slow
-def test_what_the_past_teaches_helps_on_a_new_task(problem):
-    """Scores of the target are likelier, by nats an evaluation, than before meta-learning."""
+def test_meta_learning_improves_predictions_of_a_new_task(problem):
+    """Meta-learning raises the log density of the scores of a target, in nats per evaluation."""
     learner = deep_kernel(NETWORK.features, optax.adam(1e-3))
     x = unit_inputs(problem, problem.pool.position)
     y = normal_scores(problem.score)
@@ -58,6 +58,6 @@ def test_first_rows_leave_the_sources_the_least_regret(problem):
         best = np.maximum(best, predicted[row])
 
 
-def test_what_the_sources_are_has_to_be_known(problem):
+def test_the_sources_are_required(problem):
     with pytest.raises(NmjaxError, match="make_problem"):
         warm_start(problem._replace(knowledge=None), number=3)

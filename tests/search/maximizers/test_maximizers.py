@@ -97,8 +97,8 @@ def test_conformance(name):
         found, worth = once(
             jax.random.split(jax.random.key(0)), WEIGHTS, starts, jnp.asarray(excluded)
         )
-        told = np.where(np.isfinite(worth), value_at(found), -np.inf)
-        np.testing.assert_allclose(worth, told, rtol=1e-5)
+        expected = np.where(np.isfinite(worth), value_at(found), -np.inf)
+        np.testing.assert_allclose(worth, expected, rtol=1e-5)
         assert not np.any(is_among(found, jnp.asarray(excluded)) & np.isfinite(worth))
         return found, worth
 

@@ -1,4 +1,4 @@
-"""The search of a space, on one that can be listed: the search over a pool is its mirror."""
+"""The search of a space, compared with the search over a pool of all architectures."""
 
 from types import SimpleNamespace
 
@@ -68,7 +68,7 @@ HYPER = default_hyper(BUDGET)
 
 @pytest.fixture(scope="module")
 def played():
-    """A search of the space, step by step in one scan, and what it was of."""
+    """A search of the space as one scan, with its problem."""
     tasks, knowledge = related_tasks(), plain_knowledge(3)
     problem = make_space_problem(SPACE, knowledge, jnp.asarray(tasks.scores[-1]))
     start = jax.jit(ALGORITHM.init)(jax.random.key(0), problem, HYPER)
@@ -80,7 +80,7 @@ def played():
 
 @pytest.mark.slow
 def test_it_is_the_search_over_the_whole_pool(played):
-    """The same evaluations teach the same, and are the ones that the other would choose."""
+    """Both searches choose the same evaluations and predict the same from them."""
     listed = make_problem(SPACE, played.tasks.pool, played.tasks.scores[-1], played.knowledge)
     pooled = BayesianSearch(capacity=LENGTH)
     rows = to_index(SPACE, played.final.point[:BUDGET])
@@ -174,7 +174,7 @@ def test_acquisitions_that_draw_functions(played, name):
 
 
 @pytest.mark.slow
-def test_what_does_not_fit_is_refused(played):
+def test_mismatched_arguments_are_refused(played):
     with pytest.raises(
         NmjaxError, match="knowledge of space 'related' for space 'fbnet', which differs"
     ):
@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_refused(played):
         ([1, 1, 1, 1, 1], "was observed before"),
     ],
 )
-def test_observe_refuses_what_is_no_new_architecture(architecture, says):
+def test_observe_refuses_invalid_or_evaluated_architectures(architecture, says):
     algorithm = SpaceSearch(SPACE, capacity=4, starts=2)
     problem = make_space_problem(SPACE, plain_knowledge(3))
     state = start(jax.random.key(0), problem, algorithm)
