@@ -74,5 +74,5 @@ def check_seed(seed: object) -> None:
       >>> from nmjax.errors import check_seed
       >>> check_seed(7)
     """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 2**32:
         raise NmjaxError(f"Got seed={seed!r}, expected a whole number from 0 to 2**32 - 1.")

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import group_index
 from nmjax.knowledge.prior_fitting import Layout, PriorParams, make_prior
 from nmjax.knowledge.standardized_past import standardization
@@ -28,12 +29,17 @@ def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowled
       space: Space to search.
       metric: Metric that evaluations return.
 
+    Raises:
+      NmjaxError: `metric` is not a `Metric`.
+
     Example:
       >>> from nmjax.knowledge import default_knowledge, num_sources
       >>> from nmjax.spaces import Space
       >>> int(num_sources(default_knowledge(Space(width=[8, 16, 32]))))
       0
     """
+    if metric is not None and not isinstance(metric, Metric):
+        raise NmjaxError(f"Got {metric!r} as metric; give a Metric, as Metric('accuracy').")
     location, scale, prior = _defaults(space)
     size = len(location)
     return MetaKnowledge(

@@ -12,7 +12,7 @@ from nmjax.search.acquisitions import (
     argmax_unevaluated,
     is_worthwhile,
 )
-from nmjax.search.algorithm import SearchHyper, TransformedSearch
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_callables
 from nmjax.search.belief import ModelUpdate, condition, predictive
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import HasModel
@@ -70,7 +70,8 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
         `predictors.observe_pool`.
 
     Raises:
-      NmjaxError: The capacity is not positive, or the outcome transform is unknown.
+      NmjaxError: The capacity is not positive, the outcome transform is unknown, or the acquisition
+        is not callable.
 
     Example:
       >>> from nmjax.search import BayesianSearch, ThompsonSampling
@@ -82,6 +83,10 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
 
     acquisition: Acquisition = LOG_IMPROVEMENT
     observe_model: ModelUpdate = observe_pool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_callables(acquisition=self.acquisition, observe_model=self.observe_model)
 
     def init(self, key: Array, problem: HasModel, hyper: SearchHyper) -> SearchState:
         """Return the state before the first evaluation."""

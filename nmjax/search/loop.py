@@ -79,7 +79,8 @@ def run_batch(
       The states, with leaves [S, ...], and the trace, a `SearchInfo` with leaves [S, steps].
 
     Raises:
-      NmjaxError: `steps` is larger than the capacity of the search, or no score is known.
+      NmjaxError: `algorithm` is not a search, there is not one axis of keys, `steps` is larger than
+        the capacity of the search, or no score is known.
 
     Example:
       >>> import jax
@@ -90,6 +91,15 @@ def run_batch(
       >>> trace.score.max(axis=1).tolist()
       [3.0, 3.0]
     """
+    if not isinstance(algorithm, SearchAlgorithm):
+        raise NmjaxError(
+            f"Got {algorithm!r} as algorithm; give a search, for instance BayesianSearch()."
+        )
+    if jnp.ndim(keys) != 1:
+        raise NmjaxError(
+            f"Got keys of shape {list(jnp.shape(keys))}; give one key for each search, as from "
+            "jax.random.split(key, seeds)."
+        )
     _check_scores(problem, algorithm)
     hyper = default_hyper(steps) if hyper is None else hyper
     final: tuple[StateT, SearchInfo] = _run_batch(keys, problem, algorithm, hyper, steps=steps)

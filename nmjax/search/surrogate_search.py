@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError
 from nmjax.predictors import update_many
 from nmjax.search.acquisitions import AcquisitionContext, argmax_unevaluated, is_worthwhile
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_callables, check_sizes
 from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.problem import Problem
@@ -111,6 +111,7 @@ class SurrogateSearch(TransformedSearch[SurrogateState, Problem]):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sizes(initial=self.initial)
+        check_callables(acquisition=self.acquisition, make_hyper=self.make_hyper)
         room = getattr(self.surrogate, "capacity", self.capacity)
         if room < self.capacity:
             raise NmjaxError(

@@ -93,6 +93,8 @@ class Study:
         self.seed = seed
         capacity = -(-self.budget // CAPACITY_STEP) * CAPACITY_STEP
         self.algorithm = algorithm or BayesianSearch(capacity=capacity)
+        if not isinstance(self.algorithm, BayesianSearch):
+            raise NmjaxError(f"Got {algorithm!r} as algorithm; give a BayesianSearch.")
         if self.algorithm.capacity < self.budget:
             raise NmjaxError(
                 f"Got a budget of {self.budget} for an algorithm of capacity "

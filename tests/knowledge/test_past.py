@@ -234,3 +234,8 @@ def test_seeds_that_are_not_32_bit_integers_are_refused(seed):
 def test_other_objects_than_past_searches_are_refused():
     with pytest.raises(NmjaxError, match="as read_history returns them, got a list"):
         learn([1, 2])
+
+
+def test_metrics_that_are_only_names_are_refused():
+    with pytest.raises(NmjaxError, match="Got 'accuracy' as metric; give a Metric"):
+        default_knowledge(SPACE, "accuracy")

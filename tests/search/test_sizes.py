@@ -1,4 +1,4 @@
-"""Sizes and numbers of evaluations that a search refuses."""
+"""Settings and numbers of evaluations that a search refuses."""
 
 import jax
 import jax.numpy as jnp
@@ -36,12 +36,51 @@ ALGORITHM = RandomSearch(capacity=12)
         ("RegularizedEvolution", {"capacity": 0}),
         ("RGPESearch", {"capacity": 0}),
         ("RGPESearch", {"draws": 0}),
+        ("BananasSearch", {"epochs": -1}),
+        ("BayesianSearch", {"capacity": "9"}),
+        ("BayesianSearch", {"capacity": 2.5}),
+        ("FSBOSearch", {"updates": 0}),
+        ("FSBOSearch", {"rows": 0}),
+        ("GPSearch", {"steps": -1}),
     ],
 )
 def test_sizes_are_positive(name, sizes):
     ((size, given),) = sizes.items()
-    with pytest.raises(NmjaxError, match=f"Got {size}={given}; give 1 or more"):
+    with pytest.raises(NmjaxError, match=f"Got {size}={given!r}; give 1 or more"):
         getattr(search, name)(**sizes)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 0, float("nan"), "0.1"])
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("BananasSearch", "rate"), ("GPSearch", "rate"), ("FSBOSearch", "meta_rate")],
+)
+def test_learning_rates_are_positive(name, setting, rate):
+    with pytest.raises(NmjaxError, match=f"Got {setting}={rate!r}; give a positive number"):
+        getattr(search, name)(**{setting: rate})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: search.BayesianSearch(acquisition="expected_improvement"),
+        lambda: SpaceSearch(SPACE, acquisition="expected_improvement"),
+        lambda: search.Robust("expected_improvement"),
+        lambda: RandomSearch(evaluate="table"),
+        lambda: SpaceSearch("a space"),
+    ],
+)
+def test_words_in_place_of_functions_are_refused(make):
+    with pytest.raises(NmjaxError, match=r"Got .*; give a"):
+        make()
+
+
+def test_a_batch_needs_a_search_and_one_axis_of_keys(problem):
+    key = jax.random.key(0)
+    with pytest.raises(NmjaxError, match="Got 'transfer' as algorithm"):
+        run_batch(key[None], problem, "transfer", steps=1)
+    with pytest.raises(NmjaxError, match=r"Got keys of shape \[\]; give one key for each search"):
+        run_batch(key, problem, ALGORITHM, steps=1)
 
 
 def test_sizes_of_a_search_of_a_space_are_positive():

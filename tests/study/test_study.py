@@ -155,6 +155,11 @@ def test_seeds_that_are_not_integers_are_refused():
         nmjax.Study(SPACE, budget=5, seed="a")
 
 
+def test_other_objects_than_algorithms_are_refused():
+    with pytest.raises(NmjaxError, match="Got 'gp' as algorithm; give a BayesianSearch"):
+        nmjax.Study(SPACE, budget=5, algorithm="gp")
+
+
 def test_an_algorithm_without_room_for_the_budget_is_refused():
     with pytest.raises(NmjaxError, match="capacity=5"):
         nmjax.Study(SPACE, budget=5, algorithm=nmjax.BayesianSearch(capacity=4))

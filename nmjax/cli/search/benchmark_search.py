@@ -14,7 +14,7 @@ from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from nmjax.evaluation import MethodRun, Prepared
     from nmjax.knowledge import LearnConfig
@@ -104,7 +104,7 @@ def _write_reports(
     search_report.write_pictures(folder, prepared, runs, key=key)
 
 
-def _print_found(config: SearchConfig, folder: Path, table: "Table", seconds: float) -> None:
+def _print_found(config: SearchConfig, folder: Path, table: "Group", seconds: float) -> None:
     if config.json:
         print((folder / RESULTS).read_text(), end="")
     else:

@@ -38,6 +38,11 @@ class Robust:
     weight: float = field(default=0.5, kw_only=True)
 
     def __post_init__(self) -> None:
+        if not callable(self.acquisition):
+            raise NmjaxError(
+                f"Got acquisition={self.acquisition!r}; give a callable object, for instance "
+                "get_acquisition(name)."
+            )
         if not 0 <= self.weight <= 1:
             raise NmjaxError(
                 f"Got weight={self.weight}; give a number in [0, 1], for instance 0.5."

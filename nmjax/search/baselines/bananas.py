@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.optimize import descend
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_rates, check_sizes
 from nmjax.search.problem import Problem
 from nmjax.search.problem.kinds import known_neighbors, known_paths
 from nmjax.search.record import (
@@ -114,7 +114,9 @@ class BananasSearch(TransformedSearch[BananasState, Problem]):
             members=self.members,
             parents=self.parents,
             candidates=self.candidates,
+            epochs=self.epochs,
         )
+        check_rates(rate=self.rate)
 
     def init(self, key: Array, problem: Problem, hyper: SearchHyper) -> BananasState:
         """Return the state before the first evaluation."""

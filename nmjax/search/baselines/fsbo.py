@@ -11,6 +11,7 @@ from nmjax.knowledge import source_features, source_scores
 from nmjax.meta import DeepKernelParams, deep_kernel, init_deep_kernel, transform_targets
 from nmjax.meta.learners.adaptation_gradient import MetaState
 from nmjax.predictors import KernelParams, Network
+from nmjax.search.algorithm import check_rates, check_sizes
 from nmjax.search.baselines.refitted_process import RefittedProcessSearch, unit_inputs
 from nmjax.search.problem import Problem
 from nmjax.search.problem.kinds import known_past
@@ -78,6 +79,11 @@ class FSBOSearch(RefittedProcessSearch):
     meta_rate: float = 1e-3
     steps: int = 30
     rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(updates=self.updates, rows=self.rows)
+        check_rates(meta_rate=self.meta_rate)
 
     def begin(self, key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:
         """Return the kernel learned on the past, and rows with little regret there."""

@@ -20,7 +20,7 @@ from nmjax.predictors import (
     noisy_covariance,
 )
 from nmjax.search.acquisitions import most_improving
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_rates, check_sizes
 from nmjax.search.problem import Problem
 from nmjax.search.record import Record, SearchInfo, follow_plan, record_evaluation
 from nmjax.types import Array, Gaussian, PyTree
@@ -75,7 +75,8 @@ class RefittedProcessSearch(TransformedSearch[ProcessState, Problem]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_sizes(initial=self.initial)
+        check_sizes(initial=self.initial, steps=self.steps)
+        check_rates(rate=self.rate)
 
     @abstractmethod
     def begin(self, key: Array, problem: Problem) -> tuple[DeepKernelParams, Array]:

@@ -12,7 +12,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
 from nmjax.predictors import Pool, init_pool, replace_in_pool
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_callables, check_sizes
 from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.belief import condition, predictive
 from nmjax.search.combinatorial.architecture_checks import (
@@ -116,6 +116,9 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
 
     def __post_init__(self) -> None:
         check_sizes(capacity=self.capacity, starts=self.starts)
+        check_callables(acquisition=self.acquisition, maximizer=self.maximizer)
+        if not isinstance(self.space, Space):
+            raise NmjaxError(f"Got {self.space!r} as space; give a Space.")
         super().__post_init__()
 
     def init(self, key: Array, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
