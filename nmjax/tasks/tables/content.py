@@ -116,6 +116,8 @@ def _decompressed(content: bytes, source: str) -> bytes:
                 return decompress(content)
         if content.startswith(b"PK\x03\x04"):
             return _unzipped(content, source)
+    except NmjaxError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise NmjaxError(f"{source} is compressed and damaged: {brief(error)}.") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
@@ -128,6 +130,7 @@ def _decompressed(content: bytes, source: str) -> bytes:
 def _unzipped(content: bytes, source: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
+        names = [name for name in names if not name.startswith("__MACOSX/")]  # Added by macOS.
         if "[Content_Types].xml" in names:
             raise NmjaxError(f"{source} is an Excel workbook. {_SAVE}")
         if len(names) != 1:

@@ -39,10 +39,12 @@ def delimited(delimiter, decimal="."):
     return "".join(delimiter.join(map(cell, row)) + "\n" for row in rows)
 
 
-def zipped(content):
+def zipped(content, *others):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("inner.csv", content)
+        for name in others:
+            archive.writestr(name, b"\x00\x05")
     return buffer.getvalue()
 
 
@@ -91,6 +93,7 @@ CONTENTS = {
     "bzip2": bz2.compress(CSV.encode()),
     "xz": lzma.compress(CSV.encode()),
     "zip": zipped(CSV),
+    "zip of macOS": zipped(CSV, "__MACOSX/._past.csv"),
     "JSON lines": "\n".join(map(json.dumps, RECORDS)).encode(),
     "JSON lines by gzip": gzip.compress("\n".join(map(json.dumps, RECORDS)).encode()),
     "JSON array": json.dumps(RECORDS, indent=1).encode(),
@@ -147,6 +150,8 @@ def test_frames_of_every_kind_hold_the_same():
         (b'a,"b', "a quote without an end"),
         (gzip.compress(b"a,b\n1,2\n")[:-4], "compressed and damaged"),
         (zipped("a,b")[:-8], "damaged or protected ZIP archive"),
+        (zipped("a,b", "c.csv"), " holds 2 files, expected one: extract them.$"),
+        (zipped("a,b", "[Content_Types].xml"), " is an Excel workbook. Save"),
         (b"\x80\x04\x95abc", "is a pickle"),
         (b"PAR1nothing", "cannot be read as Parquet"),
         (b"ARROW1nothing", "cannot be read as an Arrow file"),
