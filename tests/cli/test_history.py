@@ -220,6 +220,8 @@ def test_stores_have_urls(capsys, tmp_path):
     ("arguments", "says"),
     [
         (("show", "absent"), "absent holds no history"),
+        (("show", "past.csv"), "past.csv holds no history: make one"),
+        (("import", "past.csv", "", *FLAGS), "Got '' as a folder; give its name"),
         (("import", "past.csv", "kept", *FLAGS[:-1], "top1"), "give NAME=COLUMN"),
         (("import", "past.csv", "kept", *FLAGS, "--task", "dat"), "did you mean 'data'"),
         (("import", "past.csv", "kept", *FLAGS, "--space", "hpobnch"), "did you mean 'hpobench'"),

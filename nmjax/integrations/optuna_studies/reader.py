@@ -12,7 +12,7 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.integrations.optuna_studies.package import import_optuna
 from nmjax.spaces import Space
 from nmjax.tasks import PastSearches, history_from_frame
-from nmjax.tasks.tables.table import brief
+from nmjax.tasks.tables.table import brief, without_blanks
 from nmjax.types import Metric
 
 _TASK = "study of Optuna"
@@ -72,14 +72,16 @@ def read_studies(
         if name not in known:
             raise unknown_name("study", name, known)
     renamed = dict(columns or {})
-    parameters = {name: renamed.get(name, name) for name in space.names}
-    if unknown := [name for name in renamed if name not in parameters]:
-        raise unknown_name("choice", unknown[0], parameters)
+    if unknown := [name for name in renamed if name not in space.names]:
+        raise unknown_name("choice", unknown[0], space.names)
     metrics = [m if isinstance(m, Metric) else Metric(m) for m in objectives]
     names = [metric.name for metric in metrics]
     _check_distinct([*space.names, *names, *attributes, *context])
     loaded = [optuna.load_study(study_name=name, storage=storage) for name in studies or known]
     suggested = {name for study in loaded for trial in study.trials for name in trial.params}
+    spelled: dict[str, str] = {without_blanks(name): name for name in suggested}
+    spelled |= {name: name for name in suggested}
+    parameters = {name: renamed.get(name, spelled.get(name, name)) for name in space.names}
     for parameter in renamed.values():
         if suggested and parameter not in suggested:
             raise unknown_name("parameter", parameter, sorted(suggested))

@@ -39,8 +39,10 @@ def locate(folder: str | Path) -> str | Path:
     """Return the URL of an object store without its last slash, or the path of a local folder.
 
     Raises:
-      NmjaxError: Files at the URL would be visible while they are written.
+      NmjaxError: The name is empty, or files at the URL would be visible while they are written.
     """
+    if not str(folder).strip():
+        raise NmjaxError(f"Got {folder!r} as a folder; give its name, or '.' for this one.")
     scheme, mark, rest = str(folder).partition("://")
     if not mark or scheme in LOCAL:
         return Path(rest if mark else folder)

@@ -227,8 +227,10 @@ def open_store(folder: str | Path, space: Space | None = None) -> HistoryStore:
             raise ValueError(f"directions {directions}")
     except NmjaxError:
         raise
-    except FileNotFoundError:
-        raise NmjaxError(f"{folder} holds no history: make one with create_store.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise NmjaxError(
+            f"{folder} holds no history: make one with create_store (nmjax history import)."
+        ) from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise NmjaxError(f"{path} cannot be read as a history's manifest: {error!r}.") from error
     if space is None:

@@ -11,6 +11,7 @@ from nmjax.spaces.description.options import to_option
 from nmjax.tasks.inference.columns import Column
 from nmjax.tasks.inference.conditions import find_conditions, parents_first
 from nmjax.tasks.inference.numbers import float_range, integer_range
+from nmjax.tasks.tables.table import without_blanks
 
 
 def is_optuna(source: Any) -> bool:
@@ -29,14 +30,15 @@ def read_distributions(source: Any, name: str | None = None) -> Space:
 
     Numeric ranges that differ among trials are joined. A parameter that finished trials lack
     exactly where others have certain options is conditional on these. Integer ranges of more than
-    1,000 values become real-valued.
+    1,000 values become real-valued. Blanks in names become "_".
 
     Raises:
-      NmjaxError: There is no trial with parameters, or a parameter has distributions of several
-        kinds.
+      NmjaxError: There is no trial with parameters, a parameter has distributions of several kinds,
+        or two parameters differ only by blanks.
     """
     if isinstance(source, Mapping):
-        return Space(name or "space", **{n: _spec([d]) for n, d in source.items()})
+        named = _without_blanks(source)
+        return Space(name or "space", **{named[n]: _spec([d]) for n, d in source.items()})
     trials = [trial for trial in _trials(source) if trial.distributions]
     complete = [trial for trial in trials if trial.state.name == "COMPLETE"] or trials
     if not trials:
@@ -45,6 +47,7 @@ def read_distributions(source: Any, name: str | None = None) -> Space:
     for trial in trials:
         for parameter, distribution in trial.distributions.items():
             found.setdefault(parameter, []).append(distribution)
+    named = _without_blanks(found)
     specs = {parameter: _spec(of, parameter) for parameter, of in found.items()}
     columns = [_column(parameter, complete) for parameter in found]
     parents = [c for c in columns if not isinstance(specs[c.name], Real)]
@@ -53,11 +56,21 @@ def read_distributions(source: Any, name: str | None = None) -> Space:
     for parameter in parents_first(list(found), conditions):
         spec = specs[parameter]
         if parameter in conditions:
-            allowed = {p: list(options) for p, options in conditions[parameter].parents.items()}
+            parents_of = conditions[parameter].parents
+            allowed = {named[parent]: list(options) for parent, options in parents_of.items()}
             spec = when(spec, **allowed)
-        conditional[parameter] = spec
+        conditional[named[parameter]] = spec
     study = str(getattr(source, "study_name", "space"))
     return Space(name or ("space" if study.startswith("no-name-") else study), **conditional)
+
+
+def _without_blanks(parameters: Iterable[str]) -> dict[str, str]:
+    """Return the name that a choice has for each parameter."""
+    named = {parameter: without_blanks(parameter) for parameter in parameters}
+    choices = list(named.values())
+    if twice := [parameter for parameter, choice in named.items() if choices.count(choice) > 1]:
+        raise NmjaxError(f"Parameters {twice} differ only by blanks. Give each its own name.")
+    return named
 
 
 def _trials(source: Any) -> Iterable[Any]:

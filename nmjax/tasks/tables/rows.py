@@ -127,6 +127,13 @@ def _name_columns(table: Table, space: Space, request: Request) -> _Named:
             raise table.no_column(column)
     if metric is not None:
         _check_direction(table, metric, column_of[metric.name])
+    first: dict[str, str] = {}
+    for name in metrics:
+        if first.setdefault(column_of[name], name) != name:
+            raise NmjaxError(
+                f"{table.source} has the column {column_of[name]!r} for {first[column_of[name]]!r} "
+                f"and for {name!r}. Other columns are {', '.join(table.names)}."
+            )
     return _Named(metric, cost, metrics, column_of)
 
 
@@ -211,7 +218,10 @@ def _outside(
     if len(outside) > 1:
         labels = [table.label(int(row)) for row in rows[outside]]
         message += f" Outside space {space.name!r} are {list_labels(labels)}."
-    raise NmjaxError(f"{message} Correct them, or leave them out by drop_outside (--drop outside).")
+    raise NmjaxError(
+        f"{message} Correct them, or leave them out by drop_outside (nmjax history import --drop "
+        "outside)."
+    )
 
 
 def list_labels(labels: Sequence[str]) -> str:

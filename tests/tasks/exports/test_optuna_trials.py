@@ -160,6 +160,13 @@ def test_studies_of_opposite_directions_are_not_mixed(tmp_path):
     assert past.tasks == ("maximize",)
 
 
+def test_two_metrics_are_not_the_one_objective(tmp_path):
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/o.db", study_name="o")
+    study.optimize(lambda trial: trial.suggest_int("depth", 1, 3), n_trials=2)
+    with pytest.raises(NmjaxError, match="has the column 'value' for 'loss' and for 'secs'"):
+        read_history(tmp_path / "o.db", Space(depth=Integer(1, 3)), metrics=["loss", "secs"])
+
+
 def test_a_parameter_with_the_name_of_another_column_is_given_by_hand(tmp_path):
     study = optuna.create_study(storage=f"sqlite:///{tmp_path}/n.db", study_name="n")
     study.optimize(lambda trial: trial.suggest_int("value", 1, 3), n_trials=2)

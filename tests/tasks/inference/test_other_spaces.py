@@ -8,6 +8,7 @@ import pytest
 
 import nmjax
 from nmjax.errors import NmjaxError
+from nmjax.integrations import read_studies
 from nmjax.spaces import Condition, Integer, Ordinal, Real, Space, is_valid, when
 from nmjax.tasks import infer_space, read_history
 from nmjax.tasks.exports.optuna_distributions import read_domain
@@ -170,6 +171,32 @@ def test_a_trial_and_distributions_have_a_space_without_conditions(study):
     assert set(best.names) == set(study.best_trial.params)
     assert not best.is_conditional
     assert infer_space({"x": optuna.distributions.IntDistribution(1, 4)}).num_options == (4,)
+
+
+def test_names_of_parameters_lose_their_blanks_and_the_study_is_read_by_them():
+    optuna = pytest.importorskip("optuna")
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="blanks")
+
+    def objective(trial):
+        if trial.suggest_categorical("my op", ["conv", "pool"]) == "conv":
+            return trial.suggest_float("kernel size", 1, 7)
+        return 0.0
+
+    for op in ("conv", "pool") * 2:
+        study.enqueue_trial({"my op": op})
+    study.optimize(objective, n_trials=4)
+    space = infer_space(study)
+    assert space == Space(
+        "blanks", my_op=["conv", "pool"], kernel_size=when(Real(1, 7), my_op="conv")
+    )
+    past = read_studies(storage, space, objectives=["loss"])
+    loss = past.history.metrics["loss"]
+    np.testing.assert_array_equal(past.history.continuous[0, ::2, 0], loss[0, ::2])
+    distributions = {"a b": optuna.distributions.IntDistribution(1, 3)}
+    assert infer_space(distributions).names == ("a_b",)
+    with pytest.raises(NmjaxError, match="'a_b'] differ only by blanks"):
+        infer_space(distributions | {"a_b": distributions["a b"]})
 
 
 def test_ranges_that_changed_during_a_study_are_joined():
