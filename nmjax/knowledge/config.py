@@ -42,7 +42,7 @@ class LearnConfig:
         uses the same one.
 
     Raises:
-      NmjaxError: A number is not positive or the transform is unknown.
+      NmjaxError: A number is not positive or of another type, or the transform is unknown.
 
     Example:
       >>> from nmjax.knowledge import LearnConfig
@@ -67,9 +67,16 @@ class LearnConfig:
 
     def __post_init__(self) -> None:
         get_outcome_transform(self.outcome_transform)
+        if not isinstance(self.network, bool):
+            raise NmjaxError(f"Got network={self.network!r} in LearnConfig; give True or False.")
         for name, value in vars(self).items():
-            if name not in ("network", "outcome_transform") and not value > 0:
-                raise NmjaxError(f"Got {name}={value} in LearnConfig; give a positive number.")
+            if name in ("network", "outcome_transform"):
+                continue
+            whole = isinstance(getattr(LearnConfig, name), int)
+            kind = int | np.integer if whole else int | float | np.number
+            if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
+                number = "whole number" if whole else "number"
+                raise NmjaxError(f"Got {name}={value!r} in LearnConfig; give a positive {number}.")
 
 
 def config_for(history: History, metric: Metric) -> LearnConfig:

@@ -98,6 +98,14 @@ def test_an_objective_that_always_fails_stops_early(problem, capsys):
         (("--space", "nas-bench-graph", "--objective", "math:none"), "no function 'none'"),
         (("--space", "nas-bench-grap"), "did you mean 'nas-bench-graph'"),
         (("--objective", "math:sqrt"), "Got --objective without --history or --space"),
+        (("--suggestions", "3"), "Got --suggestions without --history or --space"),
+        (("--task-name", "a"), "Got --task-name without --history or --space"),
+        (("--space", "nas-bench-graph", "--out", "found"), "Got --out without --objective"),
+        (("--space", "nas-bench-graph", "--distributed"), "Got --distributed"),
+        (
+            ("--space", "nas-bench-graph", "--objective", "math:sqrt", "--suggestions", "2"),
+            "Got --suggestions with --objective",
+        ),
     ],
 )
 def test_invalid_arguments_are_refused_in_one_line(capsys, flags, says):

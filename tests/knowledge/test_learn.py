@@ -207,3 +207,19 @@ def test_the_number_that_is_too_large_is_named(changed, remedy):
 def test_an_unknown_outcome_transform_is_refused():
     with pytest.raises(NmjaxError, match="outcome transform"):
         LearnConfig(outcome_transform="standardise")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"network": "no"},
+        {"kernel_steps": 2.5},
+        {"support": "9"},
+        {"query": True},
+        {"inner_rate": -1.0},
+    ],
+)
+def test_settings_of_another_type_or_sign_are_refused(setting):
+    ((name, value),) = setting.items()
+    with pytest.raises(NmjaxError, match=f"Got {name}={value!r} in LearnConfig; give"):
+        LearnConfig(**setting)

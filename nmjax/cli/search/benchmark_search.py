@@ -125,9 +125,10 @@ def _join(config: SearchConfig) -> None:
 
 
 def _check_numbers(config: SearchConfig) -> None:
-    for name in ("maximize", "minimize", "objective"):
-        if getattr(config, name) is not None:
-            raise NmjaxError(f"Got --{name} without --history or --space; give one of them.")
+    for name in ("maximize", "minimize", "objective", "task", "task_name", "suggestions"):
+        if getattr(config, name) != getattr(SearchConfig, name):
+            flag = name.replace("_", "-")
+            raise NmjaxError(f"Got --{flag} without --history or --space; give one of them.")
     if config.history_size < 1:
         raise NmjaxError(f"Got --history-size {config.history_size}; give at least 1.")
     if config.seeds < 1 or config.seed < 0:

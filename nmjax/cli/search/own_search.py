@@ -64,12 +64,21 @@ def _check_flags(config: SearchConfig) -> None:
         "--methods": config.methods != type(config).methods,
         "--seeds": config.seeds != type(config).seeds,
         "--history-size": config.history_size != type(config).history_size,
+        "--data": config.data,
+        "--distributed": config.distributed,
     }
     if wrong := [flag for flag, value in given.items() if value]:
         raise NmjaxError(
             f"Got {wrong[0]}, which belongs to the search of a benchmark; leave it out with "
             "--history and --space."
         )
+    if config.objective is None and config.out is not None:
+        raise NmjaxError(
+            "Got --out without --objective: suggestions are only printed, so leave it out, or give "
+            "the function to search."
+        )
+    if config.objective is not None and config.suggestions != type(config).suggestions:
+        raise NmjaxError("Got --suggestions with --objective; give one of them.")
     if config.space == AUTO and config.history is None:
         raise NmjaxError("Got --space auto without a file to take it from; give --history FILE.")
     if config.maximize is not None and config.minimize is not None:
