@@ -3,6 +3,8 @@
 import jax
 import pytest
 
+import tests.compile_fast  # noqa: F401
+
 jax.config.update("jax_num_cpu_devices", 2)  # so that what is sharded is
 jax.config.update("jax_legacy_prng_key", "error")
 jax.config.update("jax_debug_key_reuse", True)

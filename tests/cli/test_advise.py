@@ -65,8 +65,8 @@ def test_a_file_gets_its_advice(capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "either --target or --new"),
-        (("--target", "cs", "--new", "few.csv"), "either --target or --new"),
+        ((), "neither or both of --target and --new"),
+        (("--target", "cs", "--new", "few.csv"), "neither or both of --target and --new"),
         (("--target", "corra"), "did you mean 'cora'"),
         (("--target", "cs", "--first", "11"), "--first 11"),
         (("--target", "cs", "--tasks", "cs", "cora"), "Got 1 past task"),

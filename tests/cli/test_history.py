@@ -1,6 +1,7 @@
 import sys
 from contextlib import contextmanager
 
+import jax
 import pytest
 
 from nmjax.cli.__main__ import main
@@ -282,9 +283,11 @@ def full_disk():
     @contextmanager
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        jax.config.update("jax_enable_compilation_cache", False)
         try:
             yield
         finally:
+            jax.config.update("jax_enable_compilation_cache", True)
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     return limited

@@ -254,6 +254,7 @@ def test_a_user_search_is_found_in_the_working_folder(tmp_path, monkeypatch):
     (tmp_path / "breaking.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
     assert load_user_search("mine:make")(None) == 3
     for name, says in (
         ("mine", "give MODULE:FUNCTION"),
