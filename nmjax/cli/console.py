@@ -16,6 +16,11 @@ SHOWN_STEPS = (10, 20, 50, 100)
 """Numbers of evaluations at which printed tables show the regret."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts, such as "1 task" and "1,200 tasks"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def make_console(*, markup: bool = False) -> "Console":
     """Return a console as wide as the terminal, or 100 columns where there is none.
 

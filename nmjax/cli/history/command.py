@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
-from nmjax.cli.console import make_console
+from nmjax.cli.console import counted, make_console
 from nmjax.cli.history import import_history
 from nmjax.cli.history.import_history import ImportConfig, print_findings, print_skipped
 from nmjax.errors import NmjaxError
@@ -42,7 +42,7 @@ class ShowConfig:
     Attributes:
       store: Folder of the store, or its URL.
       source: Print only the space, as Python.
-      findings: Load all evaluations and list suspicious rows, numbered from 0.
+      findings: Load all evaluations and list suspicious rows, counted from 1 within their task.
     """
 
     store: _Store
@@ -151,7 +151,8 @@ def _export(config: ExportConfig) -> None:
     past = load_history(store, config.tasks or None)
     write_history(config.file, past.history, store.space, tasks=past.tasks, context=store.context)
     number = int(past.history.mask.sum())
-    print(f"Wrote {number} evaluations of {len(past.tasks)} tasks to {config.file}.")
+    evaluations, tasks = counted(number, "evaluation"), counted(len(past.tasks), "task")
+    print(f"Wrote {evaluations} of {tasks} to {config.file}.")
 
 
 def _merge(config: MergeConfig) -> None:
@@ -183,5 +184,6 @@ def _merge(config: MergeConfig) -> None:
                 yield new, (task,)
 
     append_batches(target, new_evaluations())
-    print(f"Added {added} evaluations of {len(stores)} stores to {config.store}.")
+    evaluations, others = counted(added, "evaluation"), counted(len(stores), "store")
+    print(f"Added {evaluations} of {others} to {config.store}.")
     print_skipped(read - added, config.store)

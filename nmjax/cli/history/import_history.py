@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 from tyro.conf import Positional, arg
 
+from nmjax.cli.console import counted
 from nmjax.cli.history.auto_space import choose_space, find_store
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks import Finding, check_quality, drop_findings, drop_stored, list_tasks
@@ -18,7 +19,6 @@ from nmjax.tasks.tables.rows import Request, list_labels, read_rows
 from nmjax.tasks.tables.table import Direction, Table
 from nmjax.tasks.tables.values import check_task_names
 
-SHOWN_ROWS = 10
 _NONE = "(default: none)"
 
 
@@ -28,7 +28,7 @@ class ImportConfig:
 
     The content of the file tells its format: CSV and the like, JSON, Parquet or Arrow, compressed
     or not. Evaluations that the store already holds are skipped. Suspicious rows are listed,
-    numbered from 0 within their task.
+    counted from 1 within their task.
 
     With --space auto, a space is proposed from the columns and printed as Python, with the reason
     for each choice. Without a store, nothing else is done, so the output can be edited and used as
@@ -143,7 +143,8 @@ def run(config: ImportConfig) -> None:
         print(f"outside: {list_labels(outside)} of {config.file}, left out.")
     print_findings(found)
     number, read = int(added.mask.sum()), int(past.history.mask.sum())
-    print(f"Added {number} of {read} evaluations of {len(past.tasks)} tasks to {config.store}.")
+    tasks = counted(len(past.tasks), "task")
+    print(f"Added {number:,} of {counted(read, 'evaluation')} of {tasks} to {config.store}.")
     print_skipped(int(kept.mask.sum()) - number, config.store)
 
 
@@ -157,7 +158,7 @@ def print_skipped(number: int, store: str) -> None:
     """Say how many evaluations a store holds already."""
     if number:
         print(
-            f"Skipped {number} evaluations that {store} holds already; "
+            f"Skipped {counted(number, 'evaluation')} that {store} holds already; "
             "--allow-duplicates adds them again."
         )
 
@@ -165,6 +166,5 @@ def print_skipped(number: int, store: str) -> None:
 def print_findings(found: Sequence[Finding]) -> None:
     """List suspicious rows."""
     for finding in found:
-        rows = ", ".join(map(str, finding.rows[:SHOWN_ROWS]))
-        more = f" and {len(finding.rows) - SHOWN_ROWS} more" * (len(finding.rows) > SHOWN_ROWS)
-        print(f"{finding.kind}: {finding.text} Rows {rows}{more}.")
+        labels = list_labels([f"row {row + 1}" for row in finding.rows])
+        print(f"{finding.kind}: {finding.text} {labels.capitalize()}.")

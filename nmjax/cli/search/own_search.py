@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nmjax.cli.console import make_console, plain_table
+from nmjax.cli.console import counted, make_console, plain_table
 from nmjax.cli.history.auto_space import AUTO
 from nmjax.cli.search.command import CONFIG, RESULTS, SearchConfig, settings_of
 from nmjax.errors import NmjaxError, unknown_name
@@ -100,7 +100,7 @@ def _open_study(config: SearchConfig, path: Path) -> "Study":
         return _make_study(config)
     space = None if config.space in (None, AUTO) else load_space(str(config.space))
     study: Study = load(path, space=space)
-    print(f"Continuing after {len(study.trials)} evaluations.", file=sys.stderr)
+    print(f"Continuing after {counted(len(study.trials), 'evaluation')}.", file=sys.stderr)
     return study
 
 
@@ -114,7 +114,7 @@ def _make_study(config: SearchConfig) -> "Study":
     budget = config.budget or number
     if config.history is not None:
         past = _read_past(config.history, config)
-        print(f"Learning from {len(past.tasks)} past tasks.", file=sys.stderr)
+        print(f"Learning from {counted(len(past.tasks), 'past task')}.", file=sys.stderr)
         return Study(learn(past, seed=config.seed), budget, seed=config.seed)
     space = load_space(config.space or "")
     direction: Literal["max", "min"] = "min" if config.minimize is not None else "max"
