@@ -175,7 +175,7 @@ def qualities(
             similarity = rank_similarity(rank_key, predicted[rows], seen)
             adapted = adapt_prior(knowledge.prior, similarity)
             priors = jax.tree.map(
-                lambda both, bent: jnp.append(both, bent[:1], axis=0), knowledge.prior, adapted
+                lambda both, one: jnp.append(both, one[:1], axis=0), knowledge.prior, adapted
             )
             state, _ = condition_pool(priors, pool, rows, seen)
             components = student_ts(state, priors, transformed)

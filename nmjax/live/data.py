@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, check_seed
 from nmjax.types import Array
 
 
@@ -69,7 +69,8 @@ def split_rows(
 
     Raises:
       NmjaxError: Shapes do not fit, an input is not finite, a class is missing or has under three
-        rows, or the shares leave no training rows.
+        rows, the shares or `max_train` leave no training rows, or the seed is negative or not an
+        integer.
 
     Example:
       >>> import numpy as np
@@ -80,6 +81,9 @@ def split_rows(
     """
     inputs, classes = np.asarray(x, np.float64), np.asarray(y)
     _check(inputs, classes, shares)
+    check_seed(seed)
+    if max_train is not None and max_train < 1:
+        raise NmjaxError(f"Got max_train={max_train}; give 1 or more, or None for all rows.")
     generator = np.random.default_rng(seed)
     parts: tuple[list[np.ndarray], ...] = ([], [], [])
     for label in range(int(classes.max()) + 1):

@@ -27,6 +27,13 @@ class LiveTarget(NamedTuple):
       key: Random key, from which each architecture's own initial weights follow.
       order: int32[E, S, B], the rows of each minibatch, the same for all children.
       data: Rows of the task.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.live import TrainingConfig, load_task, make_target
+      >>> target = make_target(jax.random.key(0), load_task("iris").data, TrainingConfig())
+      >>> target.data.train.x.shape
+      (90, 4)
     """
 
     key: Array
@@ -42,6 +49,11 @@ class LivePool(NamedTuple):
       neighbors: int32[N, J], rows one choice away, as in `nmjax.Problem`.
       architectures: int32[N, C].
       target: Task to train on.
+
+    Example:
+      >>> from nmjax.live import LivePool
+      >>> LivePool._fields
+      ('score', 'neighbors', 'architectures', 'target')
     """
 
     score: Array
@@ -65,6 +77,11 @@ class LiveProblem(NamedTuple):
       paths: As in `nmjax.Problem`.
       architectures: int32[N, C].
       target: Task to train on.
+
+    Example:
+      >>> from nmjax.live import LiveProblem
+      >>> LiveProblem._fields[-2:]
+      ('architectures', 'target')
     """
 
     score: Array
@@ -117,6 +134,18 @@ def live_problem(problem: Problem, architectures: Array, target: LiveTarget) -> 
       problem: As `nmjax.make_problem` makes it of the same architectures, without scores.
       architectures: The pool that the problem was made of.
       target: Task to train on.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge
+      >>> from nmjax.live import TrainingConfig, live_problem, load_task, make_target
+      >>> from nmjax.search import make_problem
+      >>> from nmjax.spaces import Space
+      >>> space, rows = Space(depth=[1, 2]), jnp.array([[0], [1]])
+      >>> target = make_target(jax.random.key(0), load_task("iris").data, TrainingConfig())
+      >>> problem = make_problem(space, rows, None, default_knowledge(space))
+      >>> live_problem(problem, rows, target).architectures.shape
+      (2, 1)
     """
     unknown = problem._replace(score=jnp.full_like(problem.score, np.nan))
     return LiveProblem(*unknown, jnp.asarray(architectures, jnp.int32), target)

@@ -170,7 +170,7 @@ def load_task(name: str, *, seed: int = 0, max_train: int = MAX_TRAIN) -> LiveTa
       max_train: Largest number of training rows.
 
     Raises:
-      NmjaxError: The task is unknown, or scikit-learn is not installed.
+      NmjaxError: The task is unknown, scikit-learn is not installed, or a number is invalid.
 
     Example:
       >>> from nmjax.live import load_task

@@ -60,11 +60,18 @@ def default_hyper(budget: int = 100) -> SearchHyper:
     Args:
       budget: Number of distinct evaluations.
 
+    Raises:
+      NmjaxError: The budget is negative or not a whole number. Traced values are not checked.
+
     Example:
       >>> from nmjax.search import default_hyper
       >>> int(default_hyper(20).budget)
       20
     """
+    if not isinstance(budget, jax.core.Tracer):
+        number = np.asarray(budget)
+        if number.shape != () or not np.issubdtype(number.dtype, np.integer) or number < 0:
+            raise NmjaxError(f"Got a budget of {budget!r}; give a whole number, not below 0.")
     return SearchHyper(
         budget=jnp.asarray(budget, jnp.int32),
         fixed_share=jnp.asarray(0.02),

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
@@ -63,7 +64,7 @@ def select_initial_points(
       draws: R, number of joint draws; O(R K N) memory.
 
     Raises:
-      NmjaxError: `number` is not in 1..N, or `draws` is not positive.
+      NmjaxError: `number` is not in 1..N, `draws` is not positive, or `quantile` is not in [0, 1].
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -82,6 +83,8 @@ def select_initial_points(
             f"Got number={number} of a pool of {size} and draws={draws}; give 1 to {size} rows and "
             "1 or more draws."
         )
+    if not isinstance(quantile, jax.core.Tracer) and not 0 <= np.asarray(quantile) <= 1:
+        raise NmjaxError(f"Got quantile={quantile}; give a number in [0, 1].")
     draw_key, component_key = jax.random.split(key)
     each = sample_from_prior(draw_key, problem, jnp.ones(()), draws=draws)
     component = jax.random.categorical(component_key, problem.log_weights, shape=(draws,))

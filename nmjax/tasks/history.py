@@ -145,12 +145,22 @@ def stack_tasks(
 def select_tasks(history: History, indices: ArrayLike) -> History:
     """Return the tasks of a history at `indices` int[S], in that order.
 
+    Raises:
+      NmjaxError: An index is no whole number from 0 to T - 1. Traced indices are not checked.
+
     Example:
       >>> from nmjax.tasks import make_history, select_tasks
       >>> history = make_history([[[0]], [[1]]], {"loss": [[0.3], [0.2]]})
       >>> select_tasks(history, [1]).metrics["loss"].shape
       (1, 1)
     """
+    if not isinstance(indices, jax.core.Tracer):
+        found, tasks = np.asarray(indices), len(history.mask)
+        if not np.issubdtype(found.dtype, np.integer) or not np.all((found >= 0) & (found < tasks)):
+            raise NmjaxError(
+                f"Got the indices {found.tolist()} for {tasks} tasks; give whole numbers from 0 to "
+                f"{tasks - 1}."
+            )
     wanted = jnp.asarray(indices)
     selected: History = jax.tree.map(lambda leaf: leaf[wanted], history)
     return selected

@@ -93,3 +93,9 @@ def test_accuracy_and_cross_entropy_by_hand():
     assert accuracy(logits, y) == 0.5
     assert cross_entropy(logits, y) == pytest.approx(-(np.log(0.25) + np.log(0.8)) / 2, rel=1e-5)
     assert np.isnan(accuracy(logits.at[0, 0].set(jnp.nan), y))
+
+
+@pytest.mark.parametrize("setting", [{"max_train": 0}, {"max_train": -5}, {"seed": -1}])
+def test_numbers_that_leave_no_split_are_refused(setting):
+    with pytest.raises(NmjaxError, match=r"Got (max_train|seed)="):
+        load_task("iris", **setting)

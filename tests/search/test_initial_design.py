@@ -100,6 +100,11 @@ def test_impossible_numbers_of_points_are_refused(problem, asked):
         select_initial_points(jax.random.key(0), problem, **asked)
 
 
+def test_quantiles_outside_of_0_to_1_are_refused(problem):
+    with pytest.raises(NmjaxError, match=r"Got quantile=1\.5"):
+        select_initial_points(jax.random.key(0), problem, 1.5, number=2)
+
+
 def test_the_scale_of_draws_is_the_square_root_of_rate_over_shape(problem):
     draws = []
     for rate in (2.0, 8.0):

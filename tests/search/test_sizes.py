@@ -75,6 +75,12 @@ def test_words_in_place_of_functions_are_refused(make):
         make()
 
 
+@pytest.mark.parametrize("budget", [-1, 2.5, "9", None])
+def test_budgets_are_whole_numbers(budget):
+    with pytest.raises(NmjaxError, match="Got a budget of"):
+        default_hyper(budget)
+
+
 def test_a_batch_needs_a_search_and_one_axis_of_keys(problem):
     key = jax.random.key(0)
     with pytest.raises(NmjaxError, match="Got 'transfer' as algorithm"):

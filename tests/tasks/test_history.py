@@ -218,3 +218,10 @@ def test_values_that_float32_would_make_equal_are_refused():
     stack_tasks([rows], [{"elbo": elbo + 2.5e8}])
     noise = 0.3 + np.arange(12) * 1e-16
     assert np.ptp(stack_tasks([rows], [{"acc": noise}]).metrics["acc"]) == 0
+
+
+@pytest.mark.parametrize("indices", [[7], [-1], [0.5], [True, False]])
+def test_indices_of_other_tasks_are_refused(indices):
+    history = make_history([[[0]], [[1]]], {"loss": [[0.3], [0.2]]})
+    with pytest.raises(NmjaxError, match="for 2 tasks; give whole numbers from 0 to 1"):
+        select_tasks(history, indices)
