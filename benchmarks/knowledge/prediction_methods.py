@@ -35,7 +35,7 @@ from nmjax.stats import spearman, student_t_cdf, student_t_log_prob
 from nmjax.types import Array
 
 NUMBERS = (0, 5, 10, 20, 50)
-DRAWS, FLOOR = 128, 0.02
+DRAWS, FIXED_SHARE = 128, 0.02
 FLAT = "flat prior"
 
 
@@ -184,7 +184,7 @@ def qualities(
                 of = jnp.array(which)
                 log_prior = knowledge.log_weights if len(which) > 1 else jnp.zeros(1)
                 log_weights = mixture_log_weights(
-                    log_prior, state.log_evidence[of], jnp.array(FLOOR)
+                    log_prior, state.log_evidence[of], jnp.array(FIXED_SHARE)
                 )
                 return mix(log_weights, Prediction(*(leaf[of] for leaf in components)))
 

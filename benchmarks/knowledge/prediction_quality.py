@@ -19,7 +19,14 @@ import numpy as np
 
 import nmjax
 from benchmarks.knowledge.held_out import settings
-from benchmarks.knowledge.prediction_methods import DRAWS, FLAT, FLOOR, NUMBERS, Quality, qualities
+from benchmarks.knowledge.prediction_methods import (
+    DRAWS,
+    FIXED_SHARE,
+    FLAT,
+    NUMBERS,
+    Quality,
+    qualities,
+)
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.evaluation.leave_one_out import prepare
 from nmjax.experiments import Target
@@ -159,7 +166,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     return Findings(
         split="leave one task out",
         seeds=(0,),
-        config=settings(asked) | {"pool": POOL, "draws": DRAWS, "floor": FLOOR},
+        config=settings(asked) | {"pool": POOL, "draws": DRAWS, "fixed_share": FIXED_SHARE},
         rows=summary_rows(found),
         targets=targets(suite.name, found),
         variant=suite.name,

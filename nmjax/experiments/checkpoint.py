@@ -1,4 +1,4 @@
-"""Atomic checkpoints of a pytree by Orbax, of which the newest is kept."""
+"""Atomic checkpoints of a pytree by Orbax; the newest one is kept."""
 
 import hashlib
 import itertools

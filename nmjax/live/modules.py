@@ -1,4 +1,4 @@
-"""Train Flax modules of the user's own, of which a space gives the arguments of the constructor."""
+"""Train user-defined Flax modules whose constructor arguments are the choices of a space."""
 
 from collections import defaultdict
 from collections.abc import Callable

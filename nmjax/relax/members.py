@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.relax.relaxation import Relaxation, SpaceRelaxation, harden
+from nmjax.relax.relaxation import Relaxation, SpaceRelaxation, check_temperature, harden
 from nmjax.relax.simplex import (
     entmax15,
     existing_logits,
@@ -155,6 +155,7 @@ class GumbelSoftmax(Softmax):
 
     def sample(self, key: Array, strengths: Strengths, temperature: Array) -> SoftChoices:
         """Draw soft choices, independently for each of the leading axes."""
+        check_temperature(temperature)
         noise = jax.random.gumbel(key, strengths.logits.shape, strengths.logits.dtype)
         weights = self.soften(strengths.logits + noise, temperature)
         return soft_choices(self.space, weights, strengths.position)
@@ -186,6 +187,7 @@ class DirichletRelaxation(SpaceRelaxation):
 
     def sample(self, key: Array, strengths: Strengths, temperature: Array) -> SoftChoices:
         """Draw soft choices, independently for each of the leading axes."""
+        check_temperature(temperature)
         logits, exists = existing_logits(strengths.logits, option_mask(self.space))
         log_gamma = jax.random.loggamma(key, concentration(logits))
         weights = masked_softmax(log_gamma, temperature, exists)

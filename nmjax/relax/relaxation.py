@@ -1,4 +1,4 @@
-"""The Protocol of a relaxation, and what its members share."""
+"""The Protocol of relaxations, and their common base."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from nmjax.errors import NmjaxError
 from nmjax.relax.discretize import most_probable
 from nmjax.relax.strengths import (
     SoftChoices,
@@ -87,6 +89,7 @@ class SpaceRelaxation:
     def sample(self, key: Array, strengths: Strengths, temperature: Array) -> SoftChoices:
         """Return the soft choices; the key is not used."""
         del key
+        check_temperature(temperature)
         return soft_choices(
             self.space, self.soften(strengths.logits, temperature), strengths.position
         )
@@ -96,6 +99,16 @@ class SpaceRelaxation:
         architecture = most_probable(self.space, self.weights(strengths))
         continuous = from_scale(self.space, jnp.tanh(strengths.position))
         return architecture, reset_continuous(self.space, architecture, continuous)
+
+
+def check_temperature(temperature: Array) -> None:
+    """Validate a temperature. Traced values are not checked.
+
+    Raises:
+      NmjaxError: It is not positive.
+    """
+    if not isinstance(temperature, jax.core.Tracer) and not np.all(np.asarray(temperature) > 0):
+        raise NmjaxError(f"Got temperature={temperature}; give a positive number.")
 
 
 def harden(space: Space, soft: SoftChoices) -> SoftChoices:

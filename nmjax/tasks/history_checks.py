@@ -78,7 +78,7 @@ def checked_continuous(
 
 
 def check_precision(name: str, values: np.ndarray, mask: np.ndarray) -> None:
-    """Refuse values of which float32 would make most equal, such as -2.5e8 + [0, 1, 2]."""
+    """Refuse values that are mostly equal in float32, such as -2.5e8 + [0, 1, 2]."""
     if values.dtype.itemsize < 4 or values.dtype == np.float32:
         return
     for task, (row, known) in enumerate(zip(values, mask & np.isfinite(values), strict=True)):

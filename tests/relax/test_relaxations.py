@@ -192,3 +192,12 @@ def test_the_discretization_gap_of_a_linear_objective():
         temperature=jnp.float32(1.0),
     )
     np.testing.assert_allclose(gap, 0.2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [relax.Softmax, relax.GumbelSoftmax, relax.DirichletRelaxation])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_temperatures_are_positive(make, temperature):
+    relaxation = make(Space(op=["conv", "skip"]))
+    strengths = relaxation.init(jax.random.key(0))
+    with pytest.raises(NmjaxError, match="Got temperature="):
+        relaxation.sample(jax.random.key(1), strengths, temperature)

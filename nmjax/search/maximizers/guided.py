@@ -23,9 +23,9 @@ class GuidedAscent:
     """Ascend by one choice at a time, evaluating only the changes that the gradient favors.
 
     A round takes the gradient at each climber, predicts the value of all changes of one choice to
-    first order, and evaluates the few that promise most (as Grathwohl et al., 2021, "Oops I took a
-    gradient", propose moves). `LocalAscent` evaluates all changes. A climber stops when none of its
-    candidates is better, which may be short of a local optimum.
+    first order, and evaluates the few with the largest predictions (as Grathwohl et al., 2021,
+    "Oops I took a gradient", propose moves). `LocalAscent` evaluates all changes. A climber stops
+    when none of its candidates is better, which may be short of a local optimum.
 
     Attributes:
       climbers: Number of ascents, which begin at the best starts.
@@ -85,11 +85,11 @@ def guided_climb(
         slope = slope_at(encode_points(space, points))
         changed = neighbor_points(space, points)
         canonical = canonical_points(space, changed)
-        promise = jnp.einsum("mkd,md->mk", encode_points(space, canonical), slope)
+        predicted_gain = jnp.einsum("mkd,md->mk", encode_points(space, canonical), slope)
         same = jnp.all(canonical == canonical_points(space, points)[:, None], axis=-1)
-        promise = jnp.where(are_valid(space, changed) & ~same, promise, -jnp.inf)
-        promise = jnp.where(jnp.isnan(promise), -jnp.inf, promise)
-        likely = jax.lax.top_k(promise, min(candidates, promise.shape[1]))[1]
+        predicted_gain = jnp.where(are_valid(space, changed) & ~same, predicted_gain, -jnp.inf)
+        predicted_gain = jnp.where(jnp.isnan(predicted_gain), -jnp.inf, predicted_gain)
+        likely = jax.lax.top_k(predicted_gain, min(candidates, predicted_gain.shape[1]))[1]
         tried = jnp.take_along_axis(canonical, likely[..., None], axis=1)
         found = objective.of_architectures(tried.reshape(-1, tried.shape[-1]))
         found = found.reshape(tried.shape[:2])

@@ -25,12 +25,13 @@ def resolve(
         that does not come earlier.
     """
     places = {choice.name: place for place, choice in enumerate(choices)}
-    reals = {choice.name for choice in continuous}
+    real_names = {choice.name for choice in continuous}
     discrete: list[Requirement] = []
     for place, choice in enumerate(choices):
-        discrete.append(_closed(choice, places, reals, choices, discrete, place))
+        discrete.append(_closed(choice, places, real_names, choices, discrete, place))
     real = [
-        _closed(choice, places, reals, choices, discrete, len(choices)) for choice in continuous
+        _closed(choice, places, real_names, choices, discrete, len(choices))
+        for choice in continuous
     ]
     return tuple(discrete), tuple(real)
 
@@ -43,14 +44,14 @@ def is_met(required: Requirement, indices: np.ndarray) -> bool:
 def _closed(
     choice: Choice | RealChoice,
     places: dict[str, int],
-    reals: set[str],
+    real_names: set[str],
     choices: tuple[Choice, ...],
     known: list[Requirement],
     before: int,
 ) -> Requirement:
     allowed: dict[int, set[int]] = {}
     for parent, options in choice.conditions:
-        place = _parent_place(choice.name, parent, places, reals, before)
+        place = _parent_place(choice.name, parent, places, real_names, before)
         own = (place, tuple(choices[place].index_of(option) for option in options))
         for ancestor, indices in (*known[place], own):
             allowed[ancestor] = allowed.get(ancestor, set(indices)) & set(indices)
@@ -58,9 +59,9 @@ def _closed(
 
 
 def _parent_place(
-    name: str, parent: str, places: dict[str, int], reals: set[str], before: int
+    name: str, parent: str, places: dict[str, int], real_names: set[str], before: int
 ) -> int:
-    if parent in reals:
+    if parent in real_names:
         raise NmjaxError(
             f"Choice {name!r} is conditional on {parent!r}, which is real-valued; a parent must be "
             "a discrete choice."

@@ -14,7 +14,7 @@ MAX_INTEGERS = 1000
 
 @dataclass(frozen=True, init=False)
 class Ordinal:
-    """Increasing numbers, of which one is chosen.
+    """A choice among increasing numbers.
 
     Args:
       *options: At least one number, in increasing order.
@@ -47,7 +47,7 @@ class Ordinal:
 
 @dataclass(frozen=True)
 class Integer:
-    """All integers from `low` to `high`, both included, of which one is chosen.
+    """A choice among all integers from `low` to `high`, both included.
 
     Args:
       low: Smallest integer.

@@ -1,4 +1,4 @@
-"""Bytes of files: decompressed, told apart by their content, and decoded to text."""
+"""Decompress the bytes of files, detect their format, and decode text."""
 
 import bz2
 import gzip
