@@ -16,7 +16,7 @@ from nmjax.tasks.tables.table import Direction, Table, brief
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 """States by the numbers that a journal holds."""
 _DIRECTIONS: dict[str, Direction] = {"MINIMIZE": "min", "MAXIMIZE": "max"}
-_WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+_WRONG = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 _METRIC_NAMES = "study:metric_names"
 _QUERIES = {
     "studies": "SELECT study_id, study_name FROM studies ORDER BY study_id",

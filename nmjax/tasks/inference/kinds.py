@@ -17,6 +17,10 @@ ColumnKind = Literal["categorical", "ordinal", "integer", "real", "constant", "e
 
 DECADES = 2.0
 """Decades that positive values must span for a log scale."""
+SHARE_BELOW_DECADES = 0.03
+"""Share of values that lie `DECADES` below the largest for a log scale; 0.01 if evenly spread."""
+SHARE_BELOW_DECADE = 0.3
+"""Likewise, of one decade; 0.1 if evenly spread, and 0.5 on a log scale of two decades."""
 MAX_ORDINAL = 20
 """Distinct numbers up to which a column is ordinal if its values repeat."""
 DIGITS = 6
@@ -115,7 +119,7 @@ def _numeric(column: Column) -> Judged:
     values = [value for value, here in zip(column.values, column.present, strict=True) if here]
     numbers = sorted(set(map(_number, values)))
     low, high = numbers[0], numbers[-1]
-    log, scale = _scale(low, high)
+    log, scale = _scale(numbers)
     whole = all(isinstance(number, int) for number in numbers)
     repeated = len(numbers) <= MAX_ORDINAL and 2 * len(numbers) <= len(values)
     span = f"from {low:g} to {high:g}{scale}"
@@ -166,14 +170,21 @@ def _ordinal(numbers: Sequence[Any], log: bool) -> Ordinal | None:
     return None
 
 
-def _scale(low: float, high: float) -> tuple[bool, str]:
-    """Return whether values span decades, and the words that say so."""
+def _scale(numbers: Sequence[float]) -> tuple[bool, str]:
+    """Return whether sorted numbers have a log scale, and the words that say so.
+
+    Evenly spread ones span decades too if there are many, but few of them are small.
+    """
+    low, high = numbers[0], numbers[-1]
     if low <= 0:
         return False, ""
-    decades = math.log10(high) - math.log10(low)
-    if decades < DECADES:
+    below = math.log10(high) - np.array([math.log10(number) for number in numbers])
+    if below[0] < DECADES:
         return False, ""
-    return True, f", {decades:.2g} decades, so the scale is logarithmic"
+    small = (below >= DECADES).mean() > SHARE_BELOW_DECADES
+    if not small and not (below >= 1).mean() > SHARE_BELOW_DECADE:
+        return False, ""
+    return True, f", {below[0]:.2g} decades, so the scale is logarithmic"
 
 
 def _no_choice(column: Column, tasks: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def propose_space(
 
     - Numbers with few values that repeat are ordinal, other whole numbers an integer range, and
       other numbers a real-valued range from the smallest to the largest value. Their scale is
-      logarithmic if they are positive and span two decades or more.
+      logarithmic if they are positive, span two decades or more, and are not spread evenly.
     - Text, booleans, lists and mixtures are categorical.
     - A column that is missing exactly where other columns have certain options is conditional on
       these. Other missing values of a discrete choice are the option None.
@@ -158,7 +158,7 @@ def _taken(
     if not found and not table.objectives:
         raise NmjaxError(
             f"Expected a metric of {table.source}, as maximize, minimize or metrics, to tell "
-            f"results from choices; its columns are {', '.join(table.names)}."
+            f"results from choices; its columns are {', '.join(map(repr, table.names))}."
         )
     task_column = table.find(task)
     if task_column is None and task != "task":

@@ -29,7 +29,7 @@ def read_delimited(text: str, source: str) -> Table:
         header = _first_rows(text, delimiter, source)[:1]
     else:
         delimiter, header = _detect(text, source)
-    names = tuple(name.strip() for name in header[0]) if header else ()
+    names = tuple(map(_on_one_line, header[0])) if header else ()
     if len(names) < 2:
         raise NmjaxError(
             f"{source} has the only column {first.strip()[:60]!r}, expected several, separated by "
@@ -48,6 +48,11 @@ def read_delimited(text: str, source: str) -> Table:
         decimal_comma=delimiter in ";\t",
         tabs=delimiter == "\t",
     )
+
+
+def _on_one_line(name: str) -> str:
+    """Return the name of a column with a blank for each line break, as spreadsheets write them."""
+    return " ".join(line.strip() for line in name.strip().splitlines())
 
 
 def _detect(text: str, source: str) -> tuple[str, list[list[str]]]:

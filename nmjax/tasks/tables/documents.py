@@ -1,6 +1,7 @@
 """JSON: lines of records, arrays of records, and columns in the layouts that pandas writes."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,8 @@ def load_json(text: str, source: str) -> Any:
     except RecursionError as error:
         raise NmjaxError(f"{source} is JSON nested too deeply for a table.") from error
     except ValueError as error:
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        every = enumerate(re.split(r"\r\n|[\r\n]", text), 1)  # JSON may hold other line breaks.
+        lines = [(number, line) for number, line in every if line.strip()]
         if text.lstrip()[:1] == "[" or len(lines) == 1:
             raise NmjaxError(f"{source} cannot be read as JSON: {brief(error)}.") from error
     return [_line(line, f"{source}, line {number}") for number, line in lines]

@@ -132,7 +132,7 @@ def _name_columns(table: Table, space: Space, request: Request) -> _Named:
         if first.setdefault(column_of[name], name) != name:
             raise NmjaxError(
                 f"{table.source} has the column {column_of[name]!r} for {first[column_of[name]]!r} "
-                f"and for {name!r}. Other columns are {', '.join(table.names)}."
+                f"and for {name!r}. The columns are {', '.join(map(repr, table.names))}."
             )
     return _Named(metric, cost, metrics, column_of)
 

@@ -221,6 +221,15 @@ def test_damaged_databases_and_journals_are_refused(folder, tmp_path):
         read_history(path, SPACE, minimize="loss")
     lines = (folder / "journal.log").read_text().splitlines(keepends=True)
     path = tmp_path / "journal.log"
+    created = {
+        "op_code": 4,
+        "study_id": 0,
+        "distributions": {"x": "[" * 100_000},
+        "params": {"x": 1},
+    }
+    path.write_text(f"{''.join(lines)}{json.dumps(created)}\n")
+    with pytest.raises(NmjaxError, match=r"journal\.log, line \d+ is damaged.*RecursionError"):
+        read_history(path, SPACE, minimize="loss")
     path.write_text("".join(lines) + '{"op_code": 4, "stu')
     check(read_history(path, SPACE, minimize="loss"))
     path.write_text("".join([*lines, json.dumps({"op_code": 6, "trial_id": 999}) + "\n"]))

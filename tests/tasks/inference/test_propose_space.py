@@ -261,6 +261,23 @@ def test_only_the_parameters_of_an_export_are_choices_and_names_lose_prefixes():
     )
 
 
+def test_numbers_that_are_spread_evenly_have_no_log_scale():
+    size, rng = 600, np.random.default_rng(0)
+    frame = {
+        "even": rng.uniform(0, 1, size),
+        "whole": np.arange(1, size + 1),
+        "logarithmic": 10 ** rng.uniform(-2.1, 0, size),
+        "mostly_large": np.r_[10 ** rng.uniform(-5, -1, 60), rng.uniform(0.01, 0.1, size - 60)],
+        "loss": rng.normal(size=size),
+    }
+    assert frame["even"].min() < 0.01 * frame["even"].max()
+    columns = ["even", "whole", "logarithmic", "mostly_large"]
+    space = infer_space(frame, minimize="loss", choices=columns)
+    logs = {real.name: real.scale == "log" for real in space.continuous}
+    assert logs == {"even": False, "logarithmic": True, "mostly_large": True}
+    assert space.choices[0].scale == "linear"
+
+
 def test_a_choice_with_the_name_of_two_columns_keeps_its_column():
     frame = {"config/width": cycle(8, 16), "summary.width": cycle(1, 2), "loss": LOSS}
     proposal = propose_space(frame, minimize="loss")

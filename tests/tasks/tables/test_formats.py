@@ -207,6 +207,22 @@ def test_values_of_several_lines_and_quoted_separators_are_read(tmp_path):
     assert past.history.architecture.tolist() == [[[1]]]
 
 
+def test_names_of_columns_may_have_several_lines(tmp_path):
+    path = tmp_path / "past.csv"
+    path.write_text('"task";"batch\r\nsize";"loss\n (mean)"\nt;64;x\n')
+    space = Space(batch_size=[16, 64])
+    with pytest.raises(NmjaxError, match=r"^past.csv, row 1: loss \(mean\) is 'x'"):
+        read_history(path, space, minimize="loss (mean)")
+
+
+def test_lines_of_json_may_hold_other_line_breaks(tmp_path):
+    path = tmp_path / "past.jsonl"
+    lines = [{"task": f"a\u2028{n}", "width": 64, "loss": n} for n in range(2)]
+    path.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines))
+    past = read_history(path, Space(width=[16, 64]), minimize="loss")
+    assert past.tasks == ("a\u20280", "a\u20281")
+
+
 def test_a_column_may_be_called_data(tmp_path):
     path = tmp_path / "past.json"
     path.write_text(json.dumps({"task": ["t", "t"], "data": [16, 64], "loss": [0.5, 0.25]}))
