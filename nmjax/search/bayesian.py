@@ -12,11 +12,12 @@ from nmjax.search.acquisitions import (
     argmax_unevaluated,
     is_worthwhile,
 )
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_callables
+from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.belief import ModelUpdate, condition, predictive
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
+from nmjax.search.setting_checks import check_callables
 from nmjax.types import Acquisition, Array, Mixture
 
 LOG_IMPROVEMENT = LogExpectedImprovement()

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError
 from nmjax.predictors import update_many
 from nmjax.search.acquisitions import AcquisitionContext, argmax_unevaluated, is_worthwhile
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_callables, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.problem import Problem
@@ -22,6 +22,7 @@ from nmjax.search.record import (
     record_evaluation,
     successes,
 )
+from nmjax.search.setting_checks import check_callables, check_sizes
 from nmjax.types import Acquisition, Array, Gaussian, Mixture, PyTree, Surrogate
 
 

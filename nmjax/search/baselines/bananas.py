@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from nmjax.optimize import descend
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_rates, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.problem import Problem
 from nmjax.search.problem.kinds import known_neighbors, known_paths
 from nmjax.search.record import (
@@ -18,6 +18,7 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
+from nmjax.search.setting_checks import check_rates, check_sizes
 from nmjax.types import Array, PyTree
 
 LAYERS, WIDTH, MINIBATCH = 10, 20, 32

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_sizes
+from nmjax.search.algorithm import SearchAlgorithm, SearchHyper
 from nmjax.search.problem import HasNeighbors
 from nmjax.search.problem.kinds import known_neighbors
 from nmjax.search.record import (
@@ -16,6 +16,7 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
+from nmjax.search.setting_checks import check_sizes
 from nmjax.types import Array
 
 

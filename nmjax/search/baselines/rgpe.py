@@ -23,10 +23,11 @@ from nmjax.predictors import (
     variance_scale,
 )
 from nmjax.search.acquisitions import most_improving
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.problem import Problem, with_flat_prior
 from nmjax.search.problem.kinds import known_past
 from nmjax.search.record import Record, SearchInfo, record_evaluation
+from nmjax.search.setting_checks import check_sizes
 from nmjax.types import Array, Gaussian
 
 

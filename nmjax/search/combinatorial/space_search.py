@@ -12,7 +12,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
 from nmjax.predictors import Pool, init_pool, replace_in_pool
-from nmjax.search.algorithm import SearchHyper, TransformedSearch, check_callables, check_sizes
+from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.belief import condition, predictive
 from nmjax.search.combinatorial.architecture_checks import (
@@ -40,6 +40,7 @@ from nmjax.search.maximizers.points import (
 )
 from nmjax.search.problem import SpaceProblem
 from nmjax.search.record import SearchInfo, can_go_on
+from nmjax.search.setting_checks import check_callables, check_sizes
 from nmjax.spaces import Space, encoding_size
 from nmjax.types import Acquisition, Array
 
