@@ -283,11 +283,11 @@ def full_disk():
     @contextmanager
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-        jax.config.update("jax_enable_compilation_cache", False)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1e9)  # Write no programs.
         try:
             yield
         finally:
-            jax.config.update("jax_enable_compilation_cache", True)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     return limited
