@@ -27,8 +27,11 @@ def past(tmp_path, monkeypatch):
 def nmjax(capsys, *arguments, code=0):
     assert main(["similarity", *arguments]) == code
     captured = capsys.readouterr()
-    assert (captured.err if code == 0 else captured.out) == ""
-    return captured.out if code == 0 else captured.err
+    if code == 0:
+        assert captured.err in ("", "Left out, as 'loss' is NaN in all evaluations: failed\n")
+        return captured.out
+    assert captured.out == ""
+    return captured.err
 
 
 @pytest.mark.slow
@@ -39,13 +42,12 @@ def test_a_store_has_its_similarities_printed_and_drawn(capsys, tmp_path):
         "similarity.png",
     }
     rows = parquet.read_table(tmp_path / "found" / "similarity.parquet").to_pylist()
-    assert len(rows) == 10
+    assert len(rows) == 6
     found = {frozenset((row["task"], row["other"])): row for row in rows}
     assert found[frozenset(("cora", "cs"))]["low"] > 0.9
     assert found[frozenset(("cora", "opposite"))]["high"] < -0.9
-    for unknown in ("constant", "failed"):
-        row = found[frozenset(("cora", unknown))]
-        assert row["low"] < 0 < row["high"]
+    unknown = found[frozenset(("cora", "constant"))]
+    assert unknown["low"] < 0 < unknown["high"]
     line = next(line for line in text.splitlines() if line.startswith("cora "))
     assert line.split()[1] == "cs"
     assert "opposite" in line.split()

@@ -105,7 +105,7 @@ def test_targets_by_hand():
     found = dict.fromkeys(PASTS, misled) | {"unmodified": honest}
     made = {target.name: target for target in targets("some", found)}
     assert len(made) == 2 * (2 + 4)
-    ahead = made["some: Spearman after 20 evaluations, mixture less RGPE"]
+    ahead = made["some: Spearman after 20 evaluations, mixture minus RGPE"]
     np.testing.assert_allclose(ahead.value, 0.1, atol=1e-6)
     error = made["some: calibration error of 90% intervals after 20 evaluations, mixture"]
     np.testing.assert_allclose(error.value, 3, atol=1e-4)
@@ -113,7 +113,7 @@ def test_targets_by_hand():
     np.testing.assert_allclose(cost.value, 2, atol=1e-4)
     met = {name for name, target in made.items() if is_met(target)}
     assert met == {name for name in made if not name.endswith("adapted mixture")} - {
-        name for name in made if ", adapted mixture less" in name
+        name for name in made if ", adapted mixture minus" in name
     }
     rows = summary_rows(found)
     assert len(rows) == len(PASTS) * len(honest)
