@@ -169,9 +169,12 @@ def task_folder(task: str) -> str:
     """Return the name of a task's folder.
 
     Raises:
-      NmjaxError: The task's name is empty or too long.
+      NmjaxError: The task's name is empty, too long, or not valid Unicode.
     """
-    name = quote(task, safe="")
+    try:
+        name = quote(task, safe="")
+    except UnicodeEncodeError:
+        raise NmjaxError(f"Task {task!r} is not valid Unicode, expected text in UTF-8.") from None
     if not 1 <= len(name) <= LONGEST_NAME:
         raise NmjaxError(
             f"Task {task!r} is {len(name)} bytes when quoted, expected 1 to {LONGEST_NAME}."

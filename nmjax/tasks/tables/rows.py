@@ -257,7 +257,9 @@ def _past(
         values[name] = np.where(lost, np.nan, numbers)
     described = [parse_numbers(table.read(name), rows, table, name) for name in context]
     names = tuple(dict.fromkeys(labels.tolist()))
-    members = [np.flatnonzero(labels == name) for name in names]
+    number_of = {name: number for number, name in enumerate(names)}
+    task_of_row = np.array([number_of[label] for label in labels.tolist()])
+    members = [np.flatnonzero(task_of_row == number) for number in range(len(names))]
     table_context = np.stack(described, -1) if described else np.zeros((len(rows), 0))
     architectures, continuous = found.canonical()
     history = stack_tasks(

@@ -403,3 +403,8 @@ def test_conditions_of_choices_are_kept(place):
     assert opened.space == space
     assert opened.space.is_conditional
     assert count_evaluations(opened) == {"t": 2}
+
+
+def test_a_task_that_is_no_text_is_refused(store):
+    with pytest.raises(NmjaxError, match="is not valid Unicode"):
+        load_history(store, tasks=["\udcc5"])

@@ -176,3 +176,8 @@ def test_another_number_of_rows_does_not_recompile(caplog):
         caplog.clear()
         history_from_frame(columns, space, minimize="loss")
     assert "Compiling" not in caplog.text
+
+
+def test_a_task_may_be_named_by_any_character():
+    past = history_from_frame(frame(task=["\0"]), SPACE, minimize="loss")
+    assert past.history.metrics["loss"].shape[0] == len(past.tasks) == 1
