@@ -4,9 +4,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from nmjax.spaces import Space, canonicalize, is_valid, option_mask, sample
+from nmjax.relax.strengths import largest_options
+from nmjax.spaces import Space, at_options, canonicalize, is_valid, sample
 from nmjax.types import Array
 
 _MOST_PROBABLE = 64
@@ -34,10 +34,9 @@ def most_probable(space: Space, weights: Array) -> Array:
       >>> most_probable(space, np.array([[0.1, 0.9], [0.4, 0.6]])).tolist()
       [1, 0]
     """
-    exists = option_mask(space)
-    weights = jnp.where(jnp.broadcast_to(exists, jnp.shape(weights)), weights, -jnp.inf)
+    weights = jnp.asarray(weights)
     if space.valid is None:
-        likeliest: Array = canonicalize(space, jnp.argmax(weights, axis=-1).astype(jnp.int32))
+        likeliest: Array = canonicalize(space, largest_options(space, weights))
         return likeliest
     batch, core = weights.shape[:-2], weights.shape[-2:]
     flat = weights.reshape(-1, *core)
@@ -48,11 +47,9 @@ def most_probable(space: Space, weights: Array) -> Array:
 
 def _most_probable_valid(space: Space, weights: Array) -> Array:
     log_weights = jnp.log(jnp.maximum(weights, jnp.finfo(weights.dtype).tiny))
-    log_weights = jnp.where(option_mask(space), log_weights, -jnp.inf)
     likely = _largest_sums(log_weights, space.num_options)
     candidates = jnp.concatenate([likely, sample(jax.random.key(0), space, (_RANDOM,))])
-    choice = np.arange(space.num_choices)[None, :]
-    total = jnp.sum(log_weights[choice, candidates], axis=-1)
+    total = jnp.sum(at_options(log_weights, candidates), axis=-1)
     return candidates[jnp.argmax(jnp.where(is_valid(space, candidates), total, -jnp.inf))]
 
 

@@ -13,7 +13,7 @@ from nmjax.errors import NmjaxError
 from nmjax.relax.members import Softmax
 from nmjax.relax.relaxation import Relaxation
 from nmjax.relax.strengths import SoftChoices, Strengths, one_hot, soft_choices
-from nmjax.spaces import Space, active_choices, from_index, is_valid, option_mask
+from nmjax.spaces import Space, active_choices, at_options, from_index, is_valid, option_mask
 from nmjax.types import Array, PyTree
 
 ENUMERABLE = 100_000
@@ -185,8 +185,7 @@ class Enumeration:
         def value(strengths: Strengths) -> Array:
             weights = relaxation.weights(strengths)
             weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
-            choice = np.arange(space.num_choices)[None, :]
-            probability = jnp.prod(weights[choice, every], axis=-1)
+            probability = jnp.prod(at_options(weights, every), axis=-1)
             at = partial(objective_at, space, objective, strengths)
             return jnp.sum(probability * jax.vmap(at)(every)) / jnp.sum(probability)
 
@@ -210,7 +209,7 @@ def log_options(space: Space, logits: Array) -> Array:
 
 def log_probability(space: Space, log_weights: Array, architecture: Array) -> Array:
     """Log-probability float[] of the active choices of an architecture int32[C]."""
-    each = log_weights[np.arange(space.num_choices), architecture]
+    each = at_options(log_weights, architecture)
     return jnp.sum(jnp.where(active_choices(space, architecture), each, 0.0))
 
 

@@ -18,7 +18,7 @@ from nmjax.relax.estimators import (
     objective_at,
 )
 from nmjax.relax.simplex import masked_softmax
-from nmjax.relax.strengths import Strengths, one_hot, soft_choices
+from nmjax.relax.strengths import Strengths, largest_options, one_hot, soft_choices
 from nmjax.spaces import Space, option_mask
 from nmjax.types import Array, PyTree
 
@@ -131,7 +131,7 @@ class Rebar:
             given_key, shape, dtype, minval=jnp.finfo(dtype).tiny, maxval=1.0
         )
         perturbed = log_options(space, strengths.logits) + noise
-        drawn = jnp.argmax(jnp.where(exists, perturbed, -jnp.inf), axis=-1).astype(jnp.int32)
+        drawn = largest_options(space, perturbed)
         chosen = one_hot(space, drawn).astype(dtype)
 
         def relaxed(perturbed: Array) -> Array:

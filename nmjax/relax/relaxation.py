@@ -14,10 +14,11 @@ from nmjax.relax.strengths import (
     SoftChoices,
     Strengths,
     init_strengths,
+    largest_options,
     one_hot,
     soft_choices,
 )
-from nmjax.spaces import Space, from_scale, option_mask, reset_continuous
+from nmjax.spaces import Space, from_scale, reset_continuous
 from nmjax.types import Array
 
 
@@ -125,9 +126,7 @@ def harden(space: Space, soft: SoftChoices) -> SoftChoices:
       [[0.0, 1.0]]
     """
     fixed = jax.lax.stop_gradient(soft.weights)
-    exists = jnp.broadcast_to(option_mask(space), fixed.shape)
-    largest = jnp.argmax(jnp.where(exists, fixed, -jnp.inf), axis=-1)
-    hard = one_hot(space, largest).astype(fixed.dtype)
+    hard = one_hot(space, largest_options(space, fixed)).astype(fixed.dtype)
     return soft._replace(weights=hard + (soft.weights - fixed))
 
 

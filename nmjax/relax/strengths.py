@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Space, encode_soft, from_scale, option_mask, soft_activity, to_scale
@@ -103,13 +102,18 @@ def strengths_at(
     if not 0 < share < 1:
         raise NmjaxError(f"Got share={share}; give a share of the probability within (0, 1).")
     chosen = one_hot(space, architecture)
-    counts = np.asarray(space.num_options, np.float32).reshape(-1, 1)
-    exists = np.arange(space.max_options)[None, :] < counts
-    even = jnp.asarray(exists / counts, jnp.float32)
+    exists = option_mask(space).astype(jnp.float32)
+    even = exists / jnp.sum(exists, axis=-1, keepdims=True)
     weights = share * chosen + (1 - share) * jnp.broadcast_to(even, chosen.shape)
     given = jnp.zeros((*chosen.shape[:-2], 0)) if continuous is None else continuous
     position = jnp.arctanh(INSIDE * to_scale(space, given))
     return Strengths(jnp.log(jnp.where(weights > 0, weights, 1.0)), position)
+
+
+def largest_options(space: Space, weights: Array) -> Array:
+    """Existing options int32[..., C] of the largest weights float[..., C, O]."""
+    exists = jnp.broadcast_to(option_mask(space), weights.shape)
+    return jnp.argmax(jnp.where(exists, weights, -jnp.inf), axis=-1).astype(jnp.int32)
 
 
 def one_hot(space: Space, architecture: Array) -> Array:
