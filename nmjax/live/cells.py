@@ -10,7 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.live.family import masked_kernel, size_of, top, unit_mask
+from nmjax.live.family import (
+    EPSILON,
+    linear,
+    masked_dense,
+    masked_kernel,
+    masked_normalize,
+    own_dense,
+    size_of,
+    top,
+    unit_mask,
+)
 from nmjax.spaces import Choice, Space, get_space
 from nmjax.types import Array, PyTree
 
@@ -19,7 +29,6 @@ NUM_NODES = 4
 TAPS = 9
 _CENTER = 4
 _NONE, _SKIP, _CONV_1X1, _CONV_3X3, _POOL = range(5)
-_EPSILON = 1e-6
 
 
 class CellNetwork(nn.Module):
@@ -73,7 +82,7 @@ class CellNetwork(nn.Module):
 
     def _normalized_conv(self, x: Array, size: int, name: str) -> Array:
         conv = nn.Conv(self.channels, (size, size), use_bias=False, name=name)
-        norm = nn.GroupNorm(1, epsilon=_EPSILON, use_bias=False, use_scale=False)
+        norm = nn.GroupNorm(1, epsilon=EPSILON, use_bias=False, use_scale=False)
         normalized: Array = norm(conv(x))
         return normalized
 
@@ -144,11 +153,7 @@ class CellFamily:
         keys = jax.random.split(edge_key, (self.cells, len(EDGES)))
         edges = jax.vmap(jax.vmap(edge), in_axes=(0, None))(keys, architecture[: len(EDGES)])
         outputs = jnp.ones((self.classes,), jnp.float32)
-        head = {
-            "kernel": masked_kernel(head_key, mask, outputs, size),
-            "bias": jnp.zeros_like(outputs),
-        }
-        return {"stem": stem, "edges": edges, "head": head}
+        return {"stem": stem, "edges": edges, "head": masked_dense(head_key, mask, outputs)}
 
     def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
         """Logits float[B, classes] of images float[B, side * side]."""
@@ -169,8 +174,7 @@ class CellFamily:
 
         images, _ = jax.lax.scan(cell, _normalize(stem, mask), params["edges"])
         features = jnp.mean(jax.nn.relu(images), axis=(1, 2))
-        output: Array = features @ params["head"]["kernel"] + params["head"]["bias"][None, :]
-        return output
+        return linear(params["head"], features)
 
     def _weights(self, architecture: Array) -> tuple[Array, Array]:
         """Numbers float[] of weights of the convolutions, and of the head without its biases."""
@@ -203,10 +207,7 @@ class CellFamily:
         stem = top(params["stem"], TAPS, size).reshape(3, 3, 1, size)
         found = {
             "stem": {"kernel": stem},
-            "head": {
-                "kernel": top(params["head"]["kernel"], size),
-                "bias": np.asarray(params["head"]["bias"]),
-            },
+            "head": own_dense(params["head"], size, self.classes),
         }
         for cell, kernels in enumerate(params["edges"]):
             for edge, operation in enumerate(np.asarray(architecture)[: len(EDGES)]):
@@ -243,12 +244,7 @@ def _patches(images: Array) -> Array:
 
 def _normalize(images: Array, mask: Array) -> Array:
     """Each image over its values in the channels of the mask; zero in the others."""
-    count = images.shape[-3] * images.shape[-2] * jnp.sum(mask)
-    within = mask.reshape((1,) * (images.ndim - 1) + mask.shape)
-    mean = jnp.sum(images * within, axis=(-3, -2, -1), keepdims=True) / count
-    centered = (images - mean) * within
-    variance = jnp.sum(jnp.square(centered), axis=(-3, -2, -1), keepdims=True) / count
-    return centered * jax.lax.rsqrt(variance + _EPSILON)
+    return masked_normalize(images, mask, (-3, -2, -1))
 
 
 def _pool(x: Array) -> Array:

@@ -5,6 +5,7 @@ are zero, receive no gradient and stay zero, so that children of different archi
 of equal shapes, and hundreds train in one `vmap`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ import numpy as np
 from nmjax.spaces import Space
 from nmjax.types import Array, PyTree
 
+EPSILON = 1e-6
 _TRUNCATED_STD = 0.87962566103423978
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -68,12 +70,12 @@ class Family(TrainableFamily, Protocol):
 
 
 def option_of(space: Space, name: str, architecture: Array) -> Array:
-    """The option index int32[] of the choice `name`."""
-    return architecture[space.names.index(name)]
+    """The option index int32[...] of the choice `name` of architectures int32[..., C]."""
+    return jnp.asarray(architecture)[..., space.names.index(name)]
 
 
 def number_of(space: Space, name: str, architecture: Array) -> Array:
-    """The option float32[] of the numeric choice `name`."""
+    """The option float32[...] of the numeric choice `name` of architectures int32[..., C]."""
     options = space.choices[space.names.index(name)].options
     return jnp.asarray(options, jnp.float32)[option_of(space, name, architecture)]
 
@@ -97,6 +99,34 @@ def masked_kernel(key: Array, inputs: Array, outputs: Array, fan_in: Array | int
     draw = jax.random.truncated_normal(key, -2.0, 2.0, (len(inputs), len(outputs)), jnp.float32)
     scale = jax.lax.rsqrt(jnp.asarray(fan_in, jnp.float32)) / _TRUNCATED_STD
     return draw * scale * inputs[:, None] * outputs[None, :]
+
+
+def masked_dense(key: Array, inputs: Array, outputs: Array) -> dict[str, Array]:
+    """Initial weights of a dense layer between the units of masks float32[I] and float32[O]."""
+    kernel = masked_kernel(key, inputs, outputs, jnp.maximum(jnp.sum(inputs), 1))
+    return {"kernel": kernel, "bias": jnp.zeros_like(outputs)}
+
+
+def linear(dense: PyTree, x: Array) -> Array:
+    """Outputs float[..., O] of a dense layer from inputs float[..., I]."""
+    bias = dense["bias"]
+    output: Array = x @ dense["kernel"] + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+    return output
+
+
+def own_dense(dense: PyTree, inputs: int, outputs: int) -> dict[str, np.ndarray]:
+    """The weights of a dense layer at a child's own size."""
+    return {"kernel": top(dense["kernel"], inputs, outputs), "bias": top(dense["bias"], outputs)}
+
+
+def masked_normalize(x: Array, mask: Array, axes: tuple[int, ...] = (-1,)) -> Array:
+    """Normalize over axes, the last one among them, within its mask; zero in the rest of it."""
+    count = math.prod(x.shape[axis] for axis in axes[:-1]) * jnp.sum(mask)
+    within = mask.reshape((1,) * (x.ndim - 1) + mask.shape)
+    mean = jnp.sum(x * within, axis=axes, keepdims=True) / count
+    centered = (x - mean) * within
+    variance = jnp.sum(jnp.square(centered), axis=axes, keepdims=True) / count
+    return centered * jax.lax.rsqrt(variance + EPSILON)
 
 
 def activate(names: tuple[str, ...], index: Array, x: Array) -> Array:

@@ -5,7 +5,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.live.family import Family
+from nmjax.live.family import Family, number_of
 from nmjax.live.settings import TrainingHyper
 from nmjax.spaces import Ordinal, Space
 from nmjax.types import Array
@@ -72,8 +72,6 @@ def split_architecture(
             )
     columns = np.array([space.names.index(name) for name in family.space.names], np.int32)
     numbers = {
-        name: jnp.asarray(options[name], jnp.float32)[rows[..., space.names.index(name)]]
-        for name in TrainingHyper._fields
-        if name in options
+        name: number_of(space, name, rows) for name in TrainingHyper._fields if name in options
     }
     return rows[..., columns], TrainingHyper(**numbers)

@@ -14,10 +14,11 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.live.family import (
     ACTIVATIONS,
     activate,
-    masked_kernel,
+    linear,
+    masked_dense,
     option_of,
+    own_dense,
     size_of,
-    top,
     unit_mask,
 )
 from nmjax.spaces import Choice, Condition, Space
@@ -159,13 +160,9 @@ class MLPFamily:
         params = {}
         before = jnp.ones((self.inputs,), jnp.float32)
         for layer, mask in enumerate(masks):
-            fan_in = jnp.maximum(jnp.sum(before), 1)
-            kernel = masked_kernel(keys[layer], before, mask, fan_in)
-            params[f"hidden_{layer}"] = {"kernel": kernel, "bias": jnp.zeros_like(mask)}
+            params[f"hidden_{layer}"] = masked_dense(keys[layer], before, mask)
             before = mask
-        outputs = jnp.ones((self.classes,), jnp.float32)
-        kernel = masked_kernel(keys[-1], last, outputs, jnp.sum(last))
-        params["head"] = {"kernel": kernel, "bias": jnp.zeros_like(outputs)}
+        params["head"] = masked_dense(keys[-1], last, jnp.ones((self.classes,), jnp.float32))
         return params
 
     def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
@@ -175,16 +172,14 @@ class MLPFamily:
         activation = option_of(self.space, "activation", architecture)
         residual = self._is_residual(architecture)
         for layer, mask in enumerate(masks):
-            dense = params[f"hidden_{layer}"]
-            before = x @ dense["kernel"] + dense["bias"][None, :]
+            before = linear(params[f"hidden_{layer}"], x)
             hidden = activate(self.activations, activation, before) * mask[None, :]
             if layer:
                 is_added = residual & (widths[layer] == widths[layer - 1])
                 hidden = jnp.where(is_added, hidden + x, hidden)
                 hidden = jnp.where(layer < depth, hidden, x)
             x = hidden
-        output: Array = x @ params["head"]["kernel"] + params["head"]["bias"][None, :]
-        return output
+        return linear(params["head"], x)
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights at the child's own size."""
@@ -212,17 +207,9 @@ class MLPFamily:
         found = {}
         before = self.inputs
         for layer, width in enumerate(widths):
-            dense = params[f"hidden_{layer}"]
-            found[f"hidden_{layer}"] = {
-                "kernel": top(dense["kernel"], before, width),
-                "bias": top(dense["bias"], width),
-            }
+            found[f"hidden_{layer}"] = own_dense(params[f"hidden_{layer}"], before, width)
             before = width
-        head = params["head"]
-        found["head"] = {
-            "kernel": top(head["kernel"], before, self.classes),
-            "bias": top(head["bias"], self.classes),
-        }
+        found["head"] = own_dense(params["head"], before, self.classes)
         return {"params": found}
 
     def _own_sizes(self, config: dict[str, Any]) -> tuple[int, ...]:

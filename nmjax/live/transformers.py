@@ -10,11 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.live.family import masked_kernel, size_of, top, unit_mask
+from nmjax.live.family import (
+    linear,
+    masked_dense,
+    masked_normalize,
+    own_dense,
+    size_of,
+    top,
+    unit_mask,
+)
 from nmjax.spaces import Choice, Space
 from nmjax.types import Array, PyTree
 
-_EPSILON = 1e-6
 _PROJECTIONS = ("query", "key", "value", "out")
 
 
@@ -140,10 +147,10 @@ class TransformerFamily:
         each = self.inputs // self.tokens
         draw = jax.random.normal(position_key, (self.tokens, len(mask)), jnp.float32)
         params = {
-            "embed": _dense(embed_key, jnp.ones((each,), jnp.float32), mask),
+            "embed": masked_dense(embed_key, jnp.ones((each,), jnp.float32), mask),
             "position": 0.02 * draw * mask[None, :],
             "norm": _norm(mask),
-            "head": _dense(head_key, mask, jnp.ones((self.classes,), jnp.float32)),
+            "head": masked_dense(head_key, mask, jnp.ones((self.classes,), jnp.float32)),
         }
         for block, own_key in enumerate(jax.random.split(block_key, max(self.depths))):
             own = jnp.where(block < depth, mask, 0)
@@ -151,10 +158,13 @@ class TransformerFamily:
             keys = jax.random.split(own_key, len(_PROJECTIONS) + 2)
             params[f"block_{block}"] = {
                 "norm_1": _norm(own),
-                **{n: _dense(k, own, own) for n, k in zip(_PROJECTIONS, keys[:-2], strict=True)},
+                **{
+                    n: masked_dense(k, own, own)
+                    for n, k in zip(_PROJECTIONS, keys[:-2], strict=True)
+                },
                 "norm_2": _norm(own),
-                "feed_in": _dense(keys[-2], own, units),
-                "feed_out": _dense(keys[-1], units, own),
+                "feed_in": masked_dense(keys[-2], own, units),
+                "feed_out": masked_dense(keys[-1], units, own),
             }
         return params
 
@@ -164,14 +174,14 @@ class TransformerFamily:
         mask = unit_mask(width, max(self.widths))
         units = unit_mask(hidden, max(self.feed_forwards))
         tokens = x.reshape(len(x), self.tokens, -1)
-        x = _linear(params["embed"], tokens) + params["position"][None]
+        x = linear(params["embed"], tokens) + params["position"][None]
         for block in range(max(self.depths)):
             own = params[f"block_{block}"]
             after = x + self._attend(own, _layer_norm(own["norm_1"], x, mask), width, heads)
             normed = _layer_norm(own["norm_2"], after, mask)
-            fed = jax.nn.gelu(_linear(own["feed_in"], normed)) * units[None, None, :]
-            x = jnp.where(block < depth, after + _linear(own["feed_out"], fed), x)
-        return _linear(params["head"], jnp.mean(_layer_norm(params["norm"], x, mask), axis=1))
+            fed = jax.nn.gelu(linear(own["feed_in"], normed)) * units[None, None, :]
+            x = jnp.where(block < depth, after + linear(own["feed_out"], fed), x)
+        return linear(params["head"], jnp.mean(_layer_norm(params["norm"], x, mask), axis=1))
 
     def _attend(self, params: PyTree, x: Array, width: Array, heads: Array) -> Array:
         """Self-attention of float[B, T, W], of which each head sees its own channels."""
@@ -179,12 +189,12 @@ class TransformerFamily:
         head_of = jnp.arange(max(self.widths), dtype=jnp.int32) // each
         numbers = jnp.arange(max(self.heads), dtype=jnp.int32)
         belongs = (head_of[None, :] == numbers[:, None]).astype(x.dtype)
-        query, key, value = (_linear(params[name], x) for name in _PROJECTIONS[:-1])
+        query, key, value = (linear(params[name], x) for name in _PROJECTIONS[:-1])
         own_query = query[:, None] * belongs[None, :, None, :]
         logits = jnp.einsum("bhtd,bsd->bhts", own_query, key)
         weights = jax.nn.softmax(logits * jax.lax.rsqrt(each.astype(x.dtype)), axis=-1)
         own_value = value[:, None] * belongs[None, :, None, :]
-        return _linear(params["out"], jnp.einsum("bhts,bhsd->btd", weights, own_value))
+        return linear(params["out"], jnp.einsum("bhts,bhsd->btd", weights, own_value))
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights at the child's own size."""
@@ -211,14 +221,14 @@ class TransformerFamily:
         width, heads, hidden = config["width"], config["heads"], config["feed_forward"]
         split = (heads, width // heads)
         found = {
-            "embed": _own_dense(params["embed"], self.inputs, width),
+            "embed": own_dense(params["embed"], self.inputs, width),
             "position": top(params["position"], self.tokens, width),
             "norm": _own_norm(params["norm"], width),
-            "head": _own_dense(params["head"], width, self.classes),
+            "head": own_dense(params["head"], width, self.classes),
         }
         for block in range(config["depth"]):
             own = params[f"block_{block}"]
-            dense = {name: _own_dense(own[name], width, width) for name in _PROJECTIONS}
+            dense = {name: own_dense(own[name], width, width) for name in _PROJECTIONS}
             attention = {
                 name: {
                     "kernel": dense[name]["kernel"].reshape(width, *split),
@@ -235,41 +245,21 @@ class TransformerFamily:
                 f"block_{block}_norm_1": _own_norm(own["norm_1"], width),
                 f"block_{block}_attention": attention,
                 f"block_{block}_norm_2": _own_norm(own["norm_2"], width),
-                f"block_{block}_in": _own_dense(own["feed_in"], width, hidden),
-                f"block_{block}_out": _own_dense(own["feed_out"], hidden, width),
+                f"block_{block}_in": own_dense(own["feed_in"], width, hidden),
+                f"block_{block}_out": own_dense(own["feed_out"], hidden, width),
             }
         return {"params": found}
-
-
-def _dense(key: Array, inputs: Array, outputs: Array) -> PyTree:
-    kernel = masked_kernel(key, inputs, outputs, jnp.maximum(jnp.sum(inputs), 1))
-    return {"kernel": kernel, "bias": jnp.zeros_like(outputs)}
 
 
 def _norm(mask: Array) -> PyTree:
     return {"scale": mask, "bias": jnp.zeros_like(mask)}
 
 
-def _linear(dense: PyTree, x: Array) -> Array:
-    bias = dense["bias"]
-    output: Array = x @ dense["kernel"] + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
-    return output
-
-
 def _layer_norm(norm: PyTree, x: Array, mask: Array) -> Array:
     """Normalize float[B, T, W] over the channels of the mask; zero in the others."""
-    count = jnp.sum(mask)
-    within = mask[None, None, :]
-    mean = jnp.sum(x * within, axis=-1, keepdims=True) / count
-    centered = (x - mean) * within
-    variance = jnp.sum(jnp.square(centered), axis=-1, keepdims=True) / count
-    normed = centered * jax.lax.rsqrt(variance + _EPSILON)
+    normed = masked_normalize(x, mask)
     scaled: Array = normed * norm["scale"][None, None, :] + norm["bias"][None, None, :]
     return scaled
-
-
-def _own_dense(dense: PyTree, inputs: int, outputs: int) -> dict[str, np.ndarray]:
-    return {"kernel": top(dense["kernel"], inputs, outputs), "bias": top(dense["bias"], outputs)}
 
 
 def _own_norm(norm: PyTree, width: int) -> dict[str, np.ndarray]:
