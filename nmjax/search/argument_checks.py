@@ -13,6 +13,14 @@ from nmjax.search.record import Record
 from nmjax.types import Array, PyTree
 
 
+def check_algorithm(algorithm: Any) -> None:
+    """Raise an NmjaxError if `algorithm` is not a search."""
+    if not isinstance(algorithm, SearchAlgorithm):
+        raise NmjaxError(
+            f"Got {algorithm!r} as algorithm; give a search, for instance BayesianSearch()."
+        )
+
+
 def check_arguments(algorithm: Any, hyper: SearchHyper | None, state: PyTree = None) -> SearchHyper:
     """Return the hyperparameters, after checking that the arguments belong together.
 
@@ -26,10 +34,7 @@ def check_arguments(algorithm: Any, hyper: SearchHyper | None, state: PyTree = N
       NmjaxError: `algorithm` is not a search, `hyper` is not a `SearchHyper`, or the state belongs
         to another algorithm.
     """
-    if not isinstance(algorithm, SearchAlgorithm):
-        raise NmjaxError(
-            f"Got {algorithm!r} as algorithm; give a search, for instance BayesianSearch()."
-        )
+    check_algorithm(algorithm)
     if hyper is not None and not isinstance(hyper, SearchHyper):
         raise NmjaxError(f"Got {hyper!r} as hyper; give a SearchHyper, as from default_hyper().")
     record = getattr(state, "record", None)

@@ -14,6 +14,7 @@ from nmjax.search.algorithm import (
     default_hyper,
     table_lookup,
 )
+from nmjax.search.argument_checks import check_algorithm
 from nmjax.search.record import SearchInfo
 from nmjax.types import Array
 
@@ -91,10 +92,7 @@ def run_batch(
       >>> trace.score.max(axis=1).tolist()
       [3.0, 3.0]
     """
-    if not isinstance(algorithm, SearchAlgorithm):
-        raise NmjaxError(
-            f"Got {algorithm!r} as algorithm; give a search, for instance BayesianSearch()."
-        )
+    check_algorithm(algorithm)
     if jnp.ndim(keys) != 1:
         raise NmjaxError(
             f"Got keys of shape {list(jnp.shape(keys))}; give one key for each search, as from "

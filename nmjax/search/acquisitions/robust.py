@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError
 from nmjax.patterns import robust_score
 from nmjax.search.acquisitions.context import AcquisitionContext
+from nmjax.search.setting_checks import check_callables
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Gaussian, Mixture
 
@@ -38,11 +39,7 @@ class Robust:
     weight: float = field(default=0.5, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not callable(self.acquisition):
-            raise NmjaxError(
-                f"Got acquisition={self.acquisition!r}; give a callable object, for instance "
-                "get_acquisition(name)."
-            )
+        check_callables(acquisition=self.acquisition)
         if not 0 <= self.weight <= 1:
             raise NmjaxError(
                 f"Got weight={self.weight}; give a number in [0, 1], for instance 0.5."

@@ -147,9 +147,7 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Proposal:
         """Return the architecture to evaluate next: int32[C], or a `Candidate` of a mixed space."""
         del problem, hyper
-        if not self.space.num_continuous:
-            return state.proposal
-        return Candidate(*split(self.space, state.proposal))
+        return self._proposal(state.proposal)
 
     def update(
         self,

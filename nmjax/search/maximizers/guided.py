@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.search.maximizers.local import climb
 from nmjax.search.maximizers.objective import Objective, fittest
 from nmjax.search.maximizers.points import (
     are_valid,
@@ -14,8 +15,6 @@ from nmjax.search.maximizers.points import (
     neighbor_points,
 )
 from nmjax.types import Array
-
-Climbers = tuple[Array, Array, Array, Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +75,7 @@ def guided_climb(
     space = objective.space
     slope_at = jax.grad(lambda encoding: jnp.sum(objective.of_encodings(encoding)))
 
-    def unfinished(carried: Climbers) -> Array:
-        _, _, moved, turn = carried
-        return moved & (turn < rounds)
-
-    def move(carried: Climbers) -> Climbers:
-        points, worth, _, turn = carried
+    def likely_changes(points: Array) -> Array:
         slope = slope_at(encode_points(space, points))
         changed = neighbor_points(space, points)
         canonical = canonical_points(space, changed)
@@ -90,16 +84,6 @@ def guided_climb(
         predicted_gain = jnp.where(are_valid(space, changed) & ~same, predicted_gain, -jnp.inf)
         predicted_gain = jnp.where(jnp.isnan(predicted_gain), -jnp.inf, predicted_gain)
         likely = jax.lax.top_k(predicted_gain, min(candidates, predicted_gain.shape[1]))[1]
-        tried = jnp.take_along_axis(canonical, likely[..., None], axis=1)
-        found = objective.of_architectures(tried.reshape(-1, tried.shape[-1]))
-        found = found.reshape(tried.shape[:2])
-        steepest = jnp.argmax(found, axis=1)[:, None]
-        highest = jnp.take_along_axis(found, steepest, axis=1)[:, 0]
-        better = highest > worth
-        taken = jnp.take_along_axis(tried, steepest[..., None], axis=1)[:, 0]
-        points = jnp.where(better[:, None], taken, points)
-        return points, jnp.where(better, highest, worth), jnp.any(better), turn + 1
+        return jnp.take_along_axis(canonical, likely[..., None], axis=1)
 
-    start = (points, worth, jnp.ones((), bool), jnp.zeros((), jnp.int32))
-    points, worth, _, _ = jax.lax.while_loop(unfinished, move, start)
-    return points, worth
+    return climb(objective, points, worth, likely_changes, rounds=rounds)

@@ -1,6 +1,8 @@
 """Maximization by local searches in parallel."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -49,18 +51,25 @@ class LocalAscent:
         """Return the points [m, C + R] that were reached and their values float[m]."""
         del key
         best = fittest(starts, objective.of_architectures(starts), self.climbers)
-        return climb(objective, *best, rounds=self.rounds)
+        neighbors = partial(neighbor_points, objective.space)
+        return climb(objective, *best, neighbors, rounds=self.rounds)
 
 
 def climb(
-    objective: Objective, architecture: Array, worth: Array, *, rounds: int
+    objective: Objective,
+    points: Array,
+    worth: Array,
+    propose: Callable[[Array], Array],
+    *,
+    rounds: int,
 ) -> tuple[Array, Array]:
-    """Climb by steepest ascent.
+    """Climb by the best of the proposed changes, while one is better.
 
     Args:
       objective: Function to maximize.
-      architecture: Points [m, C + R], the starts.
+      points: Points [m, C + R], the starts.
       worth: float[m], values of the starts.
+      propose: Function from points [m, C + R] to the changes [m, N, C + R] to evaluate.
       rounds: Maximum number of rounds; each climber makes at most one change a round.
 
     Returns:
@@ -72,17 +81,17 @@ def climb(
         return moved & (turn < rounds)
 
     def move(carried: Climbers) -> Climbers:
-        architecture, worth, _, turn = carried
-        changed = neighbor_points(objective.space, architecture)
+        points, worth, _, turn = carried
+        changed = propose(points)
         found = objective.of_architectures(changed.reshape(-1, changed.shape[-1]))
         found = found.reshape(changed.shape[:2])
         steepest = jnp.argmax(found, axis=1)[:, None]
         highest = jnp.take_along_axis(found, steepest, axis=1)[:, 0]
         better = highest > worth
         taken = jnp.take_along_axis(changed, steepest[..., None], axis=1)[:, 0]
-        architecture = jnp.where(better[:, None], taken, architecture)
-        return architecture, jnp.where(better, highest, worth), jnp.any(better), turn + 1
+        points = jnp.where(better[:, None], taken, points)
+        return points, jnp.where(better, highest, worth), jnp.any(better), turn + 1
 
-    start = (architecture, worth, jnp.ones((), bool), jnp.zeros((), jnp.int32))
-    architecture, worth, _, _ = jax.lax.while_loop(unfinished, move, start)
-    return architecture, worth
+    start = (points, worth, jnp.ones((), bool), jnp.zeros((), jnp.int32))
+    points, worth, _, _ = jax.lax.while_loop(unfinished, move, start)
+    return points, worth
