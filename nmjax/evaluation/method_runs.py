@@ -109,10 +109,16 @@ def run_methods(
         keys, (problem, hyper) = shard_batch(keys, mesh), replicate((problem, hyper), mesh)
     for name in methods:
         checkpoints = None if folder is None else folder / name
-        run = _run_method(
-            keys, problem, hyper, name=name, budget=budget, progress=shown, folder=checkpoints
+        runs[name] = _run_method(
+            keys,
+            problem,
+            hyper,
+            name=name,
+            seeds=seeds,
+            budget=budget,
+            progress=shown,
+            folder=checkpoints,
         )
-        runs[name] = _first_seeds(run, seeds)
         stages.seconds[f"search: {name}"] = sum(runs[name].seconds.values())
     return runs
 
@@ -145,10 +151,12 @@ def _run_method(
     hyper: SearchHyper,
     *,
     name: str,
+    seeds: int,
     budget: int,
     progress: Progress,
     folder: Path | None,
 ) -> MethodRun:
+    """Run the searches of keys[S'], of which the first S seeds are kept; the others pad devices."""
     problem = get_method(name).view(problem)
     begun = time.perf_counter()
     start, advance = compile_search(get_algorithm(name, budget), keys, problem, hyper)
@@ -166,17 +174,11 @@ def _run_method(
         stage=f"search: {name}",
     )
     seconds = {"compile": compiled - begun, "run": time.perf_counter() - compiled}
-    trace = jax.tree.map(lambda leaf: leaf[:, :budget], trace)
-    gain = np.full(keys.shape, np.nan, np.float32)
+    trace = jax.tree.map(lambda leaf: leaf[:seeds, :budget], trace)
+    gain = np.full(seeds, np.nan, np.float32)
     if isinstance(state, SearchState):
-        gain = gather_batch(_information_gain(state, problem))
+        gain = gather_batch(_information_gain(state, problem), seeds)
     return MethodRun(trace, gain, seconds)
-
-
-def _first_seeds(run: MethodRun, seeds: int) -> MethodRun:
-    """Drop the searches that only pad a batch to the number of devices."""
-    trace, gain = jax.tree.map(lambda leaf: leaf[:seeds], (run.trace, run.information_gain))
-    return run._replace(trace=trace, information_gain=gain)
 
 
 def compile_search(

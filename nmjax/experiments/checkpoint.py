@@ -198,13 +198,14 @@ def _dtype(leaf: Any) -> Any:
     return leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
 
 
-def _is_key(leaf: Any) -> bool:
+def is_key(leaf: Any) -> bool:
+    """Return whether a leaf is an array of typed PRNG keys."""
     return bool(jnp.issubdtype(_dtype(leaf), jax.dtypes.prng_key))
 
 
 def _raw(leaf: Any) -> Any:
     """Return what Orbax can write: key data for typed keys, arrays for numbers."""
-    if _is_key(leaf):
+    if is_key(leaf):
         return jax.random.key_data(leaf)
     return leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
 
@@ -214,7 +215,7 @@ def _target(leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array | jax.ShapeDtypeStruct):
         return np.asarray(leaf)
     sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    if _is_key(leaf):
+    if is_key(leaf):
         leaf = jax.eval_shape(jax.random.key_data, leaf)
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
@@ -223,6 +224,6 @@ def _as_saved(raw: Any, leaf: Any) -> Any:
     """Return a leaf as it was saved; arrays without elements were not saved and are created."""
     if raw is None:
         return jnp.zeros(leaf.shape, leaf.dtype)
-    if _is_key(leaf):
+    if is_key(leaf):
         return jax.random.wrap_key_data(raw, impl=jax.random.key_impl(jnp.empty((), leaf.dtype)))
     return raw

@@ -8,12 +8,12 @@ axis needs no communication while the entries run: each device computes its part
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from nmjax.errors import NmjaxError
+from nmjax.experiments.checkpoint import is_key
 from nmjax.types import Array, PyTree
 
 AXIS = "batch"
@@ -141,7 +141,7 @@ def _place(
     leaf: Array, sharding: NamedSharding, change: Callable[[np.ndarray], np.ndarray]
 ) -> Array:
     """Place a leaf, or the data of a leaf of typed keys; each process fills its own devices."""
-    if jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key):
+    if is_key(leaf):
         data = _place(jax.random.key_data(leaf), sharding, change)
         keys: Array = jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
         return keys

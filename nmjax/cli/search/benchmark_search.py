@@ -79,10 +79,10 @@ def search_benchmark(config: SearchConfig) -> None:
             return
         stages.begin("summarize")
         rows = summarize(bootstrap_key, prepared, runs)
-        _write_reports(bootstrap_key, folder, config, prepared, runs)
+        settings = _all_settings(config, prepared.config)
+        _write_reports(bootstrap_key, folder, settings, prepared, runs)
         stages.end()
         seconds = stages.seconds | {"total": time.perf_counter() - begun}
-        settings = _all_settings(config, prepared.config)
         result = search_report.make_result(prepared, rows, settings, seconds, seeds=config.seeds)
         write_result(folder / RESULTS, result)
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
@@ -92,14 +92,14 @@ def search_benchmark(config: SearchConfig) -> None:
 def _write_reports(
     key: "Array",
     folder: Path,
-    config: SearchConfig,
+    settings: Mapping[str, Any],
     prepared: "Prepared",
     runs: "Mapping[str, MethodRun]",
 ) -> None:
     """Write the settings, the evaluations and the pictures of a finished search."""
     from nmjax.cli.reports import search as search_report
 
-    search_report.write_config(folder / CONFIG, _all_settings(config, prepared.config))
+    search_report.write_config(folder / CONFIG, settings)
     search_report.write_trace(folder / "trace.parquet", prepared, runs)
     search_report.write_pictures(folder, prepared, runs, key=key)
 
