@@ -5,6 +5,9 @@ it anew: 8 epochs with minibatches of 32 rows, a cosine schedule, and three seed
 """
 
 import json
+import zipfile
+import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,7 +109,7 @@ def read_live_records() -> LiveRecords:
         pool=columns["pool"].astype(np.int32),
         curve=_shares(columns["curve"], sizes[:, 1, None, None, None]),
         test=_shares(columns["test"], sizes[:, 2, None, None]),
-        context=columns["context"],
+        context=columns["context"].copy(),
         settings=json.loads(str(columns["settings"])),
     )
 
@@ -131,11 +134,12 @@ def _shares(right: np.ndarray, rows: Any) -> np.ndarray:
     return np.where(right == FAILED, np.nan, right / rows)
 
 
+@lru_cache(maxsize=1)
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise NmjaxError(
             f"{path.name} is missing or damaged ({error}): reinstall nmjax."
         ) from error

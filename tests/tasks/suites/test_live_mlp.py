@@ -1,5 +1,7 @@
 """The suite that nmjax makes: what ships with it is what training measures."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -63,9 +65,16 @@ def test_settings_record_how_the_table_was_made(records):
     assert len(records.settings["context"]) == records.context.shape[1]
 
 
-def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(NmjaxError, match="reinstall nmjax"):
-        live_mlp.read(tmp_path / "live-mlp.npz", "iris", get_space("live-mlp"))
+def test_a_missing_or_damaged_file_is_an_error(tmp_path):
+    whole = (Path(live_mlp.__file__).parent / live_mlp.FILE).read_bytes()
+    inside = bytearray(whole)
+    inside[500:900] = bytes(400)
+    for number, content in enumerate((None, b"", whole[:5000], bytes(inside))):
+        path = tmp_path / f"live-mlp{number}.npz"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(NmjaxError, match="reinstall nmjax"):
+            live_mlp.read(path, "iris", get_space("live-mlp"))
 
 
 @pytest.mark.slow
