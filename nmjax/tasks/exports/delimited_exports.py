@@ -11,7 +11,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks.exports.study import PARAMETER
-from nmjax.tasks.tables.content import decode, load_content
+from nmjax.tasks.tables.content import load_text
 from nmjax.tasks.tables.documents import load_json
 from nmjax.tasks.tables.table import Direction, Table, flatten, table_of_rows, take_rows
 
@@ -62,7 +62,7 @@ def _syne_tune(table: Table, path: Path | None) -> Table:
     beside = None if path is None else path.with_name("metadata.json")
     if beside is None or not beside.is_file():
         return table
-    facts = load_json(decode(load_content(beside), beside.name), beside.name)
+    facts = load_json(load_text(beside), beside.name)
     if not isinstance(facts, Mapping):
         raise NmjaxError(f"{beside} is damaged, expected metadata of Syne Tune.")
     metrics, modes = facts.get("metric_names") or [], facts.get("metric_mode", "min")

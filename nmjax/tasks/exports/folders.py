@@ -9,7 +9,7 @@ from nmjax.tasks.exports.keras_tuner import read_keras_tuner
 from nmjax.tasks.exports.ray_tune import read_ray_tune
 from nmjax.tasks.exports.smac import read_smac
 from nmjax.tasks.exports.study import Study, choose_studies, table_of_studies
-from nmjax.tasks.tables.content import decode, load_content
+from nmjax.tasks.tables.content import load_text
 from nmjax.tasks.tables.delimited import read_delimited
 from nmjax.tasks.tables.table import Table
 
@@ -55,7 +55,7 @@ def _read_syne_tune(folder: Path) -> Study | None:
     path = next((path for path in paths if path.is_file()), None)
     if path is None or not (folder / "metadata.json").is_file():
         return None
-    table = read_delimited(decode(load_content(path), path.name), path.name)
+    table = read_delimited(load_text(path), path.name)
     table = recognize(table, path)
     columns = {name: table.read(name) for name in table.names}
     rows = [{name: values[row] for name, values in columns.items()} for row in range(table.size)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks.exports.study import PARAMETER, Study
-from nmjax.tasks.tables.content import decode, load_content
+from nmjax.tasks.tables.content import load_text
 from nmjax.tasks.tables.documents import load_json
 from nmjax.tasks.tables.table import Direction
 
@@ -45,7 +45,7 @@ def read_keras_tuner(folder: Path) -> Study | None:
 
 def _row(path: Path, directions: dict[str, Direction | None]) -> dict[str, Any]:
     place = f"{path.parent.name}/{path.name}"
-    trial = load_json(decode(load_content(path), place), place)
+    trial = load_json(load_text(path, place), place)
     try:
         params = trial["hyperparameters"]["values"]
         row = {f"{PARAMETER}{n}": v for n, v in params.items() if not n.startswith("tuner/")}

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from nmjax.tasks.exports.study import PARAMETER, Study
-from nmjax.tasks.tables.content import decode, load_content
+from nmjax.tasks.tables.content import load_text
 from nmjax.tasks.tables.delimited import read_delimited
 from nmjax.tasks.tables.documents import load_json
 from nmjax.tasks.tables.table import flatten
@@ -43,14 +43,14 @@ def _last_result(trial: Path) -> dict[str, Any]:
     if results.is_file() and results.stat().st_size:
         return _records(results)[-1]
     if progress.is_file() and progress.stat().st_size:
-        table = read_delimited(decode(load_content(progress), progress.name), progress.name)
+        table = read_delimited(load_text(progress), progress.name)
         return {name: table.read(name)[-1] for name in table.names} if table.size else {}
     return {}
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
     place = f"{path.parent.name}/{path.name}"
-    text = decode(load_content(path), place)
+    text = load_text(path, place)
     whole = text[: text.rfind("\n") + 1]  # A trial that was killed leaves half a line.
     value = load_json(whole if path.name == "result.json" and whole else text, place)
     records = value if isinstance(value, list) else [value]

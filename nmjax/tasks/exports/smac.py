@@ -6,7 +6,7 @@ from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks.exports.study import PARAMETER, Study
-from nmjax.tasks.tables.content import decode, load_content
+from nmjax.tasks.tables.content import load_text
 from nmjax.tasks.tables.documents import load_json
 
 STATUSES = ("RUNNING", "SUCCESS", "CRASHED", "TIMEOUT", "MEMORYOUT")
@@ -32,7 +32,7 @@ def read_smac(folder: Path) -> Study | None:
     path = folder / "runhistory.json"
     if not path.is_file():
         return None
-    document = load_json(decode(load_content(path), path.name), path.name)
+    document = load_json(load_text(path), path.name)
     if not is_smac_history(document):
         raise NmjaxError(f"{path} is damaged, expected a run history of SMAC.")
     return read_smac_history(document, path)
@@ -87,7 +87,7 @@ def read_smac_history(document: Mapping[str, Any], path: Path) -> Study:
 def _scenario(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
-    value = load_json(decode(load_content(path), path.name), path.name)
+    value = load_json(load_text(path), path.name)
     return value if isinstance(value, Mapping) else {}
 
 

@@ -63,6 +63,16 @@ def load_content(path: Path) -> bytes:
     return content
 
 
+def load_text(path: Path, source: str | None = None) -> str:
+    """Return the text of a file, decompressed, as `load_content` and `decode` do.
+
+    Args:
+      path: The file.
+      source: Name of the file in messages about its encoding; its own by default.
+    """
+    return decode(load_content(path), source or path.name)
+
+
 def is_database(path: Path) -> bool:
     """Return whether a file is a database of SQLite, by its first bytes."""
     try:

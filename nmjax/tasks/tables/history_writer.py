@@ -11,6 +11,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Space, active_choices, active_continuous
+from nmjax.spaces.description.checks import is_number
 from nmjax.spaces.description.options import option_text
 from nmjax.tasks.files.array_cache import whole_file
 from nmjax.types import History
@@ -113,11 +114,7 @@ def history_to_frame(
 
 
 def _arrow_kind(option: Any) -> str:
-    return (
-        "number"
-        if isinstance(option, int | float) and not isinstance(option, bool)
-        else (type(option).__name__)
-    )
+    return "number" if is_number(option) else type(option).__name__
 
 
 def check_suffix(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import ast
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ def parse_options(column: Sequence[Any], choice: Choice, *, commas: bool = False
     """
     keys = [f"{type(value).__name__} {value!r}" for value in column]
     distinct = dict(zip(keys, column, strict=True))
-    found = {key: _option_index(value, choice, commas) for key, value in distinct.items()}
+    places = {option_text(option): place for place, option in enumerate(choice.options)}
+    found = {key: _option_index(value, choice, places, commas) for key, value in distinct.items()}
     return np.array([found[key] for key in keys], int)
 
 
@@ -80,12 +81,10 @@ def out_of_bounds(real: RealChoice, column: str, value: Any) -> str:
     return f"{column} is {shown(value)}, expected a number from {real.low} to {real.high}"
 
 
-def _option_index(value: Any, choice: Choice, commas: bool) -> int:
-    names = [option_text(option) for option in choice.options]
-    if value is not None and not is_nan(value):
-        text = _text(value)
-        if text in names:
-            return names.index(text)
+def _option_index(value: Any, choice: Choice, places: Mapping[str, int], commas: bool) -> int:
+    """Return the option of a value, MISSING or OUTSIDE; `places` has each option by its text."""
+    if value is not None and not is_nan(value) and (text := _text(value)) in places:
+        return places[text]
     if is_missing(value) and None in choice.options:
         return choice.options.index(None)
     forms: tuple[Callable[[Any, Choice], Iterator[int]], ...]

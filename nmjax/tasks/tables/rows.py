@@ -72,14 +72,15 @@ def read_rows(table: Table, space: Space, request: Request) -> Reading:
     if not table.size:
         raise NmjaxError(f"{table.source} has no rows, expected one for each evaluation.")
     named = _name_columns(table, space, request)
-    context = [_column(table, name) for name in request.context]
+    context = [table.require(name) for name in request.context]
     finished, failed = _states(table, request, [*named.column_of.values(), *context])
     rows = np.flatnonzero(finished)
     labels = _task_labels(table, request, rows)
     if request.tasks:
+        known = dict.fromkeys(labels.tolist())
         for task in request.tasks:
-            if task not in labels:
-                raise unknown_name(f"task of {table.source}", task, dict.fromkeys(labels))
+            if task not in known:
+                raise unknown_name(f"task of {table.source}", task, known)
         chosen = np.isin(labels.astype(str), list(request.tasks))
         rows, labels = rows[chosen], labels[chosen]
     found = parse_architectures(table, space, named.column_of, rows)
@@ -157,13 +158,6 @@ def _check_direction(table: Table, metric: Metric, column: str) -> None:
             f"{table.source} says that {column!r} is {keyword}d; pass {keyword}={metric.name!r} "
             "instead."
         )
-
-
-def _column(table: Table, name: str) -> str:
-    found = table.find(name)
-    if found is None:
-        raise table.no_column(name)
-    return found
 
 
 def _states(table: Table, request: Request, taken: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -259,7 +253,8 @@ def _past(
     names = tuple(dict.fromkeys(labels.tolist()))
     number_of = {name: number for number, name in enumerate(names)}
     task_of_row = np.array([number_of[label] for label in labels.tolist()])
-    members = [np.flatnonzero(task_of_row == number) for number in range(len(names))]
+    order = np.argsort(task_of_row, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(task_of_row))[:-1])
     table_context = np.stack(described, -1) if described else np.zeros((len(rows), 0))
     architectures, continuous = found.canonical()
     history = stack_tasks(

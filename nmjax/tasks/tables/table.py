@@ -116,6 +116,17 @@ class Table:
             f"with columns={{{name!r}: {found[-1]!r}}} or --columns {name}={found[-1]}."
         )
 
+    def require(self, name: str) -> str:
+        """Return the column that `find` finds.
+
+        Raises:
+          NmjaxError: There is none, or several columns are called so.
+        """
+        found = self.find(name)
+        if found is None:
+            raise self.no_column(name)
+        return found
+
     def no_column(self, name: str) -> NmjaxError:
         """Return the error for a column that does not exist."""
         return unknown_name(f"column of {self.source}", name, self.names)

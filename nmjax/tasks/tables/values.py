@@ -168,9 +168,7 @@ def trial_states(
     Raises:
       NmjaxError: There is no such column, or a state is unknown.
     """
-    name = table.find(state) if state else None
-    if state and name is None:
-        raise table.no_column(state)
+    name = table.require(state) if state else None
     if state is None:
         name = state_column(table, taken)
     if name is None:
@@ -196,8 +194,9 @@ def parse_states(column: Sequence[Any], table: Table, name: str) -> tuple[np.nda
       NmjaxError: A state is unknown.
     """
     states = [_state(value) for value in column]
+    known = {"", *FINISHED, *FAILED, *UNFINISHED}
     for row, state in enumerate(states):
-        if state not in ("", *FINISHED, *FAILED, *UNFINISHED):
+        if state not in known:
             raise NmjaxError(
                 f"{table.place(row)}: {name} is {shown(column[row])}, expected the state of a "
                 f"trial, such as {', '.join((*FINISHED[:2], *FAILED[:3], *UNFINISHED[:2]))}. "
