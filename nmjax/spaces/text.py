@@ -9,6 +9,7 @@ import numpy as np
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.description.configurations import chosen_options
 from nmjax.spaces.description.options import option_text
+from nmjax.spaces.description.requirements import is_met
 from nmjax.spaces.description.space import Space
 
 
@@ -69,7 +70,7 @@ def parse(space: Space, text: str) -> np.ndarray:
     indices = np.zeros(space.num_choices, np.int32)
     missing = []
     for name in choices:
-        active = all(indices[parent] in allowed for parent, allowed in required[name])
+        active = is_met(required[name], indices)
         if active and name not in found:
             missing.append(name)
         if not active and name in found:

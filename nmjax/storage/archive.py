@@ -11,7 +11,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,7 +124,7 @@ def save(item: Any, path: str | os.PathLike[str]) -> None:
         "version": VERSION,
         "nmjax": __version__,
         "kind": name,
-        "shapes": {key: [str(a.dtype), list(a.shape)] for key, a in serialized.arrays.items()},
+        "shapes": _shapes(serialized.arrays),
         "content": serialized.description,
     }
     text = json.dumps(content, indent=1, allow_nan=False)
@@ -193,10 +193,14 @@ def _read(path: Path) -> tuple[str, Serialized]:
                 f"this is nmjax {__version__}, which reads up to {VERSION}: update nmjax."
             )
         arrays = {key: _from_bytes(archive.read(f"{key}.npy")) for key in content["shapes"]}
-    shapes = {key: [str(a.dtype), list(a.shape)] for key, a in arrays.items()}
-    if shapes != content["shapes"]:
+    if (shapes := _shapes(arrays)) != content["shapes"]:
         raise ValueError(shapes)
     return content["kind"], Serialized(content["content"], arrays)
+
+
+def _shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
+    """Return the dtype and shape of each array as JSON keeps them."""
+    return {name: [str(array.dtype), list(array.shape)] for name, array in arrays.items()}
 
 
 def _to_bytes(array: np.ndarray) -> bytes:

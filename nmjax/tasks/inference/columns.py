@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -43,10 +43,6 @@ class Column:
         """Distinct values that are not missing, in order of appearance."""
         pairs = zip(self.values, self.present, strict=True)
         return tuple(dict.fromkeys(value for value, here in pairs if here))
-
-    def with_none(self) -> "Column":
-        """The column with missing values as the option None."""
-        return replace(self, present=np.ones_like(self.present))
 
 
 def parse_column(name: str, values: Sequence[Any], *, commas: bool = False) -> Column:

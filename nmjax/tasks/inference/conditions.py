@@ -1,6 +1,6 @@
 """Conditions of choices, found from the rows in which a column has no value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -59,20 +59,19 @@ def find_conditions(columns: Sequence[Column], parents: Sequence[Column]) -> dic
     return found
 
 
-def parents_first(names: Sequence[str], found: Mapping[str, Found]) -> list[str]:
+def parents_first(names: Iterable[str], parents: Mapping[str, Iterable[str]]) -> list[str]:
     """Return the names in their order, except that parents come before their children."""
-    ordered: list[str] = []
+    ordered: dict[str, None] = {}
 
     def add(name: str) -> None:
-        if name in ordered:
-            return
-        for parent in found[name].parents if name in found else ():
-            add(parent)
-        ordered.append(name)
+        if name not in ordered:
+            for parent in parents.get(name, ()):
+                add(parent)
+            ordered[name] = None
 
     for name in names:
         add(name)
-    return ordered
+    return list(ordered)
 
 
 def _explain(

@@ -13,6 +13,7 @@ from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Space, when
 from nmjax.spaces.description.specs import Ordinal
 from nmjax.spaces.indexing import to_flat
+from nmjax.tasks.inference.conditions import parents_first
 from nmjax.tasks.inference.numbers import float_range, integer_range
 from nmjax.types import Array
 
@@ -86,10 +87,10 @@ def read_config_space(source: Any, name: str | None = None) -> Space:
             known = mine.get(part.parent, part.options)
             mine[part.parent] = [option for option in part.options if option in known]
     specs: dict[str, Any] = {}
-    for parameter in _parents_first(parameters, conditions):
-        spec = _spec(parameter)
-        parents = conditions.get(parameter.name)
-        specs[parameter.name] = when(spec, **parents) if parents else spec
+    for parameter in parents_first(parameters, conditions):
+        spec = _spec(parameters[parameter])
+        parents = conditions.get(parameter)
+        specs[parameter] = when(spec, **parents) if parents else spec
     space = Space(name or source.name or "space", **specs)
     clauses = tuple(_clause(clause, space) for clause in source.forbidden_clauses)
     return space.replace(valid=NotForbidden(clauses)) if clauses else space
@@ -149,22 +150,6 @@ def _spec(parameter: Any) -> Any:
     if "Integer" in type(parameter).__name__:
         return integer_range(parameter.lower, parameter.upper, log=log)
     return float_range(parameter.lower, parameter.upper, log=log)
-
-
-def _parents_first(
-    parameters: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]
-) -> list[Any]:
-    ordered: dict[str, Any] = {}
-
-    def add(name: str) -> None:
-        if name not in ordered:
-            for parent in conditions.get(name, ()):
-                add(parent)
-            ordered[name] = parameters[name]
-
-    for name in parameters:
-        add(name)
-    return list(ordered.values())
 
 
 def _clause(clause: Any, space: Space) -> Clause:

@@ -51,13 +51,14 @@ def read_distributions(source: Any, name: str | None = None) -> Space:
     specs = {parameter: _spec(of, parameter) for parameter, of in found.items()}
     columns = [_column(parameter, complete) for parameter in found]
     parents = [c for c in columns if not isinstance(specs[c.name], Real)]
-    conditions = find_conditions(columns, parents)
+    explained = find_conditions(columns, parents)
+    conditions = {parameter: found_for.parents for parameter, found_for in explained.items()}
     conditional = {}
-    for parameter in parents_first(list(found), conditions):
+    for parameter in parents_first(found, conditions):
         spec = specs[parameter]
         if parameter in conditions:
-            parents_of = conditions[parameter].parents
-            allowed = {named[parent]: list(options) for parent, options in parents_of.items()}
+            own = conditions[parameter].items()
+            allowed = {named[parent]: list(options) for parent, options in own}
             spec = when(spec, **allowed)
         conditional[named[parameter]] = spec
     study = str(getattr(source, "study_name", "space"))

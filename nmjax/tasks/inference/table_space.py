@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nmjax.errors import NmjaxError, unknown_name
+from nmjax.errors import NmjaxError
 from nmjax.spaces import Choice, Integer, Ordinal, Real, Space, when
 from nmjax.spaces.description.checks import is_number
 from nmjax.spaces.description.options import option_text
@@ -89,9 +89,9 @@ def propose_space(
         raise NmjaxError(f"{table.source} has no rows, expected one for each evaluation.")
     metric = resolve_metric(maximize, minimize)
     taken = _taken(table, metric_names(metrics, metric=metric), task, context)
-    skipped = {_known(table, column): "is left out as asked" for column in exclude}
+    skipped = {table.require(column): "is left out as asked" for column in exclude}
     rows, state_name = _finished(table, task, state, taken)
-    chosen = [_known(table, column) for column in choices]
+    chosen = [table.require(column) for column in choices]
     candidates = chosen or [
         column for column in dict.fromkeys(table.names) if column not in (*taken, state_name)
     ]
@@ -132,7 +132,7 @@ def _proposal(
             judged[c] = _with_gaps(judged[c], counted[c], rows)
     named = _choice_names(table, list(kept), taken)
     specs: dict[str, Any] = {}
-    for c in parents_first(list(kept), found):
+    for c in parents_first(kept, {c: condition.parents for c, condition in found.items()}):
         spec = judged[c].spec
         if c in found:
             allowed = {named[p]: list(options) for p, options in found[c].parents.items()}
@@ -163,7 +163,7 @@ def _taken(
     task_column = table.find(task)
     if task_column is None and task != "task":
         raise table.no_column(task)
-    names = (*found, *table.objectives, task_column, *(_known(table, c) for c in context))
+    names = (*found, *table.objectives, task_column, *(table.require(c) for c in context))
     return tuple(name for name in names if name is not None)
 
 
@@ -262,10 +262,3 @@ def _finds(table: Table, choice: str, column: str) -> bool:
         return table.find_parameter(choice) == column
     except NmjaxError:
         return False
-
-
-def _known(table: Table, name: str) -> str:
-    found = table.find(name)
-    if found is None:
-        raise unknown_name(f"column of {table.source}", name, table.names)
-    return found
