@@ -1,8 +1,9 @@
-"""Time of `nmjax search` with empty caches, and of a second run.
+"""Time of `nmjax search` and of a study's first suggestion, with empty caches and again.
 
     python -m benchmarks.search.startup [--repeats 3]
 
-Installation is not included. Each row is the repeat with the median time. Writes
+The suggestion is that of a new process that imports nmjax, learns from 160 evaluations of four
+tasks, and asks a study. Installation is not included. Each row is the repeat with the median time. Writes
 benchmarks/results/search/startup.json.
 """
 
@@ -18,35 +19,69 @@ from pathlib import Path
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.experiments import Target
 
-TARGETS = {"first run": 90.0, "second run": 45.0}
+TARGETS = {
+    "nmjax search, first run": 90.0,
+    "nmjax search, second run": 45.0,
+    "first suggestion, first run": 20.0,
+    "first suggestion, second run": 5.0,
+}
+SUGGEST = """
+import numpy as np
+import nmjax
+
+space = nmjax.Space(
+    block=["conv", "attention", "mlp"],
+    width=nmjax.Ordinal(64, 128, 256),
+    depth=nmjax.Ordinal(2, 4, 6, 8),
+    rate=nmjax.Real(1e-4, 1e-1, log=True),
+)
+random = np.random.default_rng(0)
+task = np.repeat(["a", "b", "c", "d"], 40)
+columns = {
+    "task": task,
+    "block": random.choice(["conv", "attention", "mlp"], 160),
+    "width": random.choice([64, 128, 256], 160),
+    "depth": random.choice([2, 4, 6, 8], 160),
+    "rate": 10 ** random.uniform(-4, -1, 160),
+    "accuracy": random.uniform(0.5, 0.9, 160),
+}
+past = nmjax.history_from_frame(columns, space, maximize="accuracy")
+print(nmjax.Study(nmjax.learn(past, seed=0), budget=30, seed=1).ask())
+"""
 
 
 def timed_run(name: str, folder: Path, environment: dict[str, str]) -> dict:
-    """Time one run: wall and CPU seconds, and its own seconds by stage."""
+    """Time one run: wall and CPU seconds, and the seconds by stage that a search writes."""
     out = folder / name.replace(" ", "-")
-    command = [sys.executable, "-m", "nmjax.cli", "search", "--out", str(out)]
+    is_search = name.startswith("nmjax search")
+    command = ["-m", "nmjax.cli", "search", "--out", str(out)] if is_search else ["-c", SUGGEST]
+    command = [sys.executable, *command]
     before, begun = os.times(), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, env=environment, cwd=folder)
     after = os.times()
     cpu = after.children_user + after.children_system
     cpu -= before.children_user + before.children_system
-    stages = json.loads((out / "results.json").read_text())["seconds"]
+    seconds = time.perf_counter() - begun
+    stages = json.loads((out / "results.json").read_text())["seconds"] if is_search else {}
     return {
         "run": name,
-        "seconds": time.perf_counter() - begun,
+        "seconds": seconds,
         "cpu_seconds": cpu,
         "stages": stages,
     }
 
 
 def timed_runs() -> list[dict]:
-    """Time a run with empty caches and one after it."""
+    """Time each command with an empty cache of its own, and once more."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        environment = {**os.environ, "NMJAX_CACHE": str(folder / "cache")}
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-        return [timed_run(name, folder, environment) for name in TARGETS]
+        rows = []
+        for name in TARGETS:
+            cache = folder / f"cache of {name.split(',')[0]}"
+            rows.append(timed_run(name, folder, environment | {"NMJAX_CACHE": str(cache)}))
+        return rows
 
 
 def middle(repeats: tuple[dict, ...]) -> dict:
@@ -59,17 +94,17 @@ def middle(repeats: tuple[dict, ...]) -> dict:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Time the command with empty caches and again, several times."""
+    """Time the commands with empty caches and again, several times."""
     repeats = [timed_runs() for _ in range(asked.repeats)]
     rows = [middle(of_run) for of_run in zip(*repeats, strict=True)]
     return Findings(
-        split="nas-bench-graph, photo held out",
+        split="search: nas-bench-graph, photo held out",
         seeds=(0,),
         config={"flags": "defaults", "repeats": asked.repeats},
         rows=rows,
         targets=[
             Target(
-                f"nmjax search, {row['run']}",
+                row["run"],
                 row["seconds"],
                 "s",
                 "at most",

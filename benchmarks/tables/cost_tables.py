@@ -44,9 +44,9 @@ def throughput() -> str:
 
 
 def startup() -> str:
-    """Seconds of a first and a second `nmjax search`."""
+    """Seconds of `nmjax search` and of a study's first suggestion, with empty caches and again."""
     result = require("search/startup")
-    header = ("`nmjax search`, without installation", "seconds", "CPU seconds")
+    header = ("command, without installation", "seconds", "CPU seconds")
     runs = [
         (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
     ]
