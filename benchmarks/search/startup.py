@@ -3,8 +3,8 @@
     python -m benchmarks.search.startup [--repeats 3]
 
 The suggestion is that of a new process that imports nmjax, learns from 160 evaluations of four
-tasks, and asks a study. Installation is not included. Each row is the repeat with the median time. Writes
-benchmarks/results/search/startup.json.
+tasks, and asks a study. Installation is not included. Each row is the repeat with the median time.
+Writes benchmarks/results/search/startup.json.
 """
 
 import argparse
