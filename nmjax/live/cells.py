@@ -74,7 +74,7 @@ class CellNetwork(nn.Module):
         if operation == _SKIP:
             return x
         if operation == _POOL:
-            return _pool(x)
+            return average_pool(x)
         if operation == _NONE:
             return jnp.zeros_like(x)
         size = 1 if operation == _CONV_1X1 else 3
@@ -159,7 +159,7 @@ class CellFamily:
         """Logits float[B, classes] of images float[B, side * side]."""
         mask = self._mask(architecture)
         images = x.reshape(len(x), self.side, self.side, 1)
-        stem = jnp.einsum("bhwtc,td->bhwd", _patches(images), params["stem"])
+        stem = jnp.einsum("bhwtc,td->bhwd", neighborhoods(images), params["stem"])
         operations = architecture[: len(EDGES)]
 
         def cell(images: Array, kernels: Array) -> tuple[Array, None]:
@@ -172,7 +172,7 @@ class CellFamily:
                     nodes[EDGES[edge][1]] += result
             return nodes[-1], None
 
-        images, _ = jax.lax.scan(cell, _normalize(stem, mask), params["edges"])
+        images, _ = jax.lax.scan(cell, normalize_images(stem, mask), params["edges"])
         features = jnp.mean(jax.nn.relu(images), axis=(1, 2))
         return linear(params["head"], features)
 
@@ -233,7 +233,7 @@ def _taps(operation: Array) -> Array:
     return jnp.where(operation == _CONV_3X3, jnp.ones_like(center), single)
 
 
-def _patches(images: Array) -> Array:
+def neighborhoods(images: Array) -> Array:
     """The 3 x 3 neighborhood of each pixel, zero outside: float[B, H, W, 9, C]."""
     batch, height, width, channels = images.shape
     rows = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
@@ -242,24 +242,24 @@ def _patches(images: Array) -> Array:
     return both.reshape(batch, height, width, TAPS, channels)
 
 
-def _normalize(images: Array, mask: Array) -> Array:
+def normalize_images(images: Array, mask: Array) -> Array:
     """Each image over its values in the channels of the mask; zero in the others."""
     return masked_normalize(images, mask, (-3, -2, -1))
 
 
-def _pool(x: Array) -> Array:
+def average_pool(x: Array) -> Array:
     """Means over the 3 x 3 neighborhoods, without what is outside of the image."""
 
-    sizes = jnp.sum(_patches(jnp.ones((1, *x.shape[1:3], 1), x.dtype)), axis=3)
-    return jnp.sum(_patches(x), axis=3) / sizes
+    sizes = jnp.sum(neighborhoods(jnp.ones((1, *x.shape[1:3], 1), x.dtype)), axis=3)
+    return jnp.sum(neighborhoods(x), axis=3) / sizes
 
 
 def _outgoing(x: Array, kernels: Array, operations: Array, mask: Array) -> Array:
     """The operations int32[E] of the edges from images float[B, H, W, C]: float[E, B, H, W, C]."""
     own = kernels * jax.vmap(_taps)(operations)[:, :, None, None]
-    convolved = jnp.einsum("bhwtc,etcd->ebhwd", _patches(jax.nn.relu(x)), own)
-    normalized = _normalize(convolved, mask)
-    pooled = _pool(x)
+    convolved = jnp.einsum("bhwtc,etcd->ebhwd", neighborhoods(jax.nn.relu(x)), own)
+    normalized = normalize_images(convolved, mask)
+    pooled = average_pool(x)
 
     def select(operation: Array, convolution: Array) -> Array:
         choices = (jnp.zeros_like(x), x, convolution, convolution, pooled)
