@@ -1,6 +1,7 @@
 """Validation of what users pass to a study."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,9 @@ from nmjax.knowledge import MetaKnowledge, default_knowledge
 from nmjax.spaces import Space
 from nmjax.tasks import raw_to_score
 from nmjax.types import Metric
+
+OFFSET_FROM = 2.0**16
+"""Magnitude of the first value from which on the search uses differences from that value."""
 
 Direction = Literal["maximize", "minimize", "max", "min"]
 
@@ -59,6 +63,12 @@ def finite_value(value: Any, metric: Metric) -> float | None:
         )
     number = float(array)
     return number if math.isfinite(float(raw_to_score(metric, number))) else None
+
+
+def value_offset(values: Sequence[float | None]) -> float:
+    """First number among values if float32 would round differences from it; otherwise 0."""
+    first = next((value for value in values if value is not None), 0.0)
+    return first if abs(first) >= OFFSET_FROM else 0.0
 
 
 def positive_integer(name: str, number: Any) -> int:

@@ -1,7 +1,5 @@
 """Studies as JSON-compatible values and arrays."""
 
-from dataclasses import replace
-
 from nmjax.errors import NmjaxError
 from nmjax.search import BayesianSearch
 from nmjax.spaces import Space
@@ -36,8 +34,8 @@ def serialize_study(study: Study) -> Serialized:
         )
     knowledge = serialize_knowledge(study.knowledge)
     trials = [
-        {"point": point, "state": trial.state, "value": trial.value}
-        for point, trial in zip(study._points, study._trials, strict=True)
+        {"point": point, "value": trial.value}
+        for point, trial in zip(study._log.points, study._log.trials, strict=True)
     ]
     description = {
         "knowledge": knowledge.description,
@@ -46,7 +44,7 @@ def serialize_study(study: Study) -> Serialized:
         "direction": study.metric.direction,
         "capacity": study.algorithm.capacity,
         "trials": trials,
-        "finished": study._finished,
+        "finished": study._log.finished,
     }
     return Serialized(description, knowledge.arrays)
 
@@ -77,8 +75,8 @@ def deserialize_study(serialized: Serialized, space: Space | None) -> Study:
     for trial in saved["trials"]:
         architecture, continuous = trial["point"]
         study._add(Point(tuple(architecture), tuple(continuous)))
-        study._trials[-1] = replace(study._trials[-1], state=trial["state"], value=trial["value"])
-    study._finished = list(saved["finished"])
+    for number in saved["finished"]:
+        study._log.finish(number, saved["trials"][number]["value"])
     return study
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError, check_seed
@@ -28,6 +27,7 @@ from nmjax.study.arguments import (
     finite_value,
     positive_integer,
     resolve_knowledge,
+    value_offset,
 )
 from nmjax.study.candidates import (
     ELITE,
@@ -35,16 +35,14 @@ from nmjax.study.candidates import (
     Point,
     all_candidates,
     sample_candidates,
-    to_point,
 )
 from nmjax.study.trial import Trial
+from nmjax.study.trial_log import TrialLog
 from nmjax.tasks import raw_to_score
 from nmjax.types import Metric, PyTree
 
 CAPACITY_STEP = 32
 """Capacities are multiples of this number, so that similar budgets share compiled programs."""
-OFFSET_FROM = 2.0**16
-"""Magnitude of the first value from which on the search uses differences from that value."""
 
 
 class Study:
@@ -91,8 +89,7 @@ class Study:
         self.knowledge, self._metric = resolve_knowledge(source, direction)
         check_seed(seed)
         self.seed = seed
-        capacity = -(-self.budget // CAPACITY_STEP) * CAPACITY_STEP
-        self.algorithm = algorithm or BayesianSearch(capacity=capacity)
+        self.algorithm = algorithm or BayesianSearch(capacity=_capacity(self.budget))
         if not isinstance(self.algorithm, BayesianSearch):
             raise NmjaxError(f"Got {algorithm!r} as algorithm; give a BayesianSearch.")
         if self.algorithm.capacity < self.budget:
@@ -102,9 +99,7 @@ class Study:
             )
         self._hyper = default_hyper(self.algorithm.capacity)
         self._search_key, self._pool_key = jax.random.split(jax.random.key(seed))
-        self._trials: list[Trial] = []
-        self._points: list[Point] = []
-        self._finished: list[int] = []
+        self._log = TrialLog(self.space)
         self._pool: tuple[Candidates, Problem] | None = None
         self._state: PyTree = None
         self._observed = 0
@@ -122,21 +117,20 @@ class Study:
     @property
     def trials(self) -> tuple[Trial, ...]:
         """All trials in order of their numbers, including running ones."""
-        return tuple(self._trials)
+        return tuple(self._log.trials)
 
     @property
     def best(self) -> Trial | None:
         """Complete trial with the best value; None if no trial is complete."""
-        complete = [trial for trial in self._trials if trial.state == "complete"]
         sign = 1 if self.metric.direction == "max" else -1
-        return max(complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+        return max(self._log.complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
 
     @property
     def is_finished(self) -> bool:
         """Whether the budget is used up or every configuration of the space has a trial."""
-        if len(self._trials) >= self.budget:
+        if len(self._log.trials) >= self.budget:
             return True
-        return len(self._trials) >= len(self._pool_now()[0].points)
+        return len(self._log.trials) >= len(self._pool_now()[0].points)
 
     def __iter__(self) -> Iterator[Trial]:
         """Yield trials until the study is finished."""
@@ -154,8 +148,8 @@ class Study:
         """
         if self.is_finished:
             raise NmjaxError(
-                f"The study has no evaluations left: {len(self._trials)} of {self.budget} trials "
-                "exist already. Start another study with a larger budget."
+                f"The study has no evaluations left: {len(self._log.trials)} of {self.budget} "
+                "trials exist already. Raise the budget with `extend`, if the space has more."
             )
         candidates, problem = self._pool_now()
         state = self._with_running(self._state_now(candidates, problem), candidates, problem)
@@ -179,22 +173,58 @@ class Study:
             transform.
         """
         known = finite_value(value, self.metric)
-        number = self._number_of(trial)
-        self._trials[number] = replace(
-            self._trials[number], state="failed" if known is None else "complete", value=known
-        )
-        self._finished.append(number)
+        number = self._log.number_of(trial)
+        self._grow()
         if not is_enumerated(self.space):
             self._pool = self._state = None
-        return self._trials[number]
+        return self._log.finish(number, known)
 
     def fail(self, trial: Trial | Mapping[str, Any]) -> Trial:
         """Record a failed evaluation; equivalent to `tell(trial, None)`."""
         return self.tell(trial, None)
 
+    def attach(self, config: Mapping[str, Any]) -> Trial:
+        """Add a running trial of a configuration that the study did not suggest.
+
+        Later suggestions take it into account as they do those of `ask`. Like results of other
+        configurations, it is accepted beyond the budget.
+
+        Raises:
+          NmjaxError: The configuration does not fit the space or has a trial already.
+
+        Example:
+          >>> from nmjax import Space, Study
+          >>> study = Study(Space(width=[1, 2, 3]), budget=3)
+          >>> trial = study.attach({"width": 2})
+          >>> study.ask().config != trial.config
+          True
+        """
+        trial = self._log.attach(config)
+        self._grow()
+        return trial
+
+    def extend(self, evaluations: int) -> None:
+        """Raise the budget by a number of evaluations.
+
+        The search continues from all results. Its next suggestion compiles if the budget exceeds
+        the capacity of the algorithm, which then grows.
+
+        Raises:
+          NmjaxError: The number is not a positive whole number.
+
+        Example:
+          >>> from nmjax import Space, Study
+          >>> study = Study(Space(width=[1, 2, 3]), budget=1)
+          >>> study.extend(2)
+          >>> study.budget
+          3
+        """
+        self.budget += positive_integer("evaluations", evaluations)
+        self._grow()
+
     def __repr__(self) -> str:
         return (
-            f"Study({self.space.name!r}, {len(self._finished)} of {self.budget} evaluated, "
+            f"Study({self.space.name!r}, {len(self._log.finished)} of {self.budget} evaluated, "
             f"best={self.best})"
         )
 
@@ -204,8 +234,8 @@ class Study:
             if is_enumerated(self.space):
                 candidates = all_candidates(self.space)
             else:
-                key = jax.random.fold_in(self._pool_key, len(self._finished))
-                candidates = sample_candidates(key, self.space, self._points, self._elite())
+                key = jax.random.fold_in(self._pool_key, len(self._log.finished))
+                candidates = sample_candidates(key, self.space, self._log.points, self._elite())
             problem = make_problem(
                 self.space,
                 jnp.asarray(candidates.architecture),
@@ -221,80 +251,54 @@ class Study:
         if self._state is None:
             self._state = start(self._search_key, problem, self.algorithm, self._hyper)
             self._observed = 0
-        for number in self._finished[self._observed :]:
-            score = self._score_of(self._trials[number])
+        for number in self._log.finished[self._observed :]:
+            score = self._score_of(self._log.trials[number])
             self._state = self._observe(self._state, candidates, problem, number, score)
-        self._observed = len(self._finished)
+        self._observed = len(self._log.finished)
         return self._state
 
     def _with_running(self, state: PyTree, candidates: Candidates, problem: Problem) -> PyTree:
         """State as if each running trial had returned the mean score so far."""
-        known = [self._score_of(self._trials[number]) for number in self._finished]
-        finite = [score for score in known if math.isfinite(score)]
-        expected = sum(finite) / len(finite) if finite else math.nan
-        for trial in self._trials:
-            if trial.state == "running":
-                state = self._observe(state, candidates, problem, trial.number, expected)
+        scores = [self._score_of(trial) for trial in self._log.complete]
+        expected = sum(scores) / len(scores) if scores else math.nan
+        for trial in self._log.running:
+            state = self._observe(state, candidates, problem, trial.number, expected)
         return state
 
     def _observe(
         self, state: PyTree, candidates: Candidates, problem: Problem, number: int, score: float
     ) -> PyTree:
-        row = candidates.row_of[self._points[number]]
+        row = candidates.row_of[self._log.points[number]]
         return observe(state, problem, self.algorithm, self._hyper, row, score)[0]
 
     def _score_of(self, trial: Trial) -> float:
         """Score of a finished trial, higher is better; NaN if it failed."""
         if trial.value is None:
             return math.nan
-        return float(raw_to_score(self.metric, trial.value - self._offset()))
-
-    def _offset(self) -> float:
-        """First value if float32 would round differences from it, to be subtracted from values.
-
-        It is 0 if the search depends on the location of scores.
-        """
-        if self.metric.transform != "identity" or self.algorithm.outcome_transform == "identity":
-            return 0.0
-        values = (self._trials[number].value for number in self._finished)
-        first = next((value for value in values if value is not None), 0.0)
-        return first if abs(first) >= OFFSET_FROM else 0.0
+        is_linear = self.metric.transform == "identity"
+        uses_location = self.algorithm.outcome_transform == "identity"
+        offset = value_offset(self._log.values) if is_linear and not uses_location else 0.0
+        return float(raw_to_score(self.metric, trial.value - offset))
 
     def _elite(self) -> list[Point]:
         """Points of the best complete trials, best first."""
-        complete = [t for t in self._trials if t.state == "complete"]
-        complete.sort(key=self._score_of, reverse=True)
-        return [self._points[trial.number] for trial in complete[:ELITE]]
-
-    def _number_of(self, trial: Trial | Mapping[str, Any]) -> int:
-        """Number of a running trial, which is created for a configuration without a trial."""
-        if isinstance(trial, Trial):
-            if trial.number >= len(self._trials) or (
-                self._trials[trial.number].config != trial.config
-            ):
-                raise NmjaxError(
-                    f"{trial} is not a trial of this study; give a trial from its `ask`."
-                )
-            return self._running(trial.number)
-        if not isinstance(trial, Mapping):
-            raise NmjaxError(f"Expected a trial or a configuration as a dictionary, got {trial!r}.")
-        point = to_point(self.space, *self.space.from_config(trial))
-        if point in self._points:
-            return self._running(self._points.index(point))
-        return self._add(point).number
+        best = sorted(self._log.complete, key=self._score_of, reverse=True)[:ELITE]
+        return [self._log.points[trial.number] for trial in best]
 
     def _add(self, point: Point) -> Trial:
-        """Append a running trial."""
-        architecture = np.array(point.architecture, np.int32)
-        config = self.space.to_config(architecture, np.array(point.continuous, np.float32))
-        self._points.append(point)
-        self._trials.append(Trial(len(self._trials), config))
-        return self._trials[-1]
+        trial = self._log.add(point)
+        self._grow()
+        return trial
 
-    def _running(self, number: int) -> int:
-        if self._trials[number].state != "running":
-            raise NmjaxError(
-                f"Trial {number} already has a result ({self._trials[number].state}); each "
-                "configuration is evaluated once."
-            )
-        return number
+    def _grow(self) -> None:
+        """Raise the capacity of the algorithm to the budget and the number of trials."""
+        needed = max(self.budget, len(self._log.trials))
+        if needed > self.algorithm.capacity:
+            self.algorithm = replace(self.algorithm, capacity=_capacity(needed))
+            self._hyper = default_hyper(self.algorithm.capacity)
+            self._state = None
+
+
+def _capacity(budget: int) -> int:
+    """Smallest multiple of `CAPACITY_STEP` that is not below the budget."""
+    return -(-budget // CAPACITY_STEP) * CAPACITY_STEP

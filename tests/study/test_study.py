@@ -77,6 +77,46 @@ def test_results_that_were_not_asked_for_count():
     assert trial.config not in others
 
 
+def test_attached_trials_are_running_until_they_are_told():
+    study = nmjax.Study(SPACE, budget=9)
+    attached = study.attach({"block": "mlp", "width": 256})
+    assert attached.state == "running"
+    with pytest.raises(NmjaxError, match="trial 0 already"):
+        study.attach(attached.config)
+    asked = [study.ask() for _ in range(4)]
+    assert attached.config not in [trial.config for trial in asked]
+    study.tell(attached, 0.9)
+    assert study.best.config == attached.config
+
+
+def test_an_extended_study_goes_on_where_a_larger_one_would_be():
+    def told(study, number):
+        for _ in range(number):
+            trial = study.ask()
+            study.tell(trial, accuracy(**trial.config))
+
+    extended, larger = nmjax.Study(SPACE, budget=3, seed=1), nmjax.Study(SPACE, budget=8, seed=1)
+    told(extended, 3)
+    assert extended.is_finished
+    extended.extend(5)
+    told(extended, 5)
+    told(larger, 8)
+    assert extended.trials == larger.trials
+    assert extended.is_finished
+    with pytest.raises(NmjaxError, match="evaluations"):
+        extended.extend(0)
+
+
+def test_results_beyond_the_capacity_count():
+    space = nmjax.Space(x=nmjax.Integer(0, 49))
+    study = nmjax.Study(space, budget=2)
+    for x in range(0, 40):
+        study.tell({"x": x}, float(x))
+    assert study.algorithm.capacity >= 40
+    study.extend(39)
+    assert study.ask().config["x"] in range(40, 50)
+
+
 @pytest.mark.parametrize(
     "failure", [None, math.nan, math.inf, -math.inf, np.float32("nan"), 1e38, -1e17, 10.0**300]
 )

@@ -105,7 +105,7 @@ def _trials(
     continuous = np.asarray(history.continuous)[place, mask]
     used = np.asarray(active_choices(space, jnp.asarray(rows)))
     used_continuous = np.asarray(active_continuous(space, jnp.asarray(rows)))
-    written = {c.name: tuple(map(_for_optuna, c.options)) for c in space.choices}
+    written = {c.name: tuple(map(for_optuna, c.options)) for c in space.choices}
     among = {n: optuna.distributions.CategoricalDistribution(o) for n, o in written.items()}
     for real in space.continuous:
         among[real.name] = optuna.distributions.FloatDistribution(
@@ -137,5 +137,6 @@ def _trials(
     return trials
 
 
-def _for_optuna(option: Option) -> Option:
+def for_optuna(option: Option) -> Option:
+    """Return an option as Optuna stores it: a list becomes JSON text."""
     return option_text(option) if isinstance(option, tuple) else option
