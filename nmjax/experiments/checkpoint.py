@@ -4,6 +4,8 @@ import hashlib
 import itertools
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,8 +107,8 @@ def restore_checkpoint(
       config: settings given to `save_checkpoint`.
 
     Raises:
-      NmjaxError: there is no checkpoint, it was saved with another configuration or version of
-        nmjax, or its structure, shapes or dtypes differ from those of `like`.
+      NmjaxError: there is no checkpoint, it is damaged, it was saved with another configuration or
+        version of nmjax, or its structure, shapes or dtypes differ from those of `like`.
 
     Example:
       >>> import tempfile
@@ -125,7 +127,7 @@ def restore_checkpoint(
             f"{folder} has no complete checkpoint: save one first, or correct the path."
         )
     leaves, structure = jax.tree.flatten(like)
-    with _manager(folder) as manager:
+    with _manager(folder) as manager, _refuse_damaged(folder):
         meta = manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
         if meta["fingerprint"] != fingerprint(config):
             raise NmjaxError(
@@ -166,6 +168,20 @@ def latest_step(folder: str | os.PathLike[str]) -> int | None:
 
     folder = Path(folder)
     return max(checkpoint_steps(folder), default=None) if folder.is_dir() else None
+
+
+@contextmanager
+def _refuse_damaged(folder: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except NmjaxError:
+        raise
+    except Exception as error:  # Orbax and TensorStore raise plain Exceptions.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise NmjaxError(
+            f"The checkpoint in {folder} is damaged ({reason:.120}): restore the folder from a "
+            "copy, or choose another folder to begin anew."
+        ) from error
 
 
 def _manager(folder: str | os.PathLike[str]) -> Any:

@@ -111,6 +111,23 @@ def test_another_structure_is_refused(tmp_path, like):
         restore_checkpoint(tmp_path, like)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], bytes.swapcase])
+def test_a_damaged_file_never_restores_other_numbers(tmp_path, damage):
+    saved, messages = jnp.arange(300, dtype=jnp.float32), []
+    save(tmp_path, 1, saved)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        content = path.read_bytes()
+        path.write_bytes(damage(content))
+        try:
+            np.testing.assert_array_equal(restore_checkpoint(tmp_path, saved).pytree, saved)
+        except NmjaxError as error:
+            messages.append(str(error))
+        path.write_bytes(content)
+    assert len(messages) > 3
+    assert all("is damaged" in message for message in messages)
+
+
 def test_what_is_not_there_or_too_old_is_refused(tmp_path):
     with pytest.raises(NmjaxError, match="no complete checkpoint"):
         restore_checkpoint(tmp_path / "none", jnp.zeros(3))

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -6,6 +9,7 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments import latest_step, run_chunked
+from tests.experiments.killed_runs import complete_run
 
 STEPS = 4
 
@@ -148,3 +152,16 @@ def test_checkpoints_keep_their_interval_and_the_last_is_always_saved(tmp_path):
         jax.jit(chunk), start(), num_chunks=3, folder=tmp_path, interval=1e6, progress=recorder
     )
     assert saved == [None, None, None, 3]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_fifty_times_has_the_same_bits(tmp_path):
+    folder, chunks = tmp_path / "run", 250
+    command = [sys.executable, "-m", "tests.experiments.killed_runs", folder]
+    done = subprocess.run(
+        [*command, "50", "25", str(chunks)], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 10
+    expected = complete_run(None, chunks)
+    assert np.load(f"{folder}.npz")["trace"].tobytes() == expected.tobytes()
