@@ -51,3 +51,20 @@ def startup() -> str:
         (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
     ]
     return markdown.with_origin(result, header, runs)
+
+
+def space_scan() -> str:
+    """Seconds and memory of steps that score every architecture of a space."""
+    if (result := stored("search/space_scan")) is None:
+        return markdown.UNMEASURED
+    header = ("architectures", "devices", "seconds per step", "megabytes")
+    rows = [
+        (
+            f"{row['architectures']:,}",
+            str(row["devices"]),
+            markdown.number(row["seconds_per_step"]),
+            markdown.number(row["megabytes"]),
+        )
+        for row in result.rows
+    ]
+    return markdown.with_origin(result, header, rows)

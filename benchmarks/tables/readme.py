@@ -53,6 +53,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-target-oracle": reference_tables.target_oracle,
     "search-network": reference_tables.network_ablation,
     "search-space": reference_tables.large_space,
+    "search-scan": cost_tables.space_scan,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
     "search-overhead": cost_tables.overhead,

@@ -39,6 +39,7 @@ from nmjax.search.loop import run, run_batch
 from nmjax.search.maximizers import (
     EvolutionaryAscent,
     Exhaustive,
+    ExhaustiveScan,
     GradientAscent,
     GuidedAscent,
     LocalAscent,
@@ -101,6 +102,7 @@ __all__ = [
     "distinct_rows",
     "EvolutionaryAscent",
     "Exhaustive",
+    "ExhaustiveScan",
     "ExpectedImprovement",
     "FSBOSearch",
     "get_acquisition",

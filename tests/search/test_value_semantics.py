@@ -11,7 +11,14 @@ from nmjax.search import BayesianSearch, SpaceSearch, default_hyper, get_acquisi
 from nmjax.search.acquisitions import ACQUISITIONS
 from tests.related import SPACE
 
-MAXIMIZERS = ("EvolutionaryAscent", "Exhaustive", "GradientAscent", "LocalAscent")
+MAXIMIZERS = (
+    "EvolutionaryAscent",
+    "Exhaustive",
+    "ExhaustiveScan",
+    "GradientAscent",
+    "GuidedAscent",
+    "LocalAscent",
+)
 SEARCHES = {method.search.__name__: method.search for method in METHODS.values()}
 
 

@@ -1,7 +1,7 @@
 """Maximizers of an acquisition: exhaustive, or ascents through a space of any size."""
 
 from nmjax.search.maximizers.evolution import EvolutionaryAscent
-from nmjax.search.maximizers.exhaustive import Exhaustive
+from nmjax.search.maximizers.exhaustive import Exhaustive, ExhaustiveScan
 from nmjax.search.maximizers.gradient import GradientAscent, Maximum, maximize_by_gradient
 from nmjax.search.maximizers.guided import GuidedAscent
 from nmjax.search.maximizers.local import LocalAscent
@@ -12,6 +12,7 @@ __all__ = [
     "Objective",
     "EvolutionaryAscent",
     "Exhaustive",
+    "ExhaustiveScan",
     "GradientAscent",
     "GuidedAscent",
     "is_among",

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from nmjax.errors import NmjaxError
+from nmjax.experiments import batch_mesh
 from nmjax.search import (
     EvolutionaryAscent,
     Exhaustive,
+    ExhaustiveScan,
     GradientAscent,
     GuidedAscent,
     LocalAscent,
@@ -47,6 +49,8 @@ WEIGHTS = tuple(
 STARTS = LIST[RNG.permutation(len(LIST))[:24]]
 MAXIMIZERS = {
     "exhaustive": Exhaustive(),
+    "scan": ExhaustiveScan(block=100),
+    "sharded scan": ExhaustiveScan(block=64, mesh=batch_mesh()),
     "local": LocalAscent(climbers=24),
     "evolution": EvolutionaryAscent(population=32),
     "gradient": GradientAscent(climbers=24, candidates=12),
@@ -115,6 +119,37 @@ def test_conformance(name):
         _, worth = of_both(starts.at[:].set(best[0]), best[:40])
         assert np.all(worth == -np.inf)
     once.check_once(name)
+
+
+def test_the_memory_of_a_scan_depends_on_the_block_alone():
+    def memory(choices):
+        space = Space.build("long", [Choice(f"c{n}", ("a", "b", "c", "d")) for n in range(choices)])
+
+        def scan(weights):
+            return optimize_acquisition(
+                jax.random.key(0),
+                lambda encoding: encoding @ jnp.resize(weights, (encoding.shape[1],)),
+                jnp.zeros((1, choices), jnp.int32),
+                space=space,
+                maximizer=ExhaustiveScan(block=512),
+            )
+
+        compiled = jax.jit(scan).lower(jnp.arange(8.0)).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert memory(12) < 1.6 * memory(8)  # Encodings are half as long again, of 256 times as many.
+
+
+def test_spaces_with_real_values_are_not_scanned():
+    space = Space.build("real", (Choice("a", (1, 2)),), (RealChoice("r", 0, 1),))
+    with pytest.raises(NmjaxError, match="cannot be enumerated"):
+        optimize_acquisition(
+            jax.random.key(0),
+            lambda encoding: encoding[:, 0],
+            jnp.zeros((1, 2)),
+            space=space,
+            maximizer=ExhaustiveScan(),
+        )
 
 
 @pytest.mark.parametrize(
