@@ -64,6 +64,7 @@ PACKAGES = {
     "patterns": "Patterns",
     "search": "Search",
     "live": "Children that train",
+    "oneshot": "One-shot search",
     "evaluation": "Evaluation",
     "experiments": "Experiments",
     "analysis": "Analysis",

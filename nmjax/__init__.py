@@ -114,6 +114,7 @@ _LAZY = (
     "integrations",
     "live",
     "meta",
+    "oneshot",
     "patterns",
     "testing",
 )

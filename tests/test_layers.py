@@ -26,6 +26,7 @@ LAYERS = (
     ("search",),
     ("study",),
     ("live",),
+    ("oneshot",),
     ("analysis",),
     ("experiments",),
     ("evaluation",),

@@ -1,5 +1,5 @@
-"""Conformance checks for user-defined surrogates, acquisitions, relaxations, meta-learners and
-searches.
+"""Conformance checks for user-defined surrogates, acquisitions, relaxations, supernets,
+meta-learners and searches.
 
 Each raises an AssertionError that names the property of the Protocol that does not hold. Call them
 in a test, with small data and fixed keys.
@@ -9,6 +9,7 @@ from nmjax.testing.acquisition import check_acquisition
 from nmjax.testing.meta import check_meta_learner
 from nmjax.testing.relaxation import check_relaxation
 from nmjax.testing.search import check_search
+from nmjax.testing.supernet import check_supernet
 from nmjax.testing.surrogate import check_surrogate
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "check_meta_learner",
     "check_relaxation",
     "check_search",
+    "check_supernet",
     "check_surrogate",
 ]
