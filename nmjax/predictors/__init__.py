@@ -15,6 +15,12 @@ from nmjax.predictors.kernel import (
     spectral_features,
     unit_matern,
 )
+from nmjax.predictors.learning_curves import (
+    CurvePredictor,
+    fit_curves,
+    naive_curves,
+    predict_final,
+)
 from nmjax.predictors.linear import (
     BayesianLinear,
     LinearPrior,
@@ -51,6 +57,7 @@ from nmjax.predictors.streaming_ridge import Moments, init_moments, ridge_weight
 
 __all__ = [
     "BayesianLinear",
+    "CurvePredictor",
     "GPState",
     "GaussianProcess",
     "KernelParams",
@@ -65,6 +72,7 @@ __all__ = [
     "condition_pool",
     "default_kernel",
     "extend_pool",
+    "fit_curves",
     "gaussian_process",
     "get_outcome_transform",
     "init_moments",
@@ -78,6 +86,7 @@ __all__ = [
     "log_marginal_likelihood",
     "log_normal_density",
     "matern",
+    "naive_curves",
     "noisy_covariance",
     "noisy_factor",
     "normal_scores",
@@ -85,6 +94,7 @@ __all__ = [
     "pool_covariance",
     "pool_information_gain",
     "predict_evaluation",
+    "predict_final",
     "predict_pool",
     "replace_in_pool",
     "ridge_weights",
