@@ -10,7 +10,6 @@ from jax.typing import ArrayLike
 from nmjax.errors import NmjaxError
 from nmjax.predictors import sample_pool_prior
 from nmjax.search.problem import HasModel
-from nmjax.search.record import Record
 from nmjax.types import Array
 
 INITIAL = 3
@@ -128,9 +127,14 @@ def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
     return jax.lax.scan(pick, nothing, value)[1]
 
 
+class _Counted(Protocol):
+    @property
+    def step(self) -> Array: ...
+
+
 class _Design(Protocol):
     @property
-    def record(self) -> Record: ...
+    def record(self) -> _Counted: ...
     @property
     def initial(self) -> Array: ...
     @property
