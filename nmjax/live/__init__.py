@@ -15,6 +15,7 @@ from nmjax.live.family import Family
 from nmjax.live.joint import split_architecture, training_space
 from nmjax.live.mlps import MLPFamily, Perceptron
 from nmjax.live.modules import train_modules
+from nmjax.live.resumable import LiveTraining
 from nmjax.live.settings import TrainingConfig, TrainingHyper, batch_order, make_optimizer
 from nmjax.live.tasks import CONTEXT, LiveTask, list_tasks, load_task
 from nmjax.live.training import TrainingResult, train_child, train_children
@@ -31,6 +32,7 @@ __all__ = [
     "LiveProblem",
     "LiveTarget",
     "LiveTask",
+    "LiveTraining",
     "MLPFamily",
     "Perceptron",
     "Rows",

@@ -151,6 +151,14 @@ def live_problem(problem: Problem, architectures: Array, target: LiveTarget) -> 
     return LiveProblem(*unknown, jnp.asarray(architectures, jnp.int32), target)
 
 
+def child_key(target: LiveTarget, architecture: Array) -> Array:
+    """Return the key of the initial weights of an architecture int32[C] on a target."""
+    key = target.key
+    for choice in range(architecture.shape[0]):
+        key = jax.random.fold_in(key, architecture[choice])
+    return key
+
+
 @dataclass(frozen=True)
 class LiveEvaluation:
     """The evaluation of a search that trains a child and returns its score.
@@ -184,9 +192,7 @@ class LiveEvaluation:
         """Score float[] of a row int32[] of the problem's pool, or of an architecture int32[C]."""
         target: LiveTarget = problem.target
         architecture = problem.architectures[index] if index.ndim == 0 else index
-        key = target.key
-        for choice in range(self.space.num_choices):
-            key = jax.random.fold_in(key, architecture[choice])
+        key = child_key(target, architecture)
         rows = (target.order, target.data)
         if "optimizer" not in self.space.names:
             return self._score(key, *rows, architecture, self.config)

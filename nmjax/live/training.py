@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
@@ -37,6 +38,13 @@ class TrainingResult(NamedTuple):
     train_loss: Array
     curve: Array
     params: PyTree = None
+
+
+class TrainState(NamedTuple):
+    """A child in training: its weights, and the state of its optimizer."""
+
+    params: PyTree
+    opt_state: PyTree
 
 
 def train_child(
@@ -75,31 +83,48 @@ def train_child(
     hyper = TrainingHyper() if hyper is None else hyper
     optimizer = make_optimizer(hyper, config, order.shape[0] * order.shape[1])
 
-    def loss(params: PyTree, rows: Rows) -> Array:
-        return cross_entropy(family.apply(params, architecture, rows.x), rows.y)
-
-    def step(carry: PyTree, batch: Array) -> tuple[PyTree, Array]:
-        params, opt_state = carry
-        rows = Rows(data.train.x[batch], data.train.y[batch])
-        value, gradient = jax.value_and_grad(loss)(params, rows)
-        params, opt_state, _ = descend(optimizer, gradient, opt_state, params)
-        return (params, opt_state), value
-
-    def epoch(carry: PyTree, batches: Array) -> tuple[PyTree, tuple[Array, Array]]:
-        carry, losses = jax.lax.scan(step, carry, batches)
-        return carry, (jnp.mean(losses), score(carry[0], data.selection))
-
-    def score(params: PyTree, rows: Rows) -> Array:
-        return accuracy(family.apply(params, architecture, rows.x), rows.y)
+    def epoch(state: TrainState, batches: Array) -> tuple[TrainState, tuple[Array, Array]]:
+        return train_epoch(state, family, architecture, data, batches, optimizer)
 
     params = family.init(key, architecture)
-    (params, _), (train_loss, curve) = jax.lax.scan(epoch, (params, optimizer.init(params)), order)
+    start = TrainState(params, optimizer.init(params))
+    end, (train_loss, curve) = jax.lax.scan(epoch, start, order)
     # A child that has diverged once stays so: its weights are not finite.
     diverged = jnp.cumsum(~(jnp.isfinite(train_loss) & jnp.isfinite(curve))) > 0
     curve = jnp.where(diverged, jnp.nan, curve)
-    test_score = jnp.where(diverged[-1], jnp.nan, score(params, data.test))
+    test_score = accuracy(family.apply(end.params, architecture, data.test.x), data.test.y)
+    test_score = jnp.where(diverged[-1], jnp.nan, test_score)
     train_loss = jnp.where(diverged, jnp.nan, train_loss)
-    return TrainingResult(curve[-1], test_score, train_loss, curve, params)
+    return TrainingResult(curve[-1], test_score, train_loss, curve, end.params)
+
+
+def train_epoch(
+    state: TrainState,
+    family: TrainableFamily,
+    architecture: Array,
+    data: Dataset,
+    batches: Array,
+    optimizer: optax.GradientTransformation,
+) -> tuple[TrainState, tuple[Array, Array]]:
+    """Train a child on the minibatches int32[S, B] of an epoch.
+
+    Returns:
+      The state, the mean loss float[] of the minibatches, and the accuracy float[] on the selection
+      rows after the epoch.
+    """
+
+    def loss(params: PyTree, rows: Rows) -> Array:
+        return cross_entropy(family.apply(params, architecture, rows.x), rows.y)
+
+    def step(state: TrainState, batch: Array) -> tuple[TrainState, Array]:
+        rows = Rows(data.train.x[batch], data.train.y[batch])
+        value, gradient = jax.value_and_grad(loss)(state.params, rows)
+        params, opt_state, _ = descend(optimizer, gradient, state.opt_state, state.params)
+        return TrainState(params, opt_state), value
+
+    state, losses = jax.lax.scan(step, state, batches)
+    logits = family.apply(state.params, architecture, data.selection.x)
+    return state, (jnp.mean(losses), accuracy(logits, data.selection.y))
 
 
 def train_children(
