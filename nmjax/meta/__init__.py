@@ -121,6 +121,7 @@ from nmjax.meta.regularizers import (
 from nmjax.meta.sampling import (
     FocusHyper,
     FocusInfo,
+    ShardedSampler,
     WeightedSources,
     affinity,
     focused,
@@ -169,6 +170,7 @@ __all__ = [
     "RegularizedInfo",
     "Reservoir",
     "TaskEncoding",
+    "ShardedSampler",
     "TaskPosterior",
     "TrainResult",
     "TrainState",

@@ -1,10 +1,12 @@
-"""Selection of meta-training tasks: difficult ones, or those related to a target."""
+"""Sampling of meta-training tasks: difficult ones, related ones, and over several devices."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from nmjax.errors import NmjaxError
 from nmjax.meta.batch import Batch
@@ -160,6 +162,39 @@ def weighted(
         return sample_tasks(episode_key, jax.tree.map(lambda leaf: leaf[row], sources.sources))
 
     return sample
+
+
+@dataclass(frozen=True)
+class ShardedSampler:
+    """A `sample_tasks` for `train` whose tasks are laid over devices.
+
+    Each device adapts to its part of the tasks of a meta-update. The devices communicate to average
+    the meta-gradient; parameters and sources are on every device.
+
+    Attributes:
+      sample_tasks: (key, sources) -> episodes with a leading axis of T tasks.
+      mesh: Devices, such as `nmjax.experiments.batch_mesh()`; their number should divide T.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from nmjax.experiments import batch_mesh
+      >>> from nmjax.meta import ShardedSampler
+      >>> sample = ShardedSampler(lambda key, sources: sources, batch_mesh())
+      >>> jax.jit(sample)(jax.random.key(0), jnp.arange(4)).tolist()
+      [0, 1, 2, 3]
+    """
+
+    sample_tasks: Callable[[Array, PyTree], Episode]
+    mesh: Mesh
+
+    def __call__(self, key: Array, sources: PyTree) -> Episode:
+        """Return episodes with a leading axis of T tasks, sharded."""
+        layout = NamedSharding(self.mesh, PartitionSpec(self.mesh.axis_names))
+        episodes: Episode = jax.lax.with_sharding_constraint(
+            self.sample_tasks(key, sources), layout
+        )
+        return episodes
 
 
 def affinity(

@@ -1,5 +1,7 @@
+from functools import partial
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +9,11 @@ import optax
 import pytest
 
 from nmjax.errors import NmjaxError
+from nmjax.experiments import batch_mesh
 from nmjax.meta import (
     MAMLHyper,
     MetaLearner,
+    ShardedSampler,
     init_training,
     maml,
     squared_error,
@@ -207,3 +211,35 @@ def test_the_update_draws_from_another_key_than_the_tasks():
 
     result = walk(sample_tasks=noise, patience=20, learner=WALK._replace(update=update))
     assert (result.curves.train_loss > 1e-4).all()
+
+
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_tasks_over_devices_train_as_on_one(sinusoids):
+    network = Network((8,), activation="tanh")
+    learner = maml(squared_error(network.apply), optax.adam(1e-2), inner_steps=1)
+    params, hyper, amplitudes = network.init(jax.random.key(0), 1), MAMLHyper(0.02), (0.1, 5.0)
+    begin = init_training(jax.random.key(1), params, learner=learner)
+    validation = sinusoids(jax.random.key(100), amplitudes, tasks=4)
+    sample = partial(sinusoids, tasks=8)
+
+    def chunk(sample_tasks):
+        options = {"steps": 6, "evaluate_every": 3, "patience": 2}
+        return train_chunk.lower(
+            begin,
+            amplitudes,
+            validation,
+            hyper,
+            learner=learner,
+            sample_tasks=sample_tasks,
+            **options,
+        ).compile()
+
+    alone, sharded = chunk(sample), chunk(ShardedSampler(sample, batch_mesh()))
+    (state, curves), (sharded_state, sharded_curves) = (
+        compiled(begin, amplitudes, validation, hyper) for compiled in (alone, sharded)
+    )
+    np.testing.assert_allclose(sharded_curves.train_loss, curves.train_loss, rtol=1e-4)
+    chex.assert_trees_all_close(sharded_state.learner.params, state.learner.params, rtol=1e-3)
+    program = sharded.as_text()
+    assert program.count(" all-reduce(") == 1, "The meta-gradient is averaged at once."
+    assert " all-gather(" not in program
