@@ -59,11 +59,7 @@ def time_steps(choices: int, devices: int) -> dict:
 
 
 def measure(arguments: argparse.Namespace) -> Findings:
-    rows = [
-        time_steps(choices, devices)
-        for choices in arguments.choices
-        for devices in DEVICES
-    ]
+    rows = [time_steps(choices, devices) for choices in arguments.choices for devices in DEVICES]
     return Findings(
         split="a synthetic score",
         seeds=[0],

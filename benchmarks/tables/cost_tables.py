@@ -68,3 +68,33 @@ def space_scan() -> str:
         for row in result.rows
     ]
     return markdown.with_origin(result, header, rows)
+
+
+def scaling() -> str:
+    """Work, memory and communication of one device, as the number of devices grows."""
+    results = [stored("search/scaling"), stored("search/scaling_x64")]
+    if None in results:
+        return markdown.UNMEASURED
+    single, double = (result for result in results if result is not None)
+    header = ("scaling", "devices", "searches", "megaflops per step", "arguments, MB")
+    header += ("temporaries, MB", "collectives", "searches as on one device")
+    rows = []
+    for row, same in zip(single.rows, double.rows, strict=True):
+        equal = ""
+        if row["scaling"] == "strong":
+            equal = (
+                f"{row['searches_as_on_one_device']} of {row['searches']}, in double precision "
+                f"{same['searches_as_on_one_device']}"
+            )
+        numbers = ("megaflops_per_step", "megabytes_of_arguments", "megabytes_of_temporaries")
+        rows.append(
+            (
+                row["scaling"],
+                str(row["devices"]),
+                str(row["searches"]),
+                *(markdown.number(row[name]) for name in numbers),
+                str(row["collectives"]),
+                equal,
+            )
+        )
+    return markdown.with_origin(single, header, rows)

@@ -54,6 +54,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-network": reference_tables.network_ablation,
     "search-space": reference_tables.large_space,
     "search-scan": cost_tables.space_scan,
+    "search-scaling": cost_tables.scaling,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
     "search-overhead": cost_tables.overhead,
