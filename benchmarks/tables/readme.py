@@ -52,6 +52,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-targets": search_tables.targets,
     "search-target-oracle": reference_tables.target_oracle,
     "search-network": reference_tables.network_ablation,
+    "search-failures": reference_tables.failures,
     "search-space": reference_tables.large_space,
     "search-scan": cost_tables.space_scan,
     "search-scaling": cost_tables.scaling,

@@ -1,4 +1,4 @@
-"""Tables of references: free evaluations of the target, no network, a space too large to list."""
+"""Tables of references: free evaluations of the target, no network, failures, large spaces."""
 
 from benchmarks.script import stored
 from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
@@ -65,4 +65,27 @@ def large_space() -> str:
         for row in result.rows
     )
     header = ("method", "target", *(f"regret at {step}" for step in shown), "seconds per search")
+    return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"
+
+
+def failures() -> str:
+    """Searches with failing evaluations, with and without the probability of success."""
+    if (result := stored("search/failures")) is None:
+        return markdown.UNMEASURED
+    names = {None: "", True: "barred", False: "learned"}
+    rows = (
+        (
+            row["fails"],
+            row["method"],
+            row["past"],
+            names[row["barred"]],
+            *(f"{row[name]:.3f}" for name in ("failed_first_10", "failed_last_half")),
+            *(f"{value:.3f}" for value in row["median_regret"]),
+        )
+        for row in result.rows
+    )
+    steps = result.rows[0]["steps"]
+    header = ("what fails", "method", "past", "feasibility")
+    header += ("failed, first 10", "failed, last half")
+    header += (f"median regret at {steps[0]}", *map(str, steps[1:]))
     return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"

@@ -3,6 +3,7 @@
 from nmjax.knowledge.component_weights import mixture_log_weights, weight_sources
 from nmjax.knowledge.config import LearnConfig, config_for
 from nmjax.knowledge.default import default_knowledge
+from nmjax.knowledge.failures import flat_failures
 from nmjax.knowledge.features import PoolFeatures, pool_features, source_scores
 from nmjax.knowledge.information_gain import (
     compute_information_gain,
@@ -72,6 +73,7 @@ from nmjax.knowledge.transfer.zero_shot import (
 )
 
 __all__ = [
+    "flat_failures",
     "NAS_BENCH_201_TO_TRANSNAS101",
     "AdaptedSpace",
     "ContextFit",

@@ -19,6 +19,7 @@ from nmjax.errors import NmjaxError, check_seed
 from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.config import LearnConfig, config_for, count_successes
 from nmjax.knowledge.default import default_knowledge
+from nmjax.knowledge.failures import learn_failures
 from nmjax.knowledge.features import group_index, pool_features
 from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources
 from nmjax.knowledge.learning_inputs import check_past, pad_history
@@ -213,6 +214,7 @@ def learn_from_history(
         space=space,
         metric=metric,
         outcome_transform=config.outcome_transform,
+        failures=learn_failures(past, space=space),
     )
 
     on_stage("replay past searches")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.predictors import KernelParams, PoolPrior
+from nmjax.predictors import FailureRates, KernelParams, PoolPrior
 from nmjax.spaces import Space
 from nmjax.types import Array, Categorical, Metric, PyTree
 
@@ -78,6 +78,8 @@ class MetaKnowledge:
       space: Space of the past tasks' architectures. Static.
       metric: Metric whose score was learned; None if the past has none. Static.
       outcome_transform: Name of the transform of scores in replays and searches. Static.
+      failures: Failure rates of the parts of architectures (`spaces.encoded_parts`); None if
+        nothing is known.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -98,6 +100,7 @@ class MetaKnowledge:
     space: Space = field(metadata={"static": True})
     metric: Metric | None = field(default=None, metadata={"static": True})
     outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})
+    failures: FailureRates | None = None
 
     def replace(self, **changes: Any) -> "MetaKnowledge":
         """Return a copy with some fields changed."""

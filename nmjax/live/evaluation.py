@@ -14,7 +14,7 @@ from nmjax.live.family import Family, option_of
 from nmjax.live.joint import split_architecture
 from nmjax.live.settings import TrainingConfig, batch_order
 from nmjax.live.training import train_child
-from nmjax.predictors import Pool, PoolPrior
+from nmjax.predictors import FailureRates, Pool, PoolPrior
 from nmjax.search import Problem
 from nmjax.spaces import Space, has_flat_index, pool_neighbors
 from nmjax.types import Array
@@ -75,6 +75,8 @@ class LiveProblem(NamedTuple):
       neighbors: As in `nmjax.Problem`.
       knowledge: As in `nmjax.Problem`.
       paths: As in `nmjax.Problem`.
+      parts: As in `nmjax.Problem`.
+      failures: As in `nmjax.Problem`.
       architectures: int32[N, C].
       target: Task to train on.
 
@@ -93,6 +95,8 @@ class LiveProblem(NamedTuple):
     neighbors: Array | None
     knowledge: MetaKnowledge | None
     paths: Array | None
+    parts: Array | None
+    failures: FailureRates | None
     architectures: Array
     target: LiveTarget
 

@@ -1,5 +1,14 @@
 """Models that predict scores: networks, a Bayesian linear head and Gaussian processes."""
 
+from nmjax.predictors.feasibility import (
+    FailureModel,
+    FailureRates,
+    condition_failure_rates,
+    flat_component,
+    flat_failure_rates,
+    initial_failure_model,
+    log_success_probability,
+)
 from nmjax.predictors.gp import GaussianProcess, GPState, gaussian_process
 from nmjax.predictors.kernel import (
     KernelParams,
@@ -58,6 +67,8 @@ from nmjax.predictors.streaming_ridge import Moments, init_moments, ridge_weight
 __all__ = [
     "BayesianLinear",
     "CurvePredictor",
+    "FailureModel",
+    "FailureRates",
     "GPState",
     "GaussianProcess",
     "KernelParams",
@@ -69,14 +80,18 @@ __all__ = [
     "PoolPrior",
     "PoolState",
     "bayesian_linear",
+    "condition_failure_rates",
     "condition_pool",
     "default_kernel",
     "extend_pool",
     "fit_curves",
+    "flat_component",
+    "flat_failure_rates",
     "gaussian_process",
     "get_outcome_transform",
     "init_moments",
     "init_pool",
+    "initial_failure_model",
     "inverse_factor",
     "kernel_covariance",
     "kernel_noise",
@@ -85,6 +100,7 @@ __all__ = [
     "log_lower_tail",
     "log_marginal_likelihood",
     "log_normal_density",
+    "log_success_probability",
     "matern",
     "naive_curves",
     "noisy_covariance",

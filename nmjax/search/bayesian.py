@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from nmjax.predictors import PoolState, init_pool, observe_pool
 from nmjax.search.acquisitions import (
@@ -14,6 +15,7 @@ from nmjax.search.acquisitions import (
 )
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.belief import ModelUpdate, condition, predictive
+from nmjax.search.feasibility import discount_failures, pool_log_success
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
@@ -59,7 +61,9 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
 
     A transferred and a flat prior are weighted by their evidence, so that the flat one guards
     against a misleading past. A problem with one component is searched without transfer. After an
-    initial design of three rows, the row with the largest acquisition value comes next.
+    initial design of three rows, the row with the largest acquisition value comes next. Once an
+    evaluation has failed, of a past task or of this one, the value is multiplied by the probability
+    of success, which is learned from the parts that failed architectures share.
 
     Attributes:
       capacity: B, the largest budget. Smaller budgets use the same compiled program.
@@ -104,6 +108,8 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
         record = state.record
         posterior, context = self._predictive(state, problem, hyper)
         value = self.acquisition(jax.random.fold_in(state.key, record.step), posterior, context)
+        succeeds = pool_log_success(problem, record)
+        value = discount_failures(self.acquisition, value, succeeds, jnp.min(value))
         chosen = argmax_unevaluated(value, record.evaluated, otherwise=state.initial[0])
         return follow_plan(record, next_initial(state, problem), chosen, number=INITIAL)
 

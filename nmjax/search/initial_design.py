@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import sample_pool_prior
+from nmjax.search.feasibility import pool_log_success
 from nmjax.search.problem import HasModel
 from nmjax.types import Array
 
@@ -106,6 +107,8 @@ def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
     evaluations lower the component's posterior weight; see `next_initial`. A component with a
     nonzero prior mean chooses the maximum of a draw from its prior (Thompson, 1933). A flat one
     chooses uniformly, because the maximum of its draws would be an outlier among the architectures.
+    If evaluations of past tasks failed, rows are drawn in proportion to their probability of
+    success, and its logarithm is added to the draw from the prior.
 
     Args:
       key: Random key.
@@ -117,7 +120,11 @@ def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
     choice = sample_from_prior(draw_key, problem, spread)[0, 0]
     uniform = jax.random.uniform(uniform_key, (4, *choice.shape), choice.dtype)
     prefers = jnp.any(problem.prior.mean[0] != 0)
-    value = uniform.at[-1].set(jnp.where(prefers, choice, uniform[-1]))
+    succeeds = pool_log_success(problem)
+    # Weighted sampling without replacement (Efraimidis and Spirakis, 2006).
+    weighted = jnp.log(uniform) / jnp.exp(succeeds)[None]
+    uniform = jnp.where(succeeds[None] < 0, weighted, uniform)
+    value = uniform.at[-1].set(jnp.where(prefers, choice + succeeds, uniform[-1]))
 
     def pick(taken: Array, value: Array) -> tuple[Array, Array]:
         row = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)

@@ -43,6 +43,7 @@ from nmjax.spaces.mixed import (
     sample_pool,
 )
 from nmjax.spaces.moves import draw_valid, mutate, neighbors, pool_neighbors, sample
+from nmjax.spaces.parts import encoded_parts
 from nmjax.spaces.source import space_source
 from nmjax.spaces.text import parse, to_text
 
@@ -67,6 +68,7 @@ __all__ = [
     "encode",
     "encode_paths",
     "encode_soft",
+    "encoded_parts",
     "encoding_groups",
     "encoding_names",
     "encoding_size",

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmjax.knowledge import FeatureParams, MetaKnowledge
 from nmjax.knowledge.state import SourceModels
-from nmjax.predictors import KernelParams, PoolPrior
+from nmjax.predictors import FailureRates, KernelParams, PoolPrior
 from nmjax.spaces import Space, encoding_size
 from nmjax.storage.archive import Serialized, Serializer, register_serializer
 from nmjax.storage.descriptions import (
@@ -65,6 +65,7 @@ def deserialize_knowledge(serialized: Serialized, space: Space | None = None) ->
         node[last] = jnp.asarray(array)
     params = {"network": None, **tree.pop("params")}
     kernel = KernelParams(**params.pop("kernel"))
+    failures = tree.pop("failures", None)
     knowledge = MetaKnowledge(
         params=FeatureParams(kernel=kernel, **params),
         prior=PoolPrior(**tree.pop("prior")),
@@ -74,6 +75,7 @@ def deserialize_knowledge(serialized: Serialized, space: Space | None = None) ->
         space=space_from_json(serialized.description["space"], space),
         metric=metric_from_json(serialized.description["metric"]),
         outcome_transform=serialized.description["outcome_transform"],
+        failures=None if failures is None else FailureRates(**failures),
     )
     if knowledge.params.location.shape != (encoding_size(knowledge.space),):
         raise ValueError(knowledge.params.location.shape)

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nmjax.search import default_hyper, run
+from nmjax.search import default_hyper, run, run_batch
 from nmjax.testing.compare import assert_equal
+from tests.related import related_tasks
 from tests.search.every import CAPACITY, QUICK, SEARCHES, problem_for, with_scores
 
 
@@ -32,3 +33,27 @@ def test_an_infinite_score_is_a_failure(unoptimized, name):
     assert 0 < np.isnan(failed[1].score).sum() < CAPACITY
     for value in (-np.inf, np.inf):
         assert_equal(f"a search in which {value} came", played(value), failed)
+
+
+def failing(name, change):
+    """Rows of a search with and without the probability of success as a factor."""
+    algorithm, problem = SEARCHES[name], with_scores(problem_for(name), change)
+    keys = jax.random.split(jax.random.key(1), 8)
+    return [
+        run_batch(keys, each, algorithm, default_hyper(CAPACITY), steps=CAPACITY)[1]
+        for each in (problem, problem._replace(failures=None))
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bayesian", "space"])
+def test_failures_of_an_option_are_learned(unoptimized, name):
+    aware, unaware = failing(name, lambda score: score)
+    assert_equal("a search in which nothing fails", aware, unaware)
+
+    option = related_tasks().pool[:, 2]
+    best = option[np.nanargmax(related_tasks().scores[-1])]
+    aware, unaware = failing(name, lambda score: jnp.where(option == best, jnp.nan, score))
+    later = slice(CAPACITY // 2, None)
+    shares = [np.isnan(trace.score[:, later]).mean() for trace in (aware, unaware)]
+    assert shares[0] < min(shares[1], 0.2)

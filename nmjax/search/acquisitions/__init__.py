@@ -10,6 +10,7 @@ from nmjax.search.acquisitions.build import (
     LogCheapness,
     build_acquisition,
     get_acquisition,
+    is_logarithmic,
 )
 from nmjax.search.acquisitions.choice import argmax_unevaluated
 from nmjax.search.acquisitions.context import AcquisitionContext
@@ -42,6 +43,7 @@ __all__ = [
     "GPUCB",
     "InformationAboutFunction",
     "InformationAboutAffinity",
+    "is_logarithmic",
     "is_worthwhile",
     "KnowledgeGradient",
     "LogCheapness",

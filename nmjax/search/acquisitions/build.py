@@ -22,6 +22,7 @@ from nmjax.search.acquisitions.information import (
 )
 from nmjax.search.acquisitions.lookahead import KnowledgeGradient
 from nmjax.search.acquisitions.optimism import GPUCB, ThompsonSampling, UpperConfidenceBound
+from nmjax.search.acquisitions.robust import Robust
 from nmjax.types import Acquisition, Array, Mixture
 
 
@@ -78,6 +79,22 @@ def get_acquisition(name: str) -> Acquisition:
     if name not in ACQUISITIONS:
         raise unknown_name("acquisition", name, ACQUISITIONS)
     return ACQUISITIONS[name]()
+
+
+def is_logarithmic(acquisition: Acquisition) -> bool:
+    """Return whether an acquisition is the logarithm of a utility, or has one as a term.
+
+    Example:
+      >>> from nmjax.search import ExpectedImprovement, LogExpectedImprovement
+      >>> from nmjax.search.acquisitions import is_logarithmic
+      >>> is_logarithmic(LogExpectedImprovement()), is_logarithmic(ExpectedImprovement())
+      (True, False)
+    """
+    if isinstance(acquisition, WeightedSum):
+        return any(is_logarithmic(term) for term, _ in acquisition.terms)
+    if isinstance(acquisition, Robust):
+        return is_logarithmic(acquisition.acquisition)
+    return isinstance(acquisition, LogExpectedImprovement | LogProbabilityOfImprovement)
 
 
 def build_acquisition(weights: Mapping[str | Acquisition, float]) -> Acquisition:

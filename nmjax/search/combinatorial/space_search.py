@@ -28,6 +28,7 @@ from nmjax.search.combinatorial.state import (
     as_pool_problem,
     extend_slots,
 )
+from nmjax.search.feasibility import discount_failures, log_success
 from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
 from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
 from nmjax.search.maximizers.points import (
@@ -41,7 +42,7 @@ from nmjax.search.maximizers.points import (
 from nmjax.search.problem import SpaceProblem
 from nmjax.search.record import SearchInfo, can_go_on
 from nmjax.search.setting_checks import check_callables, check_sizes
-from nmjax.spaces import Space, encoding_size
+from nmjax.spaces import Space, encoded_parts, encoding_size
 from nmjax.types import Acquisition, Array
 
 _LOCAL_ASCENT = LocalAscent()
@@ -68,7 +69,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     first, then the choice of the transferred prior unless they lower its posterior weight, then the
     architecture with the largest acquisition value that the maximizer finds. It starts from
     mutations of the best evaluations, from uniform draws, and from draws where past tasks had their
-    best scores. Isomorphic architectures count as one, and none is suggested twice.
+    best scores. Isomorphic architectures count as one, and none is suggested twice. Failures are
+    learned from as in `BayesianSearch`.
 
     `suggest` and `observe` use architectures in place of rows: int32[C], or a `Candidate` if the
     space has real-valued choices. `SearchInfo.row` is the slot of the evaluation. A step costs
@@ -131,7 +133,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
 
         def drawn(encoding: Array) -> Array:
             pool = as_pool_problem(problem, pool_features(problem.knowledge, encoding).pool)
-            return sample_from_prior(jax.random.clone(draw_key), pool, hyper.initial_spread)[0, 0]
+            draw = sample_from_prior(jax.random.clone(draw_key), pool, hyper.initial_spread)[0, 0]
+            return draw + self._log_success(state, problem, encoding)
 
         choice, _ = optimize_acquisition(
             climb_key,
@@ -207,6 +210,12 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     def _proposal(self, points: Array) -> Proposal:
         return Candidate(*split(self.space, points)) if self.space.num_continuous else points
 
+    def _log_success(self, state: SpaceState, problem: SpaceProblem, encoding: Array) -> Array:
+        """Return the log-probabilities float[n] that encodings [n, D] succeed."""
+        seen = encoded_parts(self.space, encode_points(self.space, state.point))
+        parts = encoded_parts(self.space, encoding)
+        return log_success(problem.failures, state.record, seen, parts)
+
     def _empty_state(self, key: Array, problem: SpaceProblem, uniform_key: Array) -> SpaceState:
         """Return a state with empty slots and a uniform initial design."""
         space, capacity, dtype = self.space, self.capacity, problem.log_weights.dtype
@@ -255,7 +264,11 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
                 hyper.exploration,
                 outcome_transform=self.transform,
             )
-            return acquire(jax.random.clone(value_key), *predicted)[self.capacity :]
+            known, values = jnp.split(
+                acquire(jax.random.clone(value_key), *predicted), [self.capacity]
+            )
+            succeeds = self._log_success(state, problem, encoding)
+            return discount_failures(acquire, values, succeeds, jnp.min(known))
 
         found, worth = optimize_acquisition(
             climb_key,

@@ -5,7 +5,14 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from nmjax.knowledge import MetaKnowledge, PoolFeatures, pool_features, require_space
+from nmjax.knowledge import (
+    MetaKnowledge,
+    PoolFeatures,
+    flat_failures,
+    pool_features,
+    require_space,
+)
+from nmjax.predictors import FailureRates
 from nmjax.search.problem.kinds import Problem, SpaceProblem
 from nmjax.search.problem.pool_checks import (
     check_continuous,
@@ -14,7 +21,14 @@ from nmjax.search.problem.pool_checks import (
     check_pool,
     check_score,
 )
-from nmjax.spaces import Space, encode, encode_paths, has_flat_index, pool_neighbors
+from nmjax.spaces import (
+    Space,
+    encode,
+    encode_paths,
+    encoded_parts,
+    has_flat_index,
+    pool_neighbors,
+)
 from nmjax.tasks.metrics import failed_unless_finite
 from nmjax.types import Array, PyTree
 
@@ -60,7 +74,7 @@ def make_problem(
     costs = check_cost(cost, size=len(pool))
     check_distinct(space, pool, numbers)
     require_space(knowledge, space)
-    features = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
+    features, parts = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
     dtype = features.pool.features.dtype
     return Problem(
         score=failed_unless_finite(jnp.asarray(known, dtype)),
@@ -72,6 +86,8 @@ def make_problem(
         neighbors=pool_neighbors(space, pool) if has_flat_index(space) else None,
         knowledge=knowledge,
         paths=None if space.continuous else encode_paths(space, pool),
+        parts=parts,
+        failures=_failures(knowledge, space),
     )
 
 
@@ -97,11 +113,18 @@ def make_space_problem(
       (2,)
     """
     require_space(knowledge, space)
-    return SpaceProblem(knowledge.prior, knowledge.log_weights, knowledge, target)
+    return SpaceProblem(
+        knowledge.prior, knowledge.log_weights, knowledge, target, _failures(knowledge, space)
+    )
 
 
 @partial(jax.jit, static_argnames="space")
 def _features(
     knowledge: MetaKnowledge, pool: Array, continuous: Array, *, space: Space
-) -> PoolFeatures:
-    return pool_features(knowledge, encode(space, pool, continuous))
+) -> tuple[PoolFeatures, Array]:
+    encoding = encode(space, pool, continuous)
+    return pool_features(knowledge, encoding), encoded_parts(space, encoding)
+
+
+def _failures(knowledge: MetaKnowledge, space: Space) -> FailureRates:
+    return flat_failures(space) if knowledge.failures is None else knowledge.failures

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, flat_prior
-from nmjax.predictors import Pool, PoolPrior
+from nmjax.predictors import FailureRates, Pool, PoolPrior, flat_component
 from nmjax.types import Array, PyTree
 
 
@@ -64,6 +64,14 @@ class HasModel(HasNeighbors, Protocol):
     def cost(self) -> Array:
         """Expected cost float[N] of each evaluation."""
 
+    @property
+    def parts(self) -> Array | None:
+        """Parts float[N, F] of each architecture, to which failures are attributed."""
+
+    @property
+    def failures(self) -> FailureRates | None:
+        """Failure rates of the parts; None if failures are ignored."""
+
 
 class ScoreTable(NamedTuple):
     """Pool with scores only, for searches without a model.
@@ -95,6 +103,8 @@ class ModelProblem(NamedTuple):
       log_weights: float[K], prior log-probabilities of the components.
       cost: float[N], positive, expected cost of each evaluation in any unit.
       neighbors: int32[N, J], as in `Problem`; None for acquisitions that do not read them.
+      parts: float[N, F], as in `Problem`; None if failures are ignored.
+      failures: Failure rates of the parts; None if failures are ignored.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -112,6 +122,8 @@ class ModelProblem(NamedTuple):
     log_weights: Array
     cost: Array
     neighbors: Array | None = None
+    parts: Array | None = None
+    failures: FailureRates | None = None
 
 
 class Problem(NamedTuple):
@@ -131,6 +143,8 @@ class Problem(NamedTuple):
         own.
       paths: bool[N, Q], paths through the cell of each architecture, as in `encode_paths`; None if
         the space has real-valued choices.
+      parts: float[N, F], parts that each architecture contains (`spaces.encoded_parts`).
+      failures: Failure rates of the parts, from past tasks; None if failures are ignored.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -152,6 +166,8 @@ class Problem(NamedTuple):
     neighbors: Array | None
     knowledge: MetaKnowledge | None = None
     paths: Array | None = None
+    parts: Array | None = None
+    failures: FailureRates | None = None
 
 
 class SpaceProblem(NamedTuple):
@@ -162,6 +178,7 @@ class SpaceProblem(NamedTuple):
       log_weights: float[K], prior log-probabilities of the components.
       knowledge: Knowledge that the prior was made from.
       target: Data that evaluations read, any pytree; None if evaluations happen elsewhere.
+      failures: Failure rates of the parts of architectures; None if failures are ignored.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -176,6 +193,7 @@ class SpaceProblem(NamedTuple):
     log_weights: Array
     knowledge: MetaKnowledge
     target: PyTree = None
+    failures: FailureRates | None = None
 
 
 AnyProblem = TypeVar("AnyProblem", Problem, ModelProblem, SpaceProblem)
@@ -184,7 +202,7 @@ AnyProblem = TypeVar("AnyProblem", Problem, ModelProblem, SpaceProblem)
 def with_flat_prior(problem: AnyProblem) -> AnyProblem:
     """Return the problem under its flat prior alone, which disables transfer.
 
-    The flat prior is the last component.
+    The flat prior is the last component. Failures of past tasks are ignored too.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -195,7 +213,9 @@ def with_flat_prior(problem: AnyProblem) -> AnyProblem:
       Array([0.], dtype=float32)
     """
     return problem._replace(
-        prior=flat_prior(problem.prior), log_weights=jnp.zeros_like(problem.log_weights[-1:])
+        prior=flat_prior(problem.prior),
+        log_weights=jnp.zeros_like(problem.log_weights[-1:]),
+        failures=None if problem.failures is None else flat_component(problem.failures),
     )
 
 

@@ -1,0 +1,112 @@
+"""The probability that an evaluation succeeds, as a factor of the acquisition."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+
+from nmjax.predictors import (
+    FailureRates,
+    condition_failure_rates,
+    initial_failure_model,
+    log_success_probability,
+)
+from nmjax.search.acquisitions import is_logarithmic
+from nmjax.search.problem import HasModel
+from nmjax.search.record import Record
+from nmjax.types import Acquisition, Array
+
+
+def log_success(
+    rates: FailureRates | None, record: Record | None, seen: Array, parts: Array
+) -> Array:
+    """Return the log-probabilities float[N] that evaluations of architectures succeed.
+
+    They are 0 as long as no evaluation has failed, of past tasks or of this search, and if failures
+    are ignored.
+
+    Args:
+      rates: Failure rates before the first evaluation; None if failures are ignored.
+      record: Evaluations so far; None before the first.
+      seen: float[B, F], parts of the evaluated architectures; not read before the first.
+      parts: float[N, F], parts of the architectures.
+    """
+    if rates is None:
+        return jnp.zeros(len(parts), parts.dtype)
+    if record is None:
+        model = initial_failure_model(rates, parts.shape[-1])
+    else:
+        model = condition_failure_rates(rates, seen, jnp.isnan(record.score), _counted(record))
+    probability: Array = log_success_probability(model, parts)
+    return probability
+
+
+def pool_log_success(problem: HasModel, record: Record | None = None) -> Array:
+    """Return the log-probabilities float[N] that evaluations of a pool's rows succeed.
+
+    Args:
+      problem: Problem over a pool.
+      record: Evaluations so far; None before the first.
+    """
+    if problem.parts is None or problem.failures is None:
+        return jnp.zeros_like(problem.score)
+    needed = problem.failures.informed
+    if record is not None:
+        needed = needed | jnp.any(jnp.isnan(record.score) & _counted(record))
+
+    def compute(rates: FailureRates, record: Record | None, parts: Array) -> Array:
+        seen = parts[:1] if record is None else parts[record.row]
+        return log_success(rates, record, seen, parts)
+
+    return _zero_unless(needed, compute, problem.failures, record, problem.parts)
+
+
+def discount_failures(
+    acquisition: Acquisition, value: Array, log_success: Array, floor: Array
+) -> Array:
+    """Multiply acquisition values by the probability of success.
+
+    The logarithm is added to acquisitions that are logarithms. Of others, what exceeds the floor is
+    multiplied, so that they need not be positive.
+
+    Args:
+      acquisition: Acquisition that returned the values.
+      value: float[N], acquisition values.
+      log_success: float[N], log-probabilities of success.
+      floor: float[], value of a certain failure.
+    """
+    if is_logarithmic(acquisition):
+        return value + log_success
+    return jnp.where(log_success < 0, floor + jnp.exp(log_success) * (value - floor), value)
+
+
+def _counted(record: Record) -> Array:
+    """Return which entries bool[B] of a record are evaluations."""
+    return jnp.arange(len(record.score)) < record.step
+
+
+def _zero_unless(needed: Array, function: Callable[..., Array], *arguments: Any) -> Array:
+    """Return the result of a function if `needed` bool[], and zeros otherwise.
+
+    Under `vmap` the function is called if any lane needs it. `jax.lax.cond` would always call it.
+    """
+
+    @custom_vmap
+    def call(needed: Array, *arguments: Any) -> Array:
+        shape = jax.eval_shape(function, *arguments)
+        zeros = jnp.zeros(shape.shape, shape.dtype)
+        found: Array = jax.lax.cond(needed, function, lambda *_: zeros, *arguments)
+        return found
+
+    @call.def_vmap
+    def over_lanes(
+        axis_size: int, is_batched: list[Any], needed: Array, *arguments: Any
+    ) -> tuple[Array, bool]:
+        axes = jax.tree.map(lambda batched: 0 if batched else None, tuple(is_batched[1:]))
+        lanes = jax.vmap(function, in_axes=axes, axis_size=axis_size)
+        return _zero_unless(jnp.any(needed), lanes, *arguments), True
+
+    found: Array = call(needed, *arguments)
+    return found

@@ -1,0 +1,70 @@
+"""What past failures tell about a new task."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nmjax.knowledge.failures import learn_failure_rates
+from nmjax.predictors import (
+    condition_failure_rates,
+    flat_component,
+    initial_failure_model,
+    log_success_probability,
+)
+
+CHOICES, OPTIONS = 4, 3
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """All architectures [81, 4], and their options as parts [81, 12]."""
+    rows = np.stack(np.unravel_index(np.arange(OPTIONS**CHOICES), (OPTIONS,) * CHOICES), axis=-1)
+    return rows, jnp.asarray(np.eye(OPTIONS, dtype=np.float32)[rows].reshape(len(rows), -1))
+
+
+@jax.jit
+def probability(prior, seen, failed, counted, parts):
+    return jnp.exp(
+        log_success_probability(condition_failure_rates(prior, seen, failed, counted), parts)
+    )
+
+
+def after(prior, parts, failed, number, seed=0):
+    """Probabilities of success float[N] after the outcomes of random rows."""
+    rows = np.random.default_rng(seed).permutation(len(parts))[:number]
+    seen, outcome = parts[rows], jnp.asarray(failed[rows])
+    return np.asarray(probability(prior, seen, outcome, jnp.ones(number, bool), parts))
+
+
+@jax.jit
+def learned(parts, failed):
+    return learn_failure_rates(parts, failed, jnp.ones(len(parts), bool), tasks=6)
+
+
+def test_a_past_without_failures_discounts_nothing(pool):
+    _, parts = pool
+    nothing = np.zeros(81, bool)
+    assert np.all(after(learned(parts, nothing), parts, nothing, 40) == 1)
+
+
+def test_the_past_tells_before_the_first_failure(pool):
+    rows, parts = pool
+    failed = rows[:, 1] == 2
+    past = learned(parts, failed)
+    found, without = (
+        np.exp(log_success_probability(initial_failure_model(rates, 12), parts))
+        for rates in (past, flat_component(past))
+    )
+    assert found[failed].max() < 0.3
+    assert found[~failed].min() > 0.9
+    assert np.all(without == 1)
+
+
+def test_a_past_that_failed_elsewhere_is_corrected(pool):
+    rows, parts = pool
+    past_failed, failed = rows[:, 1] == 2, rows[:, 0] == 0
+    past = learned(parts, past_failed)
+    found = after(past, parts, failed, 40)
+    assert found[failed].max() < 0.2
+    assert found[~failed].min() > 0.8
