@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nmjax.knowledge.standardized_past import Past
 from nmjax.predictors import FailureRates, condition_failure_rates, flat_failure_rates
@@ -34,7 +35,6 @@ def flat_failures(space: Space) -> FailureRates:
     return flat_failure_rates(parts.shape[-1])
 
 
-@partial(jax.jit, static_argnames="space")
 def learn_failures(past: Past, *, space: Space) -> FailureRates:
     """Failure rates of a new task, given which evaluations of past tasks failed.
 
@@ -42,6 +42,21 @@ def learn_failures(past: Past, *, space: Space) -> FailureRates:
       past: Evaluations of T past tasks.
       space: Space of the architectures.
     """
+    traced = isinstance(past.mask, jax.core.Tracer)
+    if not traced and not np.any(np.asarray(past.mask) & np.isnan(past.score)):
+        flat = flat_failures(space)
+        return FailureRates(
+            jnp.repeat(flat.shape, 2, axis=0),
+            jnp.repeat(flat.rate, 2, axis=0),
+            _log_weights(len(past.mask)),
+            flat.informed,
+        )
+    learned: FailureRates = _learn_failures(past, space=space)
+    return learned
+
+
+@partial(jax.jit, static_argnames="space")
+def _learn_failures(past: Past, *, space: Space) -> FailureRates:
     parts = encoded_parts(space, past.encoding)
     failed = past.mask & jnp.isnan(past.score)
     return learn_failure_rates(
@@ -81,11 +96,13 @@ def learn_failure_rates(parts: Array, failed: Array, counted: Array, *, tasks: i
     rate = flat.rate[0] + jnp.concatenate([weights @ parts, pair_sums(parts, weights)])
     shape = flat.shape[0].at[fitted.causes].set(fitted.shape[0])
     kept = jnp.minimum(rate, CONFIDENCE) / rate
-    weight = jnp.asarray([tasks + 1, 1], shape.dtype) / (tasks + 2)
 
     def choose(learned: Array, before: Array) -> Array:
         return jnp.stack([jnp.where(fitted.informed, learned * kept, before), before])
 
-    return FailureRates(
-        choose(shape, flat.shape[0]), choose(rate, flat.rate[0]), jnp.log(weight), fitted.informed
-    )
+    shapes, rates = choose(shape, flat.shape[0]), choose(rate, flat.rate[0])
+    return FailureRates(shapes, rates, _log_weights(tasks), fitted.informed)
+
+
+def _log_weights(tasks: int) -> Array:
+    return jnp.log(jnp.asarray([tasks + 1, 1], jnp.float32) / (tasks + 2))

@@ -1,17 +1,23 @@
 """What past failures tell about a new task."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nmjax.knowledge.failures import learn_failure_rates
+from nmjax.knowledge.failures import learn_failure_rates, learn_failures
+from nmjax.knowledge.standardized_past import standardize_past
 from nmjax.predictors import (
     condition_failure_rates,
     flat_component,
     initial_failure_model,
     log_success_probability,
 )
+from nmjax.spaces import Space
+from nmjax.tasks import make_history
+from nmjax.types import Metric
 
 CHOICES, OPTIONS = 4, 3
 
@@ -68,3 +74,13 @@ def test_a_past_that_failed_elsewhere_is_corrected(pool):
     found = after(past, parts, failed, 40)
     assert found[failed].max() < 0.2
     assert found[~failed].min() > 0.8
+
+
+def test_a_past_without_failures_is_the_same_traced_or_not():
+    space = Space(a=["x", "y"], b=["x", "y"])
+    history = make_history([[[0, 1], [1, 1]]], {"score": [[0.2, 0.3]]})
+    past = standardize_past(history, space=space, metric=Metric("score"))
+    eager = learn_failures(past, space=space)
+    traced = jax.jit(lambda past: learn_failures(past, space=space))(past)
+    assert not eager.informed
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), eager, traced)
