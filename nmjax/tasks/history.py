@@ -222,7 +222,8 @@ def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) ->
     """Return random architectures of the pool for each task, as random search would record them.
 
     Draws are uniform, without replacement and independent between tasks. Those of a task do not
-    depend on the other tasks. Metrics are raw; failed evaluations are NaN.
+    depend on the other tasks. Metrics are raw; failed evaluations are NaN. The context is the
+    suite's.
 
     Args:
       key: Random key.
@@ -253,6 +254,7 @@ def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) ->
     return make_history(
         suite.pool[draws],
         {name: table[index[:, None], draws] for name, table in suite.metrics.items()},
+        None if suite.context is None else suite.context[index],
     )
 
 

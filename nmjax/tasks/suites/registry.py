@@ -16,14 +16,23 @@ from nmjax.errors import NmjaxError, unknown_name
 from nmjax.spaces.catalog import get_space
 from nmjax.tasks.files.array_cache import cached_arrays
 from nmjax.tasks.suites import (
+    dataset2vec,
     hpobench,
     hpolib,
     live_mlp,
+    mdesign,
     nas_bench_201,
     nas_bench_graph,
     transnas101,
 )
-from nmjax.tasks.suites.suite import Reader, Suite, SuiteInfo, pool_arrays
+from nmjax.tasks.suites.suite import (
+    Reader,
+    Suite,
+    SuiteInfo,
+    Table,
+    pool_arrays,
+    splits_of_tasks,
+)
 from nmjax.version import __version__
 
 _FORMAT = 1
@@ -37,6 +46,12 @@ _SUITES: Mapping[str, tuple[SuiteInfo, Reader]] = {
         (hpobench.INFO, hpobench.read),
         (hpolib.INFO, hpolib.read),
         (transnas101.INFO, transnas101.read),
+        (mdesign.NODE, mdesign.read),
+        (mdesign.LINK, mdesign.read),
+        (mdesign.GRAPH, mdesign.read),
+        (dataset2vec.SPACE_A, dataset2vec.read),
+        (dataset2vec.SPACE_B, dataset2vec.read),
+        (dataset2vec.SPACE_C, dataset2vec.read),
         (live_mlp.INFO, live_mlp.read),
     )
 }
@@ -88,18 +103,21 @@ def load_suite(name: str, *, data: str | Path | None = None) -> Suite:
         )
     space = get_space(info.space)
 
-    def build() -> dict[str, np.ndarray]:
+    def tables() -> list[Table]:
         paths = (folder / info.file.format(task=task) for task in info.tasks)
-        tables = [read(path, task, space) for path, task in zip(paths, info.tasks, strict=True)]
-        return pool_arrays(space, tables)
+        return [read(path, task, space) for path, task in zip(paths, info.tasks, strict=True)]
 
+    known: list[Table] = []
     if info.package:
         key = f"{name}-{info.package}-{info.version}-nmjax-{__version__}-{_FORMAT}"
         table = (len(info.tasks), info.size)
         shapes = {metric.name: table for metric in info.metrics}
-        arrays = cached_arrays(key, {"pool": (info.size, space.num_choices), **shapes}, build)
+        expected = {"pool": (info.size, space.num_choices), **shapes}
+        arrays = cached_arrays(key, expected, lambda: pool_arrays(space, tables()))
     else:
-        arrays = build()
+        known = tables()
+        arrays = pool_arrays(space, known)
+    contexts = np.array([table.context for table in known])
     for array in arrays.values():
         array.setflags(write=False)
     return Suite(
@@ -115,6 +133,8 @@ def load_suite(name: str, *, data: str | Path | None = None) -> Suite:
         license=info.license,
         citation=info.citation,
         package=f"{info.package} {info.version}" if info.package else info.file,
+        context=contexts if contexts.size else None,
+        splits=splits_of_tasks(info.tasks, known),
     )
 
 

@@ -81,6 +81,8 @@ class Suite:
       license: License of the data.
       citation: Paper to cite.
       package: Source of the data, with its version.
+      context: Description of each task, float32[T, K]; None if there is none.
+      splits: The authors' splits, {part: tasks} each, as in {"train": ..., "test": ...}.
 
     Example:
       >>> from nmjax.tasks import load_suite
@@ -101,6 +103,8 @@ class Suite:
     license: str
     citation: str
     package: str
+    context: np.ndarray | None = None
+    splits: tuple[Mapping[str, tuple[str, ...]], ...] = ()
 
 
 def scores(suite: Suite) -> Array:
@@ -141,10 +145,14 @@ class Table(NamedTuple):
     Attributes:
       architecture: Option indices, isomorphic architectures not merged, int32[n, C].
       metrics: {name: float64[n]}, raw.
+      context: Description of the task, float32[K]; K = 0 if there is none.
+      parts: Part of each of the authors' splits that the task belongs to.
     """
 
     architecture: np.ndarray
     metrics: Mapping[str, np.ndarray]
+    context: np.ndarray = np.zeros(0, np.float32)
+    parts: tuple[str, ...] = ()
 
 
 Reader = Callable[[Path, str, Space], Table]
@@ -170,6 +178,57 @@ def pool_arrays(space: Space, tables: Sequence[Table]) -> dict[str, np.ndarray]:
             for name, values in table.metrics.items():
                 arrays[name][task, row[chosen]] = values[chosen]
     return {"pool": pool, **arrays}
+
+
+def read_grid(path: Path, task: str, space: Space, names: Sequence[str]) -> Table:
+    """Return the table of a task from an `.npz` file with all tasks.
+
+    The file contains `tasks` [T], `pool` int[N, C] of option indices, and float[T, N] for each
+    metric; optionally `context` float[T, K], and `split` [S, T] of names of parts.
+
+    Args:
+      path: The file.
+      task: Name of the task.
+      space: Space of the architectures.
+      names: Names of the metrics.
+
+    Raises:
+      NmjaxError: The file has another structure, or a row is not an architecture of the space.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            row = file["tasks"].tolist().index(task)
+            pool = file["pool"].astype(np.int32)
+            metrics = {name: file[name][row].astype(np.float64) for name in names}
+            context = file["context"][row] if "context" in file else np.zeros(0)
+            parts = file["split"][:, row].tolist() if "split" in file else ()
+    except (KeyError, ValueError, IndexError, OSError) as error:
+        raise NmjaxError(
+            f"{path} holds no `tasks`, `pool`, {', '.join(names)} of {task!r} ({error}): make it "
+            "again."
+        ) from error
+    fits = pool.ndim == 2 and pool.shape[1] == space.num_choices
+    fits = fits and all(values.shape == (len(pool),) for values in metrics.values())
+    if not fits or (pool < 0).any() or (pool >= np.array(space.num_options)).any():
+        raise NmjaxError(
+            f"{path} has a pool {list(pool.shape)} that does not fit space {space.name!r}: make it "
+            "again."
+        )
+    return Table(pool, metrics, context.astype(np.float32), tuple(parts))
+
+
+def splits_of_tasks(
+    tasks: Sequence[str], tables: Sequence[Table]
+) -> tuple[Mapping[str, tuple[str, ...]], ...]:
+    """Return the authors' splits, {part: tasks} each, from the tables of the tasks."""
+    splits = zip(*(table.parts for table in tables), strict=True)
+    return tuple(
+        {
+            part: tuple(task for task, own in zip(tasks, parts, strict=True) if own == part)
+            for part in dict.fromkeys(parts)
+        }
+        for parts in splits
+    )
 
 
 def read_columns(path: Path, names: Sequence[str]) -> tuple[Sequence[Any], dict[str, np.ndarray]]:

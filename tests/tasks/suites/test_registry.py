@@ -15,6 +15,12 @@ TASKS = {
     "hpobench": 8,
     "hpolib": 4,
     "transnas101": 7,
+    "mdesign-node": 11,
+    "mdesign-link": 11,
+    "mdesign-graph": 11,
+    "dataset2vec-a": 120,
+    "dataset2vec-b": 120,
+    "dataset2vec-c": 120,
     "live-mlp": 14,
 }
 
