@@ -1,6 +1,6 @@
 """Convolutional cells in the manner of NAS-Bench-201, as masks of one network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -157,9 +157,9 @@ class CellFamily:
 
     def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
         """Logits float[B, classes] of images float[B, side * side]."""
-        mask = self._mask(architecture)
-        images = x.reshape(len(x), self.side, self.side, 1)
-        stem = jnp.einsum("bhwtc,td->bhwd", neighborhoods(images), params["stem"])
+        mask = self._mask(architecture)[: params["stem"].shape[-1]]
+        images = x.T.reshape(1, self.side, self.side, len(x))
+        stem = _convolve(images, params["stem"][None, :, None, :], mask)
         operations = architecture[: len(EDGES)]
 
         def cell(images: Array, kernels: Array) -> tuple[Array, None]:
@@ -172,9 +172,13 @@ class CellFamily:
                     nodes[EDGES[edge][1]] += result
             return nodes[-1], None
 
-        images, _ = jax.lax.scan(cell, normalize_images(stem, mask), params["edges"])
+        images, _ = jax.lax.scan(cell, stem[0], params["edges"])
         features = jnp.mean(jax.nn.relu(images), axis=(1, 2))
-        return linear(params["head"], features)
+        return linear(params["head"], features.T)
+
+    def enclosing(self, architecture: Any) -> "CellFamily":
+        """The family with the smallest arrays that hold the child's weights."""
+        return replace(self, channels=(self.space.to_config(architecture)["channels"],))
 
     def _weights(self, architecture: Array) -> tuple[Array, Array]:
         """Numbers float[] of weights of the convolutions, and of the head without its biases."""
@@ -233,36 +237,57 @@ def _taps(operation: Array) -> Array:
     return jnp.where(operation == _CONV_3X3, jnp.ones_like(center), single)
 
 
-def neighborhoods(images: Array) -> Array:
-    """The 3 x 3 neighborhood of each pixel, zero outside: float[B, H, W, 9, C]."""
-    batch, height, width, channels = images.shape
-    rows = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    rows = jnp.stack([rows[:, i : i + height] for i in range(3)], axis=3)
-    both = jnp.stack([rows[:, :, j : j + width] for j in range(3)], axis=4)
-    return both.reshape(batch, height, width, TAPS, channels)
+def neighborhoods(images: Array, axis: int = 3) -> Array:
+    """The 3 x 3 neighborhood of each pixel of float[., H, W, .], zero outside, along a new axis."""
+    shifted = [both for rows in _shifts(images, 1) for both in _shifts(rows, 2)]
+    return jnp.stack(shifted, axis=axis)
+
+
+def _shifts(images: Array, axis: int) -> list[Array]:
+    """Images moved by -1, 0 and 1 along an axis, with zeros from outside."""
+    widths = [(1, 1) if other == axis else (0, 0) for other in range(images.ndim)]
+    padded, size = jnp.pad(images, widths), images.shape[axis]
+    return [jax.lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(3)]
 
 
 def normalize_images(images: Array, mask: Array) -> Array:
-    """Each image over its values in the channels of the mask; zero in the others."""
-    return masked_normalize(images, mask, (-3, -2, -1))
+    """Each image float[H, W, C] over its values in the channels of the mask; zero elsewhere."""
+    return masked_normalize(
+        images, mask.reshape((1,) * (images.ndim - 1) + mask.shape), (-3, -2, -1)
+    )
 
 
-def average_pool(x: Array) -> Array:
-    """Means over the 3 x 3 neighborhoods, without what is outside of the image."""
+def average_pool(images: Array) -> Array:
+    """Means over the 3 x 3 neighborhoods of float[., H, W, .], without what is outside."""
 
-    sizes = jnp.sum(neighborhoods(jnp.ones((1, *x.shape[1:3], 1), x.dtype)), axis=3)
-    return jnp.sum(neighborhoods(x), axis=3) / sizes
+    def total(x: Array) -> Array:
+        rows: Array = sum(_shifts(x, 1), jnp.zeros_like(x))
+        return sum(_shifts(rows, 2), jnp.zeros_like(x))
+
+    return total(images) / total(jnp.ones((1, *images.shape[1:3], 1), images.dtype))
+
+
+def _convolve(images: Array, kernels: Array, mask: Array) -> Array:
+    """Convolve images float[C, H, W, B] by each of float[E, 9, C, D]: float[E, D, H, W, B].
+
+    The results are normalized for each image. Rows come last, so that a convolution is one product
+    of matrices with a long axis, and neighborhoods are copies of long stretches.
+    """
+    edges, taps, channels, outputs = kernels.shape
+    rows = kernels.transpose(0, 3, 1, 2).reshape(edges * outputs, taps * channels)
+    convolved = rows @ neighborhoods(images, axis=0).reshape(taps * channels, -1)
+    shaped = convolved.reshape(edges, outputs, *images.shape[1:])
+    return masked_normalize(shaped, mask[None, :, None, None, None], (1, 2, 3))
 
 
 def _outgoing(x: Array, kernels: Array, operations: Array, mask: Array) -> Array:
-    """The operations int32[E] of the edges from images float[B, H, W, C]: float[E, B, H, W, C]."""
+    """The operations int32[E] of the edges from images float[C, H, W, B]: float[E, C, H, W, B]."""
     own = kernels * jax.vmap(_taps)(operations)[:, :, None, None]
-    convolved = jnp.einsum("bhwtc,etcd->ebhwd", neighborhoods(jax.nn.relu(x)), own)
-    normalized = normalize_images(convolved, mask)
+    convolved = _convolve(jax.nn.relu(x), own, mask)
     pooled = average_pool(x)
 
     def select(operation: Array, convolution: Array) -> Array:
         choices = (jnp.zeros_like(x), x, convolution, convolution, pooled)
         return jax.lax.select_n(operation, *choices)
 
-    return jax.vmap(select)(operations, normalized)
+    return jax.vmap(select)(operations, convolved)

@@ -1,5 +1,6 @@
 """Classification rows for children: training, selection and test rows, kept apart."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, check_seed
+from nmjax.live.family import TrainableFamily
 from nmjax.types import Array
 
 
@@ -133,6 +135,41 @@ def cross_entropy(logits: Array, y: Array) -> Array:
     """
     chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=-1)
     return -jnp.mean(chosen)
+
+
+def check_fits(family: TrainableFamily, choices: int, data: Dataset) -> None:
+    """Refuse rows that the family cannot read, or classes that it has no logits for.
+
+    Args:
+      family: Family of the children.
+      choices: Number of choices of an architecture.
+      data: Rows of the task.
+
+    Raises:
+      NmjaxError: The family reads other features, or has too few classes.
+    """
+    classes = _count_logits(family, choices, data.train.x.shape)
+    most = max(int(np.max(rows.y)) for rows in data)
+    if most >= classes:
+        raise NmjaxError(
+            f"Got class {most} for a family of {classes} classes: make the family with "
+            f"classes={most + 1} or more."
+        )
+
+
+@lru_cache
+def _count_logits(family: TrainableFamily, choices: int, shape: tuple[int, ...]) -> int:
+    """The number of logits of an architecture int32[C] for rows of this shape."""
+    architecture, x = jnp.zeros(choices, jnp.int32), jax.ShapeDtypeStruct(shape, jnp.float32)
+    try:
+        params = jax.eval_shape(family.init, jax.random.key(0), architecture)
+        logits = jax.eval_shape(family.apply, params, architecture, x)
+    except TypeError as error:
+        raise NmjaxError(
+            f"Got rows with {shape[1:]} features, which {family} cannot read: make the family with "
+            "the task's number of features."
+        ) from error
+    return int(logits.shape[-1])
 
 
 def _check(x: np.ndarray, y: np.ndarray, shares: tuple[float, float]) -> None:

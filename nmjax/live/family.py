@@ -30,7 +30,10 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class TrainableFamily(Protocol):
-    """Networks as functions: all that training reads."""
+    """Networks as functions: all that training reads. Hashable, as static arguments are."""
+
+    def __hash__(self) -> int:
+        """Equal families share compiled programs."""
 
     def init(self, key: Array, architecture: Array) -> PyTree:
         """Initial weights of the architecture int32[C]."""
@@ -55,6 +58,13 @@ class Family(TrainableFamily, Protocol):
     @property
     def space(self) -> Space:
         """The architectures of the family."""
+
+    def enclosing(self, architecture: Any) -> "Family":
+        """The family of this kind with the smallest arrays that hold the child's weights.
+
+        `apply` reads the sizes of arrays from the weights, so that it also takes those of this
+        family. Return `self` where all children have arrays of the same size.
+        """
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights of the network at its own size."""
@@ -119,10 +129,12 @@ def own_dense(dense: PyTree, inputs: int, outputs: int) -> dict[str, np.ndarray]
     return {"kernel": top(dense["kernel"], inputs, outputs), "bias": top(dense["bias"], outputs)}
 
 
-def masked_normalize(x: Array, mask: Array, axes: tuple[int, ...] = (-1,)) -> Array:
-    """Normalize over axes, the last one among them, within its mask; zero in the rest of it."""
-    count = math.prod(x.shape[axis] for axis in axes[:-1]) * jnp.sum(mask)
-    within = mask.reshape((1,) * (x.ndim - 1) + mask.shape)
+def masked_normalize(x: Array, within: Array, axes: tuple[int, ...]) -> Array:
+    """Normalize over axes of the entries in the mask `within`, of 0 and 1; zero in the others.
+
+    The mask has the rank of x, and size 1 or that of x along each axis.
+    """
+    count = math.prod(x.shape[axis] // within.shape[axis] for axis in axes) * jnp.sum(within)
     mean = jnp.sum(x * within, axis=axes, keepdims=True) / count
     centered = (x - mean) * within
     variance = jnp.sum(jnp.square(centered), axis=axes, keepdims=True) / count

@@ -1,7 +1,7 @@
 """Multilayer perceptrons of different depths, widths and activations, as masks of one network."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -171,15 +171,21 @@ class MLPFamily:
         _, masks = self._masks(architecture)
         activation = option_of(self.space, "activation", architecture)
         residual = self._is_residual(architecture)
-        for layer, mask in enumerate(masks):
+        for layer, mask in enumerate(masks[: len(params) - 1]):
             before = linear(params[f"hidden_{layer}"], x)
-            hidden = activate(self.activations, activation, before) * mask[None, :]
+            within = mask[None, : before.shape[-1]]
+            hidden = activate(self.activations, activation, before) * within
             if layer:
                 is_added = residual & (widths[layer] == widths[layer - 1])
                 hidden = jnp.where(is_added, hidden + x, hidden)
                 hidden = jnp.where(layer < depth, hidden, x)
             x = hidden
         return linear(params["head"], x)
+
+    def enclosing(self, architecture: Any) -> "MLPFamily":
+        """The family with the smallest arrays that hold the child's weights."""
+        widths = self._own_sizes(self.space.to_config(architecture))
+        return replace(self, widths=(max(widths),), depths=(len(widths),))
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights at the child's own size."""

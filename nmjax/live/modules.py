@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from nmjax.errors import NmjaxError
 from nmjax.live.data import Dataset
 from nmjax.live.settings import TrainingConfig, TrainingHyper
-from nmjax.live.training import TrainingResult, train_children_from
+from nmjax.live.training import TrainingResult, train_groups
 from nmjax.spaces import Space
 from nmjax.types import Array, PyTree
 
@@ -85,13 +85,13 @@ def train_modules(
                 for field, default in TrainingHyper()._asdict().items()
             )
         )
-        result = train_children_from(
+        module = _OneModule(make, fixed, data.train.x.shape[1])
+        no_choices = jnp.zeros((len(numbers), 0), jnp.int32)
+        result = train_groups(
             jax.random.clone(key),
-            _OneModule(make, fixed, data.train.x.shape[1]),
-            jnp.array(numbers, jnp.int32),
-            jnp.zeros((len(numbers), 1), jnp.int32),
+            [(module, np.arange(len(numbers)))],
+            (jnp.array(numbers, jnp.int32), no_choices, hyper),
             data,
-            hyper,
             config=config,
             keep_params=keep_params,
         )

@@ -45,6 +45,9 @@ class TrainingConfig:
       schedule: "constant", or "cosine" decay of the learning rate to 0.
       chunk: Number of children that train side by side. Memory grows with it; chunks follow one
         another in the same compiled call.
+      size_groups: Largest number of groups of similar size that children of a `Family` are sorted
+        into. Children compute the largest network of their group instead of their family's. Each
+        group takes a compilation of its own, and trains in chunks of its own.
 
     Raises:
       NmjaxError: A name is unknown, or a number is not positive.
@@ -60,13 +63,14 @@ class TrainingConfig:
     batch_size: int = 32
     schedule: Literal["constant", "cosine"] = "cosine"
     chunk: int = 64
+    size_groups: int = 1
 
     def __post_init__(self) -> None:
         if self.optimizer not in _OPTIMIZERS:
             raise unknown_name("optimizer", self.optimizer, _OPTIMIZERS)
         if self.schedule not in _SCHEDULES:
             raise unknown_name("schedule", self.schedule, _SCHEDULES)
-        for name in ("epochs", "batch_size", "chunk"):
+        for name in ("epochs", "batch_size", "chunk", "size_groups"):
             if getattr(self, name) < 1:
                 raise NmjaxError(f"Got {name}={getattr(self, name)}; give 1 or more.")
 

@@ -1,5 +1,6 @@
 """Train children of a family: one, or hundreds of different ones in one compiled call."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,11 +11,15 @@ import optax
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.live.data import Dataset, Rows, accuracy, cross_entropy
+from nmjax.live.data import Dataset, Rows, accuracy, check_fits, cross_entropy
 from nmjax.live.family import Family, TrainableFamily
+from nmjax.live.groups import CroppedFamily, split_by_size
 from nmjax.live.settings import TrainingConfig, TrainingHyper, batch_order, make_optimizer
 from nmjax.optimize import descend
 from nmjax.types import Array, PyTree
+
+_Group = tuple[TrainableFamily, np.ndarray]
+_Children = tuple[Array, Array, TrainingHyper]
 
 
 class TrainingResult(NamedTuple):
@@ -173,73 +178,112 @@ def train_children(
     hyper = TrainingHyper() if hyper is None else hyper
     rows = _checked(family, architectures)
     own = TrainingHyper(*(_per_child(hyper, name, len(rows)) for name in hyper._fields))
-    numbers = jnp.arange(len(rows), dtype=jnp.int32)
-    return train_children_from(
-        key, family, numbers, rows, data, own, config=config, keep_params=keep_params
-    )
+    groups: Sequence[_Group] = [(family, np.arange(len(rows)))]
+    if config.size_groups > 1:
+        groups = split_by_size(family, np.asarray(rows), config.size_groups)
+    children = (jnp.arange(len(rows), dtype=jnp.int32), rows, own)
+    return train_groups(key, groups, children, data, config=config, keep_params=keep_params)
 
 
-def train_children_from(
+def train_groups(
     key: Array,
-    family: TrainableFamily,
-    numbers: Array,
-    architectures: Array,
+    groups: Sequence[_Group],
+    children: _Children,
     data: Dataset,
-    hyper: TrainingHyper,
     *,
     config: TrainingConfig,
     keep_params: bool,
 ) -> TrainingResult:
-    """Train children as `train_children` does those of the numbers int32[N], without its checks."""
-    _check_rows(family, architectures[0], data)
+    """Train children as `train_children` does, each with the family of its group.
+
+    Args:
+      key: Random key.
+      groups: For each group its family and the places int[n] of its children.
+      children: Numbers int32[N], from which initial keys follow, architectures int32[N, C], and
+        training numbers float[N].
+      data: Rows of the task.
+      config: Static settings.
+      keep_params: Whether to return the weights.
+    """
+    check_fits(groups[-1][0], children[1].shape[1], data)
+    size = len(children[0])
+    chunk = min(config.chunk, size)
+    places = np.full((len(groups), -(-size // chunk) * chunk), size, np.int32)
+    for row, (_, members) in zip(places, groups, strict=True):
+        row[: len(members)] = members
+    counts = np.array([-(-len(members) // chunk) for _, members in groups], np.int32)
     trained: TrainingResult = _train(
-        key, numbers, architectures, data, hyper, family=family, config=config, keep=keep_params
+        key,
+        children,
+        jnp.asarray(places.reshape(len(groups), -1, chunk)),
+        jnp.asarray(counts),
+        data,
+        families=tuple(family for family, _ in groups),
+        config=config,
+        keep=keep_params,
     )
     return trained
 
 
-@partial(jax.jit, static_argnames=("family", "config", "keep"))
+@partial(jax.jit, static_argnames=("families", "config", "keep"))
 def _train(
     key: Array,
-    numbers: Array,
-    architectures: Array,
+    children: _Children,
+    places: Array,
+    counts: Array,
     data: Dataset,
-    hyper: TrainingHyper,
     *,
-    family: TrainableFamily,
+    families: tuple[TrainableFamily, ...],
     config: TrainingConfig,
     keep: bool,
 ) -> TrainingResult:
+    """Train the children at places int32[G, K, M], K chunks a group, the first `counts` of them.
+
+    Places beyond the number of children repeat the last child, without effect on the result.
+    """
     init_key, order_key = jax.random.split(key)
     order = batch_order(order_key, len(data.train.y), config)
 
-    def one(child: tuple[Array, Array, TrainingHyper]) -> TrainingResult:
-        number, architecture, own = child
-        result = train_child(
-            jax.random.fold_in(init_key, number),
-            family,
-            architecture,
-            data,
-            order,
-            own,
-            config=config,
-        )
-        return result if keep else result._replace(params=None)
+    def train_chunk(family: TrainableFamily, rows: Array) -> TrainingResult:
+        def one(child: _Children) -> TrainingResult:
+            number, architecture, own = child
+            own_key = jax.random.fold_in(init_key, number)
+            return train_child(own_key, family, architecture, data, order, own, config=config)
 
-    size = len(architectures)
-    chunk = min(config.chunk, size)
-    padded = jnp.arange(-(-size // chunk) * chunk, dtype=jnp.int32) % size
-    children = (
-        numbers[padded],
-        architectures[padded],
-        jax.tree.map(lambda leaf: leaf[padded], hyper),
-    )
-    chunks = jax.tree.map(lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), children)
-    found = jax.lax.map(jax.vmap(one), chunks)
-    trained: TrainingResult = jax.tree.map(
-        lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:size], found
-    )
+        result = jax.vmap(one)(jax.tree.map(lambda leaf: leaf.at[rows].get(mode="clip"), children))
+        if not keep:
+            return result._replace(params=None)
+        if isinstance(family, CroppedFamily):
+            return result._replace(params=family.pad(result.params))
+        return result
+
+    def add_chunk(
+        number: Array, trained: TrainingResult, family: TrainableFamily, rows: Array
+    ) -> TrainingResult:
+        found = train_chunk(family, rows[number])
+        added: TrainingResult = jax.tree.map(
+            lambda all_, own: all_.at[rows[number]].set(own, mode="drop"), trained, found
+        )
+        return added
+
+    trained = _empty_result(families[-1], children[1], config.epochs, keep)
+    for family, rows, count in zip(families, places, counts, strict=True):
+        add = partial(add_chunk, family=family, rows=rows)
+        trained = jax.lax.fori_loop(0, count, add, trained)
     return trained
+
+
+def _empty_result(
+    family: TrainableFamily, architectures: Array, epochs: int, keep: bool
+) -> TrainingResult:
+    size = len(architectures)
+    params = None
+    if keep:
+        whole = family.family if isinstance(family, CroppedFamily) else family
+        shapes = jax.eval_shape(whole.init, jax.random.key(0), architectures[0])
+        params = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), shapes)
+    once, each = jnp.zeros((size,), jnp.float32), jnp.zeros((size, epochs), jnp.float32)
+    return TrainingResult(once, once, each, each, params)
 
 
 def _checked(family: Family, architectures: ArrayLike) -> Array:
@@ -263,21 +307,3 @@ def _per_child(hyper: TrainingHyper, name: str, size: int) -> Array:
             "one for each child."
         )
     return jnp.broadcast_to(number, (size,))
-
-
-def _check_rows(family: TrainableFamily, architecture: Array, data: Dataset) -> None:
-    """Refuse rows that the family cannot read, or classes that it has no logits for."""
-    try:
-        params = jax.eval_shape(family.init, jax.random.key(0), architecture)
-        logits = jax.eval_shape(family.apply, params, architecture, data.train.x)
-    except TypeError as error:
-        raise NmjaxError(
-            f"Got rows with {data.train.x.shape[1:]} features, which {family} cannot read: make "
-            "the family with the task's number of features."
-        ) from error
-    most = max(int(jnp.max(rows.y)) for rows in data)
-    if most >= logits.shape[-1]:
-        raise NmjaxError(
-            f"Got class {most} for a family of {logits.shape[-1]} classes: make the family with "
-            f"classes={most + 1} or more."
-        )

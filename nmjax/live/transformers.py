@@ -1,6 +1,6 @@
 """Small transformers with different heads, depths, widths and feed-forward sizes, as masks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -171,12 +171,12 @@ class TransformerFamily:
     def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
         """Logits float[B, classes] of inputs float[B, D]."""
         depth, width, heads, hidden = self._sizes(architecture)
-        mask = unit_mask(width, max(self.widths))
-        units = unit_mask(hidden, max(self.feed_forwards))
+        blocks = [params[name] for name in sorted(params) if name.startswith("block")]
+        mask = unit_mask(width, len(params["head"]["kernel"]))
+        units = unit_mask(hidden, len(blocks[0]["feed_out"]["kernel"]))
         tokens = x.reshape(len(x), self.tokens, -1)
         x = linear(params["embed"], tokens) + params["position"][None]
-        for block in range(max(self.depths)):
-            own = params[f"block_{block}"]
+        for block, own in enumerate(blocks):
             after = x + self._attend(own, _layer_norm(own["norm_1"], x, mask), width, heads)
             normed = _layer_norm(own["norm_2"], after, mask)
             fed = jax.nn.gelu(linear(own["feed_in"], normed)) * units[None, None, :]
@@ -186,7 +186,7 @@ class TransformerFamily:
     def _attend(self, params: PyTree, x: Array, width: Array, heads: Array) -> Array:
         """Self-attention of float[B, T, W], of which each head sees its own channels."""
         each = width // heads
-        head_of = jnp.arange(max(self.widths), dtype=jnp.int32) // each
+        head_of = jnp.arange(x.shape[-1], dtype=jnp.int32) // each
         numbers = jnp.arange(max(self.heads), dtype=jnp.int32)
         belongs = (head_of[None, :] == numbers[:, None]).astype(x.dtype)
         query, key, value = (linear(params[name], x) for name in _PROJECTIONS[:-1])
@@ -195,6 +195,16 @@ class TransformerFamily:
         weights = jax.nn.softmax(logits * jax.lax.rsqrt(each.astype(x.dtype)), axis=-1)
         own_value = value[:, None] * belongs[None, :, None, :]
         return linear(params["out"], jnp.einsum("bhts,bhsd->btd", weights, own_value))
+
+    def enclosing(self, architecture: Any) -> "TransformerFamily":
+        """The family with the smallest arrays that hold the child's weights."""
+        config = self.space.to_config(architecture)
+        return replace(
+            self,
+            depths=(config["depth"],),
+            widths=(config["width"],),
+            feed_forwards=(config["feed_forward"],),
+        )
 
     def num_parameters(self, architecture: Array) -> Array:
         """Number float[] of weights at the child's own size."""
@@ -257,7 +267,7 @@ def _norm(mask: Array) -> PyTree:
 
 def _layer_norm(norm: PyTree, x: Array, mask: Array) -> Array:
     """Normalize float[B, T, W] over the channels of the mask; zero in the others."""
-    normed = masked_normalize(x, mask)
+    normed = masked_normalize(x, mask[None, None], (-1,))
     scaled: Array = normed * norm["scale"][None, None, :] + norm["bias"][None, None, :]
     return scaled
 

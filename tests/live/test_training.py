@@ -1,5 +1,7 @@
 """Training many children at once: determinism, independence, failures and compilations."""
 
+from dataclasses import replace
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -11,9 +13,11 @@ from nmjax.live import (
     MLPFamily,
     TrainingConfig,
     TrainingHyper,
+    TransformerFamily,
     batch_order,
     train_children,
 )
+from nmjax.live.groups import split_by_size
 from nmjax.live.training import _train
 from tests.live.plain import small_data
 
@@ -46,6 +50,42 @@ def test_results_do_not_depend_on_chunks(result, unoptimized):
     narrow = TrainingConfig(optimizer="sgd", epochs=3, batch_size=8, chunk=2)
     chunked = train_children(key(), FAMILY, CHILDREN, small_data(), RATES, config=narrow)
     chex.assert_trees_all_close(chunked, result, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_results_do_not_depend_on_size_groups(unoptimized):
+    family = MLPFamily(4, 3, widths=(2, 4), depths=(1, 2), activations=("relu",))
+    children = jnp.array([[1, 1, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]], jnp.int32)
+    one = TrainingConfig("sgd", epochs=2, batch_size=8, chunk=2)
+    several = replace(one, size_groups=3)
+    results, compiled = [], []
+    for config in (one, several):
+        results.append(
+            train_children(key(), family, children, small_data(), config=config, keep_params=True)
+        )
+        compiled.append(_train._cache_size())
+    chex.assert_trees_all_close(results[1], results[0], rtol=1e-4, atol=1e-6)
+    train_children(key(), family, children[::-1], small_data(), config=several, keep_params=True)
+    train_children(
+        key(), family, children[:1].repeat(4, 0), small_data(), config=several, keep_params=True
+    )
+    assert _train._cache_size() == compiled[-1]
+
+
+def test_groups_hold_their_children_in_smaller_arrays():
+    family = TransformerFamily(8, 3, tokens=4, widths=(4, 8), depths=(1, 2))
+    children = np.array([[0, 0, 0, 0], [1, 1, 2, 1], [0, 1, 0, 0]])
+    groups = split_by_size(family, children, 2)
+    small, large = (
+        jax.eval_shape(group.init, key(), jnp.zeros(4, jnp.int32)) for group, _ in groups
+    )
+    assert groups[0][1].tolist() == [0]
+    assert groups[1][1].tolist() == [1, 2]
+    assert small["head"]["kernel"].shape == (4, 3)
+    assert large["head"]["kernel"].shape == (8, 3)
+    assert sum(leaf.size for leaf in jax.tree.leaves(large)) > sum(
+        leaf.size for leaf in jax.tree.leaves(small)
+    )
 
 
 def test_divergence_is_nan_and_stays_with_its_child(result):
