@@ -13,7 +13,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
+from nmjax.errors import NmjaxError
 from nmjax.spaces import Space
 from nmjax.types import Array, PyTree
 
@@ -77,6 +79,24 @@ class Family(TrainableFamily, Protocol):
 
     def extract(self, params: PyTree, architecture: Any) -> PyTree:
         """The variables of `build(architecture)` from the masked weights of a child."""
+
+
+def check_children(family: Family, architectures: ArrayLike) -> Array:
+    """The architectures int32[N, C] of a family's children.
+
+    Raises:
+      NmjaxError: They are none of the family's.
+    """
+    rows = np.asarray(architectures)
+    expected = family.space.num_choices
+    if rows.ndim != 2 or not len(rows) or rows.shape[1] != expected:
+        raise NmjaxError(
+            f"Got architectures {list(rows.shape)}, expected int32[N, {expected}] of space "
+            f"{family.space.name!r}: give one row of option indices for each child."
+        )
+    for row in rows:
+        family.space.check_architecture(row)
+    return jnp.asarray(rows, jnp.int32)
 
 
 def option_of(space: Space, name: str, architecture: Array) -> Array:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
@@ -73,6 +74,24 @@ class TrainingConfig:
         for name in ("epochs", "batch_size", "chunk", "size_groups"):
             if getattr(self, name) < 1:
                 raise NmjaxError(f"Got {name}={getattr(self, name)}; give 1 or more.")
+
+
+def broadcast_hyper(hyper: TrainingHyper, size: int) -> TrainingHyper:
+    """Numbers float[N] of N children, from one number for all or one for each.
+
+    Raises:
+      NmjaxError: A number has another shape.
+    """
+    numbers = {}
+    for name, value in hyper._asdict().items():
+        number = jnp.asarray(value, jnp.float32)
+        if number.shape not in ((), (size,)):
+            raise NmjaxError(
+                f"Got {name} of shape {list(number.shape)} for {size} children; give one number, "
+                "or one for each child."
+            )
+        numbers[name] = jnp.broadcast_to(number, (size,))
+    return TrainingHyper(**numbers)
 
 
 def make_optimizer(

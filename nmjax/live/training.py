@@ -10,11 +10,16 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 
-from nmjax.errors import NmjaxError
 from nmjax.live.data import Dataset, Rows, accuracy, check_fits, cross_entropy
-from nmjax.live.family import Family, TrainableFamily
+from nmjax.live.family import Family, TrainableFamily, check_children
 from nmjax.live.groups import CroppedFamily, split_by_size
-from nmjax.live.settings import TrainingConfig, TrainingHyper, batch_order, make_optimizer
+from nmjax.live.settings import (
+    TrainingConfig,
+    TrainingHyper,
+    batch_order,
+    broadcast_hyper,
+    make_optimizer,
+)
 from nmjax.optimize import descend
 from nmjax.types import Array, PyTree
 
@@ -176,8 +181,8 @@ def train_children(
     """
     config = TrainingConfig() if config is None else config
     hyper = TrainingHyper() if hyper is None else hyper
-    rows = _checked(family, architectures)
-    own = TrainingHyper(*(_per_child(hyper, name, len(rows)) for name in hyper._fields))
+    rows = check_children(family, architectures)
+    own = broadcast_hyper(hyper, len(rows))
     groups: Sequence[_Group] = [(family, np.arange(len(rows)))]
     if config.size_groups > 1:
         groups = split_by_size(family, np.asarray(rows), config.size_groups)
@@ -284,26 +289,3 @@ def _empty_result(
         params = jax.tree.map(lambda leaf: jnp.zeros((size, *leaf.shape), leaf.dtype), shapes)
     once, each = jnp.zeros((size,), jnp.float32), jnp.zeros((size, epochs), jnp.float32)
     return TrainingResult(once, once, each, each, params)
-
-
-def _checked(family: Family, architectures: ArrayLike) -> Array:
-    rows = np.asarray(architectures)
-    expected = family.space.num_choices
-    if rows.ndim != 2 or not len(rows) or rows.shape[1] != expected:
-        raise NmjaxError(
-            f"Got architectures {list(rows.shape)}, expected int32[N, {expected}] of space "
-            f"{family.space.name!r}: give one row of option indices for each child."
-        )
-    for row in rows:
-        family.space.check_architecture(row)
-    return jnp.asarray(rows, jnp.int32)
-
-
-def _per_child(hyper: TrainingHyper, name: str, size: int) -> Array:
-    number = jnp.asarray(getattr(hyper, name), jnp.float32)
-    if number.shape not in ((), (size,)):
-        raise NmjaxError(
-            f"Got {name} of shape {list(number.shape)} for {size} children; give one number, or "
-            "one for each child."
-        )
-    return jnp.broadcast_to(number, (size,))
