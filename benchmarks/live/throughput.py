@@ -1,29 +1,68 @@
-"""Children trained a second: together in one call, one by one, and one by one at their own size.
+"""Children trained a second by nmjax together and one by one, and by PyTorch in several ways.
 
-    python -m benchmarks.live.throughput [--families mlp transformer]
+    python -m benchmarks.live.throughput [--families mlp cell transformer] [--repeats 3]
 
-Writes benchmarks/results/live/throughput.json.
+Each family runs in a process of its own, and PyTorch in an environment of its own. The ways of a
+family are timed by turns. Writes benchmarks/results/live/throughput.json.
 """
 
 import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks.live.equivalence import families
+from benchmarks.peers.harness import CHECKOUT, ENVIRONMENTS, make_environment
+from benchmarks.peers.programs.live_torch import peak_memory
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax import live
+from nmjax.experiments import Target
 from nmjax.spaces import sample
 
 ALONE = 2
-SIZES = {"mlp": (128,), "transformer": (32,)}
+TORCH_ALONE = 4
+SIZES = {"mlp": (256,), "cell": (16,), "transformer": (32,)}
+GROUPS = {"mlp": 4, "cell": 2, "transformer": 2}
+MIDDLE = {
+    "mlp": {"depth": 2, "width": 16, "activation": "relu", "residual": True},
+    "cell": {
+        "Op0": "nor_conv_3x3",
+        "Op1": "avg_pool_3x3",
+        "Op2": "none",
+        "Op3": "skip_connect",
+        "Op4": "nor_conv_1x1",
+        "Op5": "nor_conv_3x3",
+        "channels": 4,
+    },
+    "transformer": {"depth": 2, "width": 8, "heads": 2, "feed_forward": 32},
+}
+"""The children of equal size, for the ways that train only such ones side by side."""
 CONFIG = live.TrainingConfig(epochs=5, batch_size=32, chunk=256)
+GROUPED_CHUNK = 32
+TARGETS = {"torch loop": 20.0, "torch func, equal size": 3.0}
+
+
+class Way(NamedTuple):
+    """A call that trains so many children, and the seconds of its first run."""
+
+    run: Callable[[], dict[str, float]]
+    children: int
+    first_seconds: float
 
 
 @dataclass(frozen=True)
@@ -44,94 +83,192 @@ class OwnSize:
         return self.module.apply(params, x)
 
 
-def compiled_child(family: Any, example: jax.Array, data: live.Dataset, order: jax.Array):
-    """A program that trains one child, and the seconds to trace and compile it."""
+def timed(train: Callable[[], jax.Array]) -> dict[str, float]:
+    """Wall and CPU seconds of a call, and the mean of the scores that it returns."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    score = float(np.mean(jax.block_until_ready(train())))
+    return {
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+        "score": score,
+    }
+
+
+def jax_way(train: Callable[[], jax.Array], children: int) -> Way:
+    """A way whose first call compiles."""
+    return Way(partial(timed, train), children, timed(train)["seconds"])
+
+
+def alone_way(programs: list[tuple[Any, jax.Array]], data: live.Dataset) -> Way:
+    """Children one after the other, each by `train_child` with its family."""
     train = jax.jit(partial(live.train_child, config=CONFIG), static_argnames="family")
-    begun = time.perf_counter()
-    arguments = (jax.random.key(0), family, example, data, order)
-    compiled = train.lower(*arguments).compile()
-    seconds = time.perf_counter() - begun
-
-    def run(architecture: jax.Array) -> jax.Array:
-        return compiled(jax.random.key(0), architecture, data, order).score
-
-    return run, seconds
-
-
-def compiled_children(family: live.Family, children: jax.Array, data: live.Dataset):
-    """A call that trains all children, and the seconds to trace and compile it."""
+    order = live.batch_order(jax.random.key(1), len(data.train.y), CONFIG)
 
     def run() -> jax.Array:
-        return live.train_children(jax.random.key(0), family, children, data, config=CONFIG).score
+        key = jax.random.key(0)
+        return jnp.stack([train(key, f, child, data, order).score for f, child in programs])
 
-    begun = time.perf_counter()
-    jax.block_until_ready(run())
-    first = time.perf_counter() - begun
-    begun = time.perf_counter()
-    jax.block_until_ready(run())
-    return run, first - (time.perf_counter() - begun)
+    return jax_way(run, len(programs))
 
 
-def timed(run: Callable[[], Any]) -> float:
-    """Wall seconds of a call."""
-    begun = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - begun
-
-
-def rows_of(
-    name: str, family: live.Family, task: live.LiveTask, repeats: int
-) -> list[dict[str, Any]]:
-    """Rates of a family, whose three ways are timed by turns."""
-    data = task.data
-    order = live.batch_order(jax.random.key(1), len(data.train.y), CONFIG)
-    children = sample(jax.random.key(2), family.space, (max(SIZES[name]),))
-    single, single_compile = compiled_child(family, children[0], data, order)
-    own = [
-        compiled_child(OwnSize(family.build(child), task.inputs), child, data, order)
-        for child in children[:ALONE]
-    ]
-    alone_compile = sum(seconds for _, seconds in own)
-    rows = []
-    for size in SIZES[name]:
-        together, together_compile = compiled_children(family, children[:size], data)
-        seconds: dict[str, list[float]] = {"together": [], "single": [], "own": []}
-        for _ in range(repeats):
-            seconds["together"].append(timed(together) / size)
-            seconds["single"].append(timed(lambda: [single(c) for c in children[:ALONE]]) / ALONE)
-            programs = zip(own, children[:ALONE], strict=True)
-            seconds["own"].append(timed(lambda p=programs: [f(c) for (f, _), c in p]) / ALONE)
-        rates = {way: 1 / median(values) for way, values in seconds.items()}
-        rows.append(
-            {
-                "family": name,
-                "children": size,
-                "together_a_second": rates["together"],
-                "one_by_one_a_second": rates["single"],
-                "own_size_a_second": rates["own"],
-                "ratio_to_one_by_one": rates["together"] / rates["single"],
-                "ratio_to_own_size": rates["together"] / rates["own"],
-                "compile_together_seconds": together_compile,
-                "compile_one_seconds": single_compile,
-                "compile_each_own_size_seconds": alone_compile / ALONE,
-            }
+def torch_way(
+    stack: contextlib.ExitStack, name: str, variant: str, children: list[dict], data: live.Dataset
+) -> Way:
+    """A program of PyTorch; the faster of one and two threads where children train side by side."""
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    rows = {}
+    for part, own in data._asdict().items():
+        rows |= {f"{part}_x": np.asarray(own.x), f"{part}_y": np.asarray(own.y, np.int64)}
+    np.savez(Path(folder) / "rows.npz", **rows)
+    spec = {"family": name, "children": children, "epochs": CONFIG.epochs}
+    spec |= {"batch_size": CONFIG.batch_size, "rate": live.TrainingHyper().learning_rate}
+    ways = []
+    for threads in (1, 2) if variant == "func" else (1,):
+        process = stack.enter_context(
+            subprocess.Popen(
+                [
+                    *(str(torch_interpreter()), "-m", "benchmarks.peers.programs.live_torch"),
+                    *(f"--variant={variant}", f"--threads={threads}"),
+                    *(f"--rows={folder}/rows.npz", f"--spec={json.dumps(spec)}"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=CHECKOUT,
+                text=True,
+            )
         )
-    return rows
+
+        def run(process: subprocess.Popen = process) -> dict[str, float]:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        process.stdout.readline()
+        ways.append(Way(run, len(children), run()["seconds"]))
+    return min(ways, key=lambda way: way.run()["seconds"])
+
+
+def torch_interpreter() -> Path:
+    """Interpreter with PyTorch, created if it does not exist."""
+    python = ENVIRONMENTS / "live_torch" / "bin" / "python"
+    return python if python.exists() else make_environment("live_torch")
+
+
+def together(
+    family: live.Family, children: jax.Array, data: live.Dataset, config: live.TrainingConfig
+) -> Way:
+    """All children in one call."""
+
+    def run() -> jax.Array:
+        return live.train_children(jax.random.key(0), family, children, data, config=config).score
+
+    return jax_way(run, len(children))
+
+
+def ways_of(
+    name: str, stack: contextlib.ExitStack, task: live.LiveTask, family: live.Family
+) -> dict[tuple[str, int], Way]:
+    """All ways of a family, by name and number of children."""
+    data, most = task.data, max(SIZES[name])
+    children = sample(jax.random.key(2), family.space, (most,))
+    equal = jnp.tile(jnp.asarray(family.space.from_config(MIDDLE[name])[0]), (most, 1))
+    grouped = live.TrainingConfig(
+        epochs=CONFIG.epochs,
+        batch_size=CONFIG.batch_size,
+        chunk=GROUPED_CHUNK,
+        size_groups=GROUPS[name],
+    )
+    own = [(OwnSize(family.build(child), task.inputs), child) for child in children[:ALONE]]
+    configs = [family.space.to_config(child) for child in children[:TORCH_ALONE]]
+    ways: dict[tuple[str, int], Way] = {}
+    for size in SIZES[name]:
+        ways["nmjax", size] = together(family, children[:size], data, CONFIG)
+        ways["nmjax, size groups", size] = together(family, children[:size], data, grouped)
+    ways["nmjax, equal size", most] = together(family, equal, data, grouped)
+    ways["JAX, one by one, masked", ALONE] = alone_way(
+        [(family, c) for c in children[:ALONE]], data
+    )
+    ways["JAX, one by one, own size", ALONE] = alone_way(own, data)
+    ways["torch loop", TORCH_ALONE] = torch_way(stack, name, "loop", configs, data)
+    func = torch_way(stack, name, "func", [MIDDLE[name]] * most, data)
+    ways["torch func, equal size", most] = func
+    if name == "mlp":
+        ways["torch compile", 1] = torch_way(stack, name, "compile", [MIDDLE[name]], data)
+    return ways
+
+
+def rows_of(name: str, repeats: int) -> list[dict[str, Any]]:
+    """Rates of a family on the digits."""
+    task = live.load_task("digits")
+    with contextlib.ExitStack() as stack:
+        ways = ways_of(name, stack, task, families(task)[name])
+        runs: dict[tuple[str, int], list[dict[str, float]]] = {key: [] for key in ways}
+        for _ in range(repeats):
+            for key, way in ways.items():
+                runs[key].append(way.run())
+    return [
+        {
+            "family": name,
+            "way": way,
+            "children": size,
+            "children_a_second": size / median(run["seconds"] for run in own),
+            "children_a_cpu_second": size / median(run["cpu_seconds"] for run in own),
+            "mean_score": own[-1]["score"],
+            "compile_seconds": max(
+                0.0, ways[way, size].first_seconds - median(run["seconds"] for run in own)
+            ),
+            "peak_bytes": own[-1].get("peak_bytes", peak_memory()),
+        }
+        for (way, size), own in runs.items()
+    ]
+
+
+def targets_of(rows: list[dict[str, Any]]) -> list[Target]:
+    """Rates of the faster call of nmjax over PyTorch's, by family."""
+    targets = []
+    for name in dict.fromkeys(row["family"] for row in rows):
+        rate = {}
+        for row in (row for row in rows if row["family"] == name):
+            rate[row["way"]] = max(row["children_a_second"], rate.get(row["way"], 0.0))
+        ours = max(rate["nmjax"], rate["nmjax, size groups"])
+        pairs = {"torch loop": ours, "torch func, equal size": rate["nmjax, equal size"]}
+        targets += [
+            Target(
+                f"{name}: children a second, over {peer}",
+                mine / rate[peer],
+                "",
+                "at least",
+                TARGETS[peer],
+                max(SIZES[name]),
+            )
+            for peer, mine in pairs.items()
+        ]
+    return targets
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    """Measure families on the digits."""
-    task = live.load_task("digits")
-    rows = [
-        row
-        for name in asked.families
-        for row in rows_of(name, families(task)[name], task, asked.repeats)
-    ]
+    """Measure families, each in a new process."""
+    context = multiprocessing.get_context("spawn")
+    rows: list[dict[str, Any]] = []
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        for found in pool.map(partial(rows_of, repeats=asked.repeats), asked.families):
+            rows += found
+            for row in found:
+                print(row, flush=True)
     return Findings(
         split="digits, 512 training rows",
         seeds=(0,),
-        config={"epochs": CONFIG.epochs, "batch_size": CONFIG.batch_size, "alone": ALONE},
+        config={
+            "epochs": CONFIG.epochs,
+            "batch_size": CONFIG.batch_size,
+            "size_groups": GROUPS,
+            "grouped_chunk": GROUPED_CHUNK,
+            "equal_size": MIDDLE,
+            "repeats": asked.repeats,
+            "load_average": os.getloadavg()[1],
+        },
         rows=rows,
+        targets=targets_of(rows),
     )
 
 
