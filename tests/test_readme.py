@@ -17,6 +17,7 @@ NOTEBOOKS = {path.stem: json.loads(path.read_text()) for path in ROOT.glob("note
 CHECKS = {
     "quickstart": "assert len(study.trials) == study.budget and study.best is not None",
     "gradient-search": "assert best.value > scores.max() and encoding[0] @ cost < 60",
+    "live-transformer": "assert family.num_parameters(found) <= LIMIT and len(study.trials) == 8",
 }
 
 
