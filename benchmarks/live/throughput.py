@@ -1,6 +1,6 @@
 """Children trained a second by nmjax together and one by one, and by PyTorch in several ways.
 
-    python -m benchmarks.live.throughput [--families mlp cell transformer] [--repeats 3]
+    python -m benchmarks.live.throughput [--families mlp cell transformer] [--repeats 2]
 
 Each family runs in a process of its own, and PyTorch in an environment of its own. The ways of a
 family are timed by turns. Writes benchmarks/results/live/throughput.json.
@@ -119,9 +119,10 @@ def torch_way(
     rows = {}
     for part, own in data._asdict().items():
         rows |= {f"{part}_x": np.asarray(own.x), f"{part}_y": np.asarray(own.y, np.int64)}
-    np.savez(Path(folder) / "rows.npz", **rows)
     spec = {"family": name, "children": children, "epochs": CONFIG.epochs}
     spec |= {"batch_size": CONFIG.batch_size, "rate": live.TrainingHyper().learning_rate}
+    np.savez(Path(folder) / "rows.npz", **rows)
+    (Path(folder) / "spec.json").write_text(json.dumps(spec))
     ways = []
     for threads in (1, 2) if variant == "func" else (1,):
         process = stack.enter_context(
@@ -129,7 +130,7 @@ def torch_way(
                 [
                     *(str(torch_interpreter()), "-m", "benchmarks.peers.programs.live_torch"),
                     *(f"--variant={variant}", f"--threads={threads}"),
-                    *(f"--rows={folder}/rows.npz", f"--spec={json.dumps(spec)}"),
+                    *(f"--rows={folder}/rows.npz", f"--spec={folder}/spec.json"),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -182,7 +183,8 @@ def ways_of(
     configs = [family.space.to_config(child) for child in children[:TORCH_ALONE]]
     ways: dict[tuple[str, int], Way] = {}
     for size in SIZES[name]:
-        ways["nmjax", size] = together(family, children[:size], data, CONFIG)
+        if name == "mlp":
+            ways["nmjax", size] = together(family, children[:size], data, CONFIG)
         ways["nmjax, size groups", size] = together(family, children[:size], data, grouped)
     ways["nmjax, equal size", most] = together(family, equal, data, grouped)
     ways["JAX, one by one, masked", ALONE] = alone_way(
@@ -224,17 +226,20 @@ def rows_of(name: str, repeats: int) -> list[dict[str, Any]]:
 
 
 def targets_of(rows: list[dict[str, Any]]) -> list[Target]:
-    """Rates of the faster call of nmjax over PyTorch's, by family."""
+    """Rates of the faster call of nmjax over PyTorch's, by family.
+
+    They are rates in CPU seconds: wall-clock time on a machine with other work favors short calls.
+    """
     targets = []
     for name in dict.fromkeys(row["family"] for row in rows):
         rate = {}
         for row in (row for row in rows if row["family"] == name):
-            rate[row["way"]] = max(row["children_a_second"], rate.get(row["way"], 0.0))
-        ours = max(rate["nmjax"], rate["nmjax, size groups"])
+            rate[row["way"]] = max(row["children_a_cpu_second"], rate.get(row["way"], 0.0))
+        ours = max(rate.get("nmjax", 0.0), rate["nmjax, size groups"])
         pairs = {"torch loop": ours, "torch func, equal size": rate["nmjax, equal size"]}
         targets += [
             Target(
-                f"{name}: children a second, over {peer}",
+                f"{name}: children a CPU second, over {peer}",
                 mine / rate[peer],
                 "",
                 "at least",
@@ -265,7 +270,7 @@ def measure(asked: argparse.Namespace) -> Findings:
             "grouped_chunk": GROUPED_CHUNK,
             "equal_size": MIDDLE,
             "repeats": asked.repeats,
-            "load_average": os.getloadavg()[1],
+            "load_average": round(os.getloadavg()[1], 1),
         },
         rows=rows,
         targets=targets_of(rows),
@@ -275,7 +280,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--families", nargs="+", choices=SIZES, default=list(SIZES))
     run_benchmark("live/throughput", measure, parser)
 

@@ -116,14 +116,14 @@ def main() -> None:
     parser.add_argument("--variant", choices=VARIANTS, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rows", required=True, help="npz file of the task's rows")
-    parser.add_argument("--spec", required=True, help="JSON of children and settings")
+    parser.add_argument("--spec", required=True, help="JSON file of children and settings")
     asked = parser.parse_args()
     answers, sys.stdout = sys.stdout, sys.stderr
 
     import torch
 
     torch.set_num_threads(asked.threads)
-    trainer = Trainer(dict(np.load(asked.rows)), json.loads(asked.spec))
+    trainer = Trainer(dict(np.load(asked.rows)), json.loads(Path(asked.spec).read_text()))
     run = {
         "loop": trainer.one_by_one,
         "compile": lambda: trainer.one_by_one(torch.compile),
