@@ -1,10 +1,10 @@
 """Searches by epochs beside searches by whole trainings, on the learning curves of `live-mlp`.
 
-    python -m benchmarks.live.multi_fidelity [--seeds 10] [--pasts 2]
+    python -m benchmarks.live.multi_fidelity [--seeds 10]
 
 One data set at a time is held out with all of its tasks, so that no sibling of a target is in its
-past. Each draw of the past has searches of its own. A method's regret is that of the best child
-that was trained for all eight epochs, and 1, that of the median, before there is one. Writes
+past, which is the first seven tasks of the other data sets. A method's regret is that of the best
+child that was trained for all eight epochs, and 1, that of the median, before there is one. Writes
 benchmarks/results/live/multi_fidelity.json: for each method, the mean over data sets of the
 normalized regret after some numbers of epochs, and the paired difference to `transfer`.
 """
@@ -19,8 +19,8 @@ import numpy as np
 
 import nmjax
 from benchmarks.script import Findings, make_parser, run_benchmark
+from nmjax.evaluation import Prepared, prepare
 from nmjax.evaluation.method_runs import seed_keys
-from nmjax.evaluation.protocol import prepare_search
 from nmjax.knowledge import default_knowledge
 from nmjax.predictors import fit_curves, naive_curves
 from nmjax.search import (
@@ -41,10 +41,12 @@ from nmjax.search import (
 )
 from nmjax.spaces import encode
 from nmjax.stats import mean_interval
+from nmjax.tasks import make_split
 from nmjax.tasks.suites import read_live_records
 from nmjax.types import Array
 
 SUITE = "live-mlp"
+SOURCES = 7
 BUDGET = 240
 AT = (16, 24, 48, 96, 192, 240)
 NAIVE_STD = 0.15
@@ -53,6 +55,14 @@ RANDOM, WHOLE = RandomSearch(capacity=32), BayesianSearch(capacity=32)
 HALVING = SuccessiveHalving(width=WIDTH, eta=ETA, capacity=128)
 HYPERBAND = Hyperband(eta=ETA, capacity=128)
 FREEZE_THAW = FreezeThawSearch(capacity=96)
+
+
+def learn_without(suite: nmjax.Suite, target: str) -> Prepared:
+    """Learn from tasks of other data sets than the target's."""
+    family = next(family for family in suite.families if target in family)
+    sources = [task for task in suite.tasks if task not in family][:SOURCES]
+    key = jax.random.fold_in(jax.random.key(0), suite.tasks.index(target))
+    return prepare(key, suite, make_split(suite, sources, target))
 
 
 def suite_curves(suite: nmjax.Suite) -> Array:
@@ -122,13 +132,13 @@ def searches(
 
 
 def group_regret(
-    suite: nmjax.Suite, family: tuple[str, ...], curve: Array, past: int, seeds: int
+    suite: nmjax.Suite, family: tuple[str, ...], curve: Array, seeds: int
 ) -> dict[str, np.ndarray]:
     """Regrets float[seeds, BUDGET] of each method, means over the tasks of a data set."""
     pool, metric = jnp.asarray(suite.pool), suite.metric_info[suite.score_metric]
-    prepared, key = prepare_search(suite, family[0], past, leave="family")
+    prepared = learn_without(suite, family[0])
     without = make_problem(suite.space, pool, None, default_knowledge(suite.space, metric))
-    sources = np.array([task not in family for task in suite.tasks]).nonzero()[0]
+    sources = np.array([suite.tasks.index(task) for task in prepared.split.sources])
     known = prepared.problem._replace(score=jnp.full(len(pool), jnp.nan))
     methods = searches(known, without, curve, sources, encode(suite.space, pool))
     found = {}
@@ -136,10 +146,11 @@ def group_regret(
         each = []
         for task in family:
             target = suite.tasks.index(task)
-            best = search(seed_keys(jax.random.fold_in(key[0], target), seeds), target)
+            best = search(seed_keys(jax.random.key(target), seeds), target)
             each.append(regret(np.asarray(curve[target, :, -1]), best))
         found[name] = np.mean(each, axis=0)
-    print(family[0], {name: round(float(of[:, -1].mean()), 3) for name, of in found.items()})
+    ends = {name: round(float(of[:, -1].mean()), 3) for name, of in found.items()}
+    print(family[0], ends, flush=True)
     return found
 
 
@@ -147,16 +158,10 @@ def measure(asked: argparse.Namespace) -> Findings:
     """Search every task by all methods."""
     suite = nmjax.load_suite(SUITE)
     curve = suite_curves(suite)
-    parts = [
-        [group_regret(suite, family, curve, past, asked.seeds) for past in range(asked.pasts)]
-        for family in suite.families
-    ]
+    parts = [group_regret(suite, family, curve, asked.seeds) for family in suite.families]
     at = np.array(AT) - 1
     regrets = {
-        name: jnp.asarray(
-            np.stack([np.concatenate([part[name] for part in of])[:, at] for of in parts])
-        )
-        for name in parts[0][0]
+        name: jnp.asarray(np.stack([part[name][:, at] for part in parts])) for name in parts[0]
     }
     rows = []
     for name, values in regrets.items():
@@ -176,14 +181,14 @@ def measure(asked: argparse.Namespace) -> Findings:
         ]
     return Findings(
         split="leave one data set out; 14 tasks of five data sets",
-        seeds=range(asked.pasts * asked.seeds),
+        seeds=range(asked.seeds),
         config={
             "suite": SUITE,
             "budget": BUDGET,
             "eta": ETA,
             "width": WIDTH,
             "naive_std": NAIVE_STD,
-            "pasts": asked.pasts,
+            "sources": SOURCES,
         },
         rows=rows,
     )
@@ -191,9 +196,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 
 def main() -> None:
     """Measure and write the result file."""
-    parser = make_parser(__doc__, seeds=10)
-    parser.add_argument("--pasts", type=int, default=2, help="number of draws of the past")
-    run_benchmark("live/multi_fidelity", measure, parser)
+    run_benchmark("live/multi_fidelity", measure, make_parser(__doc__, seeds=10))
 
 
 if __name__ == "__main__":
