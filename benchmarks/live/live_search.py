@@ -212,6 +212,7 @@ def target_rows(target: Target, seeds: int) -> list[dict[str, Any]]:
     """Rows of a target, one for each method."""
     searches, compiling = {}, {}
     for name, build in methods_of(target).items():
+        jax.clear_caches()
         begun = time.perf_counter()
         searches[name] = build()
         compiling[name] = time.perf_counter() - begun
