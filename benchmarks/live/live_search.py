@@ -184,11 +184,12 @@ def methods_of(target: Target) -> dict[str, Callable[[], Callable[[int], Scores]
     freeze_thaw = FreezeThawSearch(capacity=BUDGET, training=training)
     return {
         "transfer, one call": scanned(BayesianSearch(**shared), target.problem),
-        "transfer, study": lambda: study_search(target),
         "freeze-thaw, one call": scanned(freeze_thaw, target.curves, CHUNK * EPOCHS),
         "random, one call": scanned(RandomSearch(**shared), target.problem),
         "evolution, one call": scanned(evolution, target.problem),
         "Optuna TPE": lambda: optuna_search(target),
+        # The last, because compiling another method clears the programs of its functions.
+        "transfer, study": lambda: study_search(target),
     }
 
 
