@@ -53,7 +53,7 @@ def equivalence() -> str:
 
 
 SHOWN = (24, 48, 96, 240)
-COMPARED = (48, 240)
+COMPARED = (24, 96, 240)
 
 
 def multi_fidelity() -> str:
@@ -81,33 +81,4 @@ def multi_fidelity() -> str:
                 ),
             )
         )
-    return markdown.with_origin(result, header, rows)
-
-
-def live_search() -> str:
-    """Seconds until a score is reached, by target and method."""
-    result = require("live/live_search")
-    header = (
-        "target",
-        "method",
-        "reached",
-        "trainings",
-        "seconds",
-        "CPU seconds",
-        "compile",
-        "seconds with compile",
-    )
-    rows = (
-        (
-            f"{row['target']} ({row['goal']:.3f})",
-            row["method"],
-            f"{row['reached']:.0%}",
-            f"{row['trainings']:.1f}",
-            f"{row['seconds']:.1f} [{row['seconds_ci'][0]:.1f}, {row['seconds_ci'][1]:.1f}]",
-            f"{row['cpu_seconds']:.1f}",
-            f"{row['compile_seconds']:.0f}",
-            f"{row['seconds'] + row['compile_seconds']:.0f}",
-        )
-        for row in result.rows
-    )
     return markdown.with_origin(result, header, rows)

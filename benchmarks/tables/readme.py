@@ -65,7 +65,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "live-throughput": live_tables.throughput,
     "live-equivalence": live_tables.equivalence,
     "live-multi-fidelity": live_tables.multi_fidelity,
-    "live-search": live_tables.live_search,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
