@@ -1,5 +1,8 @@
 """The tables of docs/benchmarks/live.md, out of the result files."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from benchmarks.script import require
 from benchmarks.tables import markdown
 
@@ -50,3 +53,46 @@ def equivalence() -> str:
         for row in result.rows
     )
     return markdown.with_origin(result, header, rows)
+
+
+def oneshot_search() -> str:
+    """Searches on a supernet: skips, ranks by shared weights, and children that were retrained."""
+    result = require("live/oneshot_search")
+    header = (
+        "method",
+        "skips at first, half-way, last",
+        "supernet's score",
+        "gap",
+        "Spearman",
+        "Kendall",
+        "parameters",
+        "retrained",
+        "random of that size",
+    )
+    skips = ("skips_at_first", "skips_half_way", "skips_at_last")
+    rows = (
+        (
+            row["method"],
+            ", ".join(f"{row[name]:.1f}" for name in skips if name in row) or "",
+            *(_with_spread(row, name) for name in ("soft_score", "gap", "spearman", "kendall")),
+            f"{row['parameters']:.0f}",
+            _with_spread(row, "test_score"),
+            _with_spread(row, "matched_test_score"),
+        )
+        for row in result.rows
+    )
+    return markdown.with_origin(result, header, rows)
+
+
+def oneshot_start() -> str:
+    """Searches on new classes from random and from meta-learned starts."""
+    result = require("live/oneshot_start")
+    header = ("start", "supernet", "found child, shared weights", "found child, retrained")
+    columns = ("supernet_test_score", "inherited_test_score", "retrained_test_score")
+    rows = ((row["start"], *(_with_spread(row, name) for name in columns)) for row in result.rows)
+    return markdown.with_origin(result, header, rows)
+
+
+def _with_spread(row: Mapping[str, Any], name: str) -> str:
+    """A mean and its standard deviation over seeds, empty where it was not measured."""
+    return f"{row[name]:.3f} ± {row[f'{name}_std']:.3f}" if name in row else ""

@@ -64,6 +64,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-hpob": reproduction_tables.hpob,
     "live-throughput": live_tables.throughput,
     "live-equivalence": live_tables.equivalence,
+    "live-oneshot-search": live_tables.oneshot_search,
+    "live-oneshot-start": live_tables.oneshot_start,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
