@@ -161,9 +161,12 @@ class SupernetSearch:
         shape = (space.num_choices, space.max_options)
         uniform = jax.random.uniform(key, (3 * size + math.prod(shape),))
         parts = jnp.split(uniform, [size, 2 * size, 3 * size])
-        sources = (data.train, data.selection, data.train)
-        drawn = [_take(rows, part) for rows, part in zip(sources, parts, strict=False)]
-        return _Draws(*drawn, 2 * parts[3].reshape(shape) - 1)
+        return _Draws(
+            inner=_take(data.train, parts[0]),
+            outer=_take(data.selection, parts[1]),
+            train=_take(data.train, parts[2]),
+            noise=2 * parts[3].reshape(shape) - 1,
+        )
 
     def _loss(self, rows: Rows, weights: PyTree, choices: Array) -> Array:
         return cross_entropy(self.supernet.apply(weights, choices, rows.x), rows.y)
