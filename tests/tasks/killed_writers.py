@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-import nmjax.cli.history.command
+import nmjax.cli.history.import_history
 from nmjax.cli.__main__ import main
 from nmjax.spaces import Space
 from nmjax.tasks import append_history, create_store, make_history
@@ -38,13 +38,13 @@ def append(folder, log, ready):
 
 def run_import(folder, log, ready):
     """Import a file of all tasks; the killer begins to wait when the writing begins."""
-    write = nmjax.cli.history.command.append_batches
+    write = nmjax.cli.history.import_history.append_batches
 
     def announced(*arguments):
         os.write(ready, b".")
         write(*arguments)
 
-    nmjax.cli.history.command.append_batches = announced
+    nmjax.cli.history.import_history.append_batches = announced
     flags = ["--space", "tests.tasks.killed_writers:SPACE", "--metrics", "acc"]
     main(["history", "import", str(folder.parent / "past.csv"), str(folder), *flags])
     os.write(log, b"0\n")
@@ -59,7 +59,8 @@ def kill_one(write, folder, share):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         write(folder, log, ready)
         os._exit(1)
-    os.read(begun, 1)
+    os.close(ready)
+    assert os.read(begun, 1), "The writer ended before it wrote."
     longest = 0.05
     if write is append:
         os.read(begun, 1)
