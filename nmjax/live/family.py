@@ -48,7 +48,7 @@ class Family(TrainableFamily, Protocol):
     """A set of networks that train together.
 
     Implementations are frozen dataclasses, so that equal families share compiled programs. Weights
-    outside of a child's own size are zero.
+    are nested dictionaries of arrays, zero outside of a child's own size.
 
     Example:
       >>> from nmjax.live import CellFamily, Family, MLPFamily, TransformerFamily
