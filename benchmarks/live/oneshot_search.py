@@ -1,6 +1,6 @@
 """Searches on a supernet of cells, whose children are retrained beside random ones of equal size.
 
-    python -m benchmarks.live.oneshot_search [--steps 200] [--seeds 3]
+    python -m benchmarks.live.oneshot_search [--steps 250] [--seeds 3]
 
 Writes benchmarks/results/live/oneshot_search.json. No setting was tuned on the test rows.
 """
@@ -22,11 +22,11 @@ from nmjax.search import RandomSearch, RegularizedEvolution, distinct_rows, run_
 from nmjax.spaces import enumerate_architectures, sample
 from nmjax.stats import kendall, spearman
 
-TASK = "digits"
-CHANNELS, CELLS, BATCH = 4, 2, 16
+TASK = "digits-5-9"
+CHANNELS, CELLS, BATCH = 4, 1, 16
 WEIGHT_RATE, STRENGTH_RATE = 0.2, 0.1
-RANDOM_CHILDREN, TRAININGS, SHARED_EVALUATIONS, SAMPLES = 24, 1, 40, 10
-CONFIG = live.TrainingConfig(epochs=4, chunk=28)
+RANDOM_CHILDREN, TRAININGS, SHARED_EVALUATIONS, SAMPLES = 20, 1, 30, 10
+CONFIG = live.TrainingConfig(epochs=5, chunk=40)
 METHODS: dict[str, Callable[..., Any]] = {
     "DARTS, first order": oneshot.darts,
     "DARTS, unrolled": lambda net, steps: oneshot.darts(
@@ -230,7 +230,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     alone = {name: value[2 * size :] for name, value in scores.items()}
     rows += list(random_rows(best_key, alone, parameters[2 * size :]))
     return Findings(
-        split=f"{TASK}: weights from 512 training rows, strengths from the selection rows",
+        split=f"{TASK}, weights from training rows, strengths from selection rows",
         seeds=tuple(range(asked.seeds)),
         config={
             "steps": asked.steps,
@@ -252,7 +252,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__, seeds=3)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=250)
     run_benchmark("live/oneshot_search", measure, parser)
 
 

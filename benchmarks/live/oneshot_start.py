@@ -21,11 +21,12 @@ from nmjax.spaces import sample
 
 WAYS, SHOTS, ROWS = 3, 10, 60
 TARGETS = ((5, 6, 7), (7, 8, 9), (5, 7, 9))
-UPDATES, TASKS, INNER_STEPS, STEPS = 80, 4, 5, 20
-INNER_RATES = oneshot.SupernetParams(0.1, 1.0)
+UPDATES, TASKS, INNER_STEPS, STEPS = 100, 4, 5, 20
+INNER_RATES = oneshot.SupernetParams(0.5, 1.0)
 CONFIG = live.TrainingConfig(epochs=10, batch_size=16)
 NET = oneshot.CellSupernet(WAYS, channels=4)
-SEARCH, HYPER = oneshot.darts(NET, steps=STEPS)
+SEARCH, _HYPER = oneshot.darts(NET, steps=STEPS)
+HYPER = _HYPER._replace(weight_rate=0.2)
 LEARNERS = {
     "Reptile": (meta.reptile, optax.sgd(0.5)),
     "MAML, first order": (meta.fomaml, optax.adam(0.01)),
@@ -122,6 +123,7 @@ def measure(asked: argparse.Namespace) -> Findings:
             "inner_steps": INNER_STEPS,
             "inner_rates": tuple(INNER_RATES),
             "steps": STEPS,
+            "weight_rate": HYPER.weight_rate,
             "epochs": CONFIG.epochs,
         },
         rows=[summary(name, found) for name, found in measured.items()],

@@ -1,6 +1,9 @@
 """The tables of docs/benchmarks/live.md, out of the result files."""
 
-from benchmarks.script import require
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.script import require, stored
 from benchmarks.tables import markdown
 
 
@@ -52,33 +55,48 @@ def equivalence() -> str:
     return markdown.with_origin(result, header, rows)
 
 
-SHOWN = (24, 48, 96, 240)
-COMPARED = (24, 96, 240)
-
-
-def multi_fidelity() -> str:
-    """Normalized regret of searches by epochs and by whole trainings."""
-    result = require("live/multi_fidelity")
-    cells = {(row["method"], row["epochs"]): row for row in result.rows}
+def oneshot_search() -> str:
+    """Searches on a supernet: skips, ranks by shared weights, and children that were retrained."""
+    result = stored("live/oneshot_search")
+    if result is None:
+        return markdown.UNMEASURED
     header = (
         "method",
-        *(f"{epochs} epochs" for epochs in SHOWN),
-        *(f"minus `transfer` at {epochs}" for epochs in COMPARED),
+        "skips at first, half-way, last",
+        "supernet's score",
+        "gap",
+        "Spearman",
+        "Kendall",
+        "parameters",
+        "retrained",
+        "random of that size",
     )
-    rows = []
-    for method in dict.fromkeys(row["method"] for row in result.rows):
-        regrets = (cells[method, epochs] for epochs in SHOWN)
-        apart = (cells[method, epochs] for epochs in COMPARED)
-        rows.append(
-            (
-                method,
-                *(markdown.with_interval(row["regret"], row["ci"]) for row in regrets),
-                *(
-                    ""
-                    if method == "transfer"
-                    else markdown.with_interval(row["difference"], row["difference_ci"])
-                    for row in apart
-                ),
-            )
+    skips = ("skips_at_first", "skips_half_way", "skips_at_last")
+    rows = (
+        (
+            row["method"],
+            ", ".join(f"{row[name]:.1f}" for name in skips if name in row) or "",
+            *(_with_spread(row, name) for name in ("soft_score", "gap", "spearman", "kendall")),
+            f"{row['parameters']:.0f}",
+            _with_spread(row, "test_score"),
+            _with_spread(row, "matched_test_score"),
         )
+        for row in result.rows
+    )
     return markdown.with_origin(result, header, rows)
+
+
+def oneshot_start() -> str:
+    """Searches on new classes from random and from meta-learned starts."""
+    result = stored("live/oneshot_start")
+    if result is None:
+        return markdown.UNMEASURED
+    header = ("start", "supernet", "found child, shared weights", "found child, retrained")
+    columns = ("supernet_test_score", "inherited_test_score", "retrained_test_score")
+    rows = ((row["start"], *(_with_spread(row, name) for name in columns)) for row in result.rows)
+    return markdown.with_origin(result, header, rows)
+
+
+def _with_spread(row: Mapping[str, Any], name: str) -> str:
+    """A mean and its standard deviation over seeds, empty where it was not measured."""
+    return f"{row[name]:.3f} ± {row[f'{name}_std']:.3f}" if name in row else ""

@@ -48,7 +48,7 @@ class Family(TrainableFamily, Protocol):
     """A set of networks that train together.
 
     Implementations are frozen dataclasses, so that equal families share compiled programs. Weights
-    outside of a child's own size are zero.
+    are nested dictionaries of arrays, zero outside of a child's own size.
 
     Example:
       >>> from nmjax.live import CellFamily, Family, MLPFamily, TransformerFamily
@@ -126,7 +126,10 @@ def masked_kernel(key: Array, inputs: Array, outputs: Array, fan_in: Array | int
     Entries are normal, truncated at two standard deviations, with variance 1 / fan_in (LeCun),
     and zero where the masks inputs float32[I] or outputs float32[O] are.
     """
-    draw = jax.random.truncated_normal(key, -2.0, 2.0, (len(inputs), len(outputs)), jnp.float32)
+    shape = (len(inputs), len(outputs))
+    # Flat, because XLA takes much longer to compile draws of several dimensions.
+    draw = jax.random.truncated_normal(key, -2.0, 2.0, (math.prod(shape),), jnp.float32)
+    draw = draw.reshape(shape)
     scale = jax.lax.rsqrt(jnp.asarray(fan_in, jnp.float32)) / _TRUNCATED_STD
     return draw * scale * inputs[:, None] * outputs[None, :]
 

@@ -1,9 +1,10 @@
 """Searches that train a supernet: one mechanism behind DARTS, GDAS, DrNAS, PC-DARTS and others."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,15 @@ from nmjax.types import Array, PyTree
 
 Regularizer: TypeAlias = Callable[[Array, Array], Array]
 _MAX_NORM = 5.0
+
+
+class _Draws(NamedTuple):
+    """The minibatches of a step, and noise float[C, O] uniform in [-1, 1]."""
+
+    inner: Rows
+    outer: Rows
+    train: Rows
+    noise: Array
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class SupernetSearch:
         weight_key, strength_key = jax.random.split(key)
         edges = None if self.edge_targets is None else jnp.zeros((len(self.edge_targets),))
         strengths = SupernetStrengths(self.relaxation.init(strength_key), edges)
-        return SupernetParams(self.supernet.init(weight_key), strengths)
+        return SupernetParams(_init_weights(self.supernet, weight_key), strengths)
 
     def init(self, key: Array, params: SupernetParams | None = None) -> SupernetState:
         """Return the state before the first step, with given or random params."""
@@ -131,10 +141,12 @@ class SupernetSearch:
         self, state: SupernetState, data: Dataset, hyper: SupernetHyper
     ) -> tuple[SupernetState, SupernetInfo]:
         """Move strengths, then weights, on minibatches of the selection and the training rows."""
-        strength_key, weight_key = jax.random.split(jax.random.fold_in(state.key, state.step))
+        key = jax.random.fold_in(state.key, state.step)
+        random_key, strength_key, weight_key = jax.random.split(key, 3)
+        random = self._draw(random_key, data)
         progress = jnp.minimum(state.step / jnp.maximum(hyper.steps, 1), 1.0)
-        moved, selection_loss = self._move_strengths(strength_key, state, data, hyper, progress)
-        moved, train_loss = self._move_weights(weight_key, moved, data.train, hyper, progress)
+        moved, selection_loss = self._move_strengths(strength_key, state, random, hyper, progress)
+        moved, train_loss = self._move_weights(weight_key, moved, random, hyper, progress)
         moved = moved._replace(step=state.step + 1)
         runs = state.step < hyper.steps
         kept = jax.tree.map(lambda new, old: jnp.where(runs, new, old), moved[1:], state[1:])
@@ -143,6 +155,19 @@ class SupernetSearch:
         options = largest_options(self.supernet.space, weights)
         return state, SupernetInfo(train_loss, selection_loss, options, choice_entropy(weights))
 
+    def _draw(self, key: Array, data: Dataset) -> _Draws:
+        """Everything uniform that a step needs, in one flat draw: XLA compiles each slowly."""
+        space, size = self.supernet.space, self.batch_size
+        shape = (space.num_choices, space.max_options)
+        uniform = jax.random.uniform(key, (3 * size + math.prod(shape),))
+        parts = jnp.split(uniform, [size, 2 * size, 3 * size])
+        return _Draws(
+            inner=_take(data.train, parts[0]),
+            outer=_take(data.selection, parts[1]),
+            train=_take(data.train, parts[2]),
+            noise=2 * parts[3].reshape(shape) - 1,
+        )
+
     def _loss(self, rows: Rows, weights: PyTree, choices: Array) -> Array:
         return cross_entropy(self.supernet.apply(weights, choices, rows.x), rows.y)
 
@@ -150,26 +175,24 @@ class SupernetSearch:
         self,
         key: Array,
         state: SupernetState,
-        data: Dataset,
+        random: _Draws,
         hyper: SupernetHyper,
         progress: Array,
     ) -> tuple[SupernetState, Array]:
         if self.gradient is None:
             return state, jnp.full((), jnp.nan)
-        inner_rows_key, outer_rows_key, inner_key, outer_key = jax.random.split(key, 4)
-        inner_rows = _draw(inner_rows_key, data.train, self.batch_size)
-        outer_rows = _draw(outer_rows_key, data.selection, self.batch_size)
+        inner_key, outer_key = jax.random.split(key)
         temperature = interpolate(hyper.temperature, hyper.final_temperature, progress)
         factor = interpolate(hyper.regularization, hyper.final_regularization, progress)
         mask = option_mask(self.supernet.space)
 
         def inner(weights: PyTree, strengths: SupernetStrengths) -> Array:
             choices = self.sample(jax.random.clone(inner_key), strengths, temperature, None)
-            return self._loss(inner_rows, weights, choices)
+            return self._loss(random.inner, weights, choices)
 
         def outer(weights: PyTree, strengths: SupernetStrengths) -> Array:
             choices = self.sample(jax.random.clone(outer_key), strengths, temperature, None)
-            loss = self._loss(outer_rows, weights, choices)
+            loss = self._loss(random.outer, weights, choices)
             if self.regularizer is None:
                 return loss
             return loss + factor * self.regularizer(strengths.choices.logits, mask)
@@ -192,18 +215,15 @@ class SupernetSearch:
         self,
         key: Array,
         state: SupernetState,
-        train: Rows,
+        random: _Draws,
         hyper: SupernetHyper,
         progress: Array,
     ) -> tuple[SupernetState, Array]:
-        rows_key, draw_key, noise_key = jax.random.split(key, 3)
         weights, strengths = state.params
-        rows = _draw(rows_key, train, self.batch_size)
         temperature = interpolate(hyper.temperature, hyper.final_temperature, progress)
-        shape = strengths.choices.logits.shape
-        noise = hyper.perturbation * progress * jax.random.uniform(noise_key, shape, minval=-1.0)
-        choices = self.sample(draw_key, strengths, temperature, noise)
-        loss, slope = jax.value_and_grad(partial(self._loss, rows))(weights, choices)
+        noise = hyper.perturbation * progress * random.noise
+        choices = self.sample(key, strengths, temperature, noise)
+        loss, slope = jax.value_and_grad(partial(self._loss, random.train))(weights, choices)
         rate = cosine(hyper.weight_rate, progress)
         optimizer = _weight_optimizer(rate, hyper.weight_decay, hyper.momentum)
         weights, opt_state, _ = descend(optimizer, slope, state.weight_state, weights)
@@ -211,10 +231,15 @@ class SupernetSearch:
         return state._replace(params=params, weight_state=opt_state), loss
 
 
-def _draw(key: Array, rows: Rows, size: int) -> Rows:
-    """A minibatch, drawn with replacement."""
-    taken = jax.random.randint(key, (size,), 0, len(rows.y))
+def _take(rows: Rows, uniform: Array) -> Rows:
+    """A minibatch at the positions uniform float[B], with replacement."""
+    taken = jnp.minimum((uniform * len(rows.y)).astype(jnp.int32), len(rows.y) - 1)
     return Rows(rows.x[taken], rows.y[taken])
+
+
+@partial(jax.jit, static_argnames="supernet")
+def _init_weights(supernet: Supernet, key: Array) -> PyTree:
+    return supernet.init(key)
 
 
 def _weight_optimizer(rate: Array, decay: Array, momentum: Array) -> optax.GradientTransformation:

@@ -61,7 +61,7 @@ def train_supernets(
     steps: int,
     params: SupernetParams | None = None,
 ) -> tuple[SupernetState, SupernetInfo]:
-    """Run a search for each key[S] side by side, in one compiled call.
+    """Run a search for each key[S] side by side, in one compiled scan.
 
     Args:
       keys: Random keys, one for each search.
@@ -94,8 +94,10 @@ def train_supernets(
             "jax.random.split(key, seeds)."
         )
     _check(data, search, steps)
+    # The initial weights are drawn outside, by a program that all searches of a supernet share.
+    states = jax.vmap(search.init, in_axes=(0, None))(keys, params)
     trained: tuple[SupernetState, SupernetInfo] = _train_batch(
-        keys, data, search, hyper, params, steps=steps
+        states, data, search, hyper, steps=steps
     )
     return trained
 
@@ -114,18 +116,17 @@ def _train(
 
 @partial(jax.jit, static_argnames=("search", "steps"))
 def _train_batch(
-    keys: Array,
+    states: SupernetState,
     data: Dataset,
     search: SupernetSearch,
     hyper: SupernetHyper,
-    params: SupernetParams | None,
     *,
     steps: int,
 ) -> tuple[SupernetState, SupernetInfo]:
-    def one(key: Array) -> tuple[SupernetState, SupernetInfo]:
-        return train_supernet(search.init(key, params), data, search, hyper, steps=steps)
+    def one(state: SupernetState) -> tuple[SupernetState, SupernetInfo]:
+        return train_supernet(state, data, search, hyper, steps=steps)
 
-    return jax.vmap(one)(keys)
+    return jax.vmap(one)(states)
 
 
 def _check(data: Dataset, search: SupernetSearch, steps: int) -> None:
