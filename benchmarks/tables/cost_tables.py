@@ -79,7 +79,8 @@ def scaling() -> str:
     header = ("scaling", "devices", "searches", "megaflops per step", "arguments, MB")
     header += ("temporaries, MB", "collectives", "searches as on one device")
     rows = []
-    for row, same in zip(single.rows, double.rows, strict=True):
+    pairs = zip(single.rows, double.rows, strict=True)
+    for row, same in sorted(pairs, key=lambda pair: (pair[0]["scaling"], pair[0]["devices"])):
         equal = ""
         if row["scaling"] == "strong":
             equal = (
@@ -92,7 +93,7 @@ def scaling() -> str:
                 row["scaling"],
                 str(row["devices"]),
                 str(row["searches"]),
-                *(markdown.number(row[name]) for name in numbers),
+                *(f"{row[name]:.1f}" for name in numbers),
                 str(row["collectives"]),
                 equal,
             )

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.sparse.linalg import cg
 
 from nmjax.errors import unknown_name
 from nmjax.meta import adapt
@@ -170,10 +169,27 @@ class Implicit:
         if self.solver == "neumann":
             solution = self._neumann(damped, in_weights, hyper.inner_rate)
         else:
-            solution, _ = cg(damped, in_weights, maxiter=self.iterations)
+            solution = self._conjugate_gradient(damped, in_weights)
         _, pull = jax.vjp(lambda strengths: slope(weights, strengths), strengths)
         (through,) = pull(solution)
         return value, jax.tree.map(jnp.subtract, in_strengths, through)
+
+    def _conjugate_gradient(self, multiply: Callable[[PyTree], PyTree], target: PyTree) -> PyTree:
+        """As `jax.scipy.sparse.linalg.cg`, which fails under `vmap` within a scan (jax 0.10.2)."""
+
+        def step(carry: tuple[PyTree, ...], _: None) -> tuple[tuple[PyTree, ...], None]:
+            solution, residual, direction, size = carry
+            product = multiply(direction)
+            length = _ratio(size, _dot(direction, product))
+            solution = _add(solution, direction, length)
+            residual = _add(residual, product, -length)
+            left = _dot(residual, residual)
+            return (solution, residual, _add(residual, direction, _ratio(left, size)), left), None
+
+        zero = jax.tree.map(jnp.zeros_like, target)
+        start = (zero, target, target, _dot(target, target))
+        (solution, *_), _ = jax.lax.scan(step, start, None, length=self.iterations)
+        return solution
 
     def _neumann(self, multiply: Callable[[PyTree], PyTree], target: PyTree, rate: Array) -> PyTree:
         def add(carry: tuple[PyTree, PyTree], _: None) -> tuple[tuple[PyTree, PyTree], None]:
@@ -183,3 +199,19 @@ class Implicit:
 
         (_, total), _ = jax.lax.scan(add, (target, target), None, length=self.iterations)
         return jax.tree.map(lambda leaf: rate * leaf, total)
+
+
+def _dot(a: PyTree, b: PyTree) -> Array:
+    """The inner product float[] of two pytrees."""
+    products = jax.tree.map(lambda x, y: jnp.sum(x * y), a, b)
+    return jnp.sum(jnp.stack(jax.tree.leaves(products)))
+
+
+def _add(a: PyTree, b: PyTree, factor: Array) -> PyTree:
+    """a + factor b."""
+    return jax.tree.map(lambda x, y: x + factor * y, a, b)
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """The ratio float[], 0 where nothing is left to divide."""
+    return jnp.where(denominator == 0, 0.0, numerator / jnp.where(denominator == 0, 1, denominator))

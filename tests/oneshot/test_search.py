@@ -111,7 +111,9 @@ ALL = {
 def test_each_method_trains_the_supernet_and_moves_strengths(name, unoptimized):
     search, hyper = ALL[name](SUPERNET, steps=60)
     start = search.init(jax.random.key(0))
-    state, infos = train_supernet(start, small_data(rows=60), search, hyper, steps=60)
+    keys = jax.random.key(0)[None]
+    states, infos = train_supernets(keys, small_data(rows=60), search, hyper, steps=60)
+    state, infos = jax.tree.map(lambda leaf: leaf[0], (states, infos))
     assert infos.train_loss[-20:].mean() < 0.8 * infos.train_loss[:20].mean()
     before, after = (s.params.strengths.choices.logits for s in (start, state))
     assert np.isfinite(after).all()
