@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from nmjax.errors import NmjaxError
 from nmjax.knowledge import mixture_log_weights
 from nmjax.predictors import (
     CurvePredictor,
@@ -124,6 +125,7 @@ class FreezeThawSearch(MultiFidelitySearch[FreezeThawState, CurveProblem]):
         """Return the state before the first epoch."""
         known = problem.problem
         epochs = self.training.epochs(problem.children)
+        _check_predictor(problem, epochs)
         unknown = jnp.full((self.capacity,), jnp.nan, known.score.dtype)
         return FreezeThawState(
             empty_children(known.score, capacity=self.capacity, epochs=epochs),
@@ -192,6 +194,18 @@ class FreezeThawSearch(MultiFidelitySearch[FreezeThawState, CurveProblem]):
         lower = jnp.max(jnp.where(alive, mean - std, -jnp.inf))
         best = jnp.where(jnp.any(ended), whole, lower)
         return jnp.where(jnp.isfinite(best), best, 0)
+
+
+def _check_predictor(problem: CurveProblem, epochs: int) -> None:
+    """Raise an NmjaxError if the predictor is for other curves or encodings."""
+    size = problem.encoding.shape[-1]
+    given, expected = problem.predictor.weights.shape, (epochs, 1 + epochs + size)
+    if given != expected:
+        raise NmjaxError(
+            f"Got a curve predictor with weights {list(given)} for trainings of {epochs} epochs "
+            f"and encodings of {size} features, expected {list(expected)}: fit it on past curves of as "
+            "many epochs and on the same encoding."
+        )
 
 
 def _predict(record: ChildRecord, problem: CurveProblem) -> Gaussian:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nmjax import NmjaxError
 from nmjax.predictors import fit_curves
 from nmjax.search import (
     CurveProblem,
@@ -98,3 +99,9 @@ def test_unread_scores_do_not_matter(made):
     )
     again = run_epochs(jax.random.key(4), other, SEARCH, epochs=STEPS)[1]
     np.testing.assert_array_equal(again.row, trace.row)
+
+
+def test_a_predictor_of_other_curves_is_refused(made):
+    shorter = made._replace(children=CurveTable(made.children.curve[:, 1:]))
+    with pytest.raises(NmjaxError, match="for trainings of 5 epochs"):
+        run_epochs(jax.random.key(0), shorter, SEARCH, epochs=STEPS)
