@@ -122,7 +122,11 @@ class FreezeThawSearch(MultiFidelitySearch[FreezeThawState, CurveProblem]):
         return problem.children
 
     def init(self, key: Array, problem: CurveProblem, hyper: SearchHyper) -> FreezeThawState:
-        """Return the state before the first epoch."""
+        """Return the state before the first epoch.
+
+        Raises:
+          NmjaxError: The predictor was fitted on curves of another length or on another encoding.
+        """
         known = problem.problem
         epochs = self.training.epochs(problem.children)
         _check_predictor(problem, epochs)
@@ -203,8 +207,8 @@ def _check_predictor(problem: CurveProblem, epochs: int) -> None:
     if given != expected:
         raise NmjaxError(
             f"Got a curve predictor with weights {list(given)} for trainings of {epochs} epochs "
-            f"and encodings of {size} features, expected {list(expected)}: fit it on past curves of as "
-            "many epochs and on the same encoding."
+            f"and encodings of {size} features, expected {list(expected)}: fit it on past curves "
+            "of as many epochs and on the same encoding."
         )
 
 
