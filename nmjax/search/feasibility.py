@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
 from nmjax.predictors import (
+    FailureModel,
     FailureRates,
     condition_failure_rates,
     initial_failure_model,
@@ -19,32 +20,27 @@ from nmjax.search.record import Record
 from nmjax.types import Acquisition, Array
 
 
-def log_success(
-    rates: FailureRates | None, record: Record | None, seen: Array, parts: Array
-) -> Array:
-    """Return the log-probabilities float[N] that evaluations of architectures succeed.
-
-    They are 0 as long as no evaluation has failed, of past tasks or of this search, and if failures
-    are ignored.
+def failure_model(rates: FailureRates, record: Record | None, seen: Array) -> FailureModel:
+    """Return failure rates given the evaluations so far.
 
     Args:
-      rates: Failure rates before the first evaluation; None if failures are ignored.
+      rates: Failure rates before the first evaluation.
       record: Evaluations so far; None before the first.
       seen: float[B, F], parts of the evaluated architectures; not read before the first.
-      parts: float[N, F], parts of the architectures.
     """
-    if rates is None:
-        return jnp.zeros(len(parts), parts.dtype)
     if record is None:
-        model = initial_failure_model(rates, parts.shape[-1])
-    else:
-        model = condition_failure_rates(rates, seen, jnp.isnan(record.score), _counted(record))
-    probability: Array = log_success_probability(model, parts)
-    return probability
+        return initial_failure_model(rates, seen.shape[-1])
+    model: FailureModel = condition_failure_rates(
+        rates, seen, jnp.isnan(record.score), _counted(record)
+    )
+    return model
 
 
 def pool_log_success(problem: HasModel, record: Record | None = None) -> Array:
     """Return the log-probabilities float[N] that evaluations of a pool's rows succeed.
+
+    They are 0 as long as no evaluation has failed, of past tasks or of this search, and if failures
+    are ignored.
 
     Args:
       problem: Problem over a pool.
@@ -58,7 +54,8 @@ def pool_log_success(problem: HasModel, record: Record | None = None) -> Array:
 
     def compute(rates: FailureRates, record: Record | None, parts: Array) -> Array:
         seen = parts[:1] if record is None else parts[record.row]
-        return log_success(rates, record, seen, parts)
+        found: Array = log_success_probability(failure_model(rates, record, seen), parts)
+        return found
 
     return _zero_unless(needed, compute, problem.failures, record, problem.parts)
 

@@ -3,9 +3,10 @@
 Quantities that are sums over sources are updated exactly: the sources' models, the options and
 bounds of their best architectures, and the number of wins of the transferred prior. Quantities that
 are fitted on all tasks jointly stay fixed: the location and scale of encodings, the kernel, the
-network, and the parameters of the priors. With these fixed, the result is independent of the order
-of updates up to rounding, except for the wins, which are evaluated against the sources before each
-update. Learn from all tasks again if new tasks differ from those that were learned from.
+network, the failure rates, and the parameters of the priors. With these fixed, the result is
+independent of the order of updates up to rounding, except for the wins, which are evaluated against
+the sources before each update. Learn from all tasks again if new tasks differ from those that were
+learned from.
 """
 
 from functools import partial

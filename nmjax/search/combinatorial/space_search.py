@@ -21,6 +21,7 @@ from nmjax.search.combinatorial.architecture_checks import (
     is_traced,
 )
 from nmjax.search.combinatorial.ascent_starts import ascent_starts
+from nmjax.search.combinatorial.slot_failures import encoded_log_success, slot_failures
 from nmjax.search.combinatorial.state import (
     Candidate,
     Proposal,
@@ -28,7 +29,7 @@ from nmjax.search.combinatorial.state import (
     as_pool_problem,
     extend_slots,
 )
-from nmjax.search.feasibility import discount_failures, log_success
+from nmjax.search.feasibility import discount_failures
 from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
 from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
 from nmjax.search.maximizers.points import (
@@ -42,7 +43,7 @@ from nmjax.search.maximizers.points import (
 from nmjax.search.problem import SpaceProblem
 from nmjax.search.record import SearchInfo, can_go_on
 from nmjax.search.setting_checks import check_callables, check_sizes
-from nmjax.spaces import Space, encoded_parts, encoding_size
+from nmjax.spaces import Space, encoding_size
 from nmjax.types import Acquisition, Array
 
 _LOCAL_ASCENT = LocalAscent()
@@ -77,7 +78,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     O(K B^2) and the features of the model, for each architecture that the maximizer evaluates.
 
     `SearchHyper.min_expected_improvement` is compared with the expected improvement of the next
-    proposal, and in `BayesianSearch` with the largest of the pool. The two agree if the acquisition
+    proposal, times its probability of success, and in `BayesianSearch` with the largest of the
+    pool. Without failures, the two agree if the acquisition
     is expected improvement and the maximizer is exact. With another acquisition, this search may
     end although another architecture reaches the threshold.
 
@@ -130,11 +132,12 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
             jax.random.fold_in(key, self.capacity), 4
         )
         state = self._empty_state(key, problem, uniform_key)
+        failures = slot_failures(problem, state, None, space=self.space)
 
         def drawn(encoding: Array) -> Array:
             pool = as_pool_problem(problem, pool_features(problem.knowledge, encoding).pool)
             draw = sample_from_prior(jax.random.clone(draw_key), pool, hyper.initial_spread)[0, 0]
-            return draw + self._log_success(state, problem, encoding)
+            return draw + encoded_log_success(failures, encoding, space=self.space)
 
         choice, _ = optimize_acquisition(
             climb_key,
@@ -210,12 +213,6 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     def _proposal(self, points: Array) -> Proposal:
         return Candidate(*split(self.space, points)) if self.space.num_continuous else points
 
-    def _log_success(self, state: SpaceState, problem: SpaceProblem, encoding: Array) -> Array:
-        """Return the log-probabilities float[n] that encodings [n, D] succeed."""
-        seen = encoded_parts(self.space, encode_points(self.space, state.point))
-        parts = encoded_parts(self.space, encoding)
-        return log_success(problem.failures, state.record, seen, parts)
-
     def _empty_state(self, key: Array, problem: SpaceProblem, uniform_key: Array) -> SpaceState:
         """Return a state with empty slots and a uniform initial design."""
         space, capacity, dtype = self.space, self.capacity, problem.log_weights.dtype
@@ -256,6 +253,7 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
         """Return the state with the next proposal."""
         step_key = jax.random.fold_in(state.key, state.record.step)
         start_key, value_key, climb_key = jax.random.split(step_key, 3)
+        failures = slot_failures(problem, state, state.record, space=self.space)
 
         def value(acquire: Acquisition, encoding: Array) -> Array:
             more = pool_features(problem.knowledge, encoding).pool
@@ -267,7 +265,7 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
             known, values = jnp.split(
                 acquire(jax.random.clone(value_key), *predicted), [self.capacity]
             )
-            succeeds = self._log_success(state, problem, encoding)
+            succeeds = encoded_log_success(failures, encoding, space=self.space)
             return discount_failures(acquire, values, succeeds, jnp.min(known))
 
         found, worth = optimize_acquisition(
