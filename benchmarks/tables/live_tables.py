@@ -8,34 +8,41 @@ from benchmarks.tables import markdown
 
 
 def throughput() -> str:
-    """Children trained a second, by family and number."""
+    """Children trained a second, by family and way."""
     result = require("live/throughput")
     header = (
         "family",
+        "way",
         "children",
-        "together",
-        "one by one",
-        "own size",
-        "together / one by one",
-        "together / own size",
-        "compile together",
-        "compile each own size",
+        "a second",
+        "a CPU second",
+        "mean score",
+        "compile",
+        "peak memory",
     )
     rows = (
         (
             row["family"],
+            row["way"],
             str(row["children"]),
-            f"{row['together_a_second']:.1f}",
-            f"{row['one_by_one_a_second']:.1f}",
-            f"{row['own_size_a_second']:.1f}",
-            f"{row['ratio_to_one_by_one']:.1f}",
-            f"{row['ratio_to_own_size']:.1f}",
-            f"{row['compile_together_seconds']:.0f} s",
-            f"{row['compile_each_own_size_seconds']:.0f} s",
+            f"{row['children_a_second']:.3g}",
+            f"{row['children_a_cpu_second']:.3g}",
+            f"{row['mean_score']:.2f}",
+            f"{row['compile_seconds']:.0f} s",
+            f"{row['peak_bytes'] / 2**30:.1f} GiB",
         )
         for row in result.rows
     )
     return markdown.with_origin(result, header, rows)
+
+
+def throughput_targets() -> str:
+    """Rates of nmjax over PyTorch's, with their targets."""
+    result = require("live/throughput")
+    rows = (
+        (target.name, f"{target.value:.1f}", f"{target.threshold:.0f}") for target in result.targets
+    )
+    return markdown.with_origin(result, ("rate of nmjax", "ratio", "target: at least"), rows)
 
 
 def equivalence() -> str:

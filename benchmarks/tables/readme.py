@@ -64,6 +64,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "optimum": reproduction_tables.optimum_short,
     "search-hpob": reproduction_tables.hpob,
     "live-throughput": live_tables.throughput,
+    "live-targets": live_tables.throughput_targets,
     "live-equivalence": live_tables.equivalence,
     "live-multi-fidelity": live_search_tables.multi_fidelity,
     "live-search": live_search_tables.live_search,
