@@ -58,9 +58,9 @@ def test_failures_of_an_option_are_learned(unoptimized, name):
 
 
 @pytest.mark.slow
-def test_where_nothing_fails_the_same_rows_are_evaluated(unoptimized):
+@pytest.mark.parametrize("name", ["bayesian", "space"])
+def test_where_nothing_fails_the_same_rows_are_evaluated(unoptimized, name):
     aware, ignorant = (
-        rows_and_scores("bayesian", lambda score: score, ignored=ignored)
-        for ignored in (False, True)
+        rows_and_scores(name, lambda score: score, ignored=ignored) for ignored in (False, True)
     )
     assert_equal("a search in which nothing fails", aware, ignorant)

@@ -129,6 +129,17 @@ def test_failed_trials_are_recorded_as_failures(failure):
     assert study.fail(study.trials[1]).state == "failed"
 
 
+def test_configurations_that_resemble_failed_ones_are_avoided():
+    space = nmjax.Space(op=["good", "fails", "fair"], width=nmjax.Integer(1, 24))
+    study = nmjax.Study(space, budget=24, seed=1)
+    for trial in study:
+        value = (7 * trial.config["width"]) % 24 / 24
+        study.tell(trial, None if trial.config["op"] == "fails" else value)
+    states = [trial.state for trial in study.trials]
+    assert "failed" in states
+    assert states[12:].count("failed") <= 1
+
+
 @pytest.mark.parametrize("value", ["0.3", {"accuracy": 1}, [0.3], True, 1j, object()])
 def test_results_that_are_not_numbers_are_refused(value):
     study = nmjax.Study(SPACE, budget=2)

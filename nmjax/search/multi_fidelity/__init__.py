@@ -1,12 +1,8 @@
 """Searches by epochs: children train briefly at first, and the promising ones train on."""
 
 from nmjax.search.multi_fidelity.algorithm import MultiFidelitySearch, run_epochs
-from nmjax.search.multi_fidelity.brackets import (
-    Hyperband,
-    SuccessiveHalving,
-    halving_bracket,
-    hyperband_brackets,
-)
+from nmjax.search.multi_fidelity.bracket_plan import halving_bracket, hyperband_brackets
+from nmjax.search.multi_fidelity.brackets import Hyperband, SuccessiveHalving
 from nmjax.search.multi_fidelity.children import (
     ChildRecord,
     ChildTraining,
