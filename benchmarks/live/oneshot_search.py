@@ -1,6 +1,6 @@
 """Searches on a supernet of cells, whose children are retrained beside random ones of equal size.
 
-    python -m benchmarks.live.oneshot_search [--steps 250] [--seeds 3]
+    python -m benchmarks.live.oneshot_search [--steps 1000] [--seeds 3]
 
 Writes benchmarks/results/live/oneshot_search.json. No setting was tuned on the test rows.
 """
@@ -26,6 +26,7 @@ TASK = "digits-5-9"
 CHANNELS, CELLS, BATCH = 4, 1, 16
 WEIGHT_RATE, STRENGTH_RATE = 0.2, 0.1
 RANDOM_CHILDREN, TRAININGS, SHARED_EVALUATIONS, SAMPLES = 20, 1, 30, 10
+TOLERANCE = 0.15
 CONFIG = live.TrainingConfig(epochs=5, chunk=40)
 METHODS: dict[str, Callable[..., Any]] = {
     "DARTS, first order": oneshot.darts,
@@ -212,7 +213,9 @@ def measure(asked: argparse.Namespace) -> Findings:
     found = net.child(np.concatenate([one.architectures for one in every]))
     matched = np.concatenate(
         [
-            oneshot.matched_children(jax.random.fold_in(match_key, n), net.family, child, size=1)
+            oneshot.matched_children(
+                jax.random.fold_in(match_key, n), net.family, child, size=1, tolerance=TOLERANCE
+            )
             for n, child in enumerate(found)
         ]
     )
@@ -252,7 +255,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__, seeds=3)
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=1000)
     run_benchmark("live/oneshot_search", measure, parser)
 
 
