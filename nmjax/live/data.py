@@ -1,5 +1,6 @@
 """Classification rows for children: training, selection and test rows, kept apart."""
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -148,28 +149,62 @@ def check_fits(family: TrainableFamily, choices: int, data: Dataset) -> None:
     Raises:
       NmjaxError: The family reads other features, or has too few classes.
     """
-    classes = _count_logits(family, choices, data.train.x.shape)
-    most = max(int(np.max(rows.y)) for rows in data)
-    if most >= classes:
-        raise NmjaxError(
-            f"Got class {most} for a family of {classes} classes: make the family with "
-            f"classes={most + 1} or more."
-        )
+    check_classes("family", _family_logits(family, choices, data.train.x.shape), data)
 
 
 @lru_cache
-def _count_logits(family: TrainableFamily, choices: int, shape: tuple[int, ...]) -> int:
+def _family_logits(family: TrainableFamily, choices: int, shape: tuple[int, ...]) -> int:
     """The number of logits of an architecture int32[C] for rows of this shape."""
-    architecture, x = jnp.zeros(choices, jnp.int32), jax.ShapeDtypeStruct(shape, jnp.float32)
+    architecture = jnp.zeros(choices, jnp.int32)
+
+    def forward(x: Array) -> Array:
+        params = family.init(jax.random.key(0), architecture)
+        return family.apply(params, architecture, x)
+
+    return count_logits("family", family, forward, shape)
+
+
+def count_logits(
+    kind: str, network: object, forward: Callable[[Array], Array], shape: tuple[int, ...]
+) -> int:
+    """Return the number of logits for rows float[B, D] of this shape.
+
+    Args:
+      kind: What the network is, in messages.
+      network: The network, in messages.
+      forward: Function from rows to logits float[B, classes], which is not evaluated.
+      shape: Shape of the rows.
+
+    Raises:
+      NmjaxError: The network reads other features.
+    """
     try:
-        params = jax.eval_shape(family.init, jax.random.key(0), architecture)
-        logits = jax.eval_shape(family.apply, params, architecture, x)
+        logits = jax.eval_shape(forward, jax.ShapeDtypeStruct(shape, jnp.float32))
     except TypeError as error:
         raise NmjaxError(
-            f"Got rows with {shape[1:]} features, which {family} cannot read: make the family with "
-            "the task's number of features."
+            f"Got rows with {shape[1:]} features, which {network} cannot read: make the {kind} "
+            "with the task's number of features."
         ) from error
     return int(logits.shape[-1])
+
+
+def check_classes(kind: str, classes: int, parts: Iterable[Rows]) -> None:
+    """Validate the classes of rows. Traced ones are not checked.
+
+    Args:
+      kind: What the network is, in messages.
+      classes: Number of its logits.
+      parts: Rows to classify.
+
+    Raises:
+      NmjaxError: The rows have more classes.
+    """
+    most = max(-1 if isinstance(rows.y, jax.core.Tracer) else int(np.max(rows.y)) for rows in parts)
+    if most >= classes:
+        raise NmjaxError(
+            f"Got class {most} for a {kind} of {classes} classes: make the {kind} with "
+            f"classes={most + 1} or more."
+        )
 
 
 def _check(x: np.ndarray, y: np.ndarray, shares: tuple[float, float]) -> None:

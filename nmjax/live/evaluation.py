@@ -1,7 +1,7 @@
 """Real training as the evaluation of a search: traced, so that it runs within the search's step."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 from nmjax.knowledge import MetaKnowledge
 from nmjax.live.data import Dataset
 from nmjax.live.family import Family, option_of
-from nmjax.live.joint import split_architecture
+from nmjax.live.joint import optimizer_configs, split_architecture
 from nmjax.live.settings import TrainingConfig, batch_order
 from nmjax.live.training import train_child
 from nmjax.predictors import FailureRates, Pool, PoolPrior
@@ -198,19 +198,18 @@ class LiveEvaluation:
         architecture = problem.architectures[index] if index.ndim == 0 else index
         key = child_key(target, architecture)
         rows = (target.order, target.data)
-        if "optimizer" not in self.space.names:
-            return self._score(key, *rows, architecture, self.config)
-        column = self.space.names.index("optimizer")
+        configs = optimizer_configs(self.space, self.config)
+        if len(configs) == 1:
+            return self._score(key, *rows, architecture, configs[0])
         # Searches side by side follow every branch, so each makes a key of its own from the bits.
         bits, kind = jax.random.key_data(key), jax.random.key_impl(key)
 
-        def with_optimizer(name: Any) -> Callable[[Array, Array, Dataset, Array], Array]:
-            config = replace(self.config, optimizer=name)
+        def train_by(config: TrainingConfig) -> Callable[[Array, Array, Dataset, Array], Array]:
             return lambda bits, order, data, own: self._score(
                 jax.random.wrap_key_data(bits, impl=kind), order, data, own, config
             )
 
-        branches = [with_optimizer(name) for name in self.space.choices[column].options]
+        branches = [train_by(config) for config in configs]
         option = option_of(self.space, "optimizer", architecture)
         score: Array = jax.lax.switch(option, branches, bits, *rows, architecture)
         return score

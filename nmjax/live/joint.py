@@ -1,12 +1,15 @@
 """Spaces that join the architectures of a family with the numbers of training."""
 
+from dataclasses import replace
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.live.family import Family, number_of
-from nmjax.live.settings import TrainingHyper
+from nmjax.live.settings import TrainingConfig, TrainingHyper
 from nmjax.spaces import Ordinal, Space
 from nmjax.types import Array
 
@@ -35,6 +38,14 @@ def training_space(family: Family, name: str = "live", /, **numbers: Ordinal) ->
         )
     choices = [spec.named(number) for number, spec in numbers.items()]
     return Space.build(name, [*family.space.choices, *choices])
+
+
+def optimizer_configs(space: Space, config: TrainingConfig) -> list[TrainingConfig]:
+    """The settings for each option of the choice `optimizer`; those given without that choice."""
+    if "optimizer" not in space.names:
+        return [config]
+    options: Any = space.choices[space.names.index("optimizer")].options
+    return [replace(config, optimizer=name) for name in options]
 
 
 def split_architecture(

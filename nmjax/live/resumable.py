@@ -1,8 +1,7 @@
 """Training by epochs within a search: each child is resumed where its training stopped."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ import optax
 from nmjax.live.data import Dataset
 from nmjax.live.evaluation import LivePool, child_key
 from nmjax.live.family import Family, option_of
-from nmjax.live.joint import split_architecture
+from nmjax.live.joint import optimizer_configs, split_architecture
 from nmjax.live.settings import TrainingConfig, make_optimizer
 from nmjax.live.training import TrainState, train_epoch
 from nmjax.spaces import Space
@@ -92,10 +91,7 @@ class LiveTraining:
 
     def _configs(self) -> list[TrainingConfig]:
         """The settings with each optimizer."""
-        if "optimizer" not in self.space.names:
-            return [self.config]
-        options: Any = self.space.choices[self.space.names.index("optimizer")].options
-        return [replace(self.config, optimizer=name) for name in options]
+        return optimizer_configs(self.space, self.config)
 
     def _optimizer(
         self, index: int, steps: int, architecture: Array

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.live import Dataset
+from nmjax.live.data import check_classes, count_logits
 from nmjax.oneshot.search import SupernetSearch
 from nmjax.oneshot.settings import SupernetHyper, SupernetInfo, SupernetParams, SupernetState
 from nmjax.search.setting_checks import check_sizes
@@ -124,7 +125,10 @@ def _train_batch(
     steps: int,
 ) -> tuple[SupernetState, SupernetInfo]:
     def one(state: SupernetState) -> tuple[SupernetState, SupernetInfo]:
-        return train_supernet(state, data, search, hyper, steps=steps)
+        trained: tuple[SupernetState, SupernetInfo] = _train(
+            state, data, search, hyper, steps=steps
+        )
+        return trained
 
     return jax.vmap(one)(states)
 
@@ -132,21 +136,11 @@ def _train_batch(
 def _check(data: Dataset, search: SupernetSearch, steps: int) -> None:
     """Refuse rows that the supernet cannot read, or classes that it has no logits for."""
     check_sizes(steps=steps)
-    supernet = search.supernet
-    weights = jax.eval_shape(supernet.init, jax.random.key(0))
-    space = supernet.space
-    choices = jnp.zeros((space.num_choices, space.max_options))
-    try:
-        logits = jax.eval_shape(supernet.apply, weights, choices, data.train.x)
-    except TypeError as error:
-        raise NmjaxError(
-            f"Got rows with {data.train.x.shape[1:]} features, which {supernet} cannot read: make "
-            "the supernet for the task's number of features."
-        ) from error
-    for rows in (data.train, data.selection):
-        most = -1 if isinstance(rows.y, jax.core.Tracer) else int(jnp.max(rows.y))
-        if most >= logits.shape[-1]:
-            raise NmjaxError(
-                f"Got class {most} for a supernet of {logits.shape[-1]} classes: make it with "
-                f"classes={most + 1} or more."
-            )
+    supernet, space = search.supernet, search.supernet.space
+
+    def forward(x: Array) -> Array:
+        choices = jnp.zeros((space.num_choices, space.max_options))
+        return supernet.apply(supernet.init(jax.random.key(0)), choices, x)
+
+    classes = count_logits("supernet", supernet, forward, data.train.x.shape)
+    check_classes("supernet", classes, (data.train, data.selection))

@@ -10,7 +10,6 @@ import pytest
 from nmjax.knowledge.failures import learn_failure_rates, learn_failures
 from nmjax.knowledge.standardized_past import standardize_past
 from nmjax.predictors import (
-    condition_failure_rates,
     flat_component,
     initial_failure_model,
     log_success_probability,
@@ -18,29 +17,12 @@ from nmjax.predictors import (
 from nmjax.spaces import Space
 from nmjax.tasks import make_history
 from nmjax.types import Metric
-
-CHOICES, OPTIONS = 4, 3
+from tests.failing_parts import after, every_architecture
 
 
 @pytest.fixture(scope="module")
 def pool():
-    """All architectures [81, 4], and their options as parts [81, 12]."""
-    rows = np.stack(np.unravel_index(np.arange(OPTIONS**CHOICES), (OPTIONS,) * CHOICES), axis=-1)
-    return rows, jnp.asarray(np.eye(OPTIONS, dtype=np.float32)[rows].reshape(len(rows), -1))
-
-
-@jax.jit
-def probability(prior, seen, failed, counted, parts):
-    return jnp.exp(
-        log_success_probability(condition_failure_rates(prior, seen, failed, counted), parts)
-    )
-
-
-def after(prior, parts, failed, number, seed=0):
-    """Probabilities of success float[N] after the outcomes of random rows."""
-    rows = np.random.default_rng(seed).permutation(len(parts))[:number]
-    seen, outcome = parts[rows], jnp.asarray(failed[rows])
-    return np.asarray(probability(prior, seen, outcome, jnp.ones(number, bool), parts))
+    return every_architecture()
 
 
 @jax.jit

@@ -1,6 +1,5 @@
 """Failure rates against quadrature and closed forms, and what they must learn."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,34 +7,15 @@ from scipy.integrate import quad
 from scipy.stats import gamma
 
 from nmjax.predictors import (
-    condition_failure_rates,
     flat_failure_rates,
-    log_success_probability,
 )
 from nmjax.predictors.feasibility import PAIR_SHAPE, PART_SHAPE, RATE
-
-CHOICES, OPTIONS = 4, 3
+from tests.failing_parts import after, every_architecture, probability
 
 
 @pytest.fixture(scope="module")
 def pool():
-    """All architectures [81, 4], and their options as parts [81, 12]."""
-    rows = np.stack(np.unravel_index(np.arange(OPTIONS**CHOICES), (OPTIONS,) * CHOICES), axis=-1)
-    return rows, jnp.asarray(np.eye(OPTIONS, dtype=np.float32)[rows].reshape(len(rows), -1))
-
-
-@jax.jit
-def probability(prior, seen, failed, counted, parts):
-    return jnp.exp(
-        log_success_probability(condition_failure_rates(prior, seen, failed, counted), parts)
-    )
-
-
-def after(prior, parts, failed, number, seed=0):
-    """Probabilities of success float[N] after the outcomes of random rows."""
-    rows = np.random.default_rng(seed).permutation(len(parts))[:number]
-    seen, outcome = parts[rows], jnp.asarray(failed[rows])
-    return np.asarray(probability(prior, seen, outcome, jnp.ones(number, bool), parts))
+    return every_architecture()
 
 
 def test_nothing_is_discounted_before_a_failure(pool):

@@ -79,9 +79,9 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
 
     `SearchHyper.min_expected_improvement` is compared with the expected improvement of the next
     proposal, times its probability of success, and in `BayesianSearch` with the largest of the
-    pool. Without failures, the two agree if the acquisition
-    is expected improvement and the maximizer is exact. With another acquisition, this search may
-    end although another architecture reaches the threshold.
+    pool. Without failures, the two agree if the acquisition is expected improvement and the
+    maximizer is exact. With another acquisition, this search may end although another architecture
+    reaches the threshold.
 
     Attributes:
       space: Space of any size, with discrete, real-valued and conditional choices.
