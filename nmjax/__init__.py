@@ -36,6 +36,7 @@ from nmjax.study import Study, Trial
 from nmjax.tasks import (
     PastSearches,
     Suite,
+    fold_tasks,
     history_from_frame,
     infer_space,
     leave_family_out,
@@ -46,7 +47,6 @@ from nmjax.tasks import (
     sample_history,
     sample_suite,
     scores,
-    split_meta_validation,
 )
 from nmjax.types import Gaussian, History, Metric, Mixture, MultivariateGaussian
 from nmjax.version import __version__
@@ -101,7 +101,7 @@ __all__ = [
     "sample_suite",
     "save",
     "scores",
-    "split_meta_validation",
+    "fold_tasks",
     "start",
     "suggest",
     "when",

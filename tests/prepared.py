@@ -72,7 +72,7 @@ def prepared(suite):
     return Prepared(
         suite,
         split,
-        np.array([False, True]),
+        np.array([0, 1]),
         history=None,
         knowledge=None,
         config=LearnConfig(),

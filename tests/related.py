@@ -15,7 +15,7 @@ from nmjax.knowledge import (
     learn_from_history,
 )
 from nmjax.knowledge.component_weights import prior_log_weights
-from nmjax.knowledge.features import group_index, predictor_network
+from nmjax.knowledge.features import group_index
 from nmjax.knowledge.kernel_fitting import fit_sources
 from nmjax.knowledge.prior_fitting import (
     Layout,
@@ -34,11 +34,10 @@ SOURCES, ROWS = 5, 60
 CONFIG = LearnConfig(
     kernel_rows=60,
     kernel_steps=60,
+    network=True,
     meta_steps=40,
     evaluate_every=20,
-    patience=2,
-    support=8,
-    query=24,
+    meta_rows=32,
     replay_size=24,
     prior_steps=100,
 )
@@ -102,10 +101,8 @@ def related_history(how: str = "unmodified", target_score: float | None = None) 
 def learn_related(how: str = "unmodified") -> tuple[MetaKnowledge, LearnInfo]:
     """What the sources teach."""
     sources = jax.tree.map(lambda leaf: leaf[:-1], related_history(how))
-    validation = np.arange(SOURCES) < 2
-    return learn_from_history(
-        jax.random.key(0), sources, METRIC, validation, space=SPACE, config=CONFIG
-    )
+    folds = np.arange(SOURCES) % 2
+    return learn_from_history(jax.random.key(0), sources, METRIC, folds, space=SPACE, config=CONFIG)
 
 
 def with_ties(knowledge: MetaKnowledge, source: int) -> MetaKnowledge:
@@ -136,18 +133,26 @@ def _plain_knowledge(architecture: Array, score: Array, wins: Array) -> MetaKnow
         0.3 * ones,
         0.5 * ones,
         kernel,
-        predictor_network().init(jax.random.key(1), ones.size),
-        jnp.zeros(64),
-        8 * jnp.ones(64),
+        None,
     )
     x = (encode(SPACE, architecture) - 0.3) / 0.5
     sources = fit_sources(kernel, x, jax.vmap(normal_scores)(score))
     active = np.stack([np.ones(number, bool), np.zeros(number, bool)])
     prior = jax.vmap(make_prior, in_axes=(None, None, 0, 0))(
-        default_prior_params(), Layout(number, 64), active, np.array([True, False])
+        default_prior_params(), Layout(number, 0), active, np.array([False, False])
     )
-    log_weights = prior_log_weights(wins, jnp.asarray(float(number)))
+    wins = jnp.stack([wins, number - wins])
+    log_weights = prior_log_weights(wins)
     sampling, bounds = best_options(architecture, score, space=SPACE)
     return MetaKnowledge(
-        params, prior, sources, sampling, bounds, wins, log_weights, space=SPACE, metric=METRIC
+        params,
+        prior,
+        sources,
+        sampling,
+        bounds,
+        wins,
+        log_weights,
+        jnp.zeros(()),
+        space=SPACE,
+        metric=METRIC,
     )

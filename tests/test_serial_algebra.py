@@ -33,10 +33,10 @@ def covariances(points):
 
 
 def known_sources():
-    params = FeatureParams(None, None, default_kernel(SIZE), *(None,) * 3)
+    params = FeatureParams(None, None, default_kernel(SIZE), None)
     past = jnp.ones((TASKS, ROWS, SIZE)), jnp.ones((TASKS, ROWS)), jnp.ones(TASKS)
     sources = SourceModels(*past, jnp.ones((TASKS, ROWS), bool))
-    return MetaKnowledge(params, None, sources, *(None,) * 4, space=None)
+    return MetaKnowledge(params, None, sources, *(None,) * 5, space=None)
 
 
 def source_draws(knowledge, keys, positions):
@@ -58,7 +58,6 @@ PROGRAMS = {
     "priors": (
         partial(fit_priors, layout=Layout(TASKS, 1), steps=2),
         Replays(*(jnp.ones((TASKS, 2, *s)) for s in ((ROWS, 5), (ROWS, ROWS), (ROWS,)))),
-        jnp.arange(TASKS) == 0,
     ),
     "draws": (
         source_draws,

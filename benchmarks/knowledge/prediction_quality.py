@@ -72,7 +72,6 @@ def measure_task(
             jax.random.clone(prepare_key),
             prepared.history._replace(metrics={SCORE.name: mislead(mislead_key, past_score, how)}),
             SCORE,
-            prepared.meta_validation,
             space=suite.space,
         )
         return knowledge

@@ -56,12 +56,10 @@ class Sources(NamedTuple):
 
     Attributes:
       tasks: tasks with enough evaluations.
-      validation: bool[S], True for validation tasks.
       left_out: number of omitted tasks.
     """
 
     tasks: tuple[HpobTask, ...]
-    validation: np.ndarray
     left_out: int
 
 
@@ -75,11 +73,11 @@ def space_of(name: str, tasks: Sequence[HpobTask]) -> Space:
 
 def sources_of(train: Sequence[HpobTask], validation: Sequence[HpobTask]) -> Sources:
     """Select the tasks that can be learned from."""
-    needed = max(LEARN.support + LEARN.query, LEARN.replay_size)
+    needed = LEARN.replay_size
     every = [*train, *validation]
     usable = np.array([len(t.score) >= needed and np.ptp(t.score) > 0 for t in every], bool)
     kept = tuple(task for task, use in zip(every, usable, strict=True) if use)
-    return Sources(kept, (np.arange(len(every)) >= len(train))[usable], int((~usable).sum()))
+    return Sources(kept, int((~usable).sum()))
 
 
 def learn(space: Space, sources: Sources) -> MetaKnowledge:
@@ -94,9 +92,7 @@ def learn(space: Space, sources: Sources) -> MetaKnowledge:
         space=space,
     )
     key = jax.random.key(0)
-    knowledge, _ = nmjax.learn_from_history(
-        key, history, METRIC, sources.validation, space=space, config=LEARN
-    )
+    knowledge, _ = nmjax.learn_from_history(key, history, METRIC, space=space, config=LEARN)
     return knowledge
 
 

@@ -92,7 +92,7 @@ def plain(space: Space, knowledge: MetaKnowledge) -> Predictor:
 def learn(space: Space, history: History, metric: Metric) -> MetaKnowledge:
     """Learn from a history without meta-training a network."""
     key = jax.random.key(1)
-    return learn_from_history(key, history, metric, None, space=space, config=CONFIG)[0]
+    return learn_from_history(key, history, metric, space=space, config=CONFIG)[0]
 
 
 def suite_predictor(name: str) -> tuple[Space, Predictor]:

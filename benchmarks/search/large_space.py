@@ -50,9 +50,6 @@ KINDS = ("related", "unrelated")
 CONFIG = LearnConfig(
     kernel_rows=80,
     kernel_steps=40,
-    meta_steps=40,
-    evaluate_every=20,
-    patience=2,
     replay_size=40,
     prior_steps=80,
 )
@@ -66,9 +63,8 @@ def learn(key: Array, space: Space, effects: Effects, config: LearnConfig) -> Me
     architecture = sample(draw_key, space, (number, ROWS))
     score = jax.vmap(jax.vmap(total, in_axes=(None, 0)))(effects, architecture)
     history = make_history(architecture, {"score": score}, space=space)
-    validation = np.arange(number) < max(1, number // 3)
     metric = Metric("score", "1")
-    return learn_from_history(learn_key, history, metric, validation, space=space, config=config)[0]
+    return learn_from_history(learn_key, history, metric, space=space, config=config)[0]
 
 
 def play(

@@ -34,12 +34,9 @@ def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
     made = []
     for task in tasks:
         split = nmjax.leave_one_out(suite, task)
-        split_key, history_key, learn_key = jax.random.split(jax.random.key(0), 3)
-        validation = nmjax.split_meta_validation(split_key, split.sources, suite.families)
+        history_key, learn_key = jax.random.split(jax.random.key(0))
         history = nmjax.sample_history(history_key, suite, split.sources, 300)
-        knowledge, _ = nmjax.learn_from_history(
-            learn_key, history, metric, validation, space=suite.space
-        )
+        knowledge, _ = nmjax.learn_from_history(learn_key, history, metric, space=suite.space)
         made.append(
             nmjax.make_problem(suite.space, suite.pool, score[split.target_index], knowledge)
         )

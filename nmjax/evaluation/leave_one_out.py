@@ -21,7 +21,7 @@ from nmjax.search import (
     Problem,
     make_problem,
 )
-from nmjax.tasks import Split, Suite, sample_history, scores, split_meta_validation
+from nmjax.tasks import Split, Suite, fold_tasks, sample_history, scores
 from nmjax.types import Array, History
 
 
@@ -32,7 +32,7 @@ class Prepared:
     Attributes:
       suite: benchmark with all tasks.
       split: sources and target.
-      meta_validation: bool[S], True for sources used for early stopping.
+      folds: int[S], folds of the sources for cross-fitting.
       history: past evaluations of the sources.
       knowledge: knowledge learned from the sources only.
       config: settings of learning.
@@ -42,12 +42,12 @@ class Prepared:
     Example:
       >>> from nmjax.evaluation import Prepared
       >>> list(Prepared.__dataclass_fields__)[:3]
-      ['suite', 'split', 'meta_validation']
+      ['suite', 'split', 'folds']
     """
 
     suite: Suite
     split: Split
-    meta_validation: np.ndarray
+    folds: np.ndarray
     history: History
     knowledge: MetaKnowledge
     config: LearnConfig
@@ -59,12 +59,12 @@ class PastKeys(NamedTuple):
     """PRNG keys of the random steps before a search.
 
     Attributes:
-      validation: key of the meta-validation split.
+      folds: key of the folds of the sources.
       history: key of the past evaluations.
       learn: key of learning.
     """
 
-    validation: Array
+    folds: Array
     history: Array
     learn: Array
 
@@ -87,7 +87,7 @@ def prepare(
     """Sample past evaluations of the sources, learn from them, and build the target's problem.
 
     Args:
-      key: PRNG key of the past, of the meta-validation split and of learning.
+      key: PRNG key of the past, of the folds and of learning.
       suite: benchmark.
       split: sources and target, from `leave_one_out` or `leave_family_out`.
       history_size: number of past evaluations of each source.
@@ -108,7 +108,7 @@ def prepare(
     """
     stages = StageTimer() if stages is None else stages
     keys = past_keys(key)
-    meta_validation = _meta_validation(keys.validation, suite, split)
+    folds = _folds(keys.folds, suite, split)
     stages.begin("sample the past")
     history = draw(keys.history, suite, split.sources, history_size)
     metric = suite.metric_info[suite.score_metric]
@@ -117,7 +117,7 @@ def prepare(
         keys.learn,
         history,
         metric,
-        meta_validation,
+        folds,
         space=suite.space,
         config=config,
         on_stage=stages.begin,
@@ -128,16 +128,14 @@ def prepare(
     problem = make_problem(suite.space, jnp.asarray(suite.pool), target, knowledge)
     jax.block_until_ready(problem)
     stages.end()
-    return Prepared(suite, split, meta_validation, history, knowledge, config, info, problem)
+    return Prepared(suite, split, folds, history, knowledge, config, info, problem)
 
 
-def _meta_validation(key: Array, suite: Suite, split: Split) -> np.ndarray:
-    """Choose the sources of a random family for validation, bool[S]; a task if there is one."""
-    sources = split.sources
-    if len(sources) < 2:
+def _folds(key: Array, suite: Suite, split: Split) -> np.ndarray:
+    """Assign the sources to folds, int[S], each family as a whole."""
+    if len(split.sources) < 2:
         raise NmjaxError(
-            f"Got {len(sources)} past task for target {split.target!r} of {suite.name!r}; "
-            "at least two are needed, one of them for meta-validation."
+            f"Got {len(split.sources)} past task for target {split.target!r} of {suite.name!r}; "
+            "at least two are needed to cross-fit the network."
         )
-    families = [family for family in suite.families if set(family) & set(sources)]
-    return split_meta_validation(key, sources, families if len(families) > 1 else None)
+    return fold_tasks(key, split.sources, suite.families)

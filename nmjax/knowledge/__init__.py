@@ -1,6 +1,11 @@
 """Knowledge of past tasks: learn it, compare tasks, and transfer it to new ones."""
 
-from nmjax.knowledge.component_weights import mixture_log_weights, weight_sources
+from nmjax.knowledge.component_weights import (
+    mixture_log_weights,
+    transfer_weight,
+    weight_sources,
+    without_network,
+)
 from nmjax.knowledge.config import LearnConfig, config_for
 from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.failures import flat_failures
@@ -48,6 +53,11 @@ from nmjax.knowledge.transfer.mapping import (
     map_architectures,
     match_choices,
     rename,
+)
+from nmjax.knowledge.transfer.portfolio import (
+    portfolio_gain,
+    portfolio_value,
+    select_portfolio,
 )
 from nmjax.knowledge.transfer.restricted_space import restrict_space
 from nmjax.knowledge.transfer.sampling_distribution import (
@@ -113,6 +123,8 @@ __all__ = [
     "num_sources",
     "pairwise_similarity",
     "pool_features",
+    "portfolio_gain",
+    "portfolio_value",
     "predicted_history",
     "rank_similarity",
     "realized_information_gain",
@@ -129,6 +141,7 @@ __all__ = [
     "sampling_moments",
     "shared_encoding",
     "shared_names",
+    "select_portfolio",
     "single_source_priors",
     "source_correlations",
     "source_features",
@@ -136,11 +149,13 @@ __all__ = [
     "task_embedding",
     "to_original",
     "transfer_knowledge",
+    "transfer_weight",
     "truncate_sampling",
     "uniform_sampling",
     "update",
     "update_sampling_distribution",
     "weight_sources",
+    "without_network",
     "with_capacity",
     "zero_shot_prior",
 ]

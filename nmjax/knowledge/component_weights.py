@@ -1,13 +1,13 @@
 """Weights of a prior's components and, within them, of the sources.
 
-The components are the transferred and the flat prior. Weighting them by their evidence protects a
-search from misleading past tasks.
+Weighting the components that use the past and the flat one by their evidence protects a search from
+misleading past tasks.
 """
 
 import jax
 import jax.numpy as jnp
 
-from nmjax.knowledge.state import source_features
+from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.predictors import PoolPrior
 from nmjax.types import Array
 
@@ -36,26 +36,67 @@ def mixture_log_weights(log_prior: Array, log_evidence: Array, fixed_share: Arra
 
 
 @jax.jit
-def prior_log_weights(wins: Array, number: Array) -> Array:
-    """Log-weights float[2] of the transferred and the flat prior before any evaluation.
+def prior_log_weights(wins: Array) -> Array:
+    """Log-weights float[K] of the components before any evaluation; the flat one is the last.
 
-    The weight of the transferred prior is (wins - losses) / (number + 2), clipped to between
-    1 / (number + 2) and 1/2. If the past is related, evidence soon raises the weight; if it is not,
-    a larger initial weight would be costly.
+    With W wins of the others on n sources, the others have the weight (2 W - n) / (n + 2) together,
+    clipped to between 1 / (n + 2) and 1/2, and share it in proportion to their wins. If the past is
+    related, evidence soon raises the weight; if it is not, a larger initial weight would be costly.
 
     Args:
-      wins: float[], number of sources on which the transferred prior was the better one.
-      number: float[], number of sources.
+      wins: float[K], expected number of sources on which each component is the best one.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from nmjax.knowledge.component_weights import prior_log_weights
-      >>> jnp.exp(prior_log_weights(jnp.array(4.0), jnp.array(4.0))).tolist()
-      [0.5, 0.5]
+      >>> jnp.exp(prior_log_weights(jnp.array([3.0, 1.0, 0.0]))).tolist()
+      [0.375, 0.125, 0.5]
     """
-    net = (2 * wins - number) / (number + 2)
-    transferred = jnp.clip(net, 1 / (number + 2), 0.5)
-    return jnp.log(jnp.stack([transferred, 1 - transferred]))
+    number, informed = jnp.sum(wins), jnp.sum(wins[:-1])
+    total = jnp.clip((2 * informed - number) / (number + 2), 1 / (number + 2), 0.5)
+    first = jnp.zeros_like(wins[:-1]).at[0].set(1)
+    share = jnp.where(informed > 0, wins[:-1] / jnp.where(informed > 0, informed, 1), first)
+    return jnp.log(jnp.concatenate([total * share, (1 - total)[None]]))
+
+
+def transfer_weight(log_weights: Array) -> Array:
+    """Weight float[] of the components that use the past: of all but the last.
+
+    Args:
+      log_weights: float[K], normalized log-weights of the components.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import transfer_weight
+      >>> round(float(transfer_weight(jnp.log(jnp.array([0.5, 0.25, 0.25])))), 3)
+      0.75
+    """
+    return jnp.sum(jnp.exp(log_weights[:-1]))
+
+
+def without_network(knowledge: MetaKnowledge) -> MetaKnowledge:
+    """Remove the network's component and features from knowledge.
+
+    Args:
+      knowledge: Knowledge of past tasks.
+
+    Example:
+      >>> from nmjax.knowledge import default_knowledge, without_network
+      >>> from nmjax.spaces import Space
+      >>> without_network(default_knowledge(Space(width=[8, 16]))).prior.mean.shape
+      (2, 1)
+    """
+    if knowledge.params.network is None:
+        return knowledge
+    size = source_features(len(knowledge.sources.constant)).stop
+    prior = jax.tree.map(lambda leaf: leaf[jnp.array([0, -1])], knowledge.prior)
+    wins = knowledge.wins[jnp.array([0, -1])]
+    return knowledge.replace(
+        params=knowledge.params._replace(network=None),
+        prior=prior._replace(mean=prior.mean[:, :size], variance=prior.variance[:, :size]),
+        wins=wins,
+        log_weights=prior_log_weights(wins),
+    )
 
 
 def weight_sources(prior: PoolPrior, weights: Array) -> PoolPrior:

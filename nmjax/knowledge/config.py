@@ -9,13 +9,12 @@ from nmjax.predictors import get_outcome_transform
 from nmjax.tasks import history_scores
 from nmjax.types import Array, History, Metric
 
-MIN_EPISODE = 20
-"""Successful evaluations that each past task needs for meta-training."""
+_SMALLEST_SIZE = 20
 _BUCKETS = tuple(
     int(digit * 10**power)
     for power in range(1, 10)
     for digit in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-    if digit * 10**power >= MIN_EPISODE
+    if digit * 10**power >= _SMALLEST_SIZE
 )
 
 
@@ -24,18 +23,16 @@ class LearnConfig:
     """Static settings of learning.
 
     Attributes:
-      network: Whether to meta-train a network and give its features to the model. It needs two
-        past tasks with `support + query` successful evaluations each.
+      network: Whether to meta-train a network and add it to the model as a component. It needs two
+        past tasks. By default it is left out, because it predicts new tasks better but does not
+        find better architectures.
       kernel_rows: Maximum number of evaluations of each past task that the kernel is fitted on.
       kernel_steps: Number of Adam steps on the kernel.
-      meta_steps: Maximum number of meta-updates.
-      evaluate_every: Number of meta-updates between evaluations on the validation tasks.
-      patience: Number of evaluations without improvement after which meta-training stops.
-      inner_steps: Number of gradient steps of the inner loop.
-      inner_rate: Step size of the inner loop.
-      outer_rate: Step size of Adam on the network's initialization.
-      support: Number of evaluations that the inner loop adapts to.
-      query: Number of evaluations on which the loss of an adapted network is computed.
+      meta_steps: Number of meta-updates, a multiple of `evaluate_every`.
+      evaluate_every: Number of meta-updates between evaluations on the tasks held out.
+      meta_rate: Step size of Adam on the network.
+      meta_tasks: Number of past tasks that a meta-update draws.
+      meta_rows: Maximum number of evaluations of each that it draws.
       replay_size: Number of evaluations of each replayed search.
       prior_steps: Number of Adam steps on the priors.
       outcome_transform: Name of the transform of scores in replays; a search with this knowledge
@@ -50,17 +47,14 @@ class LearnConfig:
       128
     """
 
-    network: bool = True
+    network: bool = False
     kernel_rows: int = 128
     kernel_steps: int = 60
     meta_steps: int = 300
     evaluate_every: int = 20
-    patience: int = 5
-    inner_steps: int = 5
-    inner_rate: float = 0.1
-    outer_rate: float = 2e-3
-    support: int = 20
-    query: int = 60
+    meta_rate: float = 3e-3
+    meta_tasks: int = 16
+    meta_rows: int = 48
     replay_size: int = 48
     prior_steps: int = 100
     outcome_transform: str = "log_lower_tail"
@@ -77,14 +71,17 @@ class LearnConfig:
             if isinstance(value, bool) or not isinstance(value, kind) or not value > 0:
                 number = "whole number" if whole else "number"
                 raise NmjaxError(f"Got {name}={value!r} in LearnConfig; give a positive {number}.")
+        if self.meta_steps % self.evaluate_every:
+            raise NmjaxError(
+                f"Got meta_steps={self.meta_steps} in LearnConfig; give a multiple of "
+                f"evaluate_every={self.evaluate_every}."
+            )
 
 
 def config_for(history: History, metric: Metric) -> LearnConfig:
-    """Default settings, with smaller episodes if a past task has too few successful evaluations.
+    """Default settings, with shorter replays if a past task has too few successful evaluations.
 
-    The network is disabled for a single past task, or if a task has fewer than 20 successful
-    evaluations. The defaults were tuned on HPOBench and TransNAS-Bench-101 with 300 evaluations
-    of each past task.
+    The defaults were tuned on HPOBench, TransNAS-Bench-101 and Dataset2Vec a and b.
 
     Args:
       history: Past tasks with raw metrics.
@@ -97,19 +94,12 @@ def config_for(history: History, metric: Metric) -> LearnConfig:
       >>> from nmjax.types import Metric
       >>> history = make_history(np.zeros((2, 40, 1), int), {"accuracy": np.ones((2, 40))})
       >>> config = config_for(history, Metric("accuracy"))
-      >>> config.support, config.query, config.replay_size
-      (10, 30, 40)
+      >>> config.replay_size
+      40
     """
     fewest = min(count_successes(history_scores(history, metric)).tolist(), default=0)
-    config, number = LearnConfig(), bucket_below(max(fewest, MIN_EPISODE))
-    support = min(config.support, number // 4)
-    return replace(
-        config,
-        network=fewest >= MIN_EPISODE and len(history.mask) > 1,
-        support=support,
-        query=min(config.query, number - support),
-        replay_size=min(config.replay_size, number),
-    )
+    config, number = LearnConfig(), bucket_below(max(fewest, _SMALLEST_SIZE))
+    return replace(config, replay_size=min(config.replay_size, number))
 
 
 def count_successes(score: Array) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge.features import group_index
-from nmjax.knowledge.prior_fitting import Layout, PriorParams, make_prior
+from nmjax.knowledge.prior_fitting import Layout, default_prior_params, make_prior
 from nmjax.knowledge.standardized_past import standardization
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, SourceModels
 from nmjax.predictors import PoolPrior, default_kernel
@@ -48,8 +48,6 @@ def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowled
             scale,
             default_kernel(size, num_groups=1 + max(group_index(space))),
             None,
-            jnp.zeros(0),
-            jnp.ones(0),
         ),
         prior,
         SourceModels(
@@ -57,8 +55,9 @@ def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowled
         ),
         _uniform(space),
         jnp.asarray(np.array([(0, count - 1) for count in space.num_options]).reshape(-1, 2)),
-        jnp.zeros(()),
+        jnp.zeros(2),
         jnp.asarray([-np.inf, 0.0], jnp.float32),
+        jnp.zeros(()),
         space=space,
         metric=metric,
     )
@@ -78,6 +77,8 @@ def _defaults(space: Space) -> tuple[Array, Array, PoolPrior]:
     encoding = encode(space, *drawn)
     location, scale = standardization(encoding[None], jnp.ones((1, _SAMPLE), bool), space=space)
     one, none = jnp.ones(()), jnp.zeros(0, bool)
-    params = PriorParams(-one, one, -one, -3 * one, _LOG_STRUCTURE * one, _NOISE_LOGIT * one, one)
+    params = default_prior_params()._replace(
+        log_structure=_LOG_STRUCTURE * one, noise_logit=_NOISE_LOGIT * one
+    )
     flat = make_prior(params, Layout(0, 0), none, jnp.zeros((), bool))
     return location, scale, jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), flat)

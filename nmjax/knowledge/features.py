@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge, SourceModels
+from nmjax.knowledge.state import MetaKnowledge, SourceModels
+from nmjax.meta import LastLayerParams, last_layer_features
 from nmjax.predictors import (
     Network,
     Pool,
@@ -36,11 +37,11 @@ class PoolFeatures(NamedTuple):
     past_mean: Array
 
 
-_NETWORK = Network((64, 64), activation="tanh")
+_NETWORK = Network((64, 32), activation="tanh")
 
 
 def predictor_network() -> Network:
-    """The network whose initialization is meta-trained, with two hidden layers of 64 units."""
+    """The network that is meta-trained, with hidden layers of 64 and 32 units."""
     return _NETWORK
 
 
@@ -93,15 +94,24 @@ def source_scores(knowledge: MetaKnowledge) -> Array:
     return scores
 
 
-def network_features(params: FeatureParams, standardized: Array) -> Array:
-    """Last activations float[N, h] of the meta-trained network, standardized over the past.
+_embed = last_layer_features(_NETWORK.features)
 
-    Without a network h is 0.
+
+def num_network_features(network: LastLayerParams | None) -> int:
+    """Number h of features of a meta-trained network; 0 without one."""
+    return 0 if network is None else 1 + network.mean.shape[-1]
+
+
+def network_features(network: LastLayerParams | None, standardized: Array) -> Array:
+    """Features float[N, h] of the meta-trained network, from standardized encodings float[N, D].
+
+    The first is its prediction for a new task before any evaluation, and the weights of the others
+    are standard normal around 0.
     """
-    if params.network is None:
+    if network is None:
         return jnp.zeros((len(standardized), 0), standardized.dtype)
-    raw = predictor_network().features(params.network, standardized)
-    return (raw - params.network_location[None, :]) / params.network_scale[None, :]
+    embedded = _embed(network, standardized)
+    return jnp.concatenate([embedded @ network.mean[:, None], embedded], axis=-1)
 
 
 def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
@@ -123,7 +133,7 @@ def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     standardized = standardize_encoding(params.location, params.scale, encoding)
     position = kernel_position(params.kernel, standardized)
     predicted = predict_sources(knowledge.sources, position)
-    network = network_features(params, standardized)
+    network = network_features(params.network, standardized)
     constant = jnp.ones((len(predicted), 1), predicted.dtype)
     features = jnp.concatenate([constant, predicted, network], axis=-1)
     return PoolFeatures(Pool(features, position), _mean_over_sources(predicted))

@@ -1,8 +1,8 @@
 """Learning from past searches.
 
 The kernel over the structure is fitted by marginal likelihood, each past task becomes a model that
-predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. In addition,
-a network is meta-trained unless `LearnConfig(network=False)` is given.
+predicts scores, a network is meta-trained unless `LearnConfig(network=False)` is given, and the
+priors of a new task are fitted by leave-one-task-out replay.
 """
 
 from collections.abc import Callable
@@ -20,33 +20,33 @@ from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.config import LearnConfig, config_for, count_successes
 from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.failures import learn_failures
-from nmjax.knowledge.features import group_index, pool_features
+from nmjax.knowledge.features import group_index, num_network_features, pool_features
 from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources
 from nmjax.knowledge.learning_inputs import check_past, pad_history
 from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
 from nmjax.knowledge.prior_fitting import Layout, fit_priors, replay
 from nmjax.knowledge.standardized_past import Past, best_options, standardize_past
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
+from nmjax.knowledge.transfer.portfolio import portfolio_gain
+from nmjax.meta import LastLayerParams
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.spaces import Space
-from nmjax.tasks import history_scores, select_tasks, split_meta_validation
+from nmjax.tasks import fold_tasks, history_scores, select_tasks
 from nmjax.tasks.past_searches import PastSearches
 from nmjax.types import Array, History, Metric
-
-VALIDATION_SHARE = 0.2
 
 
 class LearnInfo(NamedTuple):
     """Diagnostics of learning.
 
     Attributes:
-      train_loss: float[meta_steps], loss of each meta-update; NaN after stopping.
-      validation_loss: float[meta_steps / evaluate_every], loss on the validation tasks; NaN after
-        stopping.
-      best_step: int32[], meta-update whose parameters were kept.
-      generalization_gap: float[], validation loss minus training loss at that update.
+      train_loss: float[E], negative log evidence per evaluation of the tasks that networks were
+        trained on, after each `evaluate_every` meta-updates; NaN without a network.
+      validation_loss: float[E], the same of the tasks held out.
+      best_step: int32[], number of meta-updates of the network that was kept.
+      generalization_gap: float[], validation loss minus training loss there.
       kernel_posterior: float[kernel_steps], log posterior density of the kernel per observation.
-      prior_evidence: float[2, prior_steps], mean log evidence of a replay under each prior.
+      prior_evidence: float[K, prior_steps], mean log evidence of a replay under each prior.
 
     Example:
       >>> from nmjax.knowledge import LearnInfo
@@ -73,8 +73,7 @@ def learn(
 
     One past task with five evaluations is enough. The worse past tasks predict one another, the
     lower is the initial weight of the transferred prior. Tasks without a successful evaluation are
-    left out; without any usable task the result is that of `default_knowledge`. A fifth of the
-    tasks is drawn for meta-validation.
+    left out; without any usable task the result is that of `default_knowledge`.
 
     Args:
       past: Past searches, as `read_history` returns them.
@@ -118,18 +117,16 @@ def learn(
         return default_knowledge(past.space, past.metric)
     if len(usable) < len(past.tasks):
         history = select_tasks(history, usable)
-    split_key, learn_key = jax.random.split(jax.random.key(seed))
+    fold_key, learn_key = jax.random.split(jax.random.key(seed))
     config = config or config_for(history, past.metric)
-    validation = None
+    folds = None
     if config.network and len(usable) > 1:
-        names = [past.tasks[task] for task in usable]
-        number = max(1, int(VALIDATION_SHARE * len(names)))
-        validation = split_meta_validation(split_key, names, num_families=number)
+        folds = fold_tasks(fold_key, [past.tasks[task] for task in usable])
     return learn_from_history(
         learn_key,
         history,
         past.metric,
-        validation,
+        folds,
         space=past.space,
         config=config,
         on_stage=on_stage,
@@ -140,31 +137,30 @@ def learn_from_history(
     key: Array,
     history: History,
     metric: Metric,
-    validation: ArrayLike | None,
+    folds: ArrayLike | None = None,
     *,
     space: Space,
     config: LearnConfig | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> tuple[MetaKnowledge, LearnInfo]:
-    """Learn from a history with a given split for meta-validation.
+    """Learn from a history with given folds for cross-fitting the network.
 
-    `learn` draws the split. Arrays are padded to a few lengths (20, 30, 40, 60, 80, 100, 150, ...),
+    `learn` draws the folds. Arrays are padded to a few lengths (20, 30, 40, 60, 80, 100, 150, ...),
     so that a past that grows by one evaluation rarely triggers recompilation.
 
     Args:
       key: Random key of the network, its training and the replays.
       history: S past tasks with raw metrics, each with a successful evaluation.
       metric: Metric that defines the score.
-      validation: bool[S], True for the tasks for meta-validation: at least one, not all. None
-        without a network.
+      folds: int[S], fold of each task, at least two different ones, as from `tasks.fold_tasks`.
+        Not read without a network.
       space: Space of the architectures.
       config: Static settings; by default those of `config_for`.
       on_stage: Function that is called with the name of each stage as it begins.
 
     Raises:
-      NmjaxError: A task has no successful evaluation; or, with a network, the split has no task on
-        one side or the same task on both, or a task has fewer successful evaluations than an
-        episode needs.
+      NmjaxError: A task has no successful evaluation, or fewer than `replay_size`; or, with a
+        network, there are fewer than two folds, or two folds have the same task.
 
     Example:
       >>> import jax, numpy as np
@@ -175,7 +171,7 @@ def learn_from_history(
       >>> history = make_history(np.arange(4)[None, :, None], {"accuracy": [[0.1, 0.3, 0.2, 0.7]]})
       >>> config = LearnConfig(network=False, kernel_steps=2, prior_steps=2)
       >>> knowledge, info = learn_from_history(
-      ...     jax.random.key(0), history, Metric("accuracy"), None,
+      ...     jax.random.key(0), history, Metric("accuracy"),
       ...     space=Space(width=[8, 16, 32, 64]), config=config)
       >>> info.kernel_posterior.shape
       (2,)
@@ -183,7 +179,7 @@ def learn_from_history(
     history = pad_history(history, metric)
     config = config or config_for(history, metric)
     past = standardize_past(history, space=space, metric=metric)
-    held_out = check_past(past, validation, config)
+    folds = check_past(past, folds, config)
     network_key, replay_key = jax.random.split(key)
 
     on_stage("fit the kernel")
@@ -197,20 +193,19 @@ def learn_from_history(
     network = no_network(config)
     if config.network:
         on_stage("meta-train the network")
-        network = train_network(network_key, past, held_out, config)
+        network = train_network(network_key, past, folds, config)
 
     on_stage("fit a model of each past task")
     sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(
-        FeatureParams(
-            past.location, past.scale, kernel, network.params, network.location, network.scale
-        ),
-        _zero_prior(Layout(len(held_out), len(network.location))),
+        FeatureParams(past.location, past.scale, kernel, network.params),
+        _zero_prior(Layout(len(past.y), num_network_features(network.params))),
         fit_sources(kernel, past.x, past.y),
         sampling,
         bounds,
-        jnp.zeros(()),
         jnp.zeros(2),
+        jnp.zeros(2),
+        jnp.zeros(()),
         space=space,
         metric=metric,
         outcome_transform=config.outcome_transform,
@@ -218,15 +213,19 @@ def learn_from_history(
     )
 
     on_stage("replay past searches")
-    knowledge, prior_evidence = _fit_priors(replay_key, knowledge, past, held_out, config)
+    knowledge, prior_evidence = _fit_priors(replay_key, knowledge, past, network, config)
     return knowledge, _info(network, kernel_posterior, prior_evidence)
 
 
 def _fit_priors(
-    key: Array, knowledge: MetaKnowledge, past: Past, held_out: np.ndarray, config: LearnConfig
+    key: Array,
+    knowledge: MetaKnowledge,
+    past: Past,
+    network: TrainedNetwork,
+    config: LearnConfig,
 ) -> tuple[MetaKnowledge, Array]:
     """Fit the priors by replay; return the new knowledge and the evidence at each step."""
-    pools, by_others = _features_of_past(knowledge, past)
+    pools, by_others = _features_of_past(knowledge, past, network.held_out)
     replays = replay(
         key,
         pools,
@@ -235,18 +234,22 @@ def _fit_priors(
         size=min(config.replay_size, past.score.shape[1]),
         outcome_transform=config.outcome_transform,
     )
-    layout = Layout(len(held_out), len(knowledge.params.network_location))
-    prior, wins, evidence = fit_priors(
-        replays, jnp.asarray(held_out), layout=layout, steps=config.prior_steps
+    layout = Layout(len(past.y), num_network_features(network.params))
+    prior, wins, evidence = fit_priors(replays, layout=layout, steps=config.prior_steps)
+    log_weights = prior_log_weights(wins)
+    learned = knowledge.replace(
+        prior=prior,
+        wins=wins,
+        log_weights=log_weights,
+        portfolio_gain=_mean_portfolio_gain(pools, past),
     )
-    log_weights = prior_log_weights(wins, jnp.asarray(len(held_out), wins.dtype))
-    return knowledge.replace(prior=prior, wins=wins, log_weights=log_weights), evidence
+    return learned, evidence
 
 
 def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Array) -> LearnInfo:
     return LearnInfo(
-        network.curves.train_loss,
-        network.curves.validation_loss,
+        network.train_loss,
+        network.validation_loss,
         network.best_step,
         network.generalization_gap,
         kernel_posterior,
@@ -255,13 +258,31 @@ def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Arra
 
 
 @jax.jit
-def _features_of_past(knowledge: MetaKnowledge, past: Past) -> tuple[Pool, Array]:
-    """Pools of the sources' evaluations, and the mean prediction [S, M] of the other sources."""
-    pools = jax.lax.map(lambda encoding: pool_features(knowledge, encoding).pool, past.encoding)
+def _features_of_past(
+    knowledge: MetaKnowledge, past: Past, held_out: LastLayerParams | None
+) -> tuple[Pool, Array]:
+    """Pools of the sources' evaluations, and the mean prediction [S, M] of the other sources.
+
+    Network features are those of each source's own network in `held_out`, leaves [S, ...].
+    """
+
+    def features(args: tuple[Array, LastLayerParams | None]) -> Pool:
+        encoding, network = args
+        own = knowledge.replace(params=knowledge.params._replace(network=network))
+        return pool_features(own, encoding).pool
+
+    pools = jax.lax.map(features, (past.encoding, held_out))
     number = past.y.shape[0]
     predicted = pools.features[..., source_features(number)]
     itself = jnp.eye(number, dtype=bool)[:, None, :]
     return pools, jnp.sum(jnp.where(itself, 0, predicted), -1) / max(number - 1, 1)
+
+
+@jax.jit
+def _mean_portfolio_gain(pools: Pool, past: Past) -> Array:
+    number = past.y.shape[0]
+    predicted = pools.features[..., source_features(number)]
+    return jnp.mean(jax.vmap(portfolio_gain)(predicted, ~jnp.eye(number, dtype=bool), past.y))
 
 
 @partial(jax.jit, static_argnums=0)

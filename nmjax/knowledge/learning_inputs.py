@@ -25,31 +25,41 @@ def pad_history(history: History, metric: Metric) -> History:
     )
 
 
-def check_past(past: Past, validation: ArrayLike | None, config: LearnConfig) -> np.ndarray:
-    """Return the tasks for meta-validation, bool[S], after validating the past and the split.
+def check_past(past: Past, folds: ArrayLike | None, config: LearnConfig) -> np.ndarray:
+    """Return the folds of the tasks, int[S], after validating them and the past.
 
     Raises:
       NmjaxError: As in `learn_from_history`.
     """
-    usable = count_successes(past.score)
-    if not usable.all():
+    successes = count_successes(past.score)
+    fewest = int(successes.min())
+    if fewest < 1:
         raise NmjaxError(
-            f"Past task {int(usable.argmin())} has no successful evaluation; leave it out."
+            f"Past task {int(successes.argmin())} has no successful evaluation; leave it out."
         )
     if not config.network:
-        return np.zeros(len(usable), bool)
-    held_out = np.zeros(len(usable), bool) if validation is None else np.asarray(validation, bool)
-    if held_out.shape != usable.shape:
+        return np.zeros(len(successes), int)
+    fold = np.zeros(len(successes), int) if folds is None else np.asarray(folds)
+    if fold.shape != successes.shape:
         raise NmjaxError(
-            f"Got a validation mask {list(held_out.shape)} for {len(usable)} past tasks; "
-            "give one bool each."
+            f"Got folds {list(fold.shape)} for {len(successes)} past tasks; give one integer each."
         )
-    if not held_out.any() or held_out.all():
+    if len(np.unique(fold)) < 2:
         raise NmjaxError(
-            f"Got {int(held_out.sum())} of {len(held_out)} past tasks for meta-validation; "
-            "give at least one task to each side of the split, or LearnConfig(network=False)."
+            f"Got one fold of {len(fold)} past tasks; give at least two, or "
+            "LearnConfig(network=False)."
         )
-    _check_sizes(usable, config)
+    if fewest < config.replay_size:
+        raise NmjaxError(
+            f"Past task {int(successes.argmin())} has {fewest} successful evaluations; a replay "
+            f"needs {config.replay_size}: leave the task out, or lower replay_size to {fewest}."
+        )
+    for held_out in np.unique(fold):
+        _refuse_leakage(past, fold == held_out)
+    return fold
+
+
+def _refuse_leakage(past: Past, held_out: np.ndarray) -> None:
     training, evaluation = (
         tuple(np.asarray(leaf)[side] for leaf in (past.encoding, past.score, past.mask))
         for side in (~held_out, held_out)
@@ -60,16 +70,3 @@ def check_past(past: Past, validation: ArrayLike | None, config: LearnConfig) ->
         training_names=np.flatnonzero(~held_out).tolist(),
         evaluation_names=np.flatnonzero(held_out).tolist(),
     )
-    return held_out
-
-
-def _check_sizes(usable: np.ndarray, config: LearnConfig) -> None:
-    fewest = int(usable.min())
-    taken = {"support + query": config.support + config.query, "replay_size": config.replay_size}
-    too_large = [name for name, number in taken.items() if number > fewest]
-    if too_large:
-        raise NmjaxError(
-            f"Past task {int(usable.argmin())} has {fewest} successful evaluations; learning needs "
-            f"{max(taken.values())} of each: leave it out, or lower {' and '.join(too_large)} "
-            f"to {fewest}."
-        )

@@ -1,7 +1,11 @@
-"""Meta-train the network on past tasks, with early stopping on held-out ones."""
+"""Meta-train a Bayesian last layer and its features, cross-fitted over folds of tasks.
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+The network maximizes the evidence of past tasks (empirical Bayes). One is trained without each fold
+of tasks, and one on all tasks. The former show how well the network predicts tasks that it was not
+trained on, and after how many updates; the latter is kept.
+"""
+
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,131 +16,125 @@ import optax
 from nmjax.knowledge.config import LearnConfig
 from nmjax.knowledge.features import predictor_network
 from nmjax.knowledge.standardized_past import Past
-from nmjax.meta import (
-    Curves,
-    MAMLHyper,
-    MetaLearner,
-    TrainState,
-    init_training,
-    maml,
-    squared_error,
-    train_chunk,
-)
-from nmjax.tasks import Episode, sample_episode
+from nmjax.meta import Batch, LastLayerParams, init_last_layer, last_layer_evidence
+from nmjax.optimize import descend
 from nmjax.types import Array, PyTree
 
-EPISODES_A_TASK = 8
-
-Rows = tuple[Array, Array, Array]
-"""Standardized encodings, normal scores and masks of tasks."""
+_WEIGHT_SCALE = 0.1
+_log_evidence = last_layer_evidence(predictor_network().features)
 
 
 class TrainedNetwork(NamedTuple):
     """A meta-trained network and the diagnostics of its training.
 
     Attributes:
-      params: Parameters with the lowest loss on the held-out tasks; None without a network.
-      location: float[h], mean of the network's features over the tasks it was trained on.
-      scale: float[h], their standard deviation, times sqrt(h).
-      curves: Losses of the training.
-      best_step: int32[], meta-update whose parameters were kept.
-      generalization_gap: float[], validation loss minus training loss at that update.
+      params: Network trained on all tasks; None without a network.
+      held_out: Networks of S tasks, each trained without the task's fold, leaves [S, ...].
+      train_loss: float[E], negative log evidence per evaluation of the tasks trained on, after each
+        `evaluate_every` updates.
+      validation_loss: float[E], the same of the tasks held out.
+      best_step: int32[], number of updates, where the loss of the tasks held out is lowest.
+      generalization_gap: float[], validation loss minus training loss there.
     """
 
-    params: PyTree
-    location: Array
-    scale: Array
-    curves: Curves
+    params: LastLayerParams | None
+    held_out: LastLayerParams | None
+    train_loss: Array
+    validation_loss: Array
     best_step: Array
     generalization_gap: Array
 
 
-def train_network(
-    key: Array, past: Past, held_out: np.ndarray, config: LearnConfig
-) -> TrainedNetwork:
-    """Meta-train on the tasks that are not in `held_out` bool[S]; validate on the others."""
-    state, tasks, validation = _prepare(
-        key,
-        past,
-        np.flatnonzero(~held_out),
-        np.repeat(np.flatnonzero(held_out), EPISODES_A_TASK),
-        config=config,
-    )
-    state, curves = train_chunk(
-        state,
-        tasks,
-        validation,
-        MAMLHyper(jnp.asarray(config.inner_rate)),
-        learner=_learner(config),
-        sample_tasks=_sampler(config),
-        steps=config.meta_steps,
-        evaluate_every=config.evaluate_every,
-        patience=config.patience,
-    )
-    params = state.best_params
-    location, scale = _network_spread(params, past, jnp.asarray(~held_out))
-    return TrainedNetwork(
-        params,
-        location,
-        scale,
-        curves,
-        state.best_step,
-        state.best_validation_loss - state.best_train_loss,
-    )
-
-
 def no_network(config: LearnConfig) -> TrainedNetwork:
-    """Placeholder without parameters and features, for learning without a network."""
-    rounds = config.meta_steps // config.evaluate_every
-    lengths = {"train": config.meta_steps, "validation": rounds, "none": 0}
-    nans = {name: jnp.asarray(np.full(n, np.nan, np.float32)) for name, n in lengths.items()}
+    """Placeholder without parameters, for learning without a network."""
+    nans = jnp.asarray(np.full(config.meta_steps // config.evaluate_every, np.nan, np.float32))
     return TrainedNetwork(
-        None,
-        nans["none"],
-        nans["none"],
-        Curves(nans["train"], nans["validation"]),
-        jnp.asarray(np.int32(0)),
-        jnp.asarray(np.float32(np.nan)),
+        None, None, nans, nans, jnp.asarray(np.int32(0)), jnp.asarray(np.float32(np.nan))
     )
+
+
+def train_network(key: Array, past: Past, folds: np.ndarray, config: LearnConfig) -> TrainedNetwork:
+    """Meta-train a network on all tasks, and one without each fold int[S]."""
+    names, fold = np.unique(folds, return_inverse=True)
+    trained_on = np.concatenate(
+        [fold[None] != np.arange(len(names))[:, None], np.ones((1, len(fold)), bool)]
+    )
+    trained: TrainedNetwork = _train(key, past, fold.astype(np.int32), trained_on, config=config)
+    return trained
 
 
 @partial(jax.jit, static_argnames="config")
-def _prepare(
-    key: Array, past: Past, training: np.ndarray, validation: np.ndarray, *, config: LearnConfig
-) -> tuple[TrainState, Rows, Episode]:
-    """The initial training state, the training rows, and the validation episodes."""
-    train_key, init_key, episode_key = jax.random.split(key, 3)
-    data = (past.x, past.y, past.mask)
-    params = predictor_network().init(init_key, past.x.shape[-1])
-    x, y, mask = (leaf[validation] for leaf in data)
-    return (
-        init_training(train_key, params, learner=_learner(config)),
-        (data[0][training], data[1][training], data[2][training]),
-        _sampler(config)(episode_key, (x, y, mask)),
+def _train(
+    key: Array, past: Past, fold: Array, trained_on: Array, *, config: LearnConfig
+) -> TrainedNetwork:
+    """Train G networks, each on the tasks of its row of `trained_on` bool[G, S], in lockstep."""
+    init_key, validation_key, train_key = jax.random.split(key, 3)
+    tasks, rows = past.y.shape
+    drawn_tasks, drawn_rows = min(config.meta_tasks, tasks), min(config.meta_rows, rows)
+    optimizer = optax.adam(config.meta_rate)
+    network = predictor_network()
+
+    def draw(key: Array, task: Array) -> Batch:
+        noise = jax.random.gumbel(key, (rows,), past.y.dtype)
+        y = past.y[task]
+        at = jax.lax.top_k(jnp.where(jnp.isnan(y), -jnp.inf, noise), drawn_rows)[1]
+        return Batch(past.x[task, at], y[at], ~jnp.isnan(y[at]))
+
+    def losses(params: LastLayerParams, batches: Batch) -> Array:
+        number = jnp.sum(batches.mask, axis=-1).astype(batches.y.dtype)
+        return -jax.vmap(_log_evidence, in_axes=(None, 0))(params, batches) / number
+
+    everything = jax.vmap(draw)(
+        jax.random.split(validation_key, tasks), jnp.arange(tasks, dtype=jnp.int32)
+    )
+
+    def evaluate(params: LastLayerParams, trained_on: Array) -> Array:
+        """Mean losses float[2] of the tasks trained on and of those held out."""
+        loss = losses(params, everything)
+        return jnp.stack([_mean_where(loss, trained_on), _mean_where(loss, ~trained_on)])
+
+    def update(
+        carried: tuple[LastLayerParams, PyTree], trained_on: Array, key: Array
+    ) -> tuple[LastLayerParams, PyTree]:
+        params, opt_state = carried
+        task_key, row_key = jax.random.split(key)
+        allowed = jnp.where(trained_on, 0.0, -jnp.inf)
+        chosen = jax.random.categorical(task_key, allowed, shape=(drawn_tasks,))
+        batches = jax.vmap(draw)(jax.random.split(row_key, drawn_tasks), chosen)
+        gradient = jax.grad(lambda params: jnp.mean(losses(params, batches)))(params)
+        params, opt_state, _ = descend(optimizer, gradient, opt_state, params)
+        return params, opt_state
+
+    def chunk(carried: PyTree, keys: Array) -> tuple[PyTree, tuple[LastLayerParams, Array]]:
+        def step(carried: PyTree, key: Array) -> tuple[PyTree, None]:
+            return jax.vmap(update, in_axes=(0, 0, None))(carried, trained_on, key), None
+
+        carried, _ = jax.lax.scan(step, carried, keys)
+        return carried, (carried[0], jax.vmap(evaluate)(carried[0], trained_on))
+
+    first = init_last_layer(
+        network.init(init_key, past.x.shape[-1]), network.hidden[-1], _WEIGHT_SCALE
+    )
+    start = jax.tree.map(lambda leaf: jnp.stack([leaf] * len(trained_on)), first)
+    chunks = config.meta_steps // config.evaluate_every
+    keys = jax.random.split(train_key, (chunks, config.evaluate_every))
+    _, (params, loss) = jax.lax.scan(chunk, (start, jax.vmap(optimizer.init)(start)), keys)
+
+    # The last network has no task held out.
+    train_loss, validation_loss = jnp.mean(loss[:, :-1], axis=1).T
+    best = jnp.argmin(validation_loss)
+    at_best = jax.tree.map(lambda leaf: leaf[best], params)
+    return TrainedNetwork(
+        jax.tree.map(lambda leaf: leaf[-1], at_best),
+        jax.tree.map(lambda leaf: leaf[fold], at_best),
+        train_loss,
+        validation_loss,
+        (1 + best.astype(jnp.int32)) * config.evaluate_every,
+        validation_loss[best] - train_loss[best],
     )
 
 
-@lru_cache
-def _learner(config: LearnConfig) -> MetaLearner:
-    loss = squared_error(predictor_network().apply)
-    optimizer = optax.adam(config.outer_rate)
-    return maml(loss, optimizer, inner_steps=config.inner_steps)
-
-
-@lru_cache
-def _sampler(config: LearnConfig) -> Callable[[Array, Rows], Episode]:
-    def sample_tasks(key: Array, tasks: Rows) -> Episode:
-        return sample_episode(key, *tasks, support=config.support, query=config.query)
-
-    return sample_tasks
-
-
-@jax.jit
-def _network_spread(network: PyTree, past: Past, trained_on: Array) -> tuple[Array, Array]:
-    """Mean float[h] and scale float[h] of the network's features over its training tasks."""
-    features = predictor_network().features(network, past.x)
-    counts = (past.mask & trained_on[:, None]).astype(features.dtype)
-    weight = counts / jnp.sum(counts)
-    location = jnp.einsum("tm,tmh->h", weight, features)
-    variance = jnp.einsum("tm,tmh->h", weight, jnp.square(features - location[None, None, :]))
-    return location, jnp.sqrt(jnp.maximum(variance * features.shape[-1], 1e-12))
+def _mean_where(values: Array, where: Array) -> Array:
+    """Mean of the values where a mask is True; 0 if it is nowhere."""
+    number = jnp.maximum(jnp.sum(where), 1).astype(values.dtype)
+    return jnp.sum(jnp.where(where, values, 0)) / number

@@ -3,7 +3,7 @@
 In each replay one source is the target and the others are its past. A replay draws a subset of the
 target's evaluations, with a preference for high predicted scores as in a search. The priors
 maximize the evidence of the transformed scores of all replays (empirical Bayes). The network's
-features are used only on sources that it was not meta-trained on.
+features of a target are those of a network that was not meta-trained on it.
 """
 
 from functools import partial
@@ -13,9 +13,14 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
-from nmjax.knowledge.state import source_features
 from nmjax.optimize import maximize
-from nmjax.predictors import Pool, PoolPrior, get_outcome_transform, unit_matern
+from nmjax.predictors import (
+    Pool,
+    PoolPrior,
+    get_outcome_transform,
+    quadratic_and_log_determinant,
+    unit_matern,
+)
 from nmjax.types import Array
 
 MOST_NOISE = 0.5
@@ -45,7 +50,8 @@ class PriorParams(NamedTuple):
       log_intercept: Log-variance of the constant.
       source_mean: Sum of the mean weights of the sources.
       log_source: Log of the sum of the variances of the sources' weights.
-      log_network: Log-variance of each network feature's weight.
+      network_mean: Mean weight of the network's prediction.
+      log_network: Log-variance of the weights of the network's other features.
       log_structure: Log-variance of the Gaussian process over the structure.
       noise_logit: Logit of the noise variance as a fraction of `MOST_NOISE`.
       log_shape: Log of the shape of the inverse gamma distribution of the scale, which is also its
@@ -55,6 +61,7 @@ class PriorParams(NamedTuple):
     log_intercept: Array
     source_mean: Array
     log_source: Array
+    network_mean: Array
     log_network: Array
     log_structure: Array
     noise_logit: Array
@@ -78,7 +85,16 @@ class Replays(NamedTuple):
 def default_prior_params() -> PriorParams:
     """Initial parameters of the fit."""
     zero = jnp.zeros(())
-    return PriorParams(zero - 1, zero + 1, zero - 1, zero - 3, zero - 1, zero, zero + 1)
+    return PriorParams(
+        log_intercept=zero - 1,
+        source_mean=zero + 1,
+        log_source=zero - 1,
+        network_mean=zero + 1,
+        log_network=zero,
+        log_structure=zero - 1,
+        noise_logit=zero,
+        log_shape=zero + 1,
+    )
 
 
 def make_prior(
@@ -94,16 +110,18 @@ def make_prior(
     """
     used = active.astype(params.noise_logit.dtype)
     share = used / jnp.maximum(jnp.sum(used), 1)
-    network = jnp.where(with_network, jnp.exp(params.log_network), 0)
+    none = jnp.zeros_like(params.log_intercept)[None]
+    is_prediction = jnp.arange(layout.network) == 0
+    network_mean = jnp.where(with_network & is_prediction, params.network_mean, 0)
+    network_variance = jnp.where(with_network & ~is_prediction, jnp.exp(params.log_network), 0)
+    mean = jnp.concatenate([none, params.source_mean * share, network_mean])
     variance = jnp.concatenate(
         [
             jnp.exp(params.log_intercept)[None],
             jnp.exp(params.log_source) * share,
-            jnp.broadcast_to(network, (layout.network,)),
+            network_variance,
         ]
     )
-    at_sources = source_features(layout.sources)
-    mean = jnp.zeros_like(variance).at[at_sources].set(params.source_mean * share)
     shape = jnp.exp(params.log_shape)
     noise = MOST_NOISE * jax.nn.sigmoid(params.noise_logit) + 1e-3
     return PoolPrior(mean, variance, jnp.exp(params.log_structure), noise, shape, shape)
@@ -120,22 +138,19 @@ def log_evidence(prior: PoolPrior, features: Array, kernel: Array, score: Array)
       kernel: float[n, n], kernel matrix of unit amplitude.
       score: float[n], scores; NaN is ignored.
     """
-    counts = ~jnp.isnan(score)
-    number = jnp.sum(counts).astype(score.dtype)
-    features = jnp.where(counts[:, None], features, 0)
-    kernel = jnp.where(counts[:, None] & counts[None, :], kernel, 0)
-    residual = jnp.where(counts, score - features @ prior.mean, 0)
+    number = jnp.sum(~jnp.isnan(score)).astype(score.dtype)
     covariance = (features * prior.variance[None, :]) @ features.T + prior.amplitude * kernel
-    factor = jnp.linalg.cholesky(covariance + jnp.diag(jnp.where(counts, prior.noise, 1)))
-    white = jax.scipy.linalg.solve_triangular(factor, residual, lower=True)
+    covariance = covariance + prior.noise * jnp.eye(len(score), dtype=score.dtype)
+    quadratic, log_determinant = quadratic_and_log_determinant(
+        covariance, score - features @ prior.mean
+    )
     shape = prior.shape + 0.5 * number
     return (
         gammaln(shape)
         - gammaln(prior.shape)
         + prior.shape * jnp.log(prior.rate)
-        - shape * jnp.log(prior.rate + 0.5 * white @ white)
-        - jnp.sum(jnp.log(jnp.diagonal(factor)))
-        - 0.5 * number * jnp.log(2 * jnp.pi)
+        - shape * jnp.log(prior.rate + 0.5 * quadratic)
+        - 0.5 * (log_determinant + number * jnp.log(2 * jnp.pi))
     )
 
 
@@ -176,45 +191,68 @@ def replay(
 
 
 @partial(jax.jit, static_argnames=("layout", "steps"))
-def fit_priors(
-    replays: Replays, validation: Array, *, layout: Layout, steps: int
-) -> tuple[PoolPrior, Array, Array]:
-    """Fit the transferred and the flat prior, and count the wins of the transferred one.
+def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPrior, Array, Array]:
+    """Fit the prior of each component, and count the sources that each explains best.
+
+    A network that does not increase the mean evidence of the mixture, with equal weights of the
+    components that use the past, is left out: it gets no wins.
 
     Args:
-      replays: Replays of S sources.
-      validation: bool[S], sources that the network was not meta-trained on.
+      replays: Replays of S sources. Their network features are cross-fitted.
       layout: Numbers of source and network features.
       steps: Number of Adam steps.
 
     Returns:
-      The priors, leaves [2, ...]; the expected number float[] of sources on which the transferred
-      prior is the better one; and the mean log evidence float[2, steps] of a replay.
+      The priors, leaves [K, ...], K = 3 with a network and 2 without; the expected number of wins
+      float[K]; and the mean log evidence float[K, steps] of a replay.
     """
-    # Axis 0 is the component. `active` holds the sources that it may use for each target, `unseen`
-    # the targets for which it may use the network.
+    # Axis 0 is the component: the sources that it may use for each target, and the network.
     others = ~jnp.eye(layout.sources, dtype=bool)
-    active = jnp.stack([others, jnp.zeros_like(others)])
-    unseen = jnp.stack([validation, jnp.zeros_like(validation)])
+    none = jnp.zeros_like(others)
+    uses_sources, uses_network = [True, False], [False, False]
+    active = [others, none]
+    if layout.network:
+        uses_sources, uses_network = [True, False, False], [False, True, False]
+        active = [others, none, none]
 
-    def evidences(params: PriorParams, active: Array, unseen: Array) -> Array:
-        priors = jax.vmap(partial(make_prior, params, layout))(active, unseen)
+    def evidences(params: PriorParams, active: Array, with_network: Array) -> Array:
+        priors = jax.vmap(partial(make_prior, params, layout), in_axes=(0, None))(
+            active, with_network
+        )
         over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
         return jax.vmap(over_replays)(priors, *replays)
 
-    def fit(active: Array, unseen: Array) -> tuple[PriorParams, Array]:
+    def fit(active: Array, with_network: Array) -> tuple[PriorParams, Array]:
         return maximize(
-            lambda params: jnp.mean(evidences(params, active, unseen)),
+            lambda params: jnp.mean(evidences(params, active, with_network)),
             default_prior_params(),
             steps=steps,
         )
 
-    params, curves = jax.vmap(fit)(active, unseen)
-    compared = jax.vmap(evidences)(params, active, unseen)
-    wins = jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0)[0], axis=-1))
-    transferred = jnp.array([True, False])
-    everything = jnp.broadcast_to(transferred[:, None], (2, layout.sources))
+    arguments = jnp.stack(active), jnp.array(uses_network)
+    params, curves = jax.vmap(fit)(*arguments)
+    compared = jax.vmap(evidences)(params, *arguments)
+    everything = jnp.broadcast_to(jnp.array(uses_sources)[:, None], (len(active), layout.sources))
     priors = jax.vmap(partial(make_prior, layout=layout))(
-        params, active=everything, with_network=transferred
+        params, active=everything, with_network=jnp.array(uses_network)
     )
-    return priors, wins, curves
+    return priors, _wins(compared), curves
+
+
+def _wins(log_evidence: Array) -> Array:
+    """Expected wins float[K] of the components, from log evidence float[K, S, R] of replays."""
+    components = log_evidence.shape[0]
+    informed = jnp.ones(components).at[-1].set(components - 1) / (2 * (components - 1))
+    log_weights = jnp.log(informed)
+    kept = jnp.ones(components, bool)
+    if components > 2:
+        without = jnp.log(jnp.array([0.5, 0.0, 0.5]))
+        pays = _mixture(log_weights, log_evidence) > _mixture(without, log_evidence)
+        kept = kept.at[1].set(pays)
+    compared = jnp.where(kept[:, None, None], log_evidence, -jnp.inf)
+    return jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0), axis=-1), axis=-1)
+
+
+def _mixture(log_weights: Array, log_evidence: Array) -> Array:
+    """Mean log evidence float[] of replays under a mixture of components."""
+    return jnp.mean(jax.nn.logsumexp(log_weights[:, None, None] + log_evidence, axis=0))

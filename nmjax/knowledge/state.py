@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
+from nmjax.meta import LastLayerParams
 from nmjax.predictors import FailureRates, KernelParams, PoolPrior
 from nmjax.spaces import Space
-from nmjax.types import Array, Categorical, Metric, PyTree
+from nmjax.types import Array, Categorical, Metric
 
 
 class FeatureParams(NamedTuple):
@@ -20,24 +21,20 @@ class FeatureParams(NamedTuple):
       scale: float[D], divisor of each encoded feature, which gives every group of features unit
         total variance.
       kernel: Kernel of the structure, with a relevance for each encoded feature.
-      network: Meta-trained parameters, or None without a network.
-      network_location: float[h], mean of the network's features over the past.
-      network_scale: float[h], their standard deviation, times sqrt(h).
+      network: Meta-trained network with a Bayesian last layer; None without a network.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
       >>> from nmjax.spaces import Space
       >>> params = default_knowledge(Space(width=[8, 16, 32])).params
-      >>> params.location.shape, params.network_location.shape
-      ((3,), (0,))
+      >>> params.location.shape, params.network
+      ((3,), None)
     """
 
     location: Array
     scale: Array
     kernel: KernelParams
-    network: PyTree
-    network_location: Array
-    network_scale: Array
+    network: LastLayerParams | None
 
 
 class SourceModels(NamedTuple):
@@ -61,20 +58,26 @@ class SourceModels(NamedTuple):
 class MetaKnowledge:
     """Knowledge that past tasks provide about a new one; a pytree with static metadata.
 
-    The model of a new task is linear in P = 1 + S + h features, in this order: a constant; the
-    scores that the S sources predict (`source_features`); h features of the meta-trained network.
-    It adds a Gaussian process over the structure.
+    The model of a new task is a mixture of K components. Each is linear in P = 1 + S + h features,
+    in this order: a constant; the scores that the S sources predict (`source_features`); h features
+    of the meta-trained network. Each adds a Gaussian process over the structure.
+
+    - The transferred component uses the sources.
+    - The network's component uses the network. Without a network there is none.
+    - The flat component uses neither, and protects a search from a misleading past.
 
     Attributes:
       params: Parameters that map an encoding to features and a kernel position.
-      prior: Priors of a new task, leaves with a leading axis of K = 2: the transferred prior, and
-        the flat prior, which uses neither the sources nor the network.
+      prior: Priors of a new task, leaves with a leading axis of K: the transferred one first, the
+        flat one last.
       sources: Posterior means of the sources.
       sampling: Log-probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], lowest and highest option among the sources' best architectures.
-      wins: float[], number of sources on which the transferred prior had the higher evidence when
-        they were replayed as new tasks.
+      wins: float[K], expected number of sources on which each component has the highest evidence
+        when they are replayed as new tasks; 0 for a network that replays left out.
       log_weights: float[K], log-weights of the components before any evaluation.
+      portfolio_gain: float[], mean over sources of `portfolio_gain` when they are replayed as new
+        tasks; a search begins with the portfolio if it is positive.
       space: Space of the past tasks' architectures. Static.
       metric: Metric whose score was learned; None if the past has none. Static.
       outcome_transform: Name of the transform of scores in replays and searches. Static.
@@ -97,6 +100,7 @@ class MetaKnowledge:
     bounds: Array
     wins: Array
     log_weights: Array
+    portfolio_gain: Array
     space: Space = field(metadata={"static": True})
     metric: Metric | None = field(default=None, metadata={"static": True})
     outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})

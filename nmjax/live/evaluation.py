@@ -77,6 +77,7 @@ class LiveProblem(NamedTuple):
       paths: As in `nmjax.Problem`.
       parts: As in `nmjax.Problem`.
       failures: As in `nmjax.Problem`.
+      portfolio: As in `nmjax.Problem`.
       architectures: int32[N, C].
       target: Task to train on.
 
@@ -97,6 +98,7 @@ class LiveProblem(NamedTuple):
     paths: Array | None
     parts: Array | None
     failures: FailureRates | None
+    portfolio: Array | None
     architectures: Array
     target: LiveTarget
 

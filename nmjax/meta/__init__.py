@@ -38,15 +38,7 @@ from nmjax.meta.learners.cavia import (
     contextual,
     init_context,
 )
-from nmjax.meta.learners.closed_form import (
-    DeepKernelParams,
-    LastLayerParams,
-    TaskPosterior,
-    alpaca,
-    deep_kernel,
-    init_deep_kernel,
-    init_last_layer,
-)
+from nmjax.meta.learners.deep_kernel import DeepKernelParams, deep_kernel, init_deep_kernel
 from nmjax.meta.learners.ensemble import (
     EnsembleInfo,
     ensemble,
@@ -63,6 +55,13 @@ from nmjax.meta.learners.gradient import anil, fomaml, maml
 from nmjax.meta.learners.implicit import (
     ImplicitHyper,
     implicit_maml,
+)
+from nmjax.meta.learners.last_layer import (
+    LastLayerParams,
+    alpaca,
+    init_last_layer,
+    last_layer_evidence,
+    last_layer_features,
 )
 from nmjax.meta.learners.learned_rates import (
     MultiStepHyper,
@@ -85,6 +84,7 @@ from nmjax.meta.learners.population import (
 from nmjax.meta.learners.probabilistic import (
     NoisyParams,
     ProbabilisticLearner,
+    TaskPosterior,
     conditioning,
     init_noise,
     noisy,
@@ -204,6 +204,8 @@ __all__ = [
     "init_context",
     "init_deep_kernel",
     "init_last_layer",
+    "last_layer_evidence",
+    "last_layer_features",
     "init_learned_rates",
     "init_meta_model",
     "init_noise",

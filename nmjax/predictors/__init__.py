@@ -38,7 +38,11 @@ from nmjax.predictors.linear import (
     update_many,
 )
 from nmjax.predictors.networks import Network
-from nmjax.predictors.normal_density import inverse_factor, log_normal_density
+from nmjax.predictors.normal_density import (
+    inverse_factor,
+    log_normal_density,
+    quadratic_and_log_determinant,
+)
 from nmjax.predictors.outcome_transforms import (
     get_outcome_transform,
     log_lower_tail,
@@ -114,6 +118,7 @@ __all__ = [
     "predict_pool",
     "replace_in_pool",
     "ridge_weights",
+    "quadratic_and_log_determinant",
     "sample_pool_posterior",
     "sample_pool_prior",
     "spectral_features",

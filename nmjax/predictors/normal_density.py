@@ -76,3 +76,49 @@ def _backward(kept: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array
 
 
 log_normal_density.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def quadratic_and_log_determinant(covariance: Array, residual: Array) -> tuple[Array, Array]:
+    """Quadratic form r' C^-1 r and log-determinant of C, float[] each; NaN in r is left out.
+
+    The gradient is a closed form, as in `log_normal_density`.
+
+    Args:
+      covariance: float[B, B], positive definite over the residuals that are not NaN.
+      residual: float[B].
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import quadratic_and_log_determinant
+      >>> quadratic, log_determinant = quadratic_and_log_determinant(
+      ...     4 * jnp.eye(2), jnp.array([2.0, jnp.nan]))
+      >>> float(quadratic), round(float(log_determinant), 3)
+      (1.0, 1.386)
+    """
+    return _forward_parts(covariance, residual)[0]
+
+
+def _forward_parts(
+    covariance: Array, residual: Array
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    counts = ~jnp.isnan(residual)
+    inverse = inverse_factor(covariance, counts)
+    white = inverse @ jnp.where(counts, residual, 0)
+    diagonal = jnp.diagonal(inverse)
+    log_determinant = -2 * jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1)))
+    return (white @ white, log_determinant), (inverse, white)
+
+
+def _backward_parts(
+    kept: tuple[Array, Array], cotangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    inverse, white = kept
+    of_quadratic, of_log_determinant = cotangents
+    weights = white @ inverse
+    of_covariance = of_log_determinant * (inverse.T @ inverse)
+    of_covariance = of_covariance - of_quadratic * (weights[:, None] * weights[None, :])
+    return of_covariance, 2 * of_quadratic * weights
+
+
+quadratic_and_log_determinant.defvjp(_forward_parts, _backward_parts)

@@ -32,8 +32,6 @@ class SearchHyper(NamedTuple):
       budget: int32[], number of distinct evaluations.
       fixed_share: float[], smallest share of its prior weight that a component keeps, in [0, 1).
       exploration: float[], number of standard deviations of optimism, for acquisitions that use it.
-      initial_spread: float[], standard deviation of the draws behind the initial design, as a
-        multiple of the prior's.
       min_expected_improvement: float[], expected improvement below which the search ends, in units
         of the transformed score. By default these are standard deviations of the scores so far,
         with a logarithmic scale below their median. A search of a pool compares the threshold with
@@ -51,7 +49,6 @@ class SearchHyper(NamedTuple):
     budget: Array
     fixed_share: Array
     exploration: Array
-    initial_spread: Array
     min_expected_improvement: Array
 
 
@@ -77,7 +74,6 @@ def default_hyper(budget: int = 100) -> SearchHyper:
         budget=jnp.asarray(budget, jnp.int32),
         fixed_share=jnp.asarray(0.02),
         exploration=jnp.asarray(2.0),
-        initial_spread=jnp.asarray(0.3),
         min_expected_improvement=jnp.asarray(0.0),
     )
 

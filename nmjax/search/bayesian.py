@@ -95,10 +95,11 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
 
     def init(self, key: Array, problem: HasModel, hyper: SearchHyper) -> SearchState:
         """Return the state before the first evaluation."""
+        del hyper
         return SearchState(
             key,
             self.empty_record(problem.score),
-            initial_design(jax.random.fold_in(key, self.capacity), problem, hyper.initial_spread),
+            initial_design(jax.random.fold_in(key, self.capacity), problem),
             init_pool(problem.prior, problem.pool, capacity=self.capacity),
             problem.log_weights,
         )

@@ -11,6 +11,7 @@ from nmjax.knowledge import (
     expected_information_gain,
     mixture_log_weights,
     realized_information_gain,
+    transfer_weight,
 )
 from nmjax.predictors import (
     Pool,
@@ -162,8 +163,8 @@ def _information(
     error = transformed - state.model.mean[:, index]
     expected = weights @ expected_information_gain(variance, noise)
     realized = weights @ realized_information_gain(variance, noise, error)
-    transferred = weights[0] if weights.shape[0] > 1 else jnp.full_like(weights[0], jnp.nan)
     nan = jnp.full_like(expected, jnp.nan)
+    transferred = transfer_weight(state.log_weights) if len(weights) > 1 else nan
     return SearchInfo(
         jnp.where(active, index, -1),
         jnp.where(active, score, nan),

@@ -1,4 +1,4 @@
-"""Initial designs: uniform rows and the choice of the prior, or a batch of rows at once."""
+"""Initial designs: a portfolio of the past and uniform rows, or a batch of rows at once."""
 
 from typing import Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge import transfer_weight
 from nmjax.predictors import sample_pool_prior
 from nmjax.search.feasibility import pool_log_success
 from nmjax.search.problem import HasModel
@@ -100,38 +101,34 @@ def select_initial_points(
     return jax.lax.scan(choose, nothing, length=number)[1]
 
 
-def initial_design(key: Array, problem: HasModel, spread: Array) -> Array:
-    """Return rows int32[4] of the initial design: three uniform ones, and the prior's choice.
+def initial_design(key: Array, problem: HasModel) -> Array:
+    """Return rows int32[4] of the initial design: three, and the alternative to the third.
 
-    The choice of the first component replaces the third uniform row, unless the first two
-    evaluations lower the component's posterior weight; see `next_initial`. A component with a
-    nonzero prior mean chooses the maximum of a draw from its prior (Thompson, 1933). A flat one
-    chooses uniformly, because the maximum of its draws would be an outlier among the architectures.
-    If evaluations of past tasks failed, rows are drawn in proportion to their probability of
-    success, and its logarithm is added to the draw from the prior.
+    The first and the alternative are those of the problem's portfolio, if past tasks recommend
+    them; see `next_initial`. The others are uniform. If evaluations of past tasks failed, they are
+    drawn in proportion to their probability of success.
 
     Args:
       key: Random key.
       problem: Problem with priors of K components.
-      spread: float[], standard deviation of the draw as a multiple of the prior's; 0 chooses the
-        row with the largest prior mean.
     """
-    draw_key, uniform_key = jax.random.split(key)
-    choice = sample_from_prior(draw_key, problem, spread)[0, 0]
-    uniform = jax.random.uniform(uniform_key, (4, *choice.shape), choice.dtype)
-    prefers = jnp.any(problem.prior.mean[0] != 0)
+    size = len(problem.score)
+    planned = jnp.full(2, -1, jnp.int32) if problem.portfolio is None else problem.portfolio
+    uniform = jax.random.uniform(key, (INITIAL + 1, size), problem.score.dtype)
     succeeds = pool_log_success(problem)
     # Weighted sampling without replacement (Efraimidis and Spirakis, 2006).
     weighted = jnp.log(uniform) / jnp.exp(succeeds)[None]
     uniform = jnp.where(succeeds[None] < 0, weighted, uniform)
-    value = uniform.at[-1].set(jnp.where(prefers, choice + succeeds, uniform[-1]))
+    taken = jnp.any(jnp.arange(size)[None] == planned[:, None], axis=0)
+    wanted = jnp.full(INITIAL + 1, -1, jnp.int32).at[jnp.array([0, INITIAL])].set(planned)
 
-    def pick(taken: Array, value: Array) -> tuple[Array, Array]:
-        row = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)
+    def pick(taken: Array, args: tuple[Array, Array]) -> tuple[Array, Array]:
+        wanted, value = args
+        drawn = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)
+        row = jnp.where(wanted >= 0, wanted, drawn)
         return taken.at[row].set(True), row
 
-    nothing = jnp.zeros(problem.score.shape, bool)
-    return jax.lax.scan(pick, nothing, value)[1]
+    return jax.lax.scan(pick, taken, (wanted, uniform))[1]
 
 
 class _Counted(Protocol):
@@ -156,14 +153,14 @@ class _Weighted(Protocol):
 def next_initial(state: _Design, problem: _Weighted) -> Array:
     """Return the point of the initial design that is due, while fewer than `INITIAL` are evaluated.
 
-    The third point is the prior's choice if the posterior weight of the first component is more
-    than half of its prior weight, and uniform otherwise.
+    The third point is that of the portfolio if the posterior weight of the components that use the
+    past is more than half of their prior weight, and uniform otherwise.
 
     Args:
       state: State of a search, with `initial` [4, ...] as returned by `initial_design`.
       problem: Problem with the prior `log_weights`.
     """
     step = state.record.step
-    trusted = state.log_weights[0] > problem.log_weights[0] - jnp.log(2)
+    trusted = transfer_weight(state.log_weights) > 0.5 * transfer_weight(problem.log_weights)
     replaces = (step == INITIAL - 1) & trusted
     return state.initial[jnp.where(replaces, INITIAL, jnp.minimum(step, INITIAL - 1))]

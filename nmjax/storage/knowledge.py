@@ -8,6 +8,7 @@ import numpy as np
 
 from nmjax.knowledge import FeatureParams, MetaKnowledge
 from nmjax.knowledge.state import SourceModels
+from nmjax.meta import LastLayerParams
 from nmjax.predictors import FailureRates, KernelParams, PoolPrior
 from nmjax.spaces import Space, encoding_size
 from nmjax.storage.archive import Serialized, Serializer, register_serializer
@@ -27,7 +28,7 @@ def serialize_knowledge(knowledge: MetaKnowledge) -> Serialized:
       >>> from nmjax.knowledge import default_knowledge
       >>> from nmjax.spaces import Space
       >>> serialize_knowledge(default_knowledge(Space(width=[8, 16]))).arrays["wins"].shape
-      ()
+      (2,)
     """
     leaves = jax.tree_util.tree_leaves_with_path(knowledge)
     arrays = {"/".join(map(_key_name, path)): np.asarray(leaf) for path, leaf in leaves}
@@ -63,11 +64,16 @@ def deserialize_knowledge(serialized: Serialized, space: Space | None = None) ->
         for folder in folders:
             node = node.setdefault(folder, {})
         node[last] = jnp.asarray(array)
-    params = {"network": None, **tree.pop("params")}
+    params = tree.pop("params")
     kernel = KernelParams(**params.pop("kernel"))
+    network = params.pop("network", None)
     failures = tree.pop("failures", None)
     knowledge = MetaKnowledge(
-        params=FeatureParams(kernel=kernel, **params),
+        params=FeatureParams(
+            kernel=kernel,
+            network=None if network is None else LastLayerParams(**network),
+            **params,
+        ),
         prior=PoolPrior(**tree.pop("prior")),
         sources=SourceModels(**tree.pop("sources")),
         sampling=Categorical(**tree.pop("sampling")),

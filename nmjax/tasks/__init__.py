@@ -3,11 +3,11 @@
 from nmjax.tasks.episodes import (
     Episode,
     Split,
+    fold_tasks,
     leave_family_out,
     leave_one_out,
     make_split,
     sample_episode,
-    split_meta_validation,
     support_query_masks,
 )
 from nmjax.tasks.families import (
@@ -143,7 +143,7 @@ __all__ = [
     "score_to_raw",
     "scores",
     "select_tasks",
-    "split_meta_validation",
+    "fold_tasks",
     "stack_tasks",
     "stored_rows",
     "support_query_masks",

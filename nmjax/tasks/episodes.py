@@ -123,46 +123,51 @@ def leave_family_out(suite: Suite, target: str) -> Split:
     return make_split(suite, [task for task in suite.tasks if task not in siblings], target)
 
 
-def split_meta_validation(
+def fold_tasks(
     key: Array,
-    sources: Sequence[str],
+    tasks: Sequence[str],
     families: Sequence[Sequence[str]] | None = None,
     *,
-    num_families: int = 1,
+    folds: int = 4,
 ) -> np.ndarray:
-    """Choose random families of sources for meta-validation, each as a whole: bool[S].
+    """Assign tasks to random folds for cross-fitting, each family as a whole: int[T].
+
+    Folds differ by at most one family. There are fewer of them if there are fewer families.
 
     Args:
       key: Random key.
-      sources: S task names.
-      families: Related tasks grouped, as in `Suite.families`; may contain other tasks. By default
-        each task is its own family.
-      num_families: Number of families, among those with a source, for meta-validation.
+      tasks: T names.
+      families: Related tasks grouped, as in `Suite.families`; may contain other tasks. By default,
+        and if all tasks are of one family, each task is its own family.
+      folds: Number of folds, at least two.
 
     Raises:
-      NmjaxError: A source is repeated, or not in exactly one family; or no family would be left to
-        train on.
+      NmjaxError: A task is repeated, or not in exactly one family; there are fewer than two tasks
+        or folds.
 
     Example:
       >>> import jax
-      >>> from nmjax.tasks import split_meta_validation
-      >>> int(split_meta_validation(jax.random.key(0), ["a", "b", "c"]).sum())
-      1
+      >>> from nmjax.tasks import fold_tasks
+      >>> sorted(fold_tasks(jax.random.key(0), ["a", "b", "c", "d"], folds=2).tolist())
+      [0, 0, 1, 1]
     """
-    _check_apart(sources, ())
-    families = [(task,) for task in sources] if families is None else families
-    for task in sources:
+    _check_apart(tasks, ())
+    families = [(task,) for task in tasks] if families is None else families
+    for task in tasks:
         count = sum(task in family for family in families)
         if count != 1:
             raise NmjaxError(f"Task {task!r} is in {count} families, expected exactly one.")
-    present = [family for family in families if set(family) & set(sources)]
-    if not 1 <= num_families < len(present):
-        raise NmjaxError(
-            f"num_families is {num_families}, expected 1 to {len(present) - 1}: the sources have "
-            f"{len(present)} families, and at least one is needed for training."
-        )
-    chosen = np.asarray(jax.random.permutation(key, len(present)))[:num_families]
-    return np.isin(sources, [task for index in chosen for task in present[index]])
+    if len(tasks) < 2 or folds < 2:
+        raise NmjaxError(f"Got {len(tasks)} tasks and {folds} folds; give at least two of each.")
+    present = [family for family in families if set(family) & set(tasks)]
+    present = present if len(present) > 1 else [(task,) for task in tasks]
+    order = np.asarray(jax.random.permutation(key, len(present)))
+    fold_of = {
+        task: int(place) % folds
+        for family, place in zip(present, order, strict=True)
+        for task in family
+    }
+    return np.array([fold_of[task] for task in tasks])
 
 
 def support_query_masks(key: Array, mask: Array, support: Array | int) -> tuple[Array, Array]:

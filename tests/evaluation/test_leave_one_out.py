@@ -20,11 +20,10 @@ from nmjax.tasks import leave_one_out, make_split
 TINY = LearnConfig(
     kernel_rows=20,
     kernel_steps=5,
+    network=True,
     meta_steps=4,
     evaluate_every=2,
-    inner_steps=1,
-    support=5,
-    query=10,
+    meta_rows=15,
     replay_size=8,
     prior_steps=5,
 )
@@ -203,7 +202,7 @@ def test_preparing_reads_no_score_of_the_target(suite):
     stages = StageTimer(recorded)
     split = leave_one_out(suite, "three")
     first = prepare(jax.random.key(0), suite, split, history_size=40, config=TINY, stages=stages)
-    assert sorted(first.meta_validation) == [False, True]
+    assert sorted(first.folds) == [0, 1]
     assert {"meta-train the network", "build the problem"} <= set(stages.seconds)
     assert recorded.updates[-1] == ("build the problem", 1, 1)
 

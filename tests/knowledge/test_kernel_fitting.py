@@ -134,9 +134,9 @@ def test_the_prior_matches_its_parameters():
     params = default_prior_params()
     active = jnp.array([True, False, True])
     ours = make_prior(params, LAYOUT, active, jnp.asarray(True))
-    np.testing.assert_array_equal(ours.mean, [0, 0.5, 0, 0.5, 0, 0])
-    e = np.exp(np.float32([-1, -1, -3, -1]))
-    expected = [e[0], e[1] / 2, 0, e[1] / 2, e[2], e[2]]
+    np.testing.assert_array_equal(ours.mean, [0, 0.5, 0, 0.5, 1, 0])
+    e = np.exp(np.float32([-1, -1, 0, -1]))
+    expected = [e[0], e[1] / 2, 0, e[1] / 2, 0, e[2]]
     np.testing.assert_allclose(ours.variance, expected, rtol=1e-5)
     np.testing.assert_allclose(ours.amplitude, e[3], rtol=1e-5)
     np.testing.assert_allclose(ours.noise, 0.5 / 2 + 1e-3, rtol=1e-5)
@@ -187,21 +187,19 @@ def test_wins_follow_the_quality_of_the_sources(truth):
     score = score + 0.1 * rng.normal(size=score.shape)
     kernel = np.stack([[Matern(nu=2.5)(x) for x in rows] for rows in position])
     replays = Replays(*(jnp.asarray(leaf, jnp.float32) for leaf in (features, kernel, score)))
-    priors, wins, curves = fit_priors(
-        replays, jnp.array([True, False, False]), layout=LAYOUT, steps=80
-    )
-    assert 0 <= wins <= 3
-    assert (wins > 2) == (truth > 0)
-    assert curves.shape == (2, 80)
+    priors, wins, curves = fit_priors(replays, layout=LAYOUT, steps=80)
+    np.testing.assert_allclose(wins.sum(), 3, rtol=1e-5)
+    assert (wins[0] > 2) == (truth > 0)
+    assert curves.shape == (3, 80)
     assert np.all(curves[:, -1] > curves[:, 0])
-    assert priors.mean.shape == (2, 6)
-    np.testing.assert_array_equal(priors.variance[1, 1:], 0)
+    assert priors.mean.shape == (3, 6)
+    np.testing.assert_array_equal(priors.variance[-1, 1:], 0)
     if truth:
         assert float(jnp.sum(priors.mean[0, 1:4])) > 1
 
 
 def test_the_initial_weight_follows_the_number_of_wins():
-    shares = [np.exp(prior_log_weights(jnp.float32(w), jnp.float32(8.0)))[0] for w in range(9)]
+    shares = [np.exp(prior_log_weights(jnp.float32([w, 8 - w])))[0] for w in range(9)]
     np.testing.assert_allclose(shares, [0.1] * 5 + [0.2, 0.4, 0.5, 0.5], rtol=1e-5)
 
 
@@ -221,7 +219,7 @@ def test_noise_is_bounded_for_a_past_of_noise():
     kernel = np.stack([[Matern(nu=2.5)(x) for x in rows] for rows in position])
     score = rng.normal(size=(3, 4, 30))
     replays = Replays(*(jnp.asarray(leaf, jnp.float32) for leaf in (features, kernel, score)))
-    priors, *_ = fit_priors(replays, jnp.arange(3) == 0, layout=LAYOUT, steps=80)
+    priors, *_ = fit_priors(replays, layout=LAYOUT, steps=80)
     assert (priors.noise < 0.51).all()
     assert (priors.amplitude + priors.variance.sum(-1) > 0.2).all()
 

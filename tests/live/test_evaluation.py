@@ -20,7 +20,7 @@ from nmjax.live import (
 )
 from nmjax.search import BayesianSearch, RandomSearch, make_problem, run_batch
 from nmjax.spaces import Choice, Ordinal, enumerate_architectures
-from nmjax.tasks import load_suite, sample_history, split_meta_validation
+from nmjax.tasks import load_suite, sample_history
 from tests.live.plain import small_data
 
 FAMILY = MLPFamily(4, 3, widths=(2, 4), depths=(1,), activations=("relu",))
@@ -89,10 +89,7 @@ def test_a_search_with_knowledge_of_stored_tasks_trains_on_a_new_one(unoptimized
     history_key, learn_key = jax.random.split(jax.random.key(2))
     history = sample_history(history_key, suite, suite.tasks[1:4], 40)
     metric = suite.metric_info["val_acc"]
-    validation = split_meta_validation(
-        jax.random.key(3), suite.tasks[1:4], tuple((task,) for task in suite.tasks)
-    )
-    knowledge, _ = learn_from_history(learn_key, history, metric, validation, space=suite.space)
+    knowledge, _ = learn_from_history(learn_key, history, metric, space=suite.space)
     pool = jnp.asarray(suite.pool[::20])
     config = TrainingConfig(epochs=1, batch_size=20)
     problem = live_problem(

@@ -28,30 +28,43 @@ def test_draws_have_the_moments_of_each_prior(problem):
     np.testing.assert_allclose(draws.std(0), std, rtol=5 / 8000**0.5)
 
 
-def test_without_spread_the_past_chooses_its_best(problem):
-    rows = np.asarray(initial_design(jax.random.key(0), problem, jnp.asarray(0.0)))
-    believed = np.array(problem.pool.features @ problem.prior.mean[0])
-    believed[rows[:3]] = -np.inf
-    assert rows[3] == np.argmax(believed)
+def planned(problem, *rows):
+    return problem._replace(portfolio=jnp.array(rows, jnp.int32))
 
 
-@pytest.mark.parametrize("view", [lambda problem: problem, with_flat_prior])
-def test_the_first_are_uniform_and_all_are_distinct(problem, view):
+@pytest.mark.parametrize(
+    ("view", "uniform", "fixed"),
+    [
+        (lambda problem: problem, (0, 1, 2, 3), {}),
+        (lambda problem: with_flat_prior(planned(problem, 5, 9)), (0, 1, 2, 3), {}),
+        (lambda problem: planned(problem, 5, 9), (1, 2), {0: 5, 3: 9}),
+        (lambda problem: planned(problem, -1, 5), (0, 1, 2), {3: 5}),
+    ],
+    ids=["none", "flat", "portfolio", "third"],
+)
+def test_rows_are_those_of_the_portfolio_or_uniform_and_all_are_distinct(
+    problem, view, uniform, fixed
+):
     keys = jax.random.split(jax.random.key(0), 6400)
     problem = view(problem)
-    choose = jax.jit(jax.vmap(lambda key: initial_design(key, problem, jnp.asarray(0.3))))
+    choose = jax.jit(jax.vmap(lambda key: initial_design(key, problem)))
     rows = np.asarray(choose(keys))
     assert rows.shape == (6400, 4)
-    for position in range(3):
-        counts = np.bincount(rows[:, position], minlength=64)
-        np.testing.assert_allclose(counts, 100, atol=5 * 100**0.5)
+    free = np.setdiff1d(np.arange(64), list(fixed.values()))
+    for position in uniform:
+        counts = np.bincount(rows[:, position], minlength=64)[free]
+        np.testing.assert_allclose(counts, 6400 / len(free), atol=5 * 100**0.5)
+    for position, row in fixed.items():
+        np.testing.assert_array_equal(rows[:, position], row)
     assert np.all(np.diff(np.sort(rows, axis=1), axis=1) > 0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("misled", [False, True])
-def test_the_choice_of_the_past_follows_two_uniform_evaluations(problem, hyper, misled):
+def test_the_portfolio_chooses_the_third_evaluation_unless_misled(problem, hyper, misled):
     """If these lower the weight of the transferred prior, the third is uniform too."""
+    believed = np.asarray(problem.pool.features @ problem.prior.mean[0])
+    problem = planned(problem, -1, np.argmax(believed))
     if misled:
         problem = problem._replace(score=-problem.score)
     algorithm = BayesianSearch(capacity=10)
@@ -114,22 +127,6 @@ def test_the_scale_of_draws_is_the_square_root_of_rate_over_shape(problem):
         draws.append(np.asarray(drawn))
     mean = np.asarray(problem.prior.mean) @ np.asarray(problem.pool.features).T
     np.testing.assert_allclose(draws[1] - mean, 2 * (draws[0] - mean), atol=1e-4)
-
-
-def test_a_flat_prior_chooses_all_four_uniformly(problem):
-    keys, flat = jax.random.split(jax.random.key(0), 6400), with_flat_prior(problem)
-    choose = jax.jit(jax.vmap(lambda key: initial_design(key, flat, jnp.asarray(0.3))))
-    counts = np.bincount(np.asarray(choose(keys))[:, 3], minlength=64)
-    np.testing.assert_allclose(counts, 100, atol=5 * 100**0.5)
-
-
-def test_the_search_takes_its_initial_spread(problem, hyper):
-    still = hyper._replace(initial_spread=jnp.asarray(0.0))
-    for seed in range(4):
-        state = BayesianSearch(capacity=10).init(jax.random.key(seed), problem, still)
-        believed = np.array(problem.pool.features @ problem.prior.mean[0])
-        believed[state.initial[:3]] = -np.inf
-        assert state.initial[3] == np.argmax(believed)
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,10 @@ SOURCES, ROWS, POOL, BUDGET = 5, 40, 60, 12
 CONFIG = LearnConfig(
     kernel_rows=ROWS,
     kernel_steps=40,
+    network=True,
     meta_steps=20,
     evaluate_every=10,
-    patience=2,
-    support=8,
-    query=16,
+    meta_rows=24,
     replay_size=16,
     prior_steps=60,
 )
@@ -88,9 +87,9 @@ def played(unoptimized_module):
     tasks = zip(range(SOURCES), architecture, position, strict=True)
     metrics = {METRIC.name: np.stack([score_of(*task) for task in tasks])}
     history = make_history(architecture, metrics, continuous=continuous, space=space)
-    past, validation = select_tasks(history, np.arange(SOURCES - 1)), [False, False, False, True]
+    past, folds = select_tasks(history, np.arange(SOURCES - 1)), [0, 0, 1, 1]
     knowledge, _ = learn_from_history(
-        jax.random.key(0), past, METRIC, validation, space=space, config=CONFIG
+        jax.random.key(0), past, METRIC, folds, space=space, config=CONFIG
     )
     pool, continuous, position = draw(rng, space, (POOL,))
     score = score_of(SOURCES, pool, position)

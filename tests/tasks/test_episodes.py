@@ -1,5 +1,4 @@
 from dataclasses import replace
-from itertools import compress
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +10,11 @@ from scipy import stats
 
 from nmjax.errors import NmjaxError
 from nmjax.tasks import (
+    fold_tasks,
     leave_family_out,
     leave_one_out,
     make_split,
     sample_episode,
-    split_meta_validation,
     support_query_masks,
 )
 
@@ -63,47 +62,47 @@ def test_a_target_among_the_sources_under_another_name_is_refused(suite):
     assert make_split(leaky, ["a", "b", "d"], "e").target_index == 4
 
 
-@given(st.integers(0, 2**31 - 1), st.integers(1, 2))
+@given(st.integers(0, 2**31 - 1), st.integers(2, 4))
 @settings(max_examples=25, deadline=None)
-def test_meta_validation_holds_whole_families_out(seed, num_families):
-    sources = ("e", "d", "a", "c", "b")
-    validation = split_meta_validation(
-        jax.random.key(seed), sources, FAMILIES, num_families=num_families
+def test_folds_hold_whole_families(seed, folds):
+    tasks = ("e", "d", "a", "c", "b")
+    fold = dict(
+        zip(tasks, fold_tasks(jax.random.key(seed), tasks, FAMILIES, folds=folds), strict=True)
     )
-    assert (validation.shape, validation.dtype) == ((5,), bool)
-    side = dict(zip(sources, validation.tolist(), strict=True))
-    sides = [{side[task] for task in family} for family in FAMILIES]
-    assert all(len(side) == 1 for side in sides)
-    assert sum(side == {True} for side in sides) == num_families
+    of_family = [{fold[task] for task in family} for family in FAMILIES]
+    assert all(len(own) == 1 for own in of_family)
+    sizes = np.bincount([own.pop() for own in of_family])
+    assert len(sizes) == min(folds, len(FAMILIES))
+    assert np.ptp(sizes) <= 1
 
 
-def test_meta_validation_is_decided_by_the_key():
-    def held(seed):
-        validation = split_meta_validation(jax.random.key(seed), ("a", "c", "e"), FAMILIES)
-        return "".join(compress("ace", validation))
+def test_folds_are_decided_by_the_key():
+    def drawn(seed):
+        return tuple(fold_tasks(jax.random.key(seed), ("a", "c", "e"), FAMILIES, folds=2).tolist())
 
-    assert held(5) == held(5)
-    assert {held(seed) for seed in range(20)} == {"a", "c", "e"}
+    assert drawn(5) == drawn(5)
+    assert len({drawn(seed) for seed in range(20)}) > 1
 
 
-def test_each_task_is_a_family_of_its_own_where_none_is_named():
-    assert split_meta_validation(jax.random.key(0), ("a", "b", "c"), num_families=2).sum() == 2
+def test_each_task_is_a_family_of_its_own_where_there_is_none_or_only_one():
+    for families in (None, (("a", "b", "c"),)):
+        fold = fold_tasks(jax.random.key(0), ("a", "b", "c"), families)
+        assert sorted(fold.tolist()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    ("sources", "families", "num_families", "says"),
+    ("tasks", "families", "folds", "says"),
     [
-        (("a", "a", "c"), FAMILIES, 1, "'a' is named twice"),
-        (("a", "z"), FAMILIES, 1, "'z' is in 0 families"),
-        (("a", "c"), (("a",), ("a", "c")), 1, "'a' is in 2 families"),
-        (("a", "b"), FAMILIES, 1, "num_families is 1"),
-        (("a", "c"), FAMILIES, 2, "num_families is 2"),
-        (("a", "c"), FAMILIES, 0, "num_families is 0"),
+        (("a", "a", "c"), FAMILIES, 2, "'a' is named twice"),
+        (("a", "z"), FAMILIES, 2, "'z' is in 0 families"),
+        (("a", "c"), (("a",), ("a", "c")), 2, "'a' is in 2 families"),
+        (("a",), FAMILIES, 2, "1 tasks and 2 folds"),
+        (("a", "c"), FAMILIES, 1, "2 tasks and 1 folds"),
     ],
 )
-def test_meta_validation_that_leaks_is_refused(sources, families, num_families, says):
+def test_impossible_folds_are_refused(tasks, families, folds, says):
     with pytest.raises(NmjaxError, match=says):
-        split_meta_validation(jax.random.key(0), sources, families, num_families=num_families)
+        fold_tasks(jax.random.key(0), tasks, families, folds=folds)
 
 
 def rows(*lengths, of=9):

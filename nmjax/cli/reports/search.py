@@ -27,13 +27,10 @@ if TYPE_CHECKING:
 
 
 def describe_split(prepared: Prepared) -> str:
-    """Describe the target, the sources, and those used for early stopping."""
-    split = prepared.split
-    looked_at = compress(split.sources, prepared.meta_validation)
-    return (
-        f"target {split.target}; sources {', '.join(split.sources)}; "
-        f"meta-validation {', '.join(looked_at)}; one past for all seeds"
-    )
+    """Describe the target, and the sources by fold."""
+    split, folds = prepared.split, prepared.folds
+    groups = [", ".join(compress(split.sources, folds == fold)) for fold in np.unique(folds)]
+    return f"target {split.target}; sources by fold: {'; '.join(groups)}; one past for all seeds"
 
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:

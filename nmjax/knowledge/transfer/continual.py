@@ -1,12 +1,12 @@
 """Incremental updates of knowledge by new past tasks, at a constant cost per task.
 
 Quantities that are sums over sources are updated exactly: the sources' models, the options and
-bounds of their best architectures, and the number of wins of the transferred prior. Quantities that
-are fitted on all tasks jointly stay fixed: the location and scale of encodings, the kernel, the
-network, the failure rates, and the parameters of the priors. With these fixed, the result is
-independent of the order of updates up to rounding, except for the wins, which are evaluated against
-the sources before each update. Learn from all tasks again if new tasks differ from those that were
-learned from.
+bounds of their best architectures, the wins of the components, and the gain of the portfolio.
+Quantities that are fitted on all tasks jointly stay fixed: the location and scale of encodings, the
+kernel, the network, the failure rates, and the parameters of the priors. With these fixed, the
+result is independent of the order of updates up to rounding, except for the wins and the gain,
+which are evaluated against the sources before each update. Learn from all tasks again if new tasks
+differ from those that were learned from.
 """
 
 from functools import partial
@@ -29,6 +29,7 @@ from nmjax.knowledge.state import (
     require_space,
     source_features,
 )
+from nmjax.knowledge.transfer.portfolio import portfolio_gain
 from nmjax.predictors import Pool, normal_scores
 from nmjax.spaces import Space
 from nmjax.tasks import encode_history, history_scores
@@ -168,20 +169,23 @@ def _append_all(
         pool, knowledge = _add_source(knowledge, encoding, score, number)
         sampling, bounds = best_options(architecture[None], score[None], space=knowledge.space)
         replay_key = jax.random.fold_in(key, number)
-        win = _win(replay_key, knowledge, pool, score, number, size=size)
-        before = number.astype(win.dtype)
+        wins = knowledge.wins + _wins(replay_key, knowledge, pool, score, number, size=size)
+        before = number.astype(wins.dtype)
+        earlier = jnp.arange(len(knowledge.sources.constant)) < number
+        predicted = pool.features[:, _at_sources(knowledge)]
+        gain = portfolio_gain(predicted, earlier, normal_scores(score))
         mean = before * jnp.exp(knowledge.sampling.logits) + jnp.exp(sampling.logits)
         lowest = jnp.minimum(knowledge.bounds[:, 0], bounds[:, 0])
         highest = jnp.maximum(knowledge.bounds[:, 1], bounds[:, 1])
-        wins = knowledge.wins + win
         capacity = knowledge.sources.constant.shape[0]
-        share = (jnp.arange(capacity) <= number).astype(win.dtype) / (before + 1)
+        share = (jnp.arange(capacity) <= number).astype(wins.dtype) / (before + 1)
         updated = knowledge.replace(
             prior=weight_sources(knowledge.prior, share),
             sampling=Categorical(jnp.log(mean / (before + 1))),
             bounds=jnp.stack([lowest, highest], axis=-1),
             wins=wins,
-            log_weights=prior_log_weights(wins, before + 1),
+            log_weights=prior_log_weights(wins),
+            portfolio_gain=(before * knowledge.portfolio_gain + gain) / (before + 1),
         )
         return updated, None
 
@@ -200,7 +204,7 @@ def _add_source(
     return pool_features(knowledge, encoding).pool, knowledge
 
 
-def _win(
+def _wins(
     key: Array,
     knowledge: MetaKnowledge,
     pool: Pool,
@@ -209,9 +213,10 @@ def _win(
     *,
     size: int,
 ) -> Array:
-    """Mean posterior probability of the transferred prior in replays of a new task, float[].
+    """Mean posterior probabilities float[K] of the components in replays of a new task.
 
-    The past of the task consists of the first `number` sources.
+    The past of the task consists of the first `number` sources. A component without wins on them
+    stays left out.
     """
     known = (jnp.arange(len(knowledge.sources.constant)) < number).astype(score.dtype)
     predicted = pool.features[:, _at_sources(knowledge)] @ known / jnp.sum(known)
@@ -227,7 +232,9 @@ def _win(
     drawn = jax.tree.map(lambda leaf: leaf[0], replays)
     over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
     evidence = jax.vmap(over_replays, in_axes=(0, None, None, None))(knowledge.prior, *drawn)
-    return jnp.mean(jax.nn.softmax(evidence, axis=0)[0])
+    left_out = (knowledge.wins == 0) & (number > 0)
+    compared = jnp.where(left_out[:, None], -jnp.inf, evidence)
+    return jnp.mean(jax.nn.softmax(compared, axis=0), axis=-1)
 
 
 def _at_sources(knowledge: MetaKnowledge) -> slice:

@@ -65,6 +65,23 @@ class NoisyParams(NamedTuple):
     log_noise: Array
 
 
+class TaskPosterior(NamedTuple):
+    """A task's posterior in `alpaca` and `deep_kernel`.
+
+    Attributes:
+      params: the meta-learned parameters.
+      state: state of the surrogate, `LinearState` or `GPState`, after the task's evaluations.
+
+    Example:
+      >>> from nmjax.meta import TaskPosterior, init_last_layer
+      >>> TaskPosterior(init_last_layer(None, size=8), None).params.mean.shape
+      (9,)
+    """
+
+    params: PyTree
+    state: PyTree
+
+
 def conditioning(
     condition: Callable[[PyTree, Batch], PyTree],
     predict: Callable[[PyTree, Array], Gaussian],
@@ -144,3 +161,8 @@ def init_noise(params: PyTree, variance: float = 0.1) -> NoisyParams:
             f"Got variance={variance}, expected a positive one: give for instance 0.1."
         )
     return NoisyParams(params, jnp.zeros(()) + math.log(variance))
+
+
+def add_noise(clean: Gaussian, noise: Array) -> Gaussian:
+    """Add the variance of the noise to marginals of the function."""
+    return Gaussian(clean.mean, jnp.sqrt(jnp.square(clean.std) + noise))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from nmjax.knowledge import (
     sample_architectures,
+    transfer_weight,
     uniform_sampling,
     update_sampling_distribution,
 )
@@ -36,11 +37,10 @@ def ascent_starts(
     """
     mutate_key, uniform_key, informed_key = jax.random.split(key, 3)
     uniform = sample_points(uniform_key, space, number)
-    weights = jnp.exp(state.log_weights)
     distribution = update_sampling_distribution(
         uniform_sampling(space),
         problem.knowledge,
-        transfer_weight=weights[0] if len(weights) > 1 else 0,
+        transfer_weight=transfer_weight(state.log_weights),
     )
     drawn = sample_architectures(informed_key, distribution, space=space, shape=(number,))
     informed = canonical_points(space, join(space, *drawn)) if space.num_continuous else drawn[0]

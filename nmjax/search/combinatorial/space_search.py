@@ -11,6 +11,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import pool_features
+from nmjax.knowledge.state import is_source
 from nmjax.predictors import Pool, init_pool, replace_in_pool
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.bayesian import LOG_IMPROVEMENT
@@ -21,6 +22,7 @@ from nmjax.search.combinatorial.architecture_checks import (
     is_traced,
 )
 from nmjax.search.combinatorial.ascent_starts import ascent_starts
+from nmjax.search.combinatorial.portfolio_points import portfolio_points
 from nmjax.search.combinatorial.slot_failures import encoded_log_success, slot_failures
 from nmjax.search.combinatorial.state import (
     Candidate,
@@ -30,7 +32,7 @@ from nmjax.search.combinatorial.state import (
     extend_slots,
 )
 from nmjax.search.feasibility import discount_failures
-from nmjax.search.initial_design import INITIAL, next_initial, sample_from_prior
+from nmjax.search.initial_design import INITIAL, next_initial
 from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
 from nmjax.search.maximizers.points import (
     canonical_points,
@@ -128,27 +130,26 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
 
     def init(self, key: Array, problem: SpaceProblem, hyper: SearchHyper) -> SpaceState:
         """Return the state before the first evaluation."""
-        draw_key, uniform_key, start_key, climb_key = jax.random.split(
-            jax.random.fold_in(key, self.capacity), 4
+        del hyper
+        uniform_key, start_key, climb_key = jax.random.split(
+            jax.random.fold_in(key, self.capacity), 3
         )
         state = self._empty_state(key, problem, uniform_key)
-        failures = slot_failures(problem, state, None, space=self.space)
-
-        def drawn(encoding: Array) -> Array:
-            pool = as_pool_problem(problem, pool_features(problem.knowledge, encoding).pool)
-            draw = sample_from_prior(jax.random.clone(draw_key), pool, hyper.initial_spread)[0, 0]
-            return draw + encoded_log_success(failures, encoding, space=self.space)
-
-        choice, _ = optimize_acquisition(
-            climb_key,
-            drawn,
-            ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
-            space=self.space,
-            maximizer=self.maximizer,
-        )
-        prefers = jnp.any(problem.prior.mean[0] != 0)
-        initial = state.initial.at[-1].set(jnp.where(prefers, choice, state.initial[-1]))
-        return state._replace(initial=initial, proposal=initial[0])
+        if len(problem.knowledge.sources.constant):
+            first, second = portfolio_points(
+                climb_key,
+                problem,
+                ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
+                slot_failures(problem, state, None, space=self.space),
+                space=self.space,
+                maximizer=self.maximizer,
+            )
+            uniform, known = state.initial, jnp.any(is_source(problem.knowledge.sources))
+            pays = known & (problem.knowledge.portfolio_gain > 0)
+            initial = uniform.at[0].set(jnp.where(pays, first, uniform[0]))
+            third = jnp.where(pays, second, jnp.where(known, first, uniform[-1]))
+            state = state._replace(initial=initial.at[-1].set(third))
+        return state._replace(proposal=state.initial[0])
 
     def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Proposal:
         """Return the architecture to evaluate next: int32[C], or a `Candidate` of a mixed space."""

@@ -127,6 +127,7 @@ class FreezeThawSearch(MultiFidelitySearch[FreezeThawState, CurveProblem]):
         Raises:
           NmjaxError: The predictor was fitted on curves of another length or on another encoding.
         """
+        del hyper
         known = problem.problem
         epochs = self.training.epochs(problem.children)
         _check_predictor(problem, epochs)
@@ -134,7 +135,7 @@ class FreezeThawSearch(MultiFidelitySearch[FreezeThawState, CurveProblem]):
         return FreezeThawState(
             empty_children(known.score, capacity=self.capacity, epochs=epochs),
             self.training.init(problem.children, self.capacity),
-            initial_design(key, known, hyper.initial_spread),
+            initial_design(key, known),
             init_pool(known.prior, known.pool, capacity=self.capacity),
             known.log_weights,
             Gaussian(unknown, unknown),

@@ -11,8 +11,12 @@ from nmjax.knowledge import (
     flat_failures,
     pool_features,
     require_space,
+    select_portfolio,
+    source_features,
 )
-from nmjax.predictors import FailureRates
+from nmjax.knowledge.state import is_source
+from nmjax.knowledge.transfer.portfolio import PORTFOLIO
+from nmjax.predictors import FailureRates, initial_failure_model, log_success_probability
 from nmjax.search.problem.kinds import Problem, SpaceProblem
 from nmjax.search.problem.pool_checks import (
     check_continuous,
@@ -74,7 +78,10 @@ def make_problem(
     costs = check_cost(cost, size=len(pool))
     check_distinct(space, pool, numbers)
     require_space(knowledge, space)
-    features, parts = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
+    failures = _failures(knowledge, space)
+    features, parts, portfolio = _features(
+        knowledge, failures, pool, jnp.asarray(numbers, jnp.float32), space=space
+    )
     dtype = features.pool.features.dtype
     return Problem(
         score=failed_unless_finite(jnp.asarray(known, dtype)),
@@ -87,7 +94,8 @@ def make_problem(
         knowledge=knowledge,
         paths=None if space.continuous else encode_paths(space, pool),
         parts=parts,
-        failures=_failures(knowledge, space),
+        failures=failures,
+        portfolio=portfolio,
     )
 
 
@@ -120,10 +128,33 @@ def make_space_problem(
 
 @partial(jax.jit, static_argnames="space")
 def _features(
-    knowledge: MetaKnowledge, pool: Array, continuous: Array, *, space: Space
-) -> tuple[PoolFeatures, Array]:
+    knowledge: MetaKnowledge,
+    failures: FailureRates,
+    pool: Array,
+    continuous: Array,
+    *,
+    space: Space,
+) -> tuple[PoolFeatures, Array, Array | None]:
     encoding = encode(space, pool, continuous)
-    return pool_features(knowledge, encoding), encoded_parts(space, encoding)
+    features, parts = pool_features(knowledge, encoding), encoded_parts(space, encoding)
+    return features, parts, _portfolio(knowledge, failures, features.pool.features, parts)
+
+
+def _portfolio(
+    knowledge: MetaKnowledge, failures: FailureRates, features: Array, parts: Array
+) -> Array | None:
+    """Select the rows int32[2] of the first and third evaluation, -1 for a uniform one."""
+    sources = len(knowledge.sources.constant)
+    if not sources or len(features) < PORTFOLIO:
+        return None
+    model = initial_failure_model(failures, parts.shape[-1])
+    succeeds = jnp.where(failures.informed, log_success_probability(model, parts), 0)
+    active = is_source(knowledge.sources)
+    predicted = features[:, source_features(sources)]
+    first, second = select_portfolio(predicted, active, succeeds)
+    pays = knowledge.portfolio_gain > 0
+    rows = jnp.where(pays, jnp.stack([first, second]), jnp.stack([jnp.full_like(first, -1), first]))
+    return jnp.where(jnp.any(active), rows, -1)
 
 
 def _failures(knowledge: MetaKnowledge, space: Space) -> FailureRates:

@@ -72,6 +72,10 @@ class HasModel(HasNeighbors, Protocol):
     def failures(self) -> FailureRates | None:
         """Failure rates of the parts; None if failures are ignored."""
 
+    @property
+    def portfolio(self) -> Array | None:
+        """Rows int32[2] of the first and third evaluation; None if both are uniform."""
+
 
 class ScoreTable(NamedTuple):
     """Pool with scores only, for searches without a model.
@@ -105,6 +109,7 @@ class ModelProblem(NamedTuple):
       neighbors: int32[N, J], as in `Problem`; None for acquisitions that do not read them.
       parts: float[N, F], as in `Problem`; None if failures are ignored.
       failures: Failure rates of the parts; None if failures are ignored.
+      portfolio: int32[2], as in `Problem`.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -124,6 +129,7 @@ class ModelProblem(NamedTuple):
     neighbors: Array | None = None
     parts: Array | None = None
     failures: FailureRates | None = None
+    portfolio: Array | None = None
 
 
 class Problem(NamedTuple):
@@ -145,6 +151,8 @@ class Problem(NamedTuple):
         the space has real-valued choices.
       parts: float[N, F], parts that each architecture contains (`spaces.encoded_parts`).
       failures: Failure rates of the parts, from past tasks; None if failures are ignored.
+      portfolio: int32[2], rows of the first and third evaluation, chosen by past tasks; -1 for a
+        uniform row. None if both are uniform.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -168,6 +176,7 @@ class Problem(NamedTuple):
     paths: Array | None = None
     parts: Array | None = None
     failures: FailureRates | None = None
+    portfolio: Array | None = None
 
 
 class SpaceProblem(NamedTuple):
@@ -202,7 +211,7 @@ AnyProblem = TypeVar("AnyProblem", Problem, ModelProblem, SpaceProblem)
 def with_flat_prior(problem: AnyProblem) -> AnyProblem:
     """Return the problem under its flat prior alone, which disables transfer.
 
-    The flat prior is the last component. Failures of past tasks are ignored too.
+    The flat prior is the last component. Failures and the portfolio of past tasks are ignored too.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -212,11 +221,12 @@ def with_flat_prior(problem: AnyProblem) -> AnyProblem:
       >>> with_flat_prior(make_space_problem(space, default_knowledge(space))).log_weights
       Array([0.], dtype=float32)
     """
-    return problem._replace(
+    flat = problem._replace(
         prior=flat_prior(problem.prior),
         log_weights=jnp.zeros_like(problem.log_weights[-1:]),
         failures=None if problem.failures is None else flat_component(problem.failures),
     )
+    return flat if isinstance(flat, SpaceProblem) else flat._replace(portfolio=None)
 
 
 def with_unevaluated_changed(problem: Problem, evaluated: Array) -> Iterator[Problem]:

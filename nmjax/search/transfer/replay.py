@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.knowledge import MetaKnowledge, pool_features, source_features
+from nmjax.knowledge import MetaKnowledge, pool_features, source_features, without_network
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_outcome_transform
 from nmjax.search.algorithm import default_hyper
 from nmjax.search.bayesian import BayesianSearch
@@ -92,7 +92,7 @@ def replay_transfer(
 ) -> TransferReplay:
     """Replay each past task, as observed and negated, as if it were new; T = 2S.
 
-    The task's own source is masked, and so is the network, which may have been trained on it.
+    The task's own source is masked, and the network, which was trained on it, is left out.
 
     Args:
       key: Random key.
@@ -106,6 +106,7 @@ def replay_transfer(
       outcome_transform: Name of the transform of the scores, as in `nmjax.predictors`.
     """
     sources = score.shape[0]
+    knowledge = without_network(knowledge)
 
     def of_task(args: tuple[Array, _PastTask]) -> tuple[Array, Array]:
         keys, task = args
@@ -199,7 +200,7 @@ def saved_evaluations(best_so_far: Array, goal: Array) -> Array:
 
 
 def without_source(prior: PoolPrior, source: Array, *, sources: int) -> PoolPrior:
-    """Mask one source and the network in the priors. The other sources take over its weight.
+    """Mask one source in the priors. The other sources take over its weight.
 
     Args:
       prior: Priors with the features of `pool_features`.
@@ -215,5 +216,5 @@ def without_source(prior: PoolPrior, source: Array, *, sources: int) -> PoolPrio
       [[1.0, 0.0, 2.0]]
     """
     others = (jnp.arange(sources) != source).astype(prior.mean.dtype) * sources / (sources - 1)
-    kept = jnp.zeros_like(prior.mean[0]).at[0].set(1).at[source_features(sources)].set(others)
+    kept = jnp.ones_like(prior.mean[0]).at[source_features(sources)].set(others)
     return prior._replace(mean=prior.mean * kept[None], variance=prior.variance * kept[None])

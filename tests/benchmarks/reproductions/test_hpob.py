@@ -20,11 +20,6 @@ POOLS = ((30, 17), (28,))
 LEARN = LearnConfig(
     kernel_rows=32,
     kernel_steps=20,
-    meta_steps=20,
-    evaluate_every=10,
-    patience=2,
-    support=8,
-    query=16,
     replay_size=16,
     prior_steps=40,
 )

@@ -190,7 +190,7 @@ def test_priors_differ_in_which_source_they_follow():
     mean = jnp.asarray(np.stack([transferred, flat]), jnp.float32)
     prior = PoolPrior(mean, mean + 1, *(jnp.array([9.0, 0.5]) for _ in range(4)))
     sources = SourceModels(None, None, jnp.zeros(2), None)
-    ours = single_source_priors(MetaKnowledge(None, prior, sources, *(None,) * 4, space=None))
+    ours = single_source_priors(MetaKnowledge(None, prior, sources, *(None,) * 5, space=None))
     np.testing.assert_array_equal(ours.mean, [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
     np.testing.assert_array_equal(ours.variance, np.ones((3, 4)))
     np.testing.assert_array_equal(ours.noise, [0.5] * 3)

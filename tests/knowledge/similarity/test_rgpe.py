@@ -84,9 +84,9 @@ def test_a_place_without_a_source_has_no_weight():
 
 def knowing(kernel, x, y):
     """Knowledge with only a kernel and the evaluations of sources."""
-    params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, *(None,) * 3)
+    params = FeatureParams(jnp.zeros(3), jnp.ones(3), kernel, None)
     sources = fit_sources(kernel, jnp.asarray(x), jnp.asarray(y))
-    return MetaKnowledge(params, None, sources, *(None,) * 4, space=None)
+    return MetaKnowledge(params, None, sources, *(None,) * 5, space=None)
 
 
 def test_a_source_of_ties_is_as_certain_as_any_other():

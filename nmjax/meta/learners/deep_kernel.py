@@ -1,7 +1,6 @@
-"""Learners with closed-form adaptation: a Bayesian last layer, and a deep-kernel process.
+"""A Gaussian process on meta-learned features (FSBO).
 
-Network, prior and noise are meta-learned; a task conditions a surrogate on the network's features
-of its evaluations.
+Network, kernel, mean and noise are meta-learned; a task conditions the process on its evaluations.
 """
 
 from typing import NamedTuple
@@ -20,14 +19,16 @@ from nmjax.meta.batch import (
     valid_rows,
 )
 from nmjax.meta.learners.adaptation_gradient import MAMLInfo, MetaState
-from nmjax.meta.learners.probabilistic import ProbabilisticLearner, conditioning
-from nmjax.meta.multitask import with_intercept
+from nmjax.meta.learners.probabilistic import (
+    ProbabilisticLearner,
+    TaskPosterior,
+    add_noise,
+    conditioning,
+)
 from nmjax.optimize import descend
 from nmjax.predictors import (
     GaussianProcess,
     KernelParams,
-    LinearPrior,
-    bayesian_linear,
     default_kernel,
     gaussian_process,
     kernel_noise,
@@ -35,35 +36,8 @@ from nmjax.predictors import (
     noisy_covariance,
     update_many,
 )
-from nmjax.predictors.kernel import NOISE_FLOOR
 from nmjax.tasks.episodes import Episode
 from nmjax.types import ApplyFn, Array, Gaussian, PyTree
-
-_KNOWN = 1e12  # Shape and rate of an inverse gamma concentrated at 1, so that the scale is known.
-
-
-class LastLayerParams(NamedTuple):
-    """Parameters of `alpaca`.
-
-    The weights of F features and of an intercept are factor @ (mean + e) with e standard normal, of
-    covariance factor @ factor.T.
-
-    Attributes:
-      network: parameters of the features.
-      mean: float[F + 1].
-      factor: float[F + 1, F + 1].
-      log_noise: float[], logarithm of the variance of an observation's noise.
-
-    Example:
-      >>> from nmjax.meta import init_last_layer
-      >>> init_last_layer(None, size=8).factor.shape
-      (9, 9)
-    """
-
-    network: PyTree
-    mean: Array
-    factor: Array
-    log_noise: Array
 
 
 class DeepKernelParams(NamedTuple):
@@ -83,82 +57,6 @@ class DeepKernelParams(NamedTuple):
     network: PyTree
     mean: Array
     kernel: KernelParams
-
-
-class TaskPosterior(NamedTuple):
-    """A task's posterior in `alpaca` and `deep_kernel`.
-
-    Attributes:
-      params: the meta-learned parameters.
-      state: state of the surrogate, `LinearState` or `GPState`, after the task's evaluations.
-
-    Example:
-      >>> from nmjax.meta import TaskPosterior, init_last_layer
-      >>> TaskPosterior(init_last_layer(None, size=8), None).params.mean.shape
-      (9,)
-    """
-
-    params: PyTree
-    state: PyTree
-
-
-def alpaca(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
-    """Learn features and a prior of the last layer's weights (Harrison, Sharma and Pavone, 2018).
-
-    Bayesian linear regression within a task; the outer loop maximizes the density of its query
-    (algorithm 1 of "Meta-learning priors for efficient online Bayesian regression"). Adapting to S
-    evaluations takes O(S F^2). Parameters are initialized by `init_last_layer`.
-
-    Args:
-      features: (params, x float[M, D]) -> float[M, F], for instance `network.features`.
-      optimizer: optimizer of the outer loop.
-
-    Returns:
-      A learner as from `conditioning`, over `LastLayerParams`; it adapts to a `TaskPosterior`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import optax
-      >>> from nmjax.meta import Batch, alpaca, init_last_layer
-      >>> learner = alpaca(lambda params, x: x, optax.sgd(0.1))
-      >>> batch = Batch(jnp.eye(2), jnp.ones(2), jnp.ones(2, bool))
-      >>> adapted = learner.adapt(init_last_layer(None, size=2), batch, None).params
-      >>> learner.predict(adapted, jnp.eye(2)).std.shape
-      (2,)
-    """
-    surrogate = bayesian_linear()
-
-    def embed(params: LastLayerParams, x: Array) -> Array:
-        return with_intercept(features)(params.network, x) @ params.factor
-
-    def condition(params: LastLayerParams, batch: Batch) -> TaskPosterior:
-        prior = LinearPrior(
-            mean=params.mean,
-            variance=jnp.ones_like(params.mean),
-            noise=jnp.exp(params.log_noise) + NOISE_FLOOR,
-            shape=jnp.full_like(params.log_noise, _KNOWN),
-            rate=jnp.full_like(params.log_noise, _KNOWN),
-        )
-        start, embedded = surrogate.init(prior), embed(params, batch.x)
-        return TaskPosterior(params, update_many(surrogate, start, embedded, known_scores(batch)))
-
-    def predict(posterior: TaskPosterior, x: Array) -> Gaussian:
-        params, state = posterior
-        return _add_noise(surrogate.predict(state, embed(params, x)), state.prior.noise)
-
-    return conditioning(condition, predict, optimizer)
-
-
-def init_last_layer(network: PyTree, size: int) -> LastLayerParams:
-    """Initialize the parameters of `alpaca` on `size` features F, with standard normal weights.
-
-    Example:
-      >>> from nmjax.meta import init_last_layer
-      >>> init_last_layer(None, size=2).mean
-      Array([0., 0., 0.], dtype=float32)
-    """
-    mean, factor = jnp.zeros((size + 1,)), jnp.eye(size + 1)
-    return LastLayerParams(network, mean, factor, jnp.zeros(()) - 2.0)
 
 
 def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> ProbabilisticLearner:
@@ -200,7 +98,7 @@ def deep_kernel(features: ApplyFn, optimizer: optax.GradientTransformation) -> P
         params, state = posterior
         embedded = features(params.network, x)
         mean, std = process(embedded, state.white.shape[-1]).predict(state, embedded)
-        return _add_noise(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
+        return add_noise(Gaussian(mean + params.mean, std), kernel_noise(params.kernel))
 
     base = conditioning(condition, predict, optimizer)
     loss_fn = negative_log_density(predict)
@@ -242,8 +140,3 @@ def init_deep_kernel(network: PyTree, size: int) -> DeepKernelParams:
       0.0
     """
     return DeepKernelParams(network, jnp.zeros(()), default_kernel(1, num_groups=size))
-
-
-def _add_noise(clean: Gaussian, noise: Array) -> Gaussian:
-    """Add the variance of the noise to marginals of the function."""
-    return Gaussian(clean.mean, jnp.sqrt(jnp.square(clean.std) + noise))
