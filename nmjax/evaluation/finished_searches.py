@@ -1,7 +1,6 @@
 """Searches that a long run has finished, kept in one file so that it can be resumed."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.experiments.checkpoint import fingerprint
+from nmjax.tasks.files.array_cache import whole_file
 
 _DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile)
 
@@ -78,17 +78,11 @@ def write_finished(path: Path | None, found: FinishedSearches, *, config: Any) -
     """
     if path is None:
         return
-    new = path.with_name(f"{path.name}.new")
+    written = np.array(json.dumps(fingerprint(config)))
     try:
-        with new.open("wb") as file:
-            np.savez_compressed(
-                file, **found._asdict(), config=np.array(json.dumps(fingerprint(config)))
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        with whole_file(path) as file:
+            np.savez_compressed(file, **found._asdict(), config=written)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise NmjaxError(
             f"The finished searches cannot be written to {path} ({error}): free space or fix the "
             "permissions, then resume the run; the searches written before are kept."
