@@ -16,6 +16,18 @@ FEATURES = 4
 
 @pytest.fixture(scope="session")
 def suite():
+    """The toy suite."""
+    return make_suite()
+
+
+@pytest.fixture(scope="session")
+def prepared(suite):
+    """Set up by hand: what was learned is not from the past but made up."""
+    return make_prepared(suite)
+
+
+def make_suite():
+    """Three tasks on a pool of 64 architectures."""
     space = Space.build("toy", tuple(Choice(name, (1, 2, 3, 4), kind="ordinal") for name in "abc"))
     pool = np.stack(np.unravel_index(np.arange(SIZE), space.num_options), -1).astype(np.int32)
     generator = np.random.default_rng(0)
@@ -45,9 +57,8 @@ def suite():
     )
 
 
-@pytest.fixture(scope="session")
-def prepared(suite):
-    """Set up by hand: what was learned is not from the past but made up."""
+def make_prepared(suite):
+    """The third task held out, with made-up knowledge."""
     split = leave_one_out(suite, "three")
     generator = np.random.default_rng(1)
     features = generator.normal(size=(SIZE, FEATURES)).astype(np.float32)

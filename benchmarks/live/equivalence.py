@@ -106,12 +106,13 @@ def measure(asked: argparse.Namespace) -> Findings:
     """Compare children of each family."""
     jax.config.update("jax_disable_most_optimizations", True)  # Each program runs but once.
     task = live.load_task("digits", max_train=ROWS)
-    rows = [
-        compare(name, family, task.data, asked.children) for name, family in families(task).items()
-    ]
+    cora = live.load_graph_task("cora")
+    pairs = {name: (family, task.data) for name, family in families(task).items()}
+    pairs["graph"] = live.GraphFamily(cora.inputs, cora.classes), cora.data
+    rows = [compare(name, *pair, asked.children) for name, pair in pairs.items()]
     worst = max(row["largest_weight_difference"] for row in rows)
     return Findings(
-        split=f"digits, {ROWS} training rows",
+        split=f"digits, {ROWS} training rows; graph networks on Cora",
         seeds=(0,),
         config={
             "optimizer": CONFIG.optimizer,

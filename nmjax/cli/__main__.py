@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import tyro
 
-from nmjax.cli import advise, benchmarks, evaluate, patterns, similarity
+from nmjax.cli import advise, bench, benchmarks, evaluate, patterns, similarity
 from nmjax.cli.advise import AdviseConfig
+from nmjax.cli.bench import BenchConfig
 from nmjax.cli.benchmarks import BenchmarksConfig
 from nmjax.cli.evaluate import EvaluateConfig
 from nmjax.cli.history import command as history
@@ -24,6 +25,7 @@ from nmjax.version import __version__
 
 _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "search": (SearchConfig, search.run),
+    "bench": (BenchConfig, bench.run),
     "benchmarks": (BenchmarksConfig, benchmarks.run),
     "history": (HistoryConfig, history.run),
     "patterns": (PatternsConfig, patterns.run),
@@ -39,7 +41,7 @@ _DESCRIPTION = (
     "Learn from past architecture searches to make the next one faster.\n"
     "\n"
     "See `nmjax COMMAND --help` for the flags of a command, and `nmjax --version` for the version. "
-    "Converted tables and the compiled programs of search, advise and evaluate are kept between "
+    "Converted tables and the compiled programs of the long commands are kept between "
     "runs, in $NMJAX_CACHE (default: ~/.cache/nmjax)."
 )
 

@@ -1,12 +1,19 @@
 """`nmjax evaluate`: compare a user's search with the stored ones."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from nmjax.cli.console import make_console
+from nmjax.cli.long_run import (
+    CONFIG,
+    FINISHED,
+    read_interrupted,
+    settings_of,
+    shared_run_folder,
+)
 from nmjax.compilation_cache import enable_compilation_cache
 
 
@@ -27,6 +34,8 @@ class EvaluateConfig:
         transnas101.
       seeds: Number of searches of each task.
       out: Folder to write: a new one, or an empty one.
+      resume: Folder of an interrupted run of the same search, to be continued with its settings.
+        Finished searches are kept.
       data: Folder with the data of benchmarks that no package ships.
     """
 
@@ -36,6 +45,7 @@ class EvaluateConfig:
     out: Annotated[
         Path | None, arg(help_behavior_hint="(default: runs/BENCHMARK-evaluate-NUMBER, next free)")
     ] = None
+    resume: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
 
 
@@ -47,24 +57,34 @@ def run(config: EvaluateConfig) -> None:
         the folder is not empty or cannot be made.
     """
     from nmjax.cli.reports.leaderboard import leaderboard_table, write_leaderboard
-    from nmjax.cli.run_folder import run_folder
+    from nmjax.cli.reports.search import write_config
     from nmjax.evaluation.trajectories import packaged_trajectories
     from nmjax.evaluation.user_search import evaluate_user_search, load_user_search
     from nmjax.experiments import make_progress
     from nmjax.tasks import load_suite
 
+    if config.resume is not None:
+        config = read_interrupted(config, "evaluate", again=("search",))
     enable_compilation_cache()
     suite = load_suite(config.benchmark, data=config.data)
     kept = packaged_trajectories(suite)
-    settings = {k: v for k, v in asdict(config).items() if k not in ("out", "data")}
-    with run_folder(config.out, benchmark=suite.name, target="evaluate") as folder:
+    with shared_run_folder(config, benchmark=suite.name, target="evaluate") as folder:
         function = load_user_search(config.search)
+        write_config(folder / CONFIG, settings_of(config))
         with make_progress() as progress:
             searched = evaluate_user_search(
-                config.search, function, suite, seeds=config.seeds, progress=progress
+                config.search,
+                function,
+                suite,
+                seeds=config.seeds,
+                progress=progress,
+                path=folder / FINISHED,
             )
         found = {config.search: searched, **kept}
-        rows = write_leaderboard(folder, suite, found, config=settings, focus=config.search)
+        rows = write_leaderboard(
+            folder, suite, found, config=settings_of(config), focus=config.search
+        )
+        (folder / FINISHED).unlink()
     console = make_console(markup=True)
     console.print(leaderboard_table(suite, rows, focus=config.search))
     console.print(f"\nWrote {folder}.", soft_wrap=True)

@@ -11,6 +11,7 @@ from nmjax.evaluation.leave_one_out import Prepared, prepare
 from nmjax.evaluation.method_runs import MethodRun, run_methods
 from nmjax.evaluation.methods import METHODS, Method, get_algorithm, get_method
 from nmjax.evaluation.protocol import prepare_search
+from nmjax.evaluation.suite_runs import run_suite
 from nmjax.evaluation.summary import summarize
 from nmjax.evaluation.trajectories import (
     Trajectories,
@@ -37,6 +38,7 @@ __all__ = [
     "prepare_search",
     "read_trajectories",
     "run_methods",
+    "run_suite",
     "summarize",
     "write_trajectories",
 ]

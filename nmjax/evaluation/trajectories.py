@@ -10,6 +10,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks import Suite
+from nmjax.tasks.files.array_cache import whole_file
 
 PACKAGED = Path(__file__).parent / "stored"
 """Folder of the files that are packaged with nmjax."""
@@ -86,9 +87,8 @@ def write_trajectories(path: str | Path, suite: Suite, found: Mapping[str, Traje
         "methods": methods,
     }
     arrays = {name: method.rows.astype(small) for name, method in found.items()}
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+    with whole_file(Path(path)) as file:
+        np.savez_compressed(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
 
 
 def read_trajectories(path: str | Path, suite: Suite) -> dict[str, Trajectories]:

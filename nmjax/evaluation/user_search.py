@@ -12,6 +12,7 @@ import inspect
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.budgeted_objective import BudgetedObjective
+from nmjax.evaluation.finished_searches import read_finished, write_finished
 from nmjax.evaluation.plugins import load_named, reraise_user_error
 from nmjax.evaluation.protocol import BUDGET, past_history
 from nmjax.evaluation.step_search import StepSearch, run_pair
@@ -85,6 +87,7 @@ def evaluate_user_search(
     *,
     seeds: int,
     progress: Progress | None = None,
+    path: Path | None = None,
 ) -> Trajectories:
     """Run a user's search on every task, with S seeds of 100 evaluations each.
 
@@ -96,11 +99,13 @@ def evaluate_user_search(
       suite: benchmark to search.
       seeds: S; the seeds are 0 to S - 1.
       progress: display that is updated after each search.
+      path: file ending in .npz that keeps finished searches; a run with the same arguments
+        continues from it. None keeps nothing.
 
     Raises:
       NmjaxError: `seeds` is not positive, the function returns another object, the search fails
-        or suggests an invalid architecture, or a pair has too small a capacity or reads scores of
-        rows that it did not evaluate.
+        or suggests an invalid architecture, a pair has too small a capacity or reads scores of
+        rows that it did not evaluate, or the file is damaged or of another run.
 
     Example:
       >>> from nmjax.search import RandomSearch
@@ -113,16 +118,18 @@ def evaluate_user_search(
         raise NmjaxError(f"Got --seeds {seeds}; give at least 1.")
     progress = SilentProgress() if progress is None else progress
     run_search, table = _runner(name, function, suite), np.asarray(scores(suite))
-    rows = np.zeros((len(suite.tasks), seeds, BUDGET), np.int32)
-    seconds = np.zeros(rows.shape[:2])
-    for done, (task, seed) in enumerate(np.ndindex(*seconds.shape)):
+    config = {"search": name, "suite": suite.name, "package": suite.package}
+    found = read_finished(path, (len(suite.tasks), seeds, 1, BUDGET), config=config)
+    total, waiting = len(suite.tasks) * seeds, found.waiting
+    for done, (task, seed) in enumerate(waiting, total - len(waiting)):
         own, filling = np.random.SeedSequence((task, seed)).spawn(2)
         search, number = BudgetedObjective(table[task], BUDGET), int(own.generate_state(1)[0])
         with reraise_user_error(f"{name} on {suite.tasks[task]}, seed {seed},"):
-            seconds[task, seed] = run_search(search, suite.tasks[task], seed, number)
-        rows[task, seed] = search.filled(np.random.default_rng(filling))
-        progress.update(f"search: {name}", done + 1, seconds.size)
-    return Trajectories(rows, True, "user", float(np.median(seconds)), name)
+            found.seconds[task, seed] = run_search(search, suite.tasks[task], seed, number)
+        found.rows[task, seed] = search.filled(np.random.default_rng(filling))
+        write_finished(path, found, config=config)
+        progress.update(f"search: {name}", done + 1, total)
+    return Trajectories(found.rows[:, :, 0], True, "user", float(np.median(found.seconds)), name)
 
 
 def _runner(name: str, function: Callable[..., Any], suite: Suite) -> RunSearch:

@@ -7,6 +7,7 @@ from nmjax.experiments.checkpoint import (
     restore_checkpoint,
     save_checkpoint,
 )
+from nmjax.experiments.processes import initialize_distributed, run_on_first
 from nmjax.experiments.progress import Progress, make_progress
 from nmjax.experiments.provenance import collect_provenance
 from nmjax.experiments.results import Result, Target, is_met, read_result, write_result
@@ -14,7 +15,6 @@ from nmjax.experiments.runner import run_chunked
 from nmjax.experiments.sharding import (
     batch_mesh,
     gather_batch,
-    initialize_distributed,
     replicate,
     shard_batch,
 )
@@ -36,6 +36,7 @@ __all__ = [
     "replicate",
     "restore_checkpoint",
     "run_chunked",
+    "run_on_first",
     "save_checkpoint",
     "shard_batch",
     "write_result",

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,8 @@ def save_checkpoint(
       config: settings of the run, whose `fingerprint` is stored.
 
     Raises:
-      NmjaxError: the folder holds a checkpoint of this step or a later one, or cannot be made.
+      NmjaxError: the folder holds a checkpoint of this step or a later one, or cannot be made or
+        written to; the previous checkpoint is kept.
 
     Example:
       >>> import tempfile
@@ -86,7 +88,7 @@ def save_checkpoint(
     leaves = jax.tree.leaves(pytree)
     arrays = {str(i): _raw(leaf) for i, leaf in enumerate(leaves) if np.size(leaf)}
     meta = {"fingerprint": fingerprint(config), "leaves": _describe(pytree)}
-    with _manager(folder) as manager:
+    with _refuse_unwritable(folder, step), _manager(folder) as manager:
         manager.save(
             step,
             args=ocp.args.Composite(
@@ -146,13 +148,15 @@ def make_checkpoint_folder(folder: str | os.PathLike[str]) -> None:
     """Create the folder of a run's checkpoints, so that errors come before the run.
 
     Raises:
-      NmjaxError: the folder cannot be made.
+      NmjaxError: the folder cannot be made or written to.
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise NmjaxError(
-            f"The folder of checkpoints cannot be made ({error}): give another one."
+            f"The folder of checkpoints cannot be made or written to ({error}): give another one."
         ) from error
 
 
@@ -168,6 +172,23 @@ def latest_step(folder: str | os.PathLike[str]) -> int | None:
 
     folder = Path(folder)
     return max(checkpoint_steps(folder), default=None) if folder.is_dir() else None
+
+
+@contextmanager
+def _refuse_unwritable(folder: str | os.PathLike[str], step: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # Orbax and TensorStore raise plain Exceptions.
+        raise NmjaxError(
+            f"The checkpoint of step {step} cannot be written to {folder} ({_last_reason(error)}): "
+            "free space or fix the permissions, then resume the run; the checkpoint before is kept."
+        ) from error
+
+
+def _last_reason(error: Exception) -> str:
+    """Return the end of a message, where TensorStore names the cause."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= 120 else f"...{lines[0][-117:]}"
 
 
 @contextmanager

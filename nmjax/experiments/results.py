@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import jax
 import numpy as np
 
 from nmjax.errors import NmjaxError
+from nmjax.tasks.files.array_cache import whole_file
 
 SCHEMA = 2
 Direction = Literal["at least", "at most"]
@@ -78,6 +78,7 @@ class Result:
       targets: measured values with the thresholds that they should reach.
 
     Example:
+      >>> import tempfile
       >>> from nmjax.experiments import Result, collect_provenance
       >>> Result(**collect_provenance(["python"]), split="leave one task out", seeds=(0,),
       ...        config={}, seconds=1.5, rows=({"task": "cora", "regret": 0.1},)).seeds
@@ -123,7 +124,8 @@ def write_result(
       digits: number of significant digits to which floats are rounded; None keeps them exact.
 
     Raises:
-      NmjaxError: something in the result has no JSON form, or `digits` is not positive.
+      NmjaxError: something in the result has no JSON form, `digits` is not positive, or the file
+        cannot be written.
 
     Example:
       >>> import tempfile
@@ -140,11 +142,11 @@ def write_result(
     path = Path(path)
     content = json_ready({"schema": SCHEMA} | {f.name: getattr(result, f.name) for f in _FIELDS})
     text = _compact(content if digits is None else _rounded(content, digits))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-        file.write(text)
-    Path(file.name).chmod(0o644)
-    os.replace(file.name, path)
+    try:
+        with whole_file(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise NmjaxError(f"Cannot write {path}: {error}. Give a writable path.") from error
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:

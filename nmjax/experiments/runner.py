@@ -57,7 +57,8 @@ def run_chunked(
       The final state, and the infos as NumPy arrays on the host, concatenated along `axis`.
 
     Raises:
-      NmjaxError: there is nothing to run, or the folder holds another run or a longer one.
+      NmjaxError: there is nothing to run, the folder holds another run or a longer one, or it
+        cannot be written to.
 
     Example:
       >>> import jax
@@ -74,8 +75,6 @@ def run_chunked(
         raise NmjaxError(f"Got num_chunks={num_chunks}; give at least 1.")
     progress = SilentProgress() if progress is None else progress
     done, infos = 0, None
-    if folder is not None:
-        make_checkpoint_folder(folder)
     if folder is not None and (saved := latest_step(folder)) is not None:
         if saved > num_chunks:
             raise NmjaxError(
@@ -86,6 +85,9 @@ def run_chunked(
         like = (state, _infos_like(info_like, saved, axis))
         restored = restore_checkpoint(folder, like, config=config)
         done, (state, infos) = restored.step, restored.pytree
+
+    if folder is not None and done < num_chunks:
+        make_checkpoint_folder(folder)
 
     def join(before: np.ndarray, after: np.ndarray) -> np.ndarray:
         return np.concatenate([before, after], axis)

@@ -12,62 +12,26 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from nmjax.errors import NmjaxError
 from nmjax.experiments.checkpoint import is_key
 from nmjax.types import Array, PyTree
 
 AXIS = "batch"
 
 
-def initialize_distributed(
-    coordinator: str | None = None, num_processes: int | None = None, process_id: int | None = None
-) -> None:
-    """Connect this process to the others of a run; call it before anything else uses JAX.
-
-    On TPU pods, Slurm, Open MPI and Kubernetes, JAX finds the arguments by itself. The processes
-    wait for one another here, so that none times out while another still loads its data.
-
-    Args:
-      coordinator: address of process 0 as HOST:PORT.
-      num_processes: number of processes.
-      process_id: number of this process, from 0.
-
-    Raises:
-      NmjaxError: some but not all arguments are given, or JAX cannot connect.
-
-    Example:
-      >>> from nmjax.experiments import initialize_distributed
-      >>> initialize_distributed("10.0.0.1:1234", 2, 0)  # doctest: +SKIP
-    """
-    given = [value is not None for value in (coordinator, num_processes, process_id)]
-    if any(given) and not all(given):
-        raise NmjaxError(
-            f"Got coordinator={coordinator}, num_processes={num_processes} and "
-            f"process_id={process_id}; give all three, or none to detect them."
-        )
-    try:
-        jax.distributed.initialize(coordinator, num_processes, process_id)
-        multihost_utils.sync_global_devices("nmjax: start")
-    except (RuntimeError, ValueError) as error:
-        raise NmjaxError(
-            f"This process cannot join a distributed run ({error}): give the address of process "
-            "0, the number of processes and this process's number."
-        ) from error
-
-
-def batch_mesh(size: int | None = None) -> Mesh:
+def batch_mesh(size: int | None = None, *, local: bool = False) -> Mesh:
     """Return a mesh of one axis over the devices of all processes.
 
     Args:
       size: entries of the batch; within one process, no more devices than entries are used.
+      local: use the devices of this process only.
 
     Example:
       >>> from nmjax.experiments import batch_mesh
       >>> batch_mesh(1).axis_names
       ('batch',)
     """
-    devices = jax.devices()
-    if size is not None and jax.process_count() == 1:
+    devices = jax.local_devices() if local else jax.devices()
+    if size is not None and (local or jax.process_count() == 1):
         devices = devices[: max(size, 1)]
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 

@@ -12,6 +12,9 @@ from nmjax.live.evaluation import (
     make_target,
 )
 from nmjax.live.family import Family
+from nmjax.live.graphs.family import GraphFamily, GraphNetwork
+from nmjax.live.graphs.nodes import Graph, Nodes, make_graph, split_nodes
+from nmjax.live.graphs.tasks import GraphTask, list_graph_tasks, load_graph_task
 from nmjax.live.joint import split_architecture, training_space
 from nmjax.live.mlps import MLPFamily, Perceptron
 from nmjax.live.modules import train_modules
@@ -27,6 +30,10 @@ __all__ = [
     "CellNetwork",
     "Dataset",
     "Family",
+    "Graph",
+    "GraphFamily",
+    "GraphNetwork",
+    "GraphTask",
     "LiveEvaluation",
     "LivePool",
     "LiveProblem",
@@ -34,6 +41,7 @@ __all__ = [
     "LiveTask",
     "LiveTraining",
     "MLPFamily",
+    "Nodes",
     "Perceptron",
     "Rows",
     "TrainingConfig",
@@ -44,13 +52,17 @@ __all__ = [
     "accuracy",
     "batch_order",
     "cross_entropy",
+    "list_graph_tasks",
     "list_tasks",
     "live_pool",
     "live_problem",
+    "load_graph_task",
     "load_task",
+    "make_graph",
     "make_optimizer",
     "make_target",
     "split_architecture",
+    "split_nodes",
     "split_rows",
     "train_child",
     "train_children",

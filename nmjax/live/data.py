@@ -10,14 +10,14 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, check_seed
 from nmjax.live.family import TrainableFamily
-from nmjax.types import Array
+from nmjax.types import Array, PyTree
 
 
 class Rows(NamedTuple):
     """Inputs with their classes.
 
     Attributes:
-      x: float32[n, D], standardized inputs.
+      x: float32[n, D], standardized inputs; or `Nodes` of a graph.
       y: int32[n], classes from 0.
 
     Example:
@@ -27,7 +27,7 @@ class Rows(NamedTuple):
       (5, 3)
     """
 
-    x: Array
+    x: PyTree
     y: Array
 
 
@@ -149,41 +149,45 @@ def check_fits(family: TrainableFamily, choices: int, data: Dataset) -> None:
     Raises:
       NmjaxError: The family reads other features, or has too few classes.
     """
-    check_classes("family", _family_logits(family, choices, data.train.x.shape), data)
+    check_classes("family", _family_logits(family, choices, shapes_of(data.train.x)), data)
+
+
+def shapes_of(x: PyTree) -> PyTree:
+    """The shapes of inputs in place of the inputs, which compare and hash by value."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), x)
 
 
 @lru_cache
-def _family_logits(family: TrainableFamily, choices: int, shape: tuple[int, ...]) -> int:
-    """The number of logits of an architecture int32[C] for rows of this shape."""
+def _family_logits(family: TrainableFamily, choices: int, x: PyTree) -> int:
+    """The number of logits of an architecture int32[C] for inputs of these shapes."""
     architecture = jnp.zeros(choices, jnp.int32)
 
-    def forward(x: Array) -> Array:
+    def forward(x: PyTree) -> Array:
         params = family.init(jax.random.key(0), architecture)
         return family.apply(params, architecture, x)
 
-    return count_logits("family", family, forward, shape)
+    return count_logits("family", family, forward, x)
 
 
-def count_logits(
-    kind: str, network: object, forward: Callable[[Array], Array], shape: tuple[int, ...]
-) -> int:
-    """Return the number of logits for rows float[B, D] of this shape.
+def count_logits(kind: str, network: object, forward: Callable[[PyTree], Array], x: PyTree) -> int:
+    """Return the number of logits for inputs of these shapes.
 
     Args:
       kind: What the network is, in messages.
       network: The network, in messages.
-      forward: Function from rows to logits float[B, classes], which is not evaluated.
-      shape: Shape of the rows.
+      forward: Function from inputs to logits float[B, classes], which is not evaluated.
+      x: Inputs as `shapes_of` returns them.
 
     Raises:
-      NmjaxError: The network reads other features.
+      NmjaxError: The network reads other features, or rows where these are nodes of a graph.
     """
     try:
-        logits = jax.eval_shape(forward, jax.ShapeDtypeStruct(shape, jnp.float32))
-    except TypeError as error:
+        logits = jax.eval_shape(forward, x)
+    except (AttributeError, TypeError) as error:
         raise NmjaxError(
-            f"Got rows with {shape[1:]} features, which {network} cannot read: make the {kind} "
-            "with the task's number of features."
+            f"Got {type(x).__name__} with {x.shape[1:]} features, which {network} cannot read: "
+            f"make the {kind} with the task's number of features, and for nodes of a graph give a "
+            "GraphFamily."
         ) from error
     return int(logits.shape[-1])
 

@@ -40,8 +40,8 @@ class TrainableFamily(Protocol):
     def init(self, key: Array, architecture: Array) -> PyTree:
         """Initial weights of the architecture int32[C]."""
 
-    def apply(self, params: PyTree, architecture: Array, x: Array) -> Array:
-        """Logits float[B, classes] of inputs float[B, D]."""
+    def apply(self, params: PyTree, architecture: Array, x: PyTree) -> Array:
+        """Logits float[B, classes] of inputs float[B, D], or of `Nodes` of a graph."""
 
 
 class Family(TrainableFamily, Protocol):

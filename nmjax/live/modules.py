@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.live.data import Dataset
+from nmjax.live.graphs.nodes import Nodes
 from nmjax.live.settings import TrainingConfig, TrainingHyper
 from nmjax.live.training import TrainingResult, train_groups
 from nmjax.spaces import Space
@@ -53,8 +54,8 @@ def train_modules(
       A `TrainingResult` for each architecture, in their order.
 
     Raises:
-      NmjaxError: The architectures are none of the space, or a module is of another kind or has
-        variables that are not parameters.
+      NmjaxError: The architectures are none of the space, the rows are nodes of a graph, or a
+        module is of another kind or has variables that are not parameters.
 
     Example:
       >>> import flax.linen as nn, jax
@@ -72,6 +73,8 @@ def train_modules(
       (2, (3,))
     """
     config = TrainingConfig() if config is None else config
+    if isinstance(data.train.x, Nodes):
+        raise NmjaxError("Got Nodes of a graph; give rows of features, or train a GraphFamily.")
     configs = [space.to_config(row) for row in np.asarray(architectures)]
     groups: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
     for number, choices in enumerate(configs):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.live import Dataset
-from nmjax.live.data import check_classes, count_logits
+from nmjax.live.data import check_classes, count_logits, shapes_of
 from nmjax.oneshot.search import SupernetSearch
 from nmjax.oneshot.settings import SupernetHyper, SupernetInfo, SupernetParams, SupernetState
 from nmjax.search.setting_checks import check_sizes
@@ -142,5 +142,5 @@ def _check(data: Dataset, search: SupernetSearch, steps: int) -> None:
         choices = jnp.zeros((space.num_choices, space.max_options))
         return supernet.apply(supernet.init(jax.random.key(0)), choices, x)
 
-    classes = count_logits("supernet", supernet, forward, data.train.x.shape)
+    classes = count_logits("supernet", supernet, forward, shapes_of(data.train.x))
     check_classes("supernet", classes, (data.train, data.selection))

@@ -1,6 +1,7 @@
 """`nmjax evaluate` on transnas-like toys: what it prints, writes and refuses."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +84,23 @@ def test_a_user_search_stands_among_the_others(suite, tmp_path, capsys):
     results = json.loads((tmp_path / "new" / "results.json").read_text())
     assert {row["reach"] for row in results["rows"] if "reach" in row} == {"random", "rival"}
     assert (tmp_path / "new" / "ranks.png").stat().st_size > 5000
+
+
+def test_an_interrupted_run_continues_with_the_same_search_only(tmp_path, capsys, monkeypatch):
+    calls = []
+
+    def interrupted(name, *_, seeds, path, **__):
+        calls.append((name, seeds, path))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(user_search, "evaluate_user_search", interrupted)
+    begun = ("--benchmark", "toy", "--seeds", "3", "--out", "run")
+    for flags in (begun, ("--resume", "run")):
+        with pytest.raises(KeyboardInterrupt):
+            main(["evaluate", "user_module:Random", *flags])
+    assert calls == [("user_module:Random", 3, Path("run/finished.npz"))] * 2
+    assert main(["evaluate", "user_module:Other", "--resume", "run"]) == 2
+    assert "run holds a run of user_module:Random" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

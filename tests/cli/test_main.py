@@ -163,7 +163,10 @@ def test_benchmarks_are_listed(capsys, monkeypatch):
 def test_the_module_runs(module):
     done = subprocess.run([sys.executable, "-m", module, "serch"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "Unknown command 'serch': did you mean 'search' or 'benchmarks'?\n"
+    assert (
+        done.stderr
+        == "Unknown command 'serch': did you mean 'search' or 'bench' or 'benchmarks'?\n"
+    )
 
 
 @needs_graph

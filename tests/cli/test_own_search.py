@@ -149,11 +149,11 @@ def test_an_interrupted_search_is_continued_as_if_it_had_not_been(problem, capsy
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (("--resume", "none"), "none/config.json is not that of an interrupted search"),
-        (("--resume", "bad"), "bad/config.json is not that of an interrupted search"),
-        (("--resume", "done"), "done holds a finished search"),
+        (("--resume", "none"), "none/config.json is not that of an interrupted run"),
+        (("--resume", "bad"), "bad/config.json is not that of an interrupted run"),
+        (("--resume", "done"), "done holds a finished run"),
         (("--resume", "bad", "--budget", "7"), "Got --budget with --resume"),
-        (("--resume", "bad", "--out", "x"), "Got --out or --distributed with --resume"),
+        (("--resume", "bad", "--out", "x"), "Got --out with --resume"),
     ],
 )
 def test_searches_that_cannot_resume_are_refused_in_one_line(capsys, tmp_path, flags, says):

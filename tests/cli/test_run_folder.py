@@ -8,6 +8,8 @@ from nmjax.cli.run_folder import run_folder
 from nmjax.errors import NmjaxError
 from nmjax.tasks import list_suites
 
+pytestmark = pytest.mark.faults
+
 
 def make(folder):
     with run_folder(folder, benchmark="b", target="t") as made:

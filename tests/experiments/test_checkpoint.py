@@ -11,6 +11,8 @@ from nmjax.errors import NmjaxError
 from nmjax.experiments import checkpoint, fingerprint, latest_step, restore_checkpoint
 from nmjax.experiments import save_checkpoint as save
 
+pytestmark = pytest.mark.faults
+
 
 class State(NamedTuple):
     key: jax.Array

@@ -1,4 +1,4 @@
-"""Two real processes that share one batch of searches over loopback."""
+"""Two real processes that share one run over loopback."""
 
 import json
 import os
@@ -7,55 +7,87 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
+import numpy as np
+import pyarrow.parquet
+import pytest
 
-import nmjax
-from nmjax.experiments import batch_mesh, gather_batch, initialize_distributed, shard_batch
+from nmjax.cli.__main__ import main
+from nmjax.evaluation import run_suite
+from tests.experiments.two_processes import prepare_toy, run_toy_suite, search, use_toys
+from tests.prepared import suite
 
-SEARCHES = 5
-
-
-def search(mesh):
-    """Rows int32[S, B] of searches, laid over the mesh unless it is None."""
-    space = nmjax.Space(a=["x", "y", "z"], b=nmjax.Ordinal(1, 2, 3, 4))
-    pool = nmjax.spaces.enumerate_architectures(space)
-    score = jnp.cos(jnp.arange(len(pool), dtype=jnp.float32))
-    problem = nmjax.search.ScoreTable(score, jnp.asarray(nmjax.spaces.pool_neighbors(space, pool)))
-    keys = jax.random.split(jax.random.key(0), SEARCHES)
-    keys = keys if mesh is None else shard_batch(keys, mesh)
-    _, trace = nmjax.run_batch(keys, problem, nmjax.search.RegularizedEvolution(), steps=10)
-    return gather_batch(trace.row, SEARCHES)
+__all__ = ["suite"]
 
 
-def test_two_processes_choose_the_rows_of_one():
+def run_two(folder, *what, code=0, **environment):
+    """Run both processes in a folder; return what each has printed."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu"}
+    root = str(Path(__file__).parents[2])
+    known = os.environ | {"PYTHONPATH": root, "JAX_PLATFORMS": "cpu"} | environment
+    command = [sys.executable, "-m", "tests.experiments.two_processes", address]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, address, str(number)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        subprocess.Popen([*command, str(number), *what], env=known, cwd=folder, **pipes)
         for number in range(2)
     ]
     try:
-        outputs = [process.communicate(timeout=300)[0] for process in processes]
+        outputs = [process.communicate(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    expected = search(None).tolist()
-    for output in outputs:
-        found = json.loads(output.splitlines()[-1])
-        assert found == {"devices": 2, "rows": expected}
+    assert [process.returncode for process in processes] == [code, code], outputs
+    return [printed for printed, _ in outputs]
 
 
-if __name__ == "__main__":
-    jax.config.update("jax_disable_most_optimizations", True)
-    initialize_distributed(sys.argv[1], 2, int(sys.argv[2]))
-    rows = search(batch_mesh())
-    print(json.dumps({"devices": jax.device_count(), "rows": rows.tolist()}))
+def test_two_processes_choose_the_rows_of_one_and_agree_on_what_the_first_knows(tmp_path):
+    expected = {
+        "devices": 2,
+        "rows": search(None).tolist(),
+        "error": "seen by 0",
+        "folder": "from-0",
+        "shared": True,
+        "suite": run_toy_suite().tolist(),
+    }
+    for printed in run_two(tmp_path, "parts"):
+        assert json.loads(printed.splitlines()[-1]) == expected
+
+
+@pytest.mark.slow
+def test_a_benchmark_run_of_two_processes_writes_one_result_with_the_rows_of_one(tmp_path, suite):
+    flags = ("--methods", "evolution", "random", "--seeds", "2", "--budget", "20", "--json")
+    first, second = run_two(tmp_path, "bench", "toy", *flags, "--out", "run")
+    assert "results" not in second
+    result = json.loads(first[first.index("{") :])
+    assert (result["config"]["processes"], result["config"]["devices"]) == (2, 2)
+    settings = {"seeds": 2, "budget": 20, "prepare": prepare_toy}
+    alone = run_suite(suite, methods=("evolution", "random"), **settings)
+    with np.load(tmp_path / "run" / "trajectories.npz") as together:
+        for name, found in alone.items():
+            np.testing.assert_array_equal(together[name], found.rows)
+    assert not (tmp_path / "run" / "finished.npz").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_that_end_in_between_resume_their_search(tmp_path, monkeypatch):
+    flags = ("--benchmark", "toy", "--methods", "evolution", "random", "--budget", "50")
+    flags = (*flags, "--seeds", "3")
+    run_two(tmp_path, "search", *flags, "--out", "run", code=9, NMJAX_STOP_AFTER="1")
+    assert (tmp_path / "run" / "checkpoints" / "evolution" / "1").exists()
+    run_two(tmp_path, "search", "--resume", "run")
+    use_toys_for_this_test(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert main(["search", *flags, "--out", "alone"]) == 0
+    resumed, alone = (
+        pyarrow.parquet.read_table(tmp_path / name / "trace.parquet").to_pydict()
+        for name in ("run", "alone")
+    )
+    assert resumed["row"] == alone["row"]
+
+
+def use_toys_for_this_test(monkeypatch):
+    """Let `use_toys` set what pytest restores."""
+    for name in ("tasks.load_suite", "evaluation.run_suite", "evaluation.leave_one_out.prepare"):
+        monkeypatch.setattr(f"nmjax.{name}", None)
+    use_toys()

@@ -70,6 +70,7 @@ def test_the_step_axis_of_a_vmapped_chunk_is_the_second():
     np.testing.assert_allclose(infos["x"][3], alone["x"], rtol=1e-6)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("breaks_before_save", [False, True])
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path, breaks_before_save):
     compiled = jax.jit(chunk)
@@ -124,6 +125,7 @@ def test_a_chunk_is_traced_once_resumed_or_not(tmp_path):
     run_chunked(traced, start(), num_chunks=5, folder=tmp_path)
 
 
+@pytest.mark.faults
 def test_another_run_is_refused(tmp_path):
     compiled = jax.jit(chunk)
     run_chunked(compiled, start(), num_chunks=2, folder=tmp_path, config={"rate": 1})
@@ -135,6 +137,7 @@ def test_another_run_is_refused(tmp_path):
         run_chunked(compiled, start(), num_chunks=0)
 
 
+@pytest.mark.faults
 def test_a_folder_that_cannot_be_made_is_refused_before_the_first_chunk(tmp_path):
     (tmp_path / "file").touch()
 
@@ -154,6 +157,7 @@ def test_checkpoints_keep_their_interval_and_the_last_is_always_saved(tmp_path):
     assert saved == [None, None, None, 3]
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_run_that_is_killed_fifty_times_has_the_same_bits(tmp_path):
     folder, chunks = tmp_path / "run", 250

@@ -110,6 +110,7 @@ def work(url, seconds):
     study.optimize(slow, n_trials=4)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_workers_share_a_study_and_one_may_be_killed(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"

@@ -77,6 +77,7 @@ def trainable(config):
     return {"loss": loss(config)}
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_ray_runs_a_search_although_a_worker_dies(tmp_path):
     import ray

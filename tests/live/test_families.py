@@ -10,6 +10,7 @@ import pytest
 from nmjax import NmjaxError
 from nmjax.live import (
     CellFamily,
+    GraphFamily,
     MLPFamily,
     TrainingConfig,
     TrainingHyper,
@@ -19,7 +20,7 @@ from nmjax.live import (
 from nmjax.live.data import cross_entropy
 from nmjax.live.family import masked_kernel
 from nmjax.spaces import canonicalize, sample
-from tests.live.plain import small_data, train_plainly
+from tests.live.plain import small_data, small_nodes, train_plainly
 
 FAMILIES = {
     "mlp": (MLPFamily(4, 3, widths=(2, 5), depths=(1, 2, 3), own_widths=True), [2, 1, 1, 1, 0, 1]),
@@ -28,12 +29,21 @@ FAMILIES = {
         TransformerFamily(8, 3, tokens=4, widths=(4, 8), feed_forwards=(3, 6)),
         [1, 0, 1, 0],
     ),
+    "graph": (
+        GraphFamily(4, 3, widths=(2, 4), depths=(1, 2), activations=("tanh",)),
+        [4, 1, 0, 0, 1],
+    ),
 }
-FEATURES = {"mlp": 4, "cell": 9, "transformer": 8}
+DATA = {
+    "mlp": small_data(features=4),
+    "cell": small_data(features=9),
+    "transformer": small_data(features=8),
+    "graph": small_nodes(features=4),
+}
 ADAMW = TrainingConfig(epochs=2, batch_size=8), TrainingHyper(0.02, weight_decay=0.01)
 # Adam makes full steps of gradients that are zero but for rounding, as those of keys' biases are.
 SGD = TrainingConfig("sgd", epochs=2, batch_size=8), TrainingHyper(0.1)
-TRAINING = {"mlp": ADAMW, "cell": ADAMW, "transformer": SGD}
+TRAINING = {"mlp": ADAMW, "cell": ADAMW, "transformer": SGD, "graph": SGD}
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 
 
@@ -53,8 +63,8 @@ def plain_logits(family, child, params, x):
 @EVERY
 def test_logits_are_those_of_the_plain_network_and_nothing_else_learns(name):
     family, chosen = FAMILIES[name]
-    children = jnp.concatenate([jnp.array([chosen]), drawn_children(family, 2)])
-    rows = small_data(features=FEATURES[name], rows=6).train
+    children = jnp.concatenate([jnp.array([chosen]), drawn_children(family, 1)])
+    rows = DATA[name].train
 
     def look(key, child):
         params = family.init(key, child)
@@ -87,7 +97,7 @@ def test_logits_are_those_of_the_plain_network_and_nothing_else_learns(name):
 def test_trained_weights_and_scores_are_those_of_the_plain_network_alone(name, unoptimized):
     (family, chosen), (config, hyper) = FAMILIES[name], TRAINING[name]
     children = jnp.concatenate([jnp.array([chosen]), drawn_children(family, 1)])
-    data = small_data(features=FEATURES[name])
+    data = DATA[name]
     result = train_children(
         jax.random.key(3), family, children, data, hyper, config=config, keep_params=True
     )
@@ -119,11 +129,11 @@ def test_kernels_are_drawn_as_flax_draws_them_at_that_size():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["transformer"])
+@pytest.mark.parametrize("name", ["transformer", "graph"])
 def test_the_plain_network_starts_with_the_same_variables(name, unoptimized):
     """Flax's own initialization has the same tree, shapes and scale."""
     family, chosen = FAMILIES[name]
-    x = jnp.ones((2, FEATURES[name]))
+    x = DATA[name].train.x
     module = family.build(chosen)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         theirs = jax.jit(jax.vmap(module.init, in_axes=(0, None)))(
@@ -183,6 +193,8 @@ def test_isomorphic_cells_are_one():
         (lambda: TransformerFamily(9, 3), "divisor of the inputs"),
         (lambda: TransformerFamily(8, 3, widths=(6,)), "divide each width"),
         (lambda: TransformerFamily(8, 3, depths=()), "positive sizes"),
+        (lambda: GraphFamily(4, 3, widths=(0,)), "positive sizes"),
+        (lambda: GraphFamily(4, 3, aggregations=("gnc",)), r"Unknown aggregation.*gcn"),
     ],
 )
 def test_sizes_and_names_are_checked(make, message):

@@ -8,6 +8,8 @@ import pytest
 from nmjax.search import default_hyper, run
 from tests.search.every import CAPACITY, QUICK, SEARCHES, problem_for, with_scores
 
+pytestmark = pytest.mark.faults
+
 CHANGES = {
     "constant": jnp.zeros_like,
     "constant and large": lambda score: jnp.full_like(score, -1e15),

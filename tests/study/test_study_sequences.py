@@ -12,6 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import nmjax
 from nmjax import NmjaxError
 
+pytestmark = pytest.mark.faults
+
 SPACE = nmjax.Space("faults", op=["a", "b", "c"], depth=nmjax.Integer(1, 4))
 CONFIGS = [{"op": op, "depth": depth} for op in "abc" for depth in (1, 2, 3, 4)]
 VALUES = st.one_of(

@@ -3,13 +3,13 @@
 import shutil
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nmjax.cli.console import make_console
-from nmjax.cli.search.command import ADDRESS, CONFIG, RESULTS, SearchConfig, settings_of
+from nmjax.cli.long_run import CONFIG, RESULTS, settings_of, shared_run_folder
+from nmjax.cli.search.command import SearchConfig
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError
 
@@ -34,17 +34,16 @@ def search_benchmark(config: SearchConfig) -> None:
     import jax
 
     from nmjax.cli.reports import search as search_report
-    from nmjax.cli.run_folder import run_folder
     from nmjax.evaluation.leave_one_out import prepare
     from nmjax.evaluation.method_runs import check_run, run_methods, seed_keys
     from nmjax.evaluation.summary import summarize
     from nmjax.experiments import batch_mesh, make_progress, write_result
+    from nmjax.experiments.processes import is_shared
     from nmjax.experiments.progress import StageTimer
     from nmjax.tasks import leave_one_out, load_suite
 
     begun = time.perf_counter()
     enable_compilation_cache()
-    _join(config)
     suite = load_suite(config.benchmark, data=config.data)
     target = config.target or DEFAULT_TARGETS.get(suite.name, suite.tasks[0])
     budget = 100 if config.budget is None else config.budget
@@ -54,12 +53,9 @@ def search_benchmark(config: SearchConfig) -> None:
     check_run(suite, methods=config.methods, budget=budget)
 
     past_key, search_key, bootstrap_key = jax.random.split(jax.random.key(config.seed), 3)
-    first, alone = jax.process_index() == 0, jax.process_count() == 1
-    make_folder = run_folder(
-        config.out, benchmark=suite.name, target=target, resume=config.resume is not None
-    )
+    first = jax.process_index() == 0
     with (
-        make_folder if first else nullcontext(Path()) as folder,
+        shared_run_folder(config, benchmark=suite.name, target=target) as folder,
         make_progress() as progress,
     ):
         if first:
@@ -73,7 +69,7 @@ def search_benchmark(config: SearchConfig) -> None:
             budget=budget,
             stages=stages,
             mesh=batch_mesh(config.seeds) if jax.device_count() > 1 else None,
-            folder=folder / CHECKPOINTS if alone else None,
+            folder=folder.absolute() / CHECKPOINTS if is_shared(folder) else None,
         )
         if not first:
             return
@@ -111,17 +107,6 @@ def _print_found(config: SearchConfig, folder: Path, table: "Group", seconds: fl
         console = make_console(markup=True)
         console.print(table)
         console.print(f"\nWrote {folder} in {seconds:.0f} s.", soft_wrap=True)
-
-
-def _join(config: SearchConfig) -> None:
-    """Connect to the other processes, if asked to."""
-    address = {name: getattr(config, name) for name in ADDRESS}
-    if config.distributed:
-        from nmjax.experiments import initialize_distributed
-
-        initialize_distributed(**address)
-    elif any(value is not None for value in address.values()):
-        raise NmjaxError("Got the address of a distributed run without --distributed; add it.")
 
 
 def _check_numbers(config: SearchConfig) -> None:

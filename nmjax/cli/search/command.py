@@ -1,20 +1,16 @@
 """`nmjax search`: learn from past searches and search a new task."""
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from tyro.conf import arg
 
-from nmjax.errors import NmjaxError
-
-ADDRESS = ("coordinator", "num_processes", "process_id")
-CONFIG, RESULTS = "config.json", "results.json"
+from nmjax.cli.long_run import DistributedConfig, join_processes, read_interrupted
 
 
 @dataclass(frozen=True)
-class SearchConfig:
+class SearchConfig(DistributedConfig):
     """Learn from past searches, then search a new task.
 
     By default, searches a benchmark: holds one task out as the target, draws random past
@@ -51,11 +47,6 @@ class SearchConfig:
         benchmark continues from its last checkpoint, your own from its last evaluation.
       json: Print the results as JSON instead of the table.
       data: Folder with the data of benchmarks that no package ships.
-      distributed: Join the other processes of one run and lay the searches over the devices of
-        all; start the same command once on each host. The first process writes the folder.
-      coordinator: Address of process 0 as HOST:PORT, where JAX cannot detect it.
-      num_processes: Number of processes, where JAX cannot detect it.
-      process_id: Number of this process, from 0, where JAX cannot detect it.
     """
 
     benchmark: str = "nas-bench-graph"
@@ -91,10 +82,6 @@ class SearchConfig:
     resume: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
-    distributed: Annotated[bool, arg(help_behavior_hint="")] = False
-    coordinator: Annotated[str | None, arg(metavar="HOST:PORT", help_behavior_hint="")] = None
-    num_processes: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    process_id: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
 
 
 def run(config: SearchConfig) -> None:
@@ -104,8 +91,10 @@ def run(config: SearchConfig) -> None:
       NmjaxError: a name is unknown, a number is out of range, data are not installed, or the
         folder is not empty or cannot be made.
     """
+    if config.history is None and config.space is None:
+        join_processes(config)
     if config.resume is not None:
-        config = read_interrupted(config)
+        config = read_interrupted(config, "search")
     if config.history is not None or config.space is not None:
         from nmjax.cli.search.own_search import search_own
 
@@ -114,38 +103,3 @@ def run(config: SearchConfig) -> None:
         from nmjax.cli.search.benchmark_search import search_benchmark
 
         search_benchmark(config)
-
-
-def settings_of(config: SearchConfig) -> dict[str, Any]:
-    """Return the settings that determine the results and were given or have a default."""
-    apart = ("out", "resume", "json", "data", "distributed", *ADDRESS)
-    chosen = asdict(config).items()
-    return {name: value for name, value in chosen if name not in apart and value is not None}
-
-
-def read_interrupted(config: SearchConfig) -> SearchConfig:
-    """Return the settings of the interrupted search in `config.resume`, to be continued there.
-
-    Raises:
-      NmjaxError: the folder holds no interrupted search, or other settings are given.
-    """
-    folder = Path(config.resume or "")
-    path = folder / CONFIG
-    if given := [k for k, v in settings_of(config).items() if v != getattr(SearchConfig, k)]:
-        flag = given[0].replace("_", "-")
-        raise NmjaxError(f"Got --{flag} with --resume, which continues with the old settings.")
-    if config.out is not None or config.distributed:
-        raise NmjaxError("Got --out or --distributed with --resume; leave them out.")
-    if (folder / RESULTS).exists():
-        raise NmjaxError(f"{folder} holds a finished search; start another one.")
-    try:
-        stored = json.loads(path.read_text())
-        names = {field.name for field in fields(SearchConfig)}
-        found = {name: value for name, value in stored.items() if name in names}
-        settings = replace(config, **found | {"methods": tuple(stored["methods"]), "out": folder})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NmjaxError(
-            f"{path} is not that of an interrupted search ({type(error).__name__}: {error}): "
-            "give --resume a folder that `nmjax search` wrote."
-        ) from error
-    return settings

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nmjax.cli.console import counted, make_console, plain_table
 from nmjax.cli.history.auto_space import AUTO
-from nmjax.cli.search.command import CONFIG, RESULTS, SearchConfig, settings_of
+from nmjax.cli.long_run import CONFIG, RESULTS, settings_of
+from nmjax.cli.search.command import SearchConfig
 from nmjax.errors import NmjaxError, unknown_name
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ import pytest
 from nmjax.tasks.files.folders import folder_at
 from nmjax.tasks.files.transactions import STAGING, put_all
 
+pytestmark = pytest.mark.faults
+
 OPERATIONS = {"open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "fcntl.flock"}
 FIRST = {"task=a/1.parquet": b"1", "task=b/2.parquet": b"2"}
 SECOND = {"task=b/3.parquet": b"3", "task=c/4.parquet": b"4"}

@@ -8,6 +8,8 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.tasks.suites.unpickle import read_pickle
 
+pytestmark = pytest.mark.faults
+
 
 class Calls:
     """Pickles as a call."""
