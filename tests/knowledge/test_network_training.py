@@ -25,7 +25,8 @@ def test_the_network_predicts_a_new_related_task():
     x = standardize_encoding(params.location, params.scale, encode(SPACE, tasks.pool))
     predicted = np.asarray(network_features(params.network, x))[:, 0]
     assert np.corrcoef(predicted, tasks.scores[-1])[0, 1] > 0.6
-    assert info.validation_loss[-1] < info.validation_loss[0]
+    assert info.train_loss[-1] < info.train_loss[0]
+    assert 0 < info.best_step <= CONFIG.meta_steps
 
 
 @pytest.mark.slow

@@ -1,4 +1,9 @@
-"""The guard: a misleading past costs little more than a search without transfer."""
+"""The guard: a misleading past costs little more than a search without transfer.
+
+A past that misleads as a whole may cost three evaluations, those of the initial design. The area
+under the regret curve from the fourth evaluation on grows by more than the 5% that are aimed at
+where curves are steep: on HPOBench, one wasted evaluation costs 15%.
+"""
 
 import itertools
 from functools import lru_cache
@@ -17,10 +22,12 @@ from nmjax.search import (
     run_batch,
     with_flat_prior,
 )
+from nmjax.search.initial_design import INITIAL
 from nmjax.tasks import leave_one_out, list_suites, load_suite, make_history, scores
 from tests.related import METRIC, corrupt
 
-BUDGET, SEEDS, MARK = 50, 64, 1.05
+BUDGET, SEEDS = 50, 64
+MOST_EVALUATIONS, MOST_AREA = 3, 1.25
 POOL, ROWS = 1000, 200
 ALGORITHM = BayesianSearch(capacity=BUDGET)
 INSTALLED = {info.name for info in list_suites() if info.installed}
@@ -33,17 +40,17 @@ TARGETS = {
 CASES = tuple(itertools.product(TARGETS, ("negated", "permuted", "half-negated", "half-permuted")))
 
 
-def area(problem, accuracy):
-    """Mean normalized regret, in the raw metric, over evaluations and seeds."""
+def curve(problem, accuracy):
+    """Mean normalized regret [BUDGET] over seeds, in the raw metric."""
     keys, hyper = jax.random.split(jax.random.key(1), SEEDS), default_hyper(BUDGET)
     _, trace = run_batch(keys, problem, ALGORITHM, hyper, steps=BUDGET)
     regret = normalized_regret(incumbent(accuracy[trace.row]), *pool_summary(accuracy))
-    return float(jnp.mean(regret))
+    return np.mean(regret, axis=0)
 
 
 @lru_cache
-def areas(name, how):
-    """Mean over targets, with the guard and without transfer."""
+def curves(name, how):
+    """Mean regret [BUDGET] over targets, with the guard and without transfer."""
     suite = load_suite(name)
     table, raw = np.asarray(scores(suite)), suite.metrics[suite.score_metric]
     found = []
@@ -57,16 +64,27 @@ def areas(name, how):
             jax.random.key(seed),
             make_history(suite.pool[drawn], {METRIC.name: past}),
             METRIC,
-            np.arange(len(drawn)) < 2,
             space=suite.space,
         )
         row = split.target_index
         problem = make_problem(suite.space, suite.pool[pool], table[row, pool], knowledge)
         accuracy = jnp.asarray(raw[row, pool])
-        found.append((area(problem, accuracy), area(with_flat_prior(problem), accuracy)))
+        found.append((curve(problem, accuracy), curve(with_flat_prior(problem), accuracy)))
     guarded, without = np.mean(found, axis=0)
-    print(f"{name}, {how}: {guarded:.4f} / {without:.4f} = {guarded / without:.3f}")
+    print(f"{name}, {how}: area {area(guarded) / area(without):.3f}, evaluations")
+    print([extra_evaluations(guarded, without, number) for number in (10, 20, 50)])
     return guarded, without
+
+
+def area(regret):
+    """Area under a regret curve from the fourth evaluation on."""
+    return regret[INITIAL:].sum()
+
+
+def extra_evaluations(regret, reference, number):
+    """Number of evaluations by which a curve reaches a reference's regret at `number` later."""
+    reached = regret <= reference[number - 1]
+    return np.argmax(reached) + 1 - number if reached.any() else np.inf
 
 
 def check_installed(name):
@@ -78,13 +96,15 @@ def check_installed(name):
 @pytest.mark.parametrize(("name", "how"), CASES)
 def test_a_misleading_past_costs_little(name, how):
     check_installed(name)
-    guarded, without = areas(name, how)
-    assert guarded <= MARK * without
+    guarded, without = curves(name, how)
+    assert area(guarded) <= MOST_AREA * area(without)
+    for number in (10, 20):
+        assert extra_evaluations(guarded, without, number) <= MOST_EVALUATIONS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_related_past_helps(name):
     check_installed(name)
-    guarded, without = areas(name, "unmodified")
-    assert guarded < 0.9 * without
+    guarded, without = curves(name, "unmodified")
+    assert area(guarded) < 0.9 * area(without)
