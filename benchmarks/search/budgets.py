@@ -2,9 +2,9 @@
 
     python -m benchmarks.search.budgets [--capacities 128 1024 10240]
 
-The searches have a pool of 20,000 architectures; a state is as large as its capacity from the first
-step on, so steps cost the same throughout. Memory is the state's, and what the compiled step needs beside its arguments and results. Writes
-benchmarks/results/search/budgets.json.
+The searches have a pool of 20,000 architectures. A state is as large as its capacity from the first
+step on, so all steps cost the same. Memory is the state's, and what the compiled step needs beside
+its arguments and results. Writes benchmarks/results/search/budgets.json.
 """
 
 import argparse
