@@ -1,13 +1,13 @@
-"""Collapse of differentiable search to skip connections, and its cures.
+"""An attempt to make differentiable search collapse to skip connections, beside its cures.
 
-    python -m benchmarks.live.collapse [--steps 1500] [--seeds 4]
+    python -m benchmarks.live.collapse [--steps 1000] [--seeds 4]
 
 The edges of a cell choose between a skip connection and a 3 x 3 convolution, as in space S2 of Zela
 et al. (2020). The search has few training rows, which the weights fit; first-order DARTS on all
 training rows is the contrast. All 64 architectures are trained from scratch on both numbers of
-rows, so that what was found has a rank. Writes benchmarks/results/live/collapse.json. The number of
-rows was chosen after runs of first-order DARTS, beta-DARTS and SDARTS-RS with three other seeds; no
-setting was chosen by the accuracy of retrained children.
+rows, so that what was found has a rank, and the cost of skips is known. Writes
+benchmarks/results/live/collapse.json. The setting was chosen for its skips in runs of first-order
+DARTS with three other seeds; none was chosen by the accuracy of retrained children.
 """
 
 import argparse
@@ -144,7 +144,7 @@ def measure(asked: argparse.Namespace) -> Findings:
 def main() -> None:
     """Measure and write the result file."""
     parser = make_parser(__doc__, seeds=4)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     run_benchmark("live/collapse", measure, parser)
 
 

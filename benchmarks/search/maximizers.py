@@ -6,12 +6,14 @@ The searches are `SpaceSearch` with the same knowledge of related generated task
 unrelated targets, as in `benchmarks.search.large_space`. Before each evaluation every maximizer has
 the same number of evaluations of the acquisition at most, where a gradient counts as three, split
 as in `benchmarks.search.gradient_search`. Writes benchmarks/results/search/maximizers.json:
-normalized regret, its difference to local search with the same seeds, and CPU milliseconds of a
-step.
+normalized regret, its difference to local search with the same seeds, CPU milliseconds of a step,
+and the logarithm of expected improvement that each maximizer reaches in the same states: those of
+local search after half of the budget.
 """
 
 import argparse
 import time
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -30,8 +32,15 @@ from benchmarks.search.gradient_search import (
     make_maximizers,
 )
 from benchmarks.search.large_space import KINDS, normalized_regret
-from benchmarks.search.large_space_methods import Search, modeled
-from nmjax.search import SpaceProblem, make_space_problem
+from benchmarks.search.large_space_methods import Search, evaluate, modeled
+from nmjax.search import (
+    Maximizer,
+    SpaceProblem,
+    SpaceSearch,
+    default_hyper,
+    make_space_problem,
+    run,
+)
 from nmjax.spaces import sample
 from nmjax.stats import mean_interval
 from nmjax.tasks import make_history
@@ -74,6 +83,33 @@ def play(
     return score, time.process_time() - begun
 
 
+def reached_by(
+    maximizer: Maximizer, starts: int, keys: Array, problem: SpaceProblem, targets: Effects, at: int
+) -> np.ndarray:
+    """Log expected improvement float[T, S] of the next proposal after `at` evaluations.
+
+    All but the last evaluation are those of local search, and the last is what it proposed.
+    """
+    reference = SpaceSearch(FBNET, evaluate=evaluate, capacity=at, starts=starts)
+    algorithm = replace(reference, maximizer=maximizer)
+    hyper = default_hyper(at + 1)
+
+    @jax.jit
+    def every(keys: Array, problem: SpaceProblem, targets: Effects) -> Array:
+        def one(key: Array, target: Effects) -> Array:
+            own = problem._replace(target=target)
+            state = reference.init(key, own, hyper)
+            state, _ = run(state, own, reference, hyper, steps=at - 1)
+            return algorithm.step(state, own, hyper)[0].log_ei
+
+        def of_target(task: tuple[Array, Effects]) -> Array:
+            return jax.lax.map(lambda key: one(key, task[1]), task[0])
+
+        return jax.lax.map(of_target, (keys, targets))
+
+    return np.asarray(every(keys, problem, targets))
+
+
 def interval(values: np.ndarray) -> tuple[float, list[float]]:
     """The mean, and a 95% interval over targets and seeds."""
     mean, low, high = mean_interval(jax.random.key(0), jnp.asarray(values))
@@ -85,14 +121,18 @@ def measure(asked: argparse.Namespace) -> Findings:
     task_key, search_key, draw_key = jax.random.split(jax.random.key(0), 3)
     problem, targets = make_tasks(task_key, asked.targets)
     keys = jax.random.split(search_key, (2 * asked.targets, asked.seeds))
-    regrets, milliseconds = {}, {}
+    regrets, milliseconds, log_ei = {}, {}, {}
     for name, (maximizer, starts) in make_maximizers(FBNET, asked.calls).items():
-        settings = {"maximizer": maximizer, "starts": max(1, starts // 3)}
-        search = modeled(FBNET, asked.budget, True, **settings)
+        each = max(1, starts // 3)
+        search = modeled(FBNET, asked.budget, True, maximizer=maximizer, starts=each)
         score, seconds = play(search, jax.random.clone(keys), problem, targets)
         regret = normalized_regret(jax.random.clone(draw_key), FBNET, targets, score)
         regrets[name] = regret.reshape(2, asked.targets, asked.seeds, asked.budget)
         milliseconds[name] = 1000 * seconds / score.size
+        half = asked.budget // 2
+        same_keys = jax.random.clone(keys)
+        log_ei[name] = reached_by(maximizer, each, same_keys, problem, targets, half)
+        log_ei[name] = log_ei[name].reshape(2, asked.targets, asked.seeds)
         print(
             f"{name}: {regrets[name][..., -1].mean((1, 2))}, {milliseconds[name]:.1f} ms",
             flush=True,
@@ -107,6 +147,8 @@ def measure(asked: argparse.Namespace) -> Findings:
                 row[f"regret_{step}"], row[f"regret_{step}_ci"] = interval(own[..., at])
             difference = own.mean(axis=-1) - reference.mean(axis=-1)
             row["area_difference"], row["area_difference_ci"] = interval(difference)
+            gain = log_ei[name][number] - log_ei[REFERENCE][number]
+            row["log_ei_difference"], row["log_ei_difference_ci"] = interval(gain)
             rows.append(row)
     return Findings(
         split=f"{SOURCES} sources; related and unrelated targets",
