@@ -8,7 +8,8 @@ the same number of evaluations of the acquisition at most, where a gradient coun
 as in `benchmarks.search.gradient_search`. Writes benchmarks/results/search/maximizers.json:
 normalized regret, its difference to local search with the same seeds, CPU milliseconds of a step,
 and the logarithm of expected improvement that each maximizer reaches in the same states: those of
-local search after half of the budget.
+the default local search after half of the budget, with the number of starts of the maximizer, which
+only that of "random" differs in.
 """
 
 import argparse
