@@ -71,6 +71,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "live-search": live_search_tables.live_search,
     "live-oneshot-search": live_tables.oneshot_search,
     "live-oneshot-start": live_tables.oneshot_start,
+    "live-collapse": live_tables.collapse,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,
