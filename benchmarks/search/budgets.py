@@ -1,29 +1,22 @@
-"""Seconds and memory of a step of a search by its capacity, the largest budget that it holds.
+"""Seconds and memory of a step of `BayesianSearch` by its capacity, the largest budget it holds.
 
     python -m benchmarks.search.budgets [--capacities 128 1024 10240]
 
-The searches have a pool of 20,000 architectures. A state is as large as its capacity from the first
-step on, so all steps cost the same. Memory is the state's, and what the compiled step needs beside
-its arguments and results. Writes benchmarks/results/search/budgets.json.
+The pool has 20,000 architectures. A state is as large as its capacity from the first step on, so
+all steps cost the same. Memory is the state's, and what the compiled step needs beside its
+arguments and results. Writes benchmarks/results/search/budgets.json.
 """
 
 import argparse
 import time
-from collections.abc import Callable
 from statistics import median
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.knowledge import default_knowledge
-from nmjax.search import (
-    BayesianSearch,
-    RegularizedEvolution,
-    default_hyper,
-    make_problem,
-)
+from nmjax.search import BayesianSearch, default_hyper, make_problem
 from nmjax.spaces import Space, sample_pool
 from nmjax.types import Array, PyTree
 
@@ -44,17 +37,9 @@ def pooled_problem() -> PyTree:
     return make_problem(SPACE, pool, scores, default_knowledge(SPACE))
 
 
-def searches(capacity: int) -> dict[str, Callable[[], tuple[Any, PyTree]]]:
-    """Functions that make a search and its problem, by name."""
-    return {
-        "BayesianSearch": lambda: (BayesianSearch(capacity=capacity), pooled_problem()),
-        "RegularizedEvolution": lambda: (RegularizedEvolution(capacity=capacity), pooled_problem()),
-    }
-
-
-def time_step(name: str, capacity: int) -> dict:
-    """Row of a search with a capacity."""
-    search, problem = searches(capacity)[name]()
+def time_step(capacity: int) -> dict:
+    """Row of a capacity."""
+    search, problem = BayesianSearch(capacity=capacity), pooled_problem()
     hyper = default_hyper(capacity)
     state = jax.jit(search.init)(jax.random.key(0), problem, hyper)
     step = jax.jit(search.step, donate_argnums=0).lower(state, problem, hyper).compile()
@@ -65,7 +50,6 @@ def time_step(name: str, capacity: int) -> dict:
         state, _ = jax.block_until_ready(step(state, problem, hyper))
         seconds.append(time.perf_counter() - begun)
     return {
-        "search": name,
         "capacity": capacity,
         "seconds_per_step": median(seconds),
         "state_megabytes": size / 1e6,
@@ -74,7 +58,7 @@ def time_step(name: str, capacity: int) -> dict:
 
 
 def measure(asked: argparse.Namespace) -> Findings:
-    rows = [time_step(name, capacity) for capacity in asked.capacities for name in searches(1)]
+    rows = [time_step(capacity) for capacity in asked.capacities]
     return Findings(
         split="a synthetic score",
         seeds=[0],
