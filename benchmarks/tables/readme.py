@@ -18,6 +18,7 @@ from benchmarks.tables import (
     meta_tables,
     reference_tables,
     reproduction_tables,
+    scale_tables,
     search_tables,
 )
 from nmjax.evaluation.protocol import SUITES
@@ -57,6 +58,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-space": reference_tables.large_space,
     "search-scan": cost_tables.space_scan,
     "search-scaling": cost_tables.scaling,
+    "search-pod": scale_tables.pod_model,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
     "search-maximizers": gradient_tables.maximizers,
