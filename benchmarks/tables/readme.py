@@ -59,6 +59,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-scan": cost_tables.space_scan,
     "search-scaling": cost_tables.scaling,
     "search-pod": scale_tables.pod_model,
+    "search-budgets": scale_tables.budgets,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
     "search-maximizers": gradient_tables.maximizers,

@@ -1,4 +1,4 @@
-"""A model of a pod, from counted work."""
+"""Tables of large budgets, and a model of a pod from counted work."""
 
 from benchmarks.script import stored
 from benchmarks.tables import markdown
@@ -6,6 +6,23 @@ from benchmarks.tables import markdown
 CHIP_FLOPS, PASSES, CHIP_BYTES = 197e12, 6, 819e9
 """A TPU v5e chip: bfloat16 operations and bytes per second, and the passes of a float32 product."""
 CHIPS, STEPS = (1, 8, 64, 256), 100
+
+
+def budgets() -> str:
+    """Seconds and memory of a step by the capacity of a search."""
+    if (result := stored("search/budgets")) is None:
+        return markdown.UNMEASURED
+    header = ("capacity", "seconds per step", "state, MB", "temporaries, MB")
+    rows = [
+        (
+            f"{row['capacity']:,}",
+            markdown.number(row["seconds_per_step"]),
+            markdown.number(row["state_megabytes"]),
+            markdown.number(row["temporary_megabytes"]),
+        )
+        for row in result.rows
+    ]
+    return markdown.with_origin(result, header, rows)
 
 
 def pod_model() -> str:
