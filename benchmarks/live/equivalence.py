@@ -21,7 +21,9 @@ from nmjax.experiments import Target
 from nmjax.spaces import sample
 
 CONFIG = live.TrainingConfig("sgd", epochs=2, batch_size=32)
-HYPER = live.TrainingHyper(learning_rate=0.1)
+RATES = {"mlp": 0.1, "cell": 0.1, "transformer": 0.1, "graph": 0.001}
+"""Learning rates. At larger ones, weights of networks that sum over neighbors grow to thousands."""
+
 ROWS = 96
 
 
@@ -75,8 +77,9 @@ def compare(name: str, family: live.Family, data: live.Dataset, size: int) -> di
     """The largest differences over random children of a family."""
     draw_key, train_key = jax.random.split(jax.random.key(0))
     children = sample(draw_key, family.space, (size,))
+    hyper = live.TrainingHyper(RATES[name])
     together = live.train_children(
-        train_key, family, children, data, HYPER, config=CONFIG, keep_params=True
+        train_key, family, children, data, hyper, config=CONFIG, keep_params=True
     )
     init_key, order_key = jax.random.split(train_key)
     order = live.batch_order(order_key, len(data.train.y), CONFIG)
@@ -84,7 +87,7 @@ def compare(name: str, family: live.Family, data: live.Dataset, size: int) -> di
     weights, scores = [], []
     for number, child in enumerate(children):
         before = family.extract(first(jax.random.fold_in(init_key, number), child), child)
-        alone, curve = train_alone(family.build(child), before, data, order, HYPER, CONFIG)
+        alone, curve = train_alone(family.build(child), before, data, order, hyper, CONFIG)
         after = jax.tree.map(lambda leaf, n=number: leaf[n], together.params)
         gaps = jax.tree.map(
             lambda a, b: float(np.abs(a - b).max()), family.extract(after, child), alone
@@ -118,7 +121,8 @@ def measure(asked: argparse.Namespace) -> Findings:
             "optimizer": CONFIG.optimizer,
             "epochs": CONFIG.epochs,
             "batch_size": CONFIG.batch_size,
-            **HYPER._asdict(),
+            "learning_rate": RATES,
+            "momentum": live.TrainingHyper().momentum,
         },
         rows=rows,
         targets=(

@@ -35,3 +35,34 @@ def search() -> str:
     )
     header = ("predictor", "calls", "method", "gap", "reaches the best", "CPU ms")
     return markdown.with_origin(result, header, rows)
+
+
+def maximizers() -> str:
+    """Regret of whole searches, and CPU time of a step, by maximizer of the acquisition."""
+    result = require("search/maximizers")
+    shown = [step for step in (10, 20, 40) if step <= result.config["budget"]]
+    rows = (
+        (
+            row["target"],
+            row["method"],
+            *(
+                markdown.with_interval(row[f"regret_{step}"], row[f"regret_{step}_ci"])
+                for step in shown
+            ),
+            markdown.with_interval(row["area_difference"], row["area_difference_ci"]),
+            ""
+            if row["method"] == "random"  # In states of a search with more starts.
+            else markdown.with_interval(row["log_ei_difference"], row["log_ei_difference_ci"]),
+            f"{row['milliseconds']:.1f}",
+        )
+        for row in result.rows
+    )
+    header = (
+        "target",
+        "maximizer",
+        *(f"regret at {step}" for step in shown),
+        "mean regret minus local search's",
+        "log EI minus local search's",
+        "CPU ms a step",
+    )
+    return markdown.with_origin(result, header, rows)

@@ -104,6 +104,38 @@ def oneshot_start() -> str:
     return markdown.with_origin(result, header, rows)
 
 
+def collapse() -> str:
+    """Shares of skip connections along each search, and accuracies of what was found."""
+    result = require("live/collapse")
+    header = (
+        "method",
+        "training rows",
+        "share of skips along the search",
+        "weight of skips",
+        "retrained on few rows",
+        "worse",
+        "retrained on all rows",
+        "worse",
+    )
+    rows = []
+    for row in result.rows:
+        cells = [row["method"], "", "", ""]
+        if "skips" in row:
+            skips = ", ".join(f"{share:.2f}" for share in row["skips"])
+            cells[1:] = [
+                str(row["training_rows"]),
+                f"{skips} ± {row['skips_std'][-1]:.2f}",
+                f"{row['skip_weight']:.2f}",
+            ]
+        for part in ("few", "all"):
+            is_found = f"{part}_share_worse" in row
+            spread = f" ± {row[f'{part}_test_std']:.3f}" if is_found else ""
+            cells.append(f"{row[f'{part}_test']:.3f}{spread}")
+            cells.append(f"{row[f'{part}_share_worse']:.0%}" if is_found else "")
+        rows.append(cells)
+    return markdown.with_origin(result, header, rows)
+
+
 def _with_spread(row: Mapping[str, Any], name: str) -> str:
     """A mean and its standard deviation over seeds, empty where it was not measured."""
     return f"{row[name]:.3f} ± {row[f'{name}_std']:.3f}" if name in row else ""

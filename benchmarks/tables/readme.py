@@ -18,6 +18,7 @@ from benchmarks.tables import (
     meta_tables,
     reference_tables,
     reproduction_tables,
+    scale_tables,
     search_tables,
 )
 from nmjax.evaluation.protocol import SUITES
@@ -57,8 +58,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-space": reference_tables.large_space,
     "search-scan": cost_tables.space_scan,
     "search-scaling": cost_tables.scaling,
+    "search-pod": scale_tables.pod_model,
+    "search-budgets": scale_tables.budgets,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
+    "search-maximizers": gradient_tables.maximizers,
     "search-overhead": cost_tables.overhead,
     "search-optimum": reproduction_tables.optimum,
     "optimum": reproduction_tables.optimum_short,
@@ -70,6 +74,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "live-search": live_search_tables.live_search,
     "live-oneshot-search": live_tables.oneshot_search,
     "live-oneshot-start": live_tables.oneshot_start,
+    "live-collapse": live_tables.collapse,
     "meta-cost": meta_tables.cost,
     "task-sampling": meta_tables.task_sampling,
     "sinusoids": meta_tables.sinusoids,

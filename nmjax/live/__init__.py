@@ -1,6 +1,7 @@
 """Children that train: hundreds of different networks in one compiled call."""
 
 from nmjax.live.cells import CellFamily, CellNetwork
+from nmjax.live.children import train_children
 from nmjax.live.data import Dataset, Rows, accuracy, cross_entropy, split_rows
 from nmjax.live.evaluation import (
     LiveEvaluation,
@@ -21,7 +22,7 @@ from nmjax.live.modules import train_modules
 from nmjax.live.resumable import LiveTraining
 from nmjax.live.settings import TrainingConfig, TrainingHyper, batch_order, make_optimizer
 from nmjax.live.tasks import CONTEXT, LiveTask, list_tasks, load_task
-from nmjax.live.training import TrainingResult, train_child, train_children
+from nmjax.live.training import TrainingResult, train_child
 from nmjax.live.transformers import TransformerFamily, TransformerNetwork
 
 __all__ = [

@@ -13,10 +13,11 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
+from nmjax.live.children import train_groups
 from nmjax.live.data import Dataset
 from nmjax.live.graphs.nodes import Nodes
 from nmjax.live.settings import TrainingConfig, TrainingHyper
-from nmjax.live.training import TrainingResult, train_groups
+from nmjax.live.training import TrainingResult
 from nmjax.spaces import Space
 from nmjax.types import Array, PyTree
 

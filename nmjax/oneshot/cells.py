@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 from nmjax.live import CellFamily
 from nmjax.live.cells import (
     EDGES,
@@ -20,8 +20,11 @@ from nmjax.live.cells import (
 )
 from nmjax.live.family import linear
 from nmjax.relax import mix_outputs, partial_channels
-from nmjax.spaces import Space, get_space
+from nmjax.spaces import Choice, Space, get_space
 from nmjax.types import Array, PyTree
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""NAS-Bench-201's operations, in its order."""
 
 EDGE_TARGETS = tuple(head for _, head in EDGES)
 _CONV_1X1, _CONV_3X3 = 2, 3
@@ -32,7 +35,7 @@ _CENTER = TAPS // 2
 class CellSupernet:
     """All cells of `live.CellFamily` at a fixed number of channels, as one network: a `Supernet`.
 
-    Each of the six edges sums NAS-Bench-201's five operations by their weights. The two
+    Each of the six edges sums NAS-Bench-201's operations by their weights. The two
     convolutions of an edge have kernels of their own. For a one-hot input the network is the
     family's, with the weights that `inherit` returns.
 
@@ -41,11 +44,14 @@ class CellSupernet:
       channels: Number of channels.
       cells: Number of cells, one after the other; they share their choices, not their weights.
       side: Height and width of the images.
+      operations: Options of each edge, in NAS-Bench-201's order. Without "none" and poolings, the
+        space is one on which DARTS is known to collapse to skip connections (Zela et al., 2020).
       parts: With more than 1, edges compute on the first 1 / parts of the channels and pass the
         rest, times the sum of the edge's weights (`relax.partial_channels`, from PC-DARTS).
 
     Raises:
-      NmjaxError: A size is not positive, or `parts` does not divide the channels.
+      NmjaxError: A size is not positive, `parts` does not divide the channels, or the operations
+        are unknown or in another order.
 
     Example:
       >>> import jax
@@ -60,6 +66,7 @@ class CellSupernet:
     cells: int = 1
     side: int = 8
     parts: int = 1
+    operations: tuple[str, ...] = OPERATIONS
 
     def __post_init__(self) -> None:
         if self.channels < 1 or self.parts < 1 or self.channels % self.parts:
@@ -67,12 +74,31 @@ class CellSupernet:
                 f"Got channels={self.channels} and parts={self.parts}; give positive numbers, and "
                 "parts that divide the channels."
             )
+        for name in self.operations:
+            if name not in OPERATIONS:
+                raise unknown_name("operation", name, OPERATIONS)
+        if self.operations != tuple(name for name in OPERATIONS if name in self.operations):
+            raise NmjaxError(f"Got operations={self.operations}; keep the order of {OPERATIONS}.")
+        if not self.operations:
+            raise NmjaxError(f"Got no operations; give one or more of {OPERATIONS}.")
         self.family  # noqa: B018  (validates the other sizes)
 
     @cached_property
     def space(self) -> Space:
-        """The space "nas-bench-201"."""
-        return get_space("nas-bench-201")
+        """The space "nas-bench-201", or that with fewer options for each edge."""
+        whole = get_space("nas-bench-201")
+        if self.operations == OPERATIONS:
+            return whole
+        return Space.build("cell", [Choice(name, self.operations) for name in whole.names])
+
+    @property
+    def _columns(self) -> tuple[int, ...]:
+        """NAS-Bench-201's index of each operation."""
+        return tuple(OPERATIONS.index(name) for name in self.operations)
+
+    def _in_order(self, architecture: ArrayLike) -> Array:
+        """Architectures int32[..., 6] by NAS-Bench-201's operations."""
+        return jnp.array(self._columns, jnp.int32)[jnp.asarray(architecture, jnp.int32)]
 
     @cached_property
     def family(self) -> CellFamily:
@@ -81,7 +107,7 @@ class CellSupernet:
 
     def child(self, architecture: ArrayLike) -> Array:
         """The family's architectures int32[..., 7] of architectures int32[..., 6]."""
-        rows = jnp.asarray(architecture, jnp.int32)
+        rows = self._in_order(architecture)
         return jnp.concatenate([rows, jnp.zeros((*rows.shape[:-1], 1), jnp.int32)], axis=-1)
 
     def init(self, key: Array) -> PyTree:
@@ -90,11 +116,12 @@ class CellSupernet:
         inner = CellFamily(self.classes, (self.channels // self.parts,), self.cells, self.side)
 
         def kernels(key: Array, operation: int) -> Array:
-            every = self.child(np.full((len(EDGES),), operation, np.int32))
-            edges: Array = inner.init(key, every)["edges"]
+            every = np.full((len(EDGES) + 1,), operation, np.int32)
+            every[-1] = 0
+            edges: Array = inner.init(key, jnp.asarray(every))["edges"]
             return edges
 
-        outer = self.family.init(outer_key, self.child(np.zeros((len(EDGES),), np.int32)))
+        outer = self.family.init(outer_key, jnp.zeros((len(EDGES) + 1,), jnp.int32))
         return {
             "stem": outer["stem"],
             "conv_1x1": kernels(small_key, _CONV_1X1)[:, :, _CENTER],
@@ -103,7 +130,9 @@ class CellSupernet:
         }
 
     def apply(self, weights: PyTree, choices: Array, x: Array) -> Array:
-        """Logits float[B, classes] of images float[B, side * side], for weights float[6, 5]."""
+        """Logits float[B, classes] of images float[B, side * side], for weights float[6, O]."""
+        places = (..., np.array(self._columns, np.int32))
+        choices = jnp.zeros((len(EDGES), len(OPERATIONS)), choices.dtype).at[places].set(choices)
         images = x.reshape(len(x), self.side, self.side, 1)
         stem = jnp.einsum("bhwtc,td->bhwd", neighborhoods(images), weights["stem"])
 
@@ -146,7 +175,7 @@ class CellSupernet:
                 f"Got a supernet with parts={self.parts}, whose kernels do not fit a network with "
                 "all channels; use parts=1, or train the child anew."
             )
-        operations = jnp.asarray(architecture)[None, :, None, None, None]
+        operations = self._in_order(architecture)[None, :, None, None, None]
         large = weights["conv_3x3"]
         small = jnp.zeros_like(large).at[:, :, _CENTER].set(weights["conv_1x1"])
         edges = jnp.where(operations == _CONV_3X3, large, jnp.zeros_like(large))

@@ -6,6 +6,7 @@ and temperatures are traced, so any Optax schedule anneals them.
 
 from nmjax.relax.discretize import most_probable
 from nmjax.relax.estimators import Enumeration, Estimate, GradientEstimator, Pathwise
+from nmjax.relax.learned_control import ControlNetwork, Relax
 from nmjax.relax.members import (
     DirichletRelaxation,
     Entmax,
@@ -57,6 +58,7 @@ from nmjax.relax.supernet import (
 
 __all__ = [
     "choice_entropy",
+    "ControlNetwork",
     "ControlVariate",
     "dirichlet_distance",
     "DirichletRelaxation",
@@ -81,6 +83,7 @@ __all__ = [
     "Pathwise",
     "predicted_cost",
     "Rebar",
+    "Relax",
     "Relaxation",
     "ScoreFunction",
     "shuffle_channels",

@@ -1,5 +1,6 @@
 """REBAR: score-function gradients with the relaxed objective as a control variate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -76,14 +77,7 @@ class Rebar:
     rate: float = 0.01
 
     def __post_init__(self) -> None:
-        check_draws(self.draws)
-        if self.rate < 0:
-            raise NmjaxError(f"Got rate={self.rate}; give a learning rate of 0 or more.")
-        if self.space.valid is not None:
-            raise NmjaxError(
-                f"Space {self.space.name!r} has a validity rule, with which REBAR is biased; use "
-                "ScoreFunction."
-            )
+        check_controlled(self.space, self.draws, self.rate)
 
     def init(self, strengths: Strengths) -> tuple[ControlVariate, PyTree]:
         """Return the initial control variate and the state of its optimizer."""
@@ -101,18 +95,9 @@ class Rebar:
     ) -> Estimate:
         """Estimate value and gradient; see `GradientEstimator`."""
         control, opt_state = state
+        one_draw = partial(self._one_draw, strengths, objective, temperature)
         keys = jax.random.split(key, self.draws)
-
-        def variance(control: ControlVariate) -> tuple[Array, tuple[Array, Strengths]]:
-            estimate = partial(self._one_draw, strengths, objective, temperature, control)
-            values, gradients = jax.vmap(estimate)(keys)
-            squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradients)]
-            mean = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), gradients)
-            return jnp.sum(jnp.stack(squares)) / self.draws, (jnp.mean(values), mean)
-
-        slope, (value, gradient) = jax.grad(variance, has_aux=True)(control)
-        control, opt_state, _ = descend(optax.adam(self.rate), slope, opt_state, control)
-        return Estimate(value, gradient, (control, opt_state))
+        return controlled_estimate(keys, one_draw, control, opt_state, self.rate)
 
     def _one_draw(
         self,
@@ -124,15 +109,6 @@ class Rebar:
     ) -> tuple[Array, Strengths]:
         """The objective float[] at one draw, and its gradient estimate."""
         space, exists = self.space, option_mask(self.space)
-        free_key, given_key = jax.random.split(key)
-        shape, dtype = strengths.logits.shape, strengths.logits.dtype
-        noise = jax.random.gumbel(free_key, shape, dtype)
-        uniform = jax.random.uniform(
-            given_key, shape, dtype, minval=jnp.finfo(dtype).tiny, maxval=1.0
-        )
-        perturbed = log_options(space, strengths.logits) + noise
-        drawn = largest_options(space, perturbed)
-        chosen = one_hot(space, drawn).astype(dtype)
 
         def relaxed(perturbed: Array) -> Array:
             at = temperature * jnp.exp(control.log_temperature)
@@ -140,19 +116,90 @@ class Rebar:
             fixed = jax.lax.stop_gradient(strengths.position)
             return control.scale * objective(soft_choices(space, weights, fixed))
 
-        def relaxed_given(log_weights: Array) -> Array:
-            return relaxed(_given_outcome(log_weights, chosen, uniform))
+        return controlled_draw(key, space, strengths, objective, relaxed)
 
-        hard = partial(objective_at, space, objective, architecture=drawn)
-        value = hard(strengths)
-        lead = value - relaxed_given(log_options(space, strengths.logits))
 
-        def surrogate(strengths: Strengths) -> Array:
-            log_weights = log_options(space, strengths.logits)
-            control = relaxed(log_weights + noise) - relaxed_given(log_weights)
-            return lead * jnp.sum(chosen * log_weights) + hard(strengths) + control
+def check_controlled(space: Space, draws: int, rate: float) -> None:
+    """Refuse settings of an estimator with a control variate.
 
-        return value, jax.grad(surrogate)(strengths)
+    Raises:
+      NmjaxError: The space has a validity rule, `draws` is not positive, or `rate` is negative.
+    """
+    check_draws(draws)
+    if rate < 0:
+        raise NmjaxError(f"Got rate={rate}; give a learning rate of 0 or more.")
+    if space.valid is not None:
+        raise NmjaxError(
+            f"Space {space.name!r} has a validity rule, with which the estimate is biased; use "
+            "ScoreFunction."
+        )
+
+
+def controlled_estimate(
+    keys: Array,
+    one_draw: Callable[[PyTree, Array], tuple[Array, Strengths]],
+    control: PyTree,
+    opt_state: PyTree,
+    rate: float,
+) -> Estimate:
+    """The mean of draws, after which the control variate descends the estimate's variance.
+
+    Args:
+      keys: Random keys, one for each draw.
+      one_draw: Function from the control variate and a key to value and gradient estimate.
+      control: Parameters of the control variate.
+      opt_state: State of Adam.
+      rate: Learning rate of Adam.
+    """
+
+    def variance(control: PyTree) -> tuple[Array, tuple[Array, Strengths]]:
+        values, gradients = jax.vmap(partial(one_draw, control))(keys)
+        squares = [jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradients)]
+        mean = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), gradients)
+        return jnp.sum(jnp.stack(squares)) / len(keys), (jnp.mean(values), mean)
+
+    slope, (value, gradient) = jax.grad(variance, has_aux=True)(control)
+    control, opt_state, _ = descend(optax.adam(rate), slope, opt_state, control)
+    return Estimate(value, gradient, (control, opt_state))
+
+
+def controlled_draw(
+    key: Array,
+    space: Space,
+    strengths: Strengths,
+    objective: SoftObjective,
+    control: Callable[[Array], Array],
+) -> tuple[Array, Strengths]:
+    """The objective float[] at one draw, and its gradient estimate with a control variate.
+
+    Args:
+      key: Random key.
+      space: Space without a validity rule.
+      strengths: Where to estimate.
+      objective: Objective, evaluated at a hard draw.
+      control: Function from perturbed log-weights float[C, O] to the control variate float[], which
+        is evaluated at the perturbation of the draw and at one drawn given its outcome.
+    """
+    free_key, given_key = jax.random.split(key)
+    shape, dtype = strengths.logits.shape, strengths.logits.dtype
+    noise = jax.random.gumbel(free_key, shape, dtype)
+    uniform = jax.random.uniform(given_key, shape, dtype, minval=jnp.finfo(dtype).tiny, maxval=1.0)
+    drawn = largest_options(space, log_options(space, strengths.logits) + noise)
+    chosen = one_hot(space, drawn).astype(dtype)
+
+    def given_outcome(log_weights: Array) -> Array:
+        return control(_given_outcome(log_weights, chosen, uniform))
+
+    hard = partial(objective_at, space, objective, architecture=drawn)
+    value = hard(strengths)
+    lead = value - given_outcome(log_options(space, strengths.logits))
+
+    def surrogate(strengths: Strengths) -> Array:
+        log_weights = log_options(space, strengths.logits)
+        difference = control(log_weights + noise) - given_outcome(log_weights)
+        return lead * jnp.sum(chosen * log_weights) + hard(strengths) + difference
+
+    return value, jax.grad(surrogate)(strengths)
 
 
 def _given_outcome(log_weights: Array, chosen: Array, uniform: Array) -> Array:

@@ -8,7 +8,7 @@ from flax import nnx
 
 from nmjax import NmjaxError
 from nmjax.live import TrainingConfig, TrainingHyper, train_modules
-from nmjax.live.training import _train
+from nmjax.live.children import _train
 from nmjax.spaces import Ordinal, Space
 from tests.live.plain import small_data, train_plainly
 

@@ -1,5 +1,6 @@
 """Training many children at once: determinism, independence, failures and compilations."""
 
+import re
 from dataclasses import replace
 
 import chex
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from nmjax import NmjaxError
+from nmjax.experiments import batch_mesh
 from nmjax.live import (
     MLPFamily,
     TrainingConfig,
@@ -17,13 +19,14 @@ from nmjax.live import (
     batch_order,
     train_children,
 )
+from nmjax.live.children import _train
 from nmjax.live.groups import split_by_size
-from nmjax.live.training import _train
 from tests.live.plain import small_data
 
 FAMILY = MLPFamily(4, 3, widths=(2, 4), depths=(1,), activations=("relu",))
 CONFIG = TrainingConfig(optimizer="sgd", epochs=3, batch_size=8, chunk=4)
 CHILDREN = jnp.array([[0, 0, 0], [0, 1, 0], [0, 1, 0]], jnp.int32)
+COLLECTIVE = re.compile(" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute)")
 RATES = TrainingHyper(learning_rate=jnp.array([0.1, 0.1, 1e30]))
 
 
@@ -133,3 +136,29 @@ def test_settings_are_checked():
         TrainingConfig(schedule="step")
     with pytest.raises(NmjaxError, match="epochs=0"):
         TrainingConfig(epochs=0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_children_divided_among_devices_train_as_on_one_without_communication(result, unoptimized):
+    children, mesh = jnp.concatenate([CHILDREN, CHILDREN[:1]]), batch_mesh(2)
+    rates = TrainingHyper(jnp.append(RATES.learning_rate, 0.1))
+
+    def train(key, data):
+        return train_children(key, FAMILY, children, data, rates, config=CONFIG, mesh=mesh)
+
+    compiled = jax.jit(train).lower(key(), small_data()).compile()
+    divided = compiled(key(), small_data())
+    chex.assert_trees_all_close(jax.tree.map(lambda x: x[:3], divided), result, rtol=1e-4)
+    assert len(divided.score.sharding.device_set) == 2
+    assert COLLECTIVE.findall(compiled.as_text()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_groups_of_children_that_devices_do_not_divide_train_as_on_one(result, unoptimized):
+    grouped = replace(CONFIG, size_groups=2, chunk=1)
+    divided = train_children(
+        key(), FAMILY, CHILDREN, small_data(), RATES, config=grouped, mesh=batch_mesh(2)
+    )
+    chex.assert_trees_all_close(divided, result, rtol=1e-4)

@@ -12,6 +12,7 @@ from nmjax.spaces import sample
 from nmjax.testing import check_supernet
 
 CELLS = CellSupernet(classes=3, channels=2, cells=2, side=4)
+FEWER = CellSupernet(3, channels=2, side=4, operations=("skip_connect", "nor_conv_3x3"))
 X = np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
 
 
@@ -28,26 +29,33 @@ def test_a_supernet_keeps_the_protocol(supernet, unoptimized):
     check_supernet(supernet, jax.random.key(0), jnp.asarray(X))
 
 
-def test_one_hot_choices_are_the_cell_family_with_inherited_weights():
-    architectures = jnp.concatenate(
-        [jnp.array([[3, 2, 1, 4, 0, 3]]), sample(jax.random.key(1), CELLS.space, (3,))]
-    )
+@pytest.mark.parametrize("net", [CELLS, FEWER], ids=["all operations", "two operations"])
+def test_one_hot_choices_are_the_cell_family_with_inherited_weights(net):
+    architectures = sample(jax.random.key(1), net.space, (4,))
 
     @jax.jit
     def both(key, architectures):
-        weights = CELLS.init(key)
+        weights = net.init(key)
 
         def look(architecture):
-            inherited = CELLS.inherit(weights, architecture)
-            child = CELLS.child(architecture)
-            choices = one_hot(CELLS.space, architecture)
-            return CELLS.apply(weights, choices, X), CELLS.family.apply(inherited, child, X)
+            inherited = net.inherit(weights, architecture)
+            choices = one_hot(net.space, architecture)
+            logits = net.apply(weights, choices, X)
+            return logits, net.family.apply(inherited, net.child(architecture), X)
 
         return jax.vmap(look)(architectures)
 
     supernet, alone = both(jax.random.key(0), architectures)
     np.testing.assert_allclose(supernet, alone, atol=1e-5)
     assert np.ptp(supernet, axis=0).max() > 0.01
+
+
+def test_fewer_operations_are_those_of_the_family_by_name():
+    names = [choice.options for choice in FEWER.space.choices]
+    assert names == [("skip_connect", "nor_conv_3x3")] * 6
+    child = FEWER.child(jnp.array([0, 1, 0, 0, 1, 1]))
+    config = FEWER.family.space.to_config(child)
+    assert [config[f"Op{edge}"] for edge in range(6)] == [names[0][i] for i in (0, 1, 0, 0, 1, 1)]
 
 
 @pytest.mark.slow
@@ -95,6 +103,9 @@ def test_mlp_layers_are_skipped_or_dense():
     [
         (lambda: CellSupernet(3, parts=3), "divide the channels"),
         (lambda: CellSupernet(3, cells=0), "positive sizes"),
+        (lambda: CellSupernet(3, operations=("skip",)), "did you mean 'skip_connect'"),
+        (lambda: CellSupernet(3, operations=("skip_connect", "none")), "keep the order"),
+        (lambda: CellSupernet(3, operations=()), "one or more"),
         (lambda: CellSupernet(3, parts=2).inherit({}, jnp.zeros(6)), "parts=1"),
         (lambda: MLPSupernet(2, 0), "classes=0"),
         (lambda: MLPSupernet(2, 3, activations=("rleu",)), "did you mean 'relu'"),

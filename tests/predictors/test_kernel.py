@@ -14,6 +14,8 @@ from nmjax.predictors import (
     kernel_variance,
     log_marginal_likelihood,
     matern,
+    noisy_covariance,
+    noisy_factor,
     spectral_features,
 )
 
@@ -95,3 +97,22 @@ def test_spectral_features_are_the_correlations_on_average(float64):
     tolerance = 5 * inner.std(0).max() / len(keys) ** 0.5
     np.testing.assert_allclose(inner.mean(0), Matern(nu=2.5)(A), atol=tolerance)
     assert tolerance < 0.05
+
+
+def test_repeated_observations_without_noise_are_factorized_with_the_noise_floor():
+    noiseless = params(jnp.float32)._replace(log_noise=jnp.float32(-jnp.inf))
+    x, counts = jnp.zeros((64, 3)), jnp.ones(64, bool)
+    factor, covariance = jax.jit(
+        lambda kernel: (noisy_factor(kernel, x, counts), noisy_covariance(kernel, x))
+    )(noiseless)
+    floor = float(kernel_noise(noiseless))
+    assert 0 < floor < 1e-2 * float(kernel_variance(noiseless))
+    np.testing.assert_allclose(np.float64(factor) @ np.float64(factor).T, covariance, rtol=1e-5)
+    pivots = np.square(np.diagonal(factor))
+    np.testing.assert_allclose(pivots[1:], floor, rtol=1)
+
+
+def test_a_covariance_that_cannot_be_factorized_shows_in_the_likelihood():
+    x = jnp.array([[0.0], [jnp.nan], [1.0]])
+    likelihood = log_marginal_likelihood(default_kernel(1), x, jnp.arange(3.0))
+    assert jnp.isnan(likelihood)

@@ -85,6 +85,7 @@ UNBIASED = {
     "moving": relax.ScoreFunction(SPACE, draws=1, baseline="moving"),
     "none": relax.ScoreFunction(SPACE, draws=1, baseline="none"),
     "rebar": relax.Rebar(SPACE, draws=1),
+    "relax": relax.Relax(SPACE, draws=1),
 }
 
 
@@ -97,6 +98,9 @@ def test_score_functions_are_unbiased(name):
     state = None
     if name == "moving":
         state = relax.MovingBaseline(jnp.float32(1.2), jnp.float32(0.5))
+    if name == "relax":
+        network, opt_state = estimator.init(STRENGTHS)
+        state = network._replace(output=jnp.linspace(-1.0, 1.0, 16)), opt_state
     value, mean, error = averaged(estimator, 20_000, state=state)
     np.testing.assert_allclose(value, exact.value, rtol=0.05)
     assert (np.abs(mean - exact.gradient.logits) <= 4.5 * error + 1e-5).all()
@@ -144,6 +148,16 @@ def test_the_moving_baseline_is_the_mean_of_the_objective():
 
 
 @pytest.mark.slow
+def test_relax_learns_its_control_variate():
+    estimator = relax.Relax(SPACE, draws=16, rate=0.02)
+    start = estimator.init(STRENGTHS)
+    learned, _ = follow(estimator, start, 400)
+    single = relax.Relax(SPACE)
+    before, after = (averaged(single, 2000, state=state)[2] for state in (start, learned))
+    assert after.sum() < 0.8 * before.sum()
+
+
+@pytest.mark.slow
 def test_rebar_learns_its_control_variate():
     estimator = relax.Rebar(SPACE, draws=16, rate=0.05)
     control, opt_state = estimator.init(STRENGTHS)
@@ -178,6 +192,8 @@ def test_real_values_get_the_gradient_of_the_objective():
         partial(relax.ScoreFunction, ODD, baseline="none"),
         partial(relax.Rebar, ODD),
         partial(relax.Rebar, SPACE, rate=-1.0),
+        partial(relax.Relax, ODD),
+        partial(relax.Relax, SPACE, hidden=0),
         partial(relax.Pathwise, relax.Softmax(SPACE), draws=0),
         partial(relax.Enumeration, Space(**{f"c{i}": list(range(10)) for i in range(6)})),
     ],
