@@ -95,7 +95,9 @@ def judge(
 def measure(asked: argparse.Namespace) -> Findings:
     """Estimate the similarity of each held-out task to the others."""
     suite = nmjax.load_suite(asked.suite, data=asked.data)
-    judged = measure_each(judge, suite, asked)
+    # Only "embedding" reads the network.
+    learn = nmjax.LearnConfig(network=True, replay_size=min(48, asked.history_size))
+    judged = measure_each(judge, suite, asked, learn)
     rows = []
     for name in judged[0]:
         values = jnp.asarray(np.stack([found[name] for found in judged]))
@@ -107,7 +109,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     return Findings(
         split="leave one task out",
         seeds=(0,),
-        config=settings(asked) | {"truth_rows": TRUTH_ROWS},
+        config=settings(asked, learn) | {"truth_rows": TRUTH_ROWS},
         rows=rows,
         variant=suite.name,
     )
