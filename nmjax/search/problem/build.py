@@ -3,7 +3,7 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from nmjax.knowledge import (
     MetaKnowledge,
@@ -74,15 +74,17 @@ def make_problem(
     costs = check_cost(cost, size=len(pool))
     check_distinct(space, pool, numbers)
     require_space(knowledge, space)
-    features, parts = _features(knowledge, pool, jnp.asarray(numbers, jnp.float32), space=space)
+    features, parts = _features(knowledge, pool, numbers.astype(np.float32), space=space)
     dtype = features.pool.features.dtype
+    with np.errstate(over="ignore"):
+        known = known.astype(dtype)
     return Problem(
-        score=failed_unless_finite(jnp.asarray(known, dtype)),
+        score=failed_unless_finite(known),
         pool=features.pool,
         prior=knowledge.prior,
         log_weights=knowledge.log_weights,
         past_mean=features.past_mean,
-        cost=costs.astype(dtype),
+        cost=jax.device_put(costs.astype(dtype)),
         neighbors=pool_neighbors(space, pool) if has_flat_index(space) else None,
         knowledge=knowledge,
         paths=None if space.continuous else encode_paths(space, pool),
