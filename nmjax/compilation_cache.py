@@ -1,8 +1,9 @@
-"""Persistent cache of compiled programs.
+"""Persistent cache of compiled programs, and random numbers that compile faster.
 
-`nmjax.learn`, `nmjax.Study` and the command line enable the cache. A cache that the user has
-configured (`JAX_COMPILATION_CACHE_DIR`, or `jax_compilation_cache_dir` in `jax.config`) is not
-changed. `NMJAX_COMPILATION_CACHE=off` or `disable_compilation_cache()` disables the cache.
+`nmjax.learn`, `nmjax.Study` and the command line enable both. A cache that the user has configured
+(`JAX_COMPILATION_CACHE_DIR`, or `jax_compilation_cache_dir` in `jax.config`) is not changed.
+`NMJAX_COMPILATION_CACHE=off` changes nothing in JAX, and `disable_compilation_cache()` disables the
+cache.
 """
 
 import os
@@ -27,13 +28,18 @@ def cache_folder() -> Path:
 def enable_compilation_cache() -> None:
     """Keep compiled programs in `cache_folder()`, unless the user has configured another cache.
 
+    Random numbers are compiled by `unroll_threefry`.
+
     Example:
       >>> enable_compilation_cache()
     """
-    import jax
-
     if os.environ.get(_SWITCH, "").lower() in ("off", "0", "false", "no"):
         return
+    import jax
+
+    from nmjax.threefry import unroll_threefry
+
+    unroll_threefry()
     if "JAX_COMPILATION_CACHE_DIR" in os.environ or _current_folder():
         return
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))

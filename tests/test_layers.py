@@ -12,7 +12,8 @@ import nmjax.version
 
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
-    ("compilation_cache", "errors", "version"),
+    ("errors", "threefry", "version"),
+    ("compilation_cache",),
     ("types",),
     ("optimize",),
     ("stats",),

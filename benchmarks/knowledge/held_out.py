@@ -15,13 +15,13 @@ Found = TypeVar("Found")
 
 
 def settings(
-    arguments: argparse.Namespace, learn: nmjax.LearnConfig = nmjax.LearnConfig()
+    arguments: argparse.Namespace, learn: nmjax.LearnConfig | None = None
 ) -> dict[str, Any]:
-    """Settings of learning, for a result file."""
+    """Settings of learning, by default those of `LearnConfig`, for a result file."""
     return {
         "searches": arguments.searches,
         "history_size": arguments.history_size,
-        "learn": vars(learn),
+        "learn": vars(learn or nmjax.LearnConfig()),
     }
 
 

@@ -18,7 +18,8 @@ from jax.stages import Compiled
 
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax import load_suite
-from nmjax.evaluation.method_runs import compile_search, run_methods, seed_keys
+from nmjax.evaluation.compiled_search import compile_search
+from nmjax.evaluation.method_runs import run_methods, seed_keys
 from nmjax.evaluation.methods import get_algorithm
 from nmjax.evaluation.protocol import BUDGET, prepare_search
 from nmjax.experiments import batch_mesh, replicate, shard_batch

@@ -44,11 +44,17 @@ def throughput() -> str:
 
 
 def startup() -> str:
-    """Seconds of `nmjax search` and of a study's first suggestion, with empty caches and again."""
+    """Seconds of `nmjax search`, of a study's first suggestion, and of imports."""
     result = require("search/startup")
-    header = ("command, without installation", "seconds", "CPU seconds")
+    header = ("command, without installation", "seconds", "CPU seconds", "programs compiled")
     runs = [
-        (row["run"], f"{row['seconds']:.0f}", f"{row['cpu_seconds']:.0f}") for row in result.rows
+        (
+            row["run"],
+            f"{row['seconds']:.1f}",
+            f"{row['cpu_seconds']:.1f}",
+            str(row.get("programs", "-")),
+        )
+        for row in result.rows
     ]
     return markdown.with_origin(result, header, runs)
 

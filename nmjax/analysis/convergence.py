@@ -32,6 +32,7 @@ class PoolSummary(NamedTuple):
     median: Array
 
 
+@jax.jit
 def pool_summary(pool_scores: Array) -> PoolSummary:
     """Best and median of pools float[..., N]; failed evaluations (NaN) are left out.
 
@@ -44,6 +45,7 @@ def pool_summary(pool_scores: Array) -> PoolSummary:
     return PoolSummary(jnp.nanmax(pool_scores, -1), jnp.nanmedian(pool_scores, -1))
 
 
+@jax.jit
 def incumbent_position(scores: Array) -> Array:
     """Position of the first of the best scores so far, int32[..., B]; -1 before any success.
 
@@ -64,6 +66,7 @@ def incumbent_position(scores: Array) -> Array:
     return jax.lax.cummax(jnp.where(improves, position, -1), axis=scores.ndim - 1)
 
 
+@jax.jit
 def incumbent(scores: Array) -> Array:
     """Best score so far, float[..., B], of scores float[..., B] in order of evaluation.
 
@@ -81,6 +84,7 @@ def incumbent(scores: Array) -> Array:
     return jnp.where(jnp.cumsum(~failed, axis=last) > 0, running, jnp.nan)
 
 
+@jax.jit
 def normalized_regret(incumbent_scores: Array, best: Array, median: Array) -> Array:
     """(best - incumbent) / (best - median): 0 at the pool's best, 1 at its median.
 
@@ -104,6 +108,7 @@ def normalized_regret(incumbent_scores: Array, best: Array, median: Array) -> Ar
     return (best - incumbent_scores) / (best - median)
 
 
+@jax.jit
 def pool_rank(pool_scores: Array, incumbent_scores: Array) -> Array:
     """One more than the number of scores of a pool float[N] above each incumbent, int32[...].
 
@@ -122,6 +127,7 @@ def pool_rank(pool_scores: Array, incumbent_scores: Array) -> Array:
     return (known - no_better + 1).astype(jnp.int32)
 
 
+@jax.jit
 def pool_quantile(pool_scores: Array, incumbent_scores: Array) -> Array:
     """Share of a pool float[N] that is no better than each incumbent float[...]; 1 is the best.
 
@@ -138,6 +144,7 @@ def pool_quantile(pool_scores: Array, incumbent_scores: Array) -> Array:
     return jnp.where(jnp.isnan(incumbent_scores), jnp.nan, share)
 
 
+@jax.jit
 def evaluations_to_reach(mean_curve: Array, threshold: Array) -> Array:
     """First evaluation (from 1) at which a mean regret curve is at or below a threshold.
 

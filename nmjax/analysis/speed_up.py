@@ -162,7 +162,8 @@ def not_worse(
 
 def _reach(ours: Array, theirs: Array) -> Array:
     """Evaluations int32[] until the mean of ours float[T, S, B] reaches theirs' last."""
-    return evaluations_to_reach(ours.mean((0, 1)), theirs[..., -1].mean())
+    first: Array = evaluations_to_reach(ours.mean((0, 1)), theirs[..., -1].mean())
+    return first
 
 
 def _order_statistics(values: Array, level: float) -> tuple[Array, Array]:

@@ -2,37 +2,33 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jax.stages import Compiled
-from jax.tree_util import PyTreeDef
+from jax.sharding import Mesh
 
 from nmjax.errors import NmjaxError
+from nmjax.evaluation.compiled_search import CHUNK, compile_searches, search_programs
 from nmjax.evaluation.leave_one_out import Prepared
 from nmjax.evaluation.methods import get_algorithm, get_method
+from nmjax.experiments.checkpoint import latest_step
 from nmjax.experiments.progress import Progress, SilentProgress, StageTimer
 from nmjax.experiments.runner import run_chunked
 from nmjax.experiments.sharding import gather_batch, replicate, shard_batch
 from nmjax.predictors import pool_information_gain
 from nmjax.search import (
     Problem,
-    SearchAlgorithm,
     SearchHyper,
     SearchInfo,
     SearchState,
     default_hyper,
-    run,
 )
 from nmjax.tasks import Suite
-from nmjax.types import Array, PyTree
+from nmjax.types import Array
 
-CHUNK = 25
 CHECKPOINT_SECONDS = 30.0
 
 
@@ -79,8 +75,8 @@ def run_methods(
       stages: timer of the stages.
       mesh: devices to lay the seeds over, from `nmjax.experiments.batch_mesh`; one device by
         default.
-      folder: folder of checkpoints, at most one each 30 seconds and one at the end of each method;
-        a run of the same arguments continues from them. None saves nothing.
+      folder: folder of checkpoints, at most one each 30 seconds; a run of the same arguments
+        continues from them, and repeats at most a minute of searching. None saves nothing.
 
     Returns:
       Runs by method.
@@ -107,19 +103,29 @@ def run_methods(
     problem, hyper = prepared.problem, default_hyper(budget)
     if mesh is not None:
         keys, (problem, hyper) = shard_batch(keys, mesh), replicate((problem, hyper), mesh)
+    problems = {name: get_method(name).view(problem) for name in methods}
+    stages.begin("compile the searches")
+    compile_searches(
+        [(get_algorithm(name, budget), keys, problems[name], hyper) for name in methods]
+    )
+    stages.end()
+    alone, unsaved = jax.process_count() == 1, 0.0
     for name in methods:
         checkpoints = None if folder is None else folder / name
         runs[name] = _run_method(
             keys,
-            problem,
+            problems[name],
             hyper,
             name=name,
             seeds=seeds,
             budget=budget,
             progress=shown,
             folder=checkpoints,
+            unsaved=unsaved,
         )
-        stages.seconds[f"search: {name}"] = sum(runs[name].seconds.values())
+        seconds = stages.seconds[f"search: {name}"] = runs[name].seconds["run"]
+        saved = checkpoints is not None and latest_step(checkpoints) == _num_chunks(budget)
+        unsaved = unsaved + seconds if alone and not saved else 0.0
     return runs
 
 
@@ -142,7 +148,11 @@ def check_run(suite: Suite, *, methods: Sequence[str], budget: int) -> None:
 
 def seed_keys(key: Array, seeds: int) -> Array:
     """Return a key per search; the first keys do not depend on the number of searches."""
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(seeds))
+    keys: Array = _fold_in_each(key, np.arange(seeds, dtype=np.uint32))
+    return keys
+
+
+_fold_in_each = jax.jit(jax.vmap(jax.random.fold_in, in_axes=(None, 0)))
 
 
 def _run_method(
@@ -155,25 +165,30 @@ def _run_method(
     budget: int,
     progress: Progress,
     folder: Path | None,
+    unsaved: float,
 ) -> MethodRun:
     """Run the searches of keys[S'], of which the first S seeds are kept; the others pad devices."""
-    problem = get_method(name).view(problem)
+    programs = search_programs(get_algorithm(name, budget), keys, problem, hyper)
+    start, advance = (program.compile() for program in programs)
     begun = time.perf_counter()
-    start, advance = compile_search(get_algorithm(name, budget), keys, problem, hyper)
-    compiled = time.perf_counter()
     state, trace = run_chunked(
         lambda state, _: advance(state, problem, hyper),
         start(keys, problem, hyper),
-        num_chunks=-(-budget // CHUNK),
+        num_chunks=_num_chunks(budget),
         axis=1,
         folder=folder,
         config={"method": name, "budget": budget, "seeds": len(keys)},
         interval=CHECKPOINT_SECONDS,
+        unsaved=unsaved,
+        save_last=jax.process_count() > 1,  # Processes save together, whatever their clocks say.
         info_like=advance.out_info[1],
         progress=progress,
         stage=f"search: {name}",
     )
-    seconds = {"compile": compiled - begun, "run": time.perf_counter() - compiled}
+    seconds = {
+        "compile": sum(program.seconds for program in programs),
+        "run": time.perf_counter() - begun,
+    }
     trace = jax.tree.map(lambda leaf: leaf[:seeds, :budget], trace)
     gain = np.full(seeds, np.nan, np.float32)
     if isinstance(state, SearchState):
@@ -181,54 +196,8 @@ def _run_method(
     return MethodRun(trace, gain, seconds)
 
 
-def compile_search(
-    algorithm: SearchAlgorithm[Any, Any], keys: Array, problem: Problem, hyper: SearchHyper
-) -> tuple[Compiled, Compiled]:
-    """Compile (keys, problem, hyper) -> states, and (states, problem, hyper) -> states, trace.
-
-    The second runs `CHUNK` steps of a search per key. Arguments of the same shapes do not
-    recompile. If the keys are sharded over a mesh, so are the states and traces; the other
-    arguments must then be replicated on it.
-    """
-    sharding = keys.sharding if isinstance(keys.sharding, NamedSharding) else None
-    leaves, structure = jax.tree.flatten((keys, problem, hyper))
-    types = tuple(jax.typeof(leaf) for leaf in leaves)
-    return _compile_for(algorithm, structure, types, sharding)
-
-
-@lru_cache
-def _compile_for(
-    algorithm: SearchAlgorithm[Any, Any],
-    structure: PyTreeDef,
-    types: tuple[Any, ...],
-    sharding: NamedSharding | None,
-) -> tuple[Compiled, Compiled]:
-    whole = None if sharding is None else NamedSharding(sharding.mesh, PartitionSpec())
-
-    def abstract(leaf: Any, sharding: NamedSharding | None) -> jax.ShapeDtypeStruct:
-        weak = getattr(leaf, "weak_type", False)
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=weak, sharding=sharding)
-
-    leaves = [abstract(leaf, whole) for leaf in types]
-    keys, problem, hyper = jax.tree.unflatten(structure, leaves)
-    keys = abstract(keys, sharding)
-    start = jax.jit(jax.vmap(algorithm.init, in_axes=(0, None, None)), out_shardings=sharding)
-    states = jax.tree.map(
-        lambda leaf: abstract(leaf, sharding), jax.eval_shape(start, keys, problem, hyper)
-    )
-
-    def advance_one(
-        state: PyTree, problem: Problem, hyper: SearchHyper
-    ) -> tuple[PyTree, SearchInfo]:
-        return run(state, problem, algorithm, hyper, steps=CHUNK)
-
-    advance = jax.jit(
-        jax.vmap(advance_one, in_axes=(0, None, None)), donate_argnums=0, out_shardings=sharding
-    )
-    return (
-        start.lower(keys, problem, hyper).compile(),
-        advance.lower(states, problem, hyper).compile(),
-    )
+def _num_chunks(budget: int) -> int:
+    return -(-budget // CHUNK)
 
 
 @jax.jit

@@ -13,7 +13,7 @@ from jax.stages import Compiled
 
 from nmjax.errors import NmjaxError
 from nmjax.evaluation.budgeted_objective import BudgetedObjective
-from nmjax.evaluation.method_runs import compile_search
+from nmjax.evaluation.compiled_search import compile_search
 from nmjax.evaluation.protocol import BUDGET, prepare_search
 from nmjax.search import Problem, SearchAlgorithm, SearchHyper, SearchInfo, default_hyper
 from nmjax.search.algorithm import check_capacity

@@ -18,9 +18,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, PartitionSpec
 
 from nmjax.errors import NmjaxError
+from nmjax.evaluation.compiled_search import CHUNK
 from nmjax.evaluation.finished_searches import FinishedSearches, read_finished, write_finished
 from nmjax.evaluation.leave_one_out import Prepared
-from nmjax.evaluation.method_runs import CHUNK, check_run
+from nmjax.evaluation.method_runs import check_run
 from nmjax.evaluation.methods import get_algorithm, get_method
 from nmjax.evaluation.protocol import BUDGET, SEEDS, prepare_search
 from nmjax.evaluation.trajectories import Trajectories

@@ -168,10 +168,12 @@ def latest_step(folder: str | os.PathLike[str]) -> int | None:
       >>> latest_step("no-such-folder") is None
       True
     """
+    folder = Path(folder)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
     from orbax.checkpoint.utils import checkpoint_steps
 
-    folder = Path(folder)
-    return max(checkpoint_steps(folder), default=None) if folder.is_dir() else None
+    return max(checkpoint_steps(folder), default=None)
 
 
 @contextmanager

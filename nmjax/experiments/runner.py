@@ -29,6 +29,8 @@ def run_chunked(
     folder: str | os.PathLike[str] | None = None,
     config: Any = None,
     interval: float = 0.0,
+    unsaved: float = 0.0,
+    save_last: bool = True,
     info_like: PyTree | None = None,
     progress: Progress | None = None,
     stage: str = "search",
@@ -47,7 +49,10 @@ def run_chunked(
       axis: axis of the steps in the leaves of info: 0 for a scan, 1 for a vmapped scan.
       folder: folder for the checkpoints of this run; None saves nothing.
       config: settings of the run, which must equal those of a checkpoint to continue from.
-      interval: least seconds between two checkpoints; the last chunk is always saved.
+      interval: least seconds between two checkpoints.
+      unsaved: seconds of work before this run that no checkpoint holds; they count as part of the
+        first interval.
+      save_last: whether the last chunk is saved even if it ends within the interval.
       info_like: shapes and dtypes of one chunk's info, a pytree, needed if `step_chunk` cannot
         be traced because it is compiled ahead of time.
       progress: progress display; None draws nothing.
@@ -93,13 +98,14 @@ def run_chunked(
         return np.concatenate([before, after], axis)
 
     progress.update(stage, done, num_chunks)
-    saved_at = time.monotonic()
+    saved_at = time.monotonic() - unsaved
     for chunk in range(done, num_chunks):
         state, info = step_chunk(state, chunk)
         info = jax.tree.map(to_host, info)
         infos = info if infos is None else jax.tree.map(join, infos, info)
-        due = chunk + 1 == num_chunks or time.monotonic() - saved_at >= interval
-        if folder is not None and due:
+        last = chunk + 1 == num_chunks
+        due = time.monotonic() - saved_at >= interval
+        if folder is not None and (due or (last and save_last)):
             save_checkpoint(folder, chunk + 1, (state, infos), config=config)
             saved_at = time.monotonic()
         progress.update(stage, chunk + 1, num_chunks)

@@ -131,8 +131,13 @@ def pool_neighbors(space: Space, pool: ArrayLike) -> Array:
             f"[N, {space.num_choices}], an option for each choice."
         )
     changed, valid = neighbors(space, pool)
-    row = pool_rows(space, pool, changed)
-    itself = jnp.arange(len(pool), dtype=jnp.int32)[:, None]
+    rows: Array = _known_or_itself(pool_rows(space, pool, changed), valid)
+    return rows
+
+
+@jax.jit
+def _known_or_itself(row: Array, valid: Array) -> Array:
+    itself = jnp.arange(len(row), dtype=jnp.int32)[:, None]
     return jnp.where(valid & (row >= 0), row, itself)
 
 

@@ -1,5 +1,7 @@
 """Maps between raw metric values and scores, of which higher is always better."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,17 +48,25 @@ def raw_to_score(metric: Metric, values: ArrayLike) -> Array:
         raw = jnp.asarray(values, dtype=jnp.float32)
     if not isinstance(raw, jax.core.Tracer):
         _check_domain(metric, np.asarray(raw))
+    scores: Array = _transformed(raw, np.float32(_unit_of(metric)), metric=metric)
+    return scores
+
+
+@partial(jax.jit, static_argnames="metric")
+def _transformed(raw: Array, unit: Array, *, metric: Metric) -> Array:
+    """Scores of raw values, in one program. The unit is an argument, so that XLA divides by it."""
     if metric.transform == "log":
         positive = raw > 0
         score = jnp.where(positive, jnp.log(jnp.where(positive, raw, 1.0)), jnp.nan)
     elif metric.transform == "log_error":
-        accuracy = raw / _unit_of(metric)
+        accuracy = raw / unit
         score = -jnp.log(jnp.maximum(1.0 - accuracy, ERROR_RESOLUTION))
         score = jnp.where(accuracy > LARGEST_ACCURACY, jnp.nan, score)
     else:
         score = raw
     score = failed_unless_finite(jnp.where(jnp.isfinite(raw), score, jnp.nan))
-    return score if metric.direction == "max" else -score
+    scores: Array = score if metric.direction == "max" else -score
+    return scores
 
 
 def score_to_raw(metric: Metric, scores: ArrayLike) -> Array:
@@ -84,6 +94,7 @@ def score_to_raw(metric: Metric, scores: ArrayLike) -> Array:
     return score
 
 
+@jax.jit
 def failed_unless_finite(score: Array) -> Array:
     """Return scores float[...], NaN if an evaluation failed: not finite, or beyond `largest_score`.
 

@@ -119,7 +119,10 @@ def test_the_information_gain_is_that_of_the_closed_form(prepared, runs):
     assert np.isnan(runs["random"].information_gain).all()
 
 
-def test_a_run_that_was_interrupted_continues_from_its_checkpoints(prepared, runs, tmp_path):
+def test_a_run_that_was_interrupted_continues_from_its_checkpoints(
+    prepared, runs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("nmjax.evaluation.method_runs.CHECKPOINT_SECONDS", 0.0)
     keys = seed_keys(jax.random.key(0), KEYS)
 
     class Interrupts(SilentProgress):
@@ -135,6 +138,12 @@ def test_a_run_that_was_interrupted_continues_from_its_checkpoints(prepared, run
         chex.assert_trees_all_equal(run.trace, runs[name].trace)
     with pytest.raises(NmjaxError, match="another configuration"):
         run_methods(keys, prepared, **arguments | {"budget": BUDGET - 1})
+
+
+def test_searches_that_take_seconds_save_nothing(prepared, tmp_path):
+    keys = seed_keys(jax.random.key(0), KEYS)
+    run_methods(keys, prepared, methods=("random",), budget=BUDGET, folder=tmp_path)
+    assert latest_step(tmp_path / "random") is None
 
 
 def test_a_seed_does_not_depend_on_how_many_there_are(prepared, runs):
@@ -171,7 +180,9 @@ def test_progress_counts_evaluations(prepared):
     stages = StageTimer(recorded)
     keys = seed_keys(jax.random.key(0), 3)
     run_methods(keys, prepared, methods=("random",), budget=30, stages=stages)
-    assert recorded.updates == [("search: random", n, 30) for n in (0, 25, 30)]
+    compiling = [("compile the searches", n, 1) for n in (0, 1)]
+    searching = [("search: random", n, 30) for n in (0, 25, 30)]
+    assert recorded.updates == compiling + searching
     assert stages.seconds["search: random"] > 0
 
 

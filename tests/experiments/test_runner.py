@@ -157,6 +157,20 @@ def test_checkpoints_keep_their_interval_and_the_last_is_always_saved(tmp_path):
     assert saved == [None, None, None, 3]
 
 
+@pytest.mark.parametrize(("unsaved", "saved"), [(0.0, None), (2e6, 1)])
+def test_the_last_chunk_of_a_short_run_need_not_be_saved(tmp_path, unsaved, saved):
+    run_chunked(
+        jax.jit(chunk),
+        start(),
+        num_chunks=3,
+        folder=tmp_path,
+        interval=1e6,
+        unsaved=unsaved,
+        save_last=False,
+    )
+    assert latest_step(tmp_path) == saved
+
+
 @pytest.mark.faults
 @pytest.mark.slow
 def test_a_run_that_is_killed_fifty_times_has_the_same_bits(tmp_path):

@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nmjax.knowledge import (
     MetaKnowledge,
@@ -80,16 +81,18 @@ def make_problem(
     require_space(knowledge, space)
     failures = _failures(knowledge, space)
     features, parts, portfolio = _features(
-        knowledge, failures, pool, jnp.asarray(numbers, jnp.float32), space=space
+        knowledge, failures, pool, numbers.astype(np.float32), space=space
     )
     dtype = features.pool.features.dtype
+    with np.errstate(over="ignore"):
+        known = known.astype(dtype)
     return Problem(
-        score=failed_unless_finite(jnp.asarray(known, dtype)),
+        score=failed_unless_finite(known),
         pool=features.pool,
         prior=knowledge.prior,
         log_weights=knowledge.log_weights,
         past_mean=features.past_mean,
-        cost=costs.astype(dtype),
+        cost=jax.device_put(costs.astype(dtype)),
         neighbors=pool_neighbors(space, pool) if has_flat_index(space) else None,
         knowledge=knowledge,
         paths=None if space.continuous else encode_paths(space, pool),

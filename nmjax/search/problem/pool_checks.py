@@ -125,14 +125,14 @@ def check_score(score: Array | None, *, size: int) -> np.ndarray:
     return known
 
 
-def check_cost(cost: Array | None, *, size: int) -> Array:
+def check_cost(cost: Array | None, *, size: int) -> np.ndarray:
     """Return the costs of a pool as float[N].
 
     Raises:
       NmjaxError: They have another shape, or one is not positive.
     """
-    costs = jnp.ones(size) if cost is None else jnp.asarray(cost)
-    if costs.shape != (size,) or not np.all(np.asarray(costs) > 0):
+    costs = np.ones(size) if cost is None else np.asarray(cost)
+    if costs.shape != (size,) or not np.all(costs > 0):
         raise NmjaxError(
             f"Got costs {list(costs.shape)} for {size} architectures; "
             "give one positive number each."
@@ -159,7 +159,7 @@ def check_distinct(space: Space, pool: Array, continuous: np.ndarray) -> None:
 
 
 def _distinct(space: Space, pool: Array, continuous: np.ndarray) -> DistinctRows:
-    numbers = jnp.asarray(continuous, jnp.float32)
+    numbers = continuous.astype(np.float32)
     canonical = (np.asarray(leaf) for leaf in canonicalize_mixed(space, pool, numbers))
     values = np.concatenate([leaf.astype(np.float64) for leaf in canonical], axis=1)
     _, first, inverse = np.unique(values, axis=0, return_index=True, return_inverse=True)
