@@ -1,9 +1,9 @@
-"""Regret of searches with and without the features of the meta-trained network.
+"""Regret of searches with and without the component of the meta-trained network.
 
     python -m benchmarks.search.network_ablation [--suites hpobench transnas101] [--seeds 2]
         [--searches 4]
 
-Each task is held out in turn. The past of each seed, the validation tasks and the key of learning
+Each task is held out in turn. The past of each seed, the folds of tasks and the key of learning
 are those of the protocol. Learning runs once with `LearnConfig(network=True)` and once with
 `network=False`, and both kinds of knowledge guide the same number of searches with the same keys.
 A search's mean normalized regret over evaluations 3 to 50 measures it; the first two are the

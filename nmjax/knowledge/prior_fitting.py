@@ -241,18 +241,15 @@ def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPri
 
 def _wins(log_evidence: Array) -> Array:
     """Expected wins float[K] of the components, from log evidence float[K, S, R] of replays."""
-    components = log_evidence.shape[0]
-    informed = jnp.ones(components).at[-1].set(components - 1) / (2 * (components - 1))
-    log_weights = jnp.log(informed)
-    kept = jnp.ones(components, bool)
-    if components > 2:
-        without = jnp.log(jnp.array([0.5, 0.0, 0.5]))
-        pays = _mixture(log_weights, log_evidence) > _mixture(without, log_evidence)
-        kept = kept.at[1].set(pays)
+    kept = jnp.ones(log_evidence.shape[0], bool)
+    if len(kept) > 2:
+        with_network = _mixture(jnp.array([0.25, 0.25, 0.5]), log_evidence)
+        without = _mixture(jnp.array([0.5, 0.0, 0.5]), log_evidence)
+        kept = kept.at[1].set(with_network > without)
     compared = jnp.where(kept[:, None, None], log_evidence, -jnp.inf)
     return jnp.sum(jnp.mean(jax.nn.softmax(compared, axis=0), axis=-1), axis=-1)
 
 
-def _mixture(log_weights: Array, log_evidence: Array) -> Array:
+def _mixture(weights: Array, log_evidence: Array) -> Array:
     """Mean log evidence float[] of replays under a mixture of components."""
-    return jnp.mean(jax.nn.logsumexp(log_weights[:, None, None] + log_evidence, axis=0))
+    return jnp.mean(jax.nn.logsumexp(log_evidence, axis=0, b=weights[:, None, None]))

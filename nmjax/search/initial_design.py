@@ -119,7 +119,7 @@ def initial_design(key: Array, problem: HasModel) -> Array:
     # Weighted sampling without replacement (Efraimidis and Spirakis, 2006).
     weighted = jnp.log(uniform) / jnp.exp(succeeds)[None]
     uniform = jnp.where(succeeds[None] < 0, weighted, uniform)
-    taken = jnp.any(jnp.arange(size)[None] == planned[:, None], axis=0)
+    taken = jnp.any(jnp.arange(size, dtype=jnp.int32)[None] == planned[:, None], axis=0)
     wanted = jnp.full(INITIAL + 1, -1, jnp.int32).at[jnp.array([0, INITIAL])].set(planned)
 
     def pick(taken: Array, args: tuple[Array, Array]) -> tuple[Array, Array]:

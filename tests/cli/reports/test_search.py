@@ -72,7 +72,7 @@ def test_the_result_is_read_back_with_seconds_of_each_stage(tmp_path, prepared, 
     assert [row["method"] for row in read.rows] == ["transfer", "random"]
     assert read.rows[1]["transfer_weight"] == {"first": None, "last": None}
     assert read.rows[0]["best_architecture"] == rows[0]["best_architecture"]
-    assert "target three; sources one, two; meta-validation two; one past" in read.split
+    assert "target three; sources by fold: one; two; one past" in read.split
 
 
 def test_pictures_and_settings_are_written(tmp_path, prepared, runs):

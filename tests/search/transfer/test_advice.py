@@ -61,8 +61,8 @@ def test_a_barred_source_leaves_its_share_to_the_others():
     mean = jnp.array([[0.5, 0.2, 0.2, 0.2, 0.7], [0.1, 0, 0, 0, 0]])
     prior = PoolPrior(mean, mean + 1, *(jnp.ones(2) for _ in range(4)))
     ours = without_source(prior, jnp.array(1), sources=3)
-    np.testing.assert_allclose(ours.mean, [[0.5, 0.3, 0, 0.3, 0], [0.1, 0, 0, 0, 0]], rtol=1e-6)
-    np.testing.assert_allclose(ours.variance[1], [1.1, 1.5, 0, 1.5, 0], rtol=1e-6)
+    np.testing.assert_allclose(ours.mean, [[0.5, 0.3, 0, 0.3, 0.7], [0.1, 0, 0, 0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(ours.variance[1], [1.1, 1.5, 0, 1.5, 1], rtol=1e-6)
     np.testing.assert_array_equal(ours.noise, prior.noise)
 
 
