@@ -15,6 +15,7 @@ from nmjax.knowledge import (
     pool_features,
     rank_similarity,
     source_features,
+    without_network,
 )
 from nmjax.knowledge.similarity.rgpe import (
     misranked_by_all,
@@ -141,10 +142,11 @@ def qualities(
 
     Args:
       keys: key[L], one for each search.
-      knowledge: knowledge of the sources.
+      knowledge: knowledge of the sources, whose network is left out.
       encoding: float[N, D], encodings of the architectures.
       score: float[N], raw scores of the target; NaN is ignored.
     """
+    knowledge = without_network(knowledge)
     features = pool_features(knowledge, encoding)
     pool, sources = features.pool, len(knowledge.sources.constant)
     predicted = pool.features[:, source_features(sources)]

@@ -38,7 +38,7 @@ def write_folder(folder):
     def constant(size):
         return task(size) | {"y": [[0.5]] * size}
 
-    sizes = {"train": (40, 36, 30, 23), "validation": (32,)}
+    sizes = {"train": (40, 36, 30, 15), "validation": (32,)}
     for part, own in sizes.items():
         tables = {
             space: {f"{part}{i}": task(size) for i, size in enumerate(own)} for space in SPACES

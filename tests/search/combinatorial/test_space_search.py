@@ -13,6 +13,7 @@ from nmjax.search import (
     BayesianSearch,
     Candidate,
     EvolutionaryAscent,
+    ExhaustiveScan,
     GradientAscent,
     GuidedAscent,
     LocalAscent,
@@ -60,7 +61,7 @@ ALGORITHM = SpaceSearch(
     SPACE,
     evaluate=look_up,
     capacity=LENGTH,
-    maximizer=LocalAscent(climbers=12, rounds=10),
+    maximizer=ExhaustiveScan(block=243),
     starts=8,
 )
 HYPER = default_hyper(BUDGET)

@@ -43,7 +43,7 @@ def test_a_problem_is_what_knowledge_makes_of_a_pool():
     by_sources = np.mean(problem.pool.features[:, 1 : 1 + SOURCES], axis=-1)
     np.testing.assert_allclose(problem.past_mean, by_sources, atol=1e-4)
     flat = with_flat_prior(problem)
-    np.testing.assert_array_equal(flat.prior.mean, problem.prior.mean[1:])
+    np.testing.assert_array_equal(flat.prior.mean, problem.prior.mean[-1:])
     np.testing.assert_array_equal(flat.log_weights, [0])
     blind = make_problem(RELATED, tasks.pool, None, knowledge)
     assert np.isnan(blind.score).all()
