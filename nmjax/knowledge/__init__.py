@@ -55,6 +55,7 @@ from nmjax.knowledge.transfer.mapping import (
     rename,
 )
 from nmjax.knowledge.transfer.portfolio import (
+    plan_portfolio,
     portfolio_gain,
     portfolio_value,
     select_portfolio,
@@ -122,6 +123,7 @@ __all__ = [
     "nearest_architectures",
     "num_sources",
     "pairwise_similarity",
+    "plan_portfolio",
     "pool_features",
     "portfolio_gain",
     "portfolio_value",

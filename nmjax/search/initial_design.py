@@ -113,7 +113,9 @@ def initial_design(key: Array, problem: HasModel) -> Array:
       problem: Problem with priors of K components.
     """
     size = len(problem.score)
-    planned = jnp.full(2, -1, jnp.int32) if problem.portfolio is None else problem.portfolio
+    planned = jnp.full(2, -1, jnp.int32)
+    if problem.portfolio is not None and len(problem.log_weights) > 1:
+        planned = problem.portfolio
     uniform = jax.random.uniform(key, (INITIAL + 1, size), problem.score.dtype)
     succeeds = pool_log_success(problem)
     # Weighted sampling without replacement (Efraimidis and Spirakis, 2006).

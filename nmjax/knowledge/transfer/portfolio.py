@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from nmjax.knowledge.state import MetaKnowledge, is_source
 from nmjax.types import Array
 
 PORTFOLIO = 2
@@ -60,6 +61,30 @@ def select_portfolio(
         return (taken.at[row].set(True), jnp.maximum(best, predicted[row])), row
 
     return jax.lax.scan(choose, _nothing(predicted), length=number)[1]
+
+
+def plan_portfolio(knowledge: MetaKnowledge, portfolio: Array, uniform: Array) -> Array:
+    """Plan the first and the third evaluation of a search, rows or points [2, ...].
+
+    Both are those of the portfolio if it pays; otherwise the first is uniform, and the third is the
+    portfolio's first. Without any source both are uniform.
+
+    Args:
+      knowledge: Knowledge of past tasks.
+      portfolio: Two rows or points, as from `select_portfolio`.
+      uniform: Two rows or points to evaluate in their place.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.knowledge import default_knowledge, plan_portfolio
+      >>> from nmjax.spaces import Space
+      >>> knowledge = default_knowledge(Space(width=[8, 16]))
+      >>> plan_portfolio(knowledge, jnp.array([3, 4]), jnp.array([-1, -1])).tolist()
+      [-1, -1]
+    """
+    delayed = jnp.stack([uniform[0], portfolio[0]])
+    planned = jnp.where(knowledge.portfolio_gain > 0, portfolio, delayed)
+    return jnp.where(jnp.any(is_source(knowledge.sources)), planned, uniform)
 
 
 def portfolio_gain(predicted: Array, active: Array, score: Array) -> Array:

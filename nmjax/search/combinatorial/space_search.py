@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge import pool_features
-from nmjax.knowledge.state import is_source
+from nmjax.knowledge import plan_portfolio, pool_features
 from nmjax.predictors import Pool, init_pool, replace_in_pool
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.bayesian import LOG_IMPROVEMENT
@@ -135,8 +134,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
             jax.random.fold_in(key, self.capacity), 3
         )
         state = self._empty_state(key, problem, uniform_key)
-        if len(problem.knowledge.sources.constant):
-            first, second = portfolio_points(
+        if len(problem.log_weights) > 1 and len(problem.knowledge.sources.constant):
+            portfolio = portfolio_points(
                 climb_key,
                 problem,
                 ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
@@ -144,11 +143,9 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
                 space=self.space,
                 maximizer=self.maximizer,
             )
-            uniform, known = state.initial, jnp.any(is_source(problem.knowledge.sources))
-            pays = known & (problem.knowledge.portfolio_gain > 0)
-            initial = uniform.at[0].set(jnp.where(pays, first, uniform[0]))
-            third = jnp.where(pays, second, jnp.where(known, first, uniform[-1]))
-            state = state._replace(initial=initial.at[-1].set(third))
+            ends = jnp.array([0, INITIAL])
+            planned = plan_portfolio(problem.knowledge, portfolio, state.initial[ends])
+            state = state._replace(initial=state.initial.at[ends].set(planned))
         return state._replace(proposal=state.initial[0])
 
     def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Proposal:

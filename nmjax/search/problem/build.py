@@ -10,6 +10,7 @@ from nmjax.knowledge import (
     MetaKnowledge,
     PoolFeatures,
     flat_failures,
+    plan_portfolio,
     pool_features,
     require_space,
     select_portfolio,
@@ -152,12 +153,10 @@ def _portfolio(
         return None
     model = initial_failure_model(failures, parts.shape[-1])
     succeeds = jnp.where(failures.informed, log_success_probability(model, parts), 0)
-    active = is_source(knowledge.sources)
     predicted = features[:, source_features(sources)]
-    first, second = select_portfolio(predicted, active, succeeds)
-    pays = knowledge.portfolio_gain > 0
-    rows = jnp.where(pays, jnp.stack([first, second]), jnp.stack([jnp.full_like(first, -1), first]))
-    return jnp.where(jnp.any(active), rows, -1)
+    rows = select_portfolio(predicted, is_source(knowledge.sources), succeeds)
+    planned: Array = plan_portfolio(knowledge, rows, jnp.full_like(rows, -1))
+    return planned
 
 
 def _failures(knowledge: MetaKnowledge, space: Space) -> FailureRates:

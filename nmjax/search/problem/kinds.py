@@ -211,7 +211,8 @@ AnyProblem = TypeVar("AnyProblem", Problem, ModelProblem, SpaceProblem)
 def with_flat_prior(problem: AnyProblem) -> AnyProblem:
     """Return the problem under its flat prior alone, which disables transfer.
 
-    The flat prior is the last component. Failures and the portfolio of past tasks are ignored too.
+    The flat prior is the last component. Failures of past tasks are ignored too, and so is their
+    portfolio, as in all problems with one component.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -221,12 +222,11 @@ def with_flat_prior(problem: AnyProblem) -> AnyProblem:
       >>> with_flat_prior(make_space_problem(space, default_knowledge(space))).log_weights
       Array([0.], dtype=float32)
     """
-    flat = problem._replace(
+    return problem._replace(
         prior=flat_prior(problem.prior),
         log_weights=jnp.zeros_like(problem.log_weights[-1:]),
         failures=None if problem.failures is None else flat_component(problem.failures),
     )
-    return flat if isinstance(flat, SpaceProblem) else flat._replace(portfolio=None)
 
 
 def with_unevaluated_changed(problem: Problem, evaluated: Array) -> Iterator[Problem]:

@@ -80,6 +80,25 @@ def played():
 
 
 @pytest.mark.slow
+def test_it_begins_with_the_portfolio_if_that_pays_and_never_without_transfer(played):
+    scan = jax.jit(ALGORITHM.init)
+    starts = {}
+    for gain in (1.0, -1.0):
+        knowledge = played.knowledge.replace(portfolio_gain=jnp.asarray(gain))
+        problem = make_space_problem(SPACE, knowledge, played.problem.target)
+        for name, view in (("transfer", problem), ("flat", with_flat_prior(problem))):
+            state = scan(jax.random.key(0), view, HYPER)
+            starts[name, gain] = np.asarray(to_index(SPACE, state.initial))
+    rows = make_problem(
+        SPACE, played.tasks.pool, None, played.knowledge.replace(portfolio_gain=jnp.asarray(1.0))
+    ).portfolio
+    uniform = starts["flat", 1.0]
+    np.testing.assert_array_equal(starts["flat", -1.0], uniform)
+    np.testing.assert_array_equal(starts["transfer", 1.0], [rows[0], *uniform[1:3], rows[1]])
+    np.testing.assert_array_equal(starts["transfer", -1.0], [*uniform[:3], rows[0]])
+
+
+@pytest.mark.slow
 def test_it_is_the_search_over_the_whole_pool(played):
     """Both searches choose the same evaluations and predict the same from them."""
     listed = make_problem(SPACE, played.tasks.pool, played.tasks.scores[-1], played.knowledge)
