@@ -215,7 +215,7 @@ def _wins(
 ) -> Array:
     """Mean posterior probabilities float[K] of the components in replays of a new task.
 
-    The past of the task consists of the first `number` sources. A component without wins on them
+    The past of the task consists of the first `number` sources. A network without wins on them
     stays left out.
     """
     known = (jnp.arange(len(knowledge.sources.constant)) < number).astype(score.dtype)
@@ -232,7 +232,9 @@ def _wins(
     drawn = jax.tree.map(lambda leaf: leaf[0], replays)
     over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
     evidence = jax.vmap(over_replays, in_axes=(0, None, None, None))(knowledge.prior, *drawn)
-    left_out = (knowledge.wins == 0) & (number > 0)
+    place = jnp.arange(len(evidence))
+    is_network = (place > 0) & (place < len(evidence) - 1)
+    left_out = is_network & (knowledge.wins == 0)
     compared = jnp.where(left_out[:, None], -jnp.inf, evidence)
     return jnp.mean(jax.nn.softmax(compared, axis=0), axis=-1)
 

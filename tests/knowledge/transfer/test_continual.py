@@ -141,6 +141,14 @@ def test_adding_a_task_costs_the_same_after_any_number_of_tasks():
 
 
 @pytest.mark.slow
+def test_a_past_without_wins_can_win_later():
+    before = plain_knowledge(3, 0.0)
+    after = take_in(with_capacity(before, CAPACITY), 3)
+    assert before.wins[0] == 0
+    assert after.wins[0] > 0.6
+
+
+@pytest.mark.slow
 def test_wins_count_the_replays_that_the_transferred_prior_wins():
     """Against the evidence of replays by the knowledge before the update."""
     for how in ("unmodified", "permuted"):
