@@ -13,7 +13,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nmjax.knowledge import MetaKnowledge, pool_features, source_features, without_network
+from nmjax.knowledge import (
+    MetaKnowledge,
+    plan_portfolio,
+    pool_features,
+    select_portfolio,
+    source_features,
+    without_network,
+)
 from nmjax.predictors import Pool, PoolPrior, condition_pool, get_outcome_transform
 from nmjax.search.algorithm import default_hyper
 from nmjax.search.bayesian import BayesianSearch
@@ -150,6 +157,8 @@ def _replay_once(
     seen, score = pool_features(knowledge, task.encoding[rows]), task.score[rows]
     prior = without_source(knowledge.prior, task.source, sources=sources)
     predicted = seen.pool.features[:, source_features(sources)]
+    others = jnp.arange(sources) != task.source
+    portfolio = select_portfolio(predicted, others)
     past_mean = (jnp.sum(predicted, axis=-1) - predicted[:, task.source]) / (sources - 1)
 
     few = jnp.where(jnp.arange(MOST_EVALUATIONS) < number, score[:MOST_EVALUATIONS], jnp.nan)
@@ -164,6 +173,7 @@ def _replay_once(
         prior=prior,
         log_weights=knowledge.log_weights,
         cost=jnp.ones_like(score),
+        portfolio=plan_portfolio(knowledge, portfolio, jnp.full_like(portfolio, -1)),
     )
     algorithm = BayesianSearch(capacity=2 * budget, outcome_transform=outcome_transform)
     hyper = default_hyper(2 * budget)
