@@ -32,7 +32,7 @@ class Prepared:
     Attributes:
       suite: benchmark with all tasks.
       split: sources and target.
-      folds: int[S], folds of the sources for cross-fitting.
+      folds: int[S], folds of the sources for cross-fitting; None without a network.
       history: past evaluations of the sources.
       knowledge: knowledge learned from the sources only.
       config: settings of learning.
@@ -47,7 +47,7 @@ class Prepared:
 
     suite: Suite
     split: Split
-    folds: np.ndarray
+    folds: np.ndarray | None
     history: History
     knowledge: MetaKnowledge
     config: LearnConfig
@@ -108,11 +108,16 @@ def prepare(
     """
     stages = StageTimer() if stages is None else stages
     keys = past_keys(key)
-    folds = _folds(keys.folds, suite, split)
+    if len(split.sources) < 2:
+        raise NmjaxError(
+            f"Got {len(split.sources)} past task for target {split.target!r} of {suite.name!r}; "
+            "at least two are needed, so that one can be replayed with another as its past."
+        )
     stages.begin("sample the past")
     history = draw(keys.history, suite, split.sources, history_size)
     metric = suite.metric_info[suite.score_metric]
     config = config or config_for(history, metric)
+    folds = fold_tasks(keys.folds, split.sources, suite.families) if config.network else None
     knowledge, info = learn_from_history(
         keys.learn,
         history,
@@ -129,13 +134,3 @@ def prepare(
     jax.block_until_ready(problem)
     stages.end()
     return Prepared(suite, split, folds, history, knowledge, config, info, problem)
-
-
-def _folds(key: Array, suite: Suite, split: Split) -> np.ndarray:
-    """Assign the sources to folds, int[S], each family as a whole."""
-    if len(split.sources) < 2:
-        raise NmjaxError(
-            f"Got {len(split.sources)} past task for target {split.target!r} of {suite.name!r}; "
-            "at least two are needed to cross-fit the network."
-        )
-    return fold_tasks(key, split.sources, suite.families)

@@ -225,7 +225,7 @@ def _fit_priors(
     config: LearnConfig,
 ) -> tuple[MetaKnowledge, Array]:
     """Fit the priors by replay; return the new knowledge and the evidence at each step."""
-    pools, by_others = _features_of_past(knowledge, past, network.held_out)
+    pools, by_others, gain = _features_of_past(knowledge, past, network.held_out)
     replays = replay(
         key,
         pools,
@@ -238,10 +238,7 @@ def _fit_priors(
     prior, wins, evidence = fit_priors(replays, layout=layout, steps=config.prior_steps)
     log_weights = prior_log_weights(wins)
     learned = knowledge.replace(
-        prior=prior,
-        wins=wins,
-        log_weights=log_weights,
-        portfolio_gain=_mean_portfolio_gain(pools, past),
+        prior=prior, wins=wins, log_weights=log_weights, portfolio_gain=gain
     )
     return learned, evidence
 
@@ -260,10 +257,12 @@ def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Arra
 @jax.jit
 def _features_of_past(
     knowledge: MetaKnowledge, past: Past, held_out: LastLayerParams | None
-) -> tuple[Pool, Array]:
-    """Pools of the sources' evaluations, and the mean prediction [S, M] of the other sources.
+) -> tuple[Pool, Array, Array]:
+    """Pools of the sources' evaluations, and what the other sources predict there.
 
-    Network features are those of each source's own network in `held_out`, leaves [S, ...].
+    The predictions are the mean [S, M] of the other sources, and the mean gain [] of the portfolio
+    that they choose. Network features are those of each source's own network in `held_out`, leaves
+    [S, ...].
     """
 
     def features(args: tuple[Array, LastLayerParams | None]) -> Pool:
@@ -274,15 +273,9 @@ def _features_of_past(
     pools = jax.lax.map(features, (past.encoding, held_out))
     number = past.y.shape[0]
     predicted = pools.features[..., source_features(number)]
-    itself = jnp.eye(number, dtype=bool)[:, None, :]
-    return pools, jnp.sum(jnp.where(itself, 0, predicted), -1) / max(number - 1, 1)
-
-
-@jax.jit
-def _mean_portfolio_gain(pools: Pool, past: Past) -> Array:
-    number = past.y.shape[0]
-    predicted = pools.features[..., source_features(number)]
-    return jnp.mean(jax.vmap(portfolio_gain)(predicted, ~jnp.eye(number, dtype=bool), past.y))
+    others = ~jnp.eye(number, dtype=bool)
+    by_others = jnp.sum(jnp.where(others[:, None, :], predicted, 0), -1) / max(number - 1, 1)
+    return pools, by_others, jnp.mean(jax.vmap(portfolio_gain)(predicted, others, past.y))
 
 
 @partial(jax.jit, static_argnums=0)

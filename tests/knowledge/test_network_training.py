@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ def test_knowledge_without_its_network_is_that_of_learning_without():
         history,
         METRIC,
         space=SPACE,
-        config=CONFIG.__class__(**{**vars(CONFIG), "network": False}),
+        config=replace(CONFIG, network=False),
     )
     np.testing.assert_allclose(without.prior.mean, plain.prior.mean, rtol=1e-3, atol=1e-4)
     assert without.prior.mean.shape == (2, 1 + SOURCES)

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
 
 def describe_split(prepared: Prepared) -> str:
-    """Describe the target, and the sources by fold."""
+    """Describe the target, and the sources, by fold if a network was cross-fitted."""
     split, folds = prepared.split, prepared.folds
-    groups = [", ".join(compress(split.sources, folds == fold)) for fold in np.unique(folds)]
-    return f"target {split.target}; sources by fold: {'; '.join(groups)}; one past for all seeds"
+    sources = f"sources {', '.join(split.sources)}"
+    if folds is not None:
+        groups = [", ".join(compress(split.sources, folds == fold)) for fold in np.unique(folds)]
+        sources = f"sources by fold: {'; '.join(groups)}"
+    return f"target {split.target}; {sources}; one past for all seeds"
 
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:

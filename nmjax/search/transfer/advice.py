@@ -20,7 +20,7 @@ from nmjax.search.transfer.replay import (
     transfer_features,
 )
 from nmjax.stats import Interval
-from nmjax.tasks import encode_history, fold_tasks, history_scores
+from nmjax.tasks import encode_history, history_scores
 from nmjax.tasks.past_searches import PastSearches
 from nmjax.types import Array
 
@@ -114,12 +114,11 @@ def advise_from_past(
     past_score = history_scores(past.history, past.required_metric)
     fewest = _fewest_successes(past, past_score)
     budget, pool_size = replay_sizes(fewest, budget=budget, replays=replays)
-    fold_key, learn_key, similarity_key, advice_key = jax.random.split(key, 4)
+    learn_key, similarity_key, advice_key = jax.random.split(key, 3)
     knowledge, _ = learn_from_history(
         learn_key,
         past.history,
         past.required_metric,
-        fold_tasks(fold_key, past.tasks),
         space=past.space,
     )
     missing = MOST_EVALUATIONS - len(new.score)

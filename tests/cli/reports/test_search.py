@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -73,6 +74,11 @@ def test_the_result_is_read_back_with_seconds_of_each_stage(tmp_path, prepared, 
     assert read.rows[1]["transfer_weight"] == {"first": None, "last": None}
     assert read.rows[0]["best_architecture"] == rows[0]["best_architecture"]
     assert "target three; sources by fold: one; two; one past" in read.split
+
+
+def test_sources_have_no_folds_without_a_network(prepared):
+    described = search_report.describe_split(replace(prepared, folds=None))
+    assert described == "target three; sources one, two; one past for all seeds"
 
 
 def test_pictures_and_settings_are_written(tmp_path, prepared, runs):
