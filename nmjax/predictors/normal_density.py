@@ -33,6 +33,12 @@ def inverse_factor(covariance: Array, counts: Array) -> Array:
     return jax.lax.scan(one, jnp.zeros_like(covariance), rows)[0]
 
 
+def log_determinant(inverse: Array) -> Array:
+    """Log-determinants float[...] of covariances, given inverse factors float[..., B, B]."""
+    diagonal = jnp.diagonal(inverse, axis1=-2, axis2=-1)
+    return -2 * jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1)), axis=-1)
+
+
 def log_density_of_white(inverse: Array, white: Array) -> Array:
     """Log density float[] of whitened residuals float[B], given their `inverse_factor`."""
     diagonal = jnp.diagonal(inverse)
@@ -61,10 +67,14 @@ def log_normal_density(covariance: Array, residual: Array) -> Array:
     return _forward(covariance, residual)[0]
 
 
-def _forward(covariance: Array, residual: Array) -> tuple[Array, tuple[Array, Array]]:
+def _factor_and_whiten(covariance: Array, residual: Array) -> tuple[Array, Array]:
     counts = ~jnp.isnan(residual)
     inverse = inverse_factor(covariance, counts)
-    white = inverse @ jnp.where(counts, residual, 0)
+    return inverse, inverse @ jnp.where(counts, residual, 0)
+
+
+def _forward(covariance: Array, residual: Array) -> tuple[Array, tuple[Array, Array]]:
+    inverse, white = _factor_and_whiten(covariance, residual)
     return log_density_of_white(inverse, white), (inverse, white)
 
 
@@ -102,12 +112,8 @@ def quadratic_and_log_determinant(covariance: Array, residual: Array) -> tuple[A
 def _forward_parts(
     covariance: Array, residual: Array
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    counts = ~jnp.isnan(residual)
-    inverse = inverse_factor(covariance, counts)
-    white = inverse @ jnp.where(counts, residual, 0)
-    diagonal = jnp.diagonal(inverse)
-    log_determinant = -2 * jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1)))
-    return (white @ white, log_determinant), (inverse, white)
+    inverse, white = _factor_and_whiten(covariance, residual)
+    return (white @ white, log_determinant(inverse)), (inverse, white)
 
 
 def _backward_parts(

@@ -19,6 +19,7 @@ from jax.scipy.special import gammaln
 
 from nmjax.errors import NmjaxError, check_shape
 from nmjax.predictors.kernel import unit_matern
+from nmjax.predictors.normal_density import log_determinant
 from nmjax.types import Array
 
 
@@ -264,9 +265,3 @@ def whiten(inverse: Array, values: Array) -> Array:
 def unwhiten(inverse: Array, white: Array) -> Array:
     """Apply the transposed inverse factors to whitened values float[K, B]."""
     return jnp.einsum("kij,ki->kj", inverse, white)
-
-
-def log_determinant(inverse: Array) -> Array:
-    """Log-determinants float[K] of covariances, given the inverses of their factors."""
-    diagonal = jnp.diagonal(inverse, axis1=-2, axis2=-1)
-    return -2 * jnp.sum(jnp.log(jnp.where(diagonal > 0, diagonal, 1)), axis=-1)

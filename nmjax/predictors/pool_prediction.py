@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 
 from nmjax.predictors.kernel import unit_matern
-from nmjax.predictors.pool import Pool, PoolPrior, PoolState, log_determinant, unwhiten
+from nmjax.predictors.normal_density import log_determinant
+from nmjax.predictors.pool import Pool, PoolPrior, PoolState, unwhiten
 from nmjax.types import Array, Gaussian
 
 
