@@ -1,19 +1,17 @@
 """RELAX: score-function gradients with a learned network as a control variate."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from nmjax.errors import NmjaxError
-from nmjax.relax.estimators import Estimate, SoftObjective
-from nmjax.relax.rebar import check_controlled, controlled_draw, controlled_estimate
+from nmjax.relax.controlled import ControlledEstimator, controlled_draw
+from nmjax.relax.estimators import SoftObjective
 from nmjax.relax.simplex import masked_softmax
 from nmjax.relax.strengths import Strengths
-from nmjax.spaces import Space, option_mask
+from nmjax.spaces import option_mask
 from nmjax.types import Array, PyTree
 
 
@@ -41,7 +39,7 @@ class ControlNetwork(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Relax:
+class Relax(ControlledEstimator):
     """Unbiased gradients with a network of the relaxed draw as a control variate.
 
     "RELAX" (Grathwohl et al., 2018). As in `Rebar`, relaxed draws share the noise of the hard one,
@@ -72,13 +70,10 @@ class Relax:
       (1, 2)
     """
 
-    space: Space
-    draws: int = 1
-    rate: float = 0.01
     hidden: int = 16
 
     def __post_init__(self) -> None:
-        check_controlled(self.space, self.draws, self.rate)
+        super().__post_init__()
         if self.hidden < 1:
             raise NmjaxError(f"Got hidden={self.hidden}; give 1 or more hidden units.")
 
@@ -91,22 +86,7 @@ class Relax:
         draw = jax.random.normal(jax.random.key(0), (size * self.hidden,), dtype)
         zero = jnp.zeros((self.hidden,), dtype)
         hidden = draw.reshape(size, self.hidden)
-        network = ControlNetwork(hidden, zero, zero, jnp.zeros((), dtype))
-        return network, optax.adam(self.rate).init(network)
-
-    def value_and_grad(
-        self,
-        key: Array,
-        strengths: Strengths,
-        state: PyTree,
-        objective: SoftObjective,
-        temperature: Array,
-    ) -> Estimate:
-        """Estimate value and gradient; see `GradientEstimator`."""
-        network, opt_state = state
-        one_draw = partial(self._one_draw, strengths, objective, temperature)
-        keys = jax.random.split(key, self.draws)
-        return controlled_estimate(keys, one_draw, network, opt_state, self.rate)
+        return self._with_optimizer(ControlNetwork(hidden, zero, zero, jnp.zeros((), dtype)))
 
     def _one_draw(
         self,
