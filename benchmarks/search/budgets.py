@@ -8,26 +8,18 @@ arguments and results. Writes benchmarks/results/search/budgets.json.
 """
 
 import argparse
-import time
-from statistics import median
 
 import jax
-import jax.numpy as jnp
 
 from benchmarks.script import Findings, make_parser, run_benchmark
+from benchmarks.search.space_scan import distance, step_seconds
 from nmjax.knowledge import default_knowledge
 from nmjax.search import BayesianSearch, default_hyper, make_problem
 from nmjax.spaces import Space, sample_pool
-from nmjax.types import Array, PyTree
+from nmjax.types import PyTree
 
 POOL, STEPS = 20_000, 3
 SPACE = Space(**{f"choice{n}": [f"o{i}" for i in range(10)] for n in range(10)})
-
-
-def distance(problem: PyTree, architecture: Array) -> Array:
-    """A score with its optimum in the middle of the space."""
-    del problem
-    return -jnp.mean((architecture.astype(jnp.float32) - 4.5) ** 2)
 
 
 def pooled_problem() -> PyTree:
@@ -44,14 +36,9 @@ def time_step(capacity: int) -> dict:
     state = jax.jit(search.init)(jax.random.key(0), problem, hyper)
     step = jax.jit(search.step, donate_argnums=0).lower(state, problem, hyper).compile()
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-    seconds = []
-    for _ in range(STEPS):
-        begun = time.perf_counter()
-        state, _ = jax.block_until_ready(step(state, problem, hyper))
-        seconds.append(time.perf_counter() - begun)
     return {
         "capacity": capacity,
-        "seconds_per_step": median(seconds),
+        "seconds_per_step": step_seconds(step, state, problem, hyper, steps=STEPS),
         "state_megabytes": size / 1e6,
         "temporary_megabytes": step.memory_analysis().temp_size_in_bytes / 1e6,
     }

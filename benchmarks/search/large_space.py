@@ -16,6 +16,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.stages import Compiled
 
 from benchmarks.script import Findings, make_parser, run_benchmark
 from benchmarks.search.additive_tasks import (
@@ -67,10 +68,10 @@ def learn(key: Array, space: Space, effects: Effects, config: LearnConfig) -> Me
     return learn_from_history(learn_key, history, metric, space=space, config=config)[0]
 
 
-def play(
+def compile_searches(
     search: Search, keys: Array, problem: SpaceProblem, targets: Effects
-) -> tuple[np.ndarray, float, float]:
-    """Scores float[T, S, B] by target and key, seconds per search, and seconds to compile."""
+) -> Compiled:
+    """Compile (keys[T, S], problem, targets) -> scores float[T, S, B] by target and key."""
 
     @jax.jit
     def every(keys: Array, problem: SpaceProblem, targets: Effects) -> Array:
@@ -80,8 +81,15 @@ def play(
 
         return jax.lax.map(of_target, (keys, targets))
 
+    return every.lower(keys, problem, targets).compile()
+
+
+def play(
+    search: Search, keys: Array, problem: SpaceProblem, targets: Effects
+) -> tuple[np.ndarray, float, float]:
+    """Scores float[T, S, B] by target and key, seconds per search, and seconds to compile."""
     begun = time.perf_counter()
-    compiled = every.lower(keys, problem, targets).compile()
+    compiled = compile_searches(search, keys, problem, targets)
     compiling = time.perf_counter() - begun
     begun = time.perf_counter()
     score = np.asarray(compiled(keys, problem, targets))

@@ -15,7 +15,6 @@ only that of "random" differs in.
 import argparse
 import time
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +31,7 @@ from benchmarks.search.gradient_search import (
     learn,
     make_maximizers,
 )
-from benchmarks.search.large_space import KINDS, normalized_regret
+from benchmarks.search.large_space import KINDS, compile_searches, normalized_regret
 from benchmarks.search.large_space_methods import Search, evaluate, modeled
 from nmjax.search import (
     Maximizer,
@@ -69,16 +68,7 @@ def play(
     search: Search, keys: Array, problem: SpaceProblem, targets: Effects
 ) -> tuple[np.ndarray, float]:
     """Scores float[T, S, B] by target and key, and CPU seconds of all searches."""
-
-    @jax.jit
-    def every(keys: Array, problem: SpaceProblem, targets: Effects) -> Array:
-        def of_target(task: tuple[Array, Effects]) -> Array:
-            of_key = partial(search, problem=problem._replace(target=task[1]))
-            return jax.lax.map(of_key, task[0])
-
-        return jax.lax.map(of_target, (keys, targets))
-
-    compiled = every.lower(keys, problem, targets).compile()
+    compiled = compile_searches(search, keys, problem, targets)
     begun = time.process_time()
     score = np.asarray(compiled(keys, problem, targets))
     return score, time.process_time() - begun

@@ -10,6 +10,7 @@ benchmarks/results/search/space_scan.json.
 
 import argparse
 import time
+from collections.abc import Callable
 from statistics import median
 
 import jax
@@ -32,6 +33,16 @@ def distance(problem: PyTree, architecture: Array) -> Array:
     return -jnp.mean((architecture.astype(jnp.float32) - 4.5) ** 2)
 
 
+def step_seconds(step: Callable, state: PyTree, *arguments: PyTree, steps: int) -> float:
+    """Median of the seconds of steps (state, *arguments) -> (state, info)."""
+    seconds = []
+    for _ in range(steps):
+        begun = time.perf_counter()
+        state, _ = jax.block_until_ready(step(state, *arguments))
+        seconds.append(time.perf_counter() - begun)
+    return median(seconds)
+
+
 def time_steps(choices: int, devices: int) -> dict:
     """Row of a space of 10^choices architectures."""
     space = Space(**{f"choice{n}": [f"o{i}" for i in range(OPTIONS)] for n in range(choices)})
@@ -45,15 +56,10 @@ def time_steps(choices: int, devices: int) -> dict:
     state = jax.jit(search.init)(jax.random.key(0), problem, hyper)
     step = jax.jit(search.step)
     compiled = step.lower(state, problem, hyper).compile()
-    seconds = []
-    for _ in range(STEPS):
-        begun = time.perf_counter()
-        state, _ = jax.block_until_ready(step(state, problem, hyper))
-        seconds.append(time.perf_counter() - begun)
     return {
         "architectures": OPTIONS**choices,
         "devices": devices,
-        "seconds_per_step": median(seconds),
+        "seconds_per_step": step_seconds(step, state, problem, hyper, steps=STEPS),
         "megabytes": compiled.memory_analysis().temp_size_in_bytes / 1e6,
     }
 
