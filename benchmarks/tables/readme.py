@@ -53,7 +53,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-pasts": search_tables.pasts,
     "search-targets": search_tables.targets,
     "search-target-oracle": reference_tables.target_oracle,
-    "search-network": reference_tables.network_ablation,
+    "search-ablation": reference_tables.ablation,
     "search-failures": reference_tables.failures,
     "search-space": reference_tables.large_space,
     "search-scan": cost_tables.space_scan,

@@ -1,6 +1,7 @@
-"""Tables of references: free evaluations of the target, no network, failures, large spaces."""
+"""Tables of references: free evaluations of the target, ablation, failures, large spaces."""
 
 from benchmarks.script import stored
+from benchmarks.search.ablation import ALL
 from benchmarks.search.target_oracle import RIVALS as WITHOUT_FREE
 from benchmarks.tables import markdown
 from benchmarks.tables.search_tables import evaluations_text
@@ -27,26 +28,26 @@ def target_oracle() -> str:
     return markdown.with_origin(result, header, rows)
 
 
-def network_ablation() -> str:
-    """Searches with and without the features of the meta-trained network."""
-    if (result := stored("search/network_ablation")) is None:
+def ablation() -> str:
+    """Searches without each part of what the past teaches, and with each part alone."""
+    if (result := stored("search/ablation")) is None:
         return markdown.UNMEASURED
-    rows = (
-        (
-            row["suite"],
-            *(f"{row[name]:.4f}" for name in ("regret_with", "regret_without")),
-            f"{row['difference']:+.4f} ({row['standard_error']:.4f})",
-            str(row["pairs"]),
-        )
-        for row in result.rows
-    )
-    header = (
-        "suite",
-        "regret with the network",
-        "without",
-        "difference (standard error)",
-        "pairs of a task and a past",
-    )
+    by_variant: dict[str, list[str]] = {}
+    for row in result.rows:
+        cells = by_variant.setdefault(row["variant"], [])
+        if row["variant"] == ALL:
+            cells += [f"{value:.4f}" for value in row["regret"]]
+            continue
+        differences = zip(row["difference"], row["standard_error"], strict=True)
+        cells += [f"{mean:+.4f} ({error:.4f})" for mean, error in differences]
+    rows = [
+        (f"{name}, regret itself" if name == ALL else name, *cells)
+        for name, cells in by_variant.items()
+    ]
+    groups = {row["group"]: row["pairs"] for row in result.rows}
+    header = ["search, difference to the first (standard error)"]
+    for group, pairs in groups.items():
+        header += [f"{group} suites, {pairs} pasts: evaluations 3 to 50", "at 100"]
     return markdown.with_origin(result, header, rows)
 
 
