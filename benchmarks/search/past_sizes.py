@@ -28,7 +28,7 @@ from benchmarks import script
 from benchmarks.peers.harness import PEERS, run_peer
 from benchmarks.script import Findings, make_parser, run_benchmark
 from benchmarks.search.transfer import kept_rows, peers
-from benchmarks.search.transfer_targets import OURS
+from benchmarks.search.transfer_targets import OURS, speed_targets
 from nmjax.analysis import pool_summary
 from nmjax.evaluation.comparison import compare, measures, paired
 from nmjax.evaluation.leave_one_out import Prepared, past_keys
@@ -127,21 +127,29 @@ def draw_pasts(suite: Suite, targets: Suite, seed: int) -> Iterator[tuple[Array,
         yield jax.random.fold_in(key, suite.tasks.index(task)), (task,)
 
 
-def learn_past(key: Array, suite: Suite, targets: Sequence[str], size: Past) -> Learned:
-    """Draw the past of some targets from the tasks outside their split, and learn from it."""
+def draw_sources(
+    key: Array, suite: Suite, targets: Sequence[str], number: int | None
+) -> tuple[str, ...]:
+    """Draw a number of sources, or all, from the tasks outside the targets' part of the suite."""
     apart = suite.splits[0]["test"] if suite.splits else targets
-    sources = [task for task in suite.tasks if task not in apart]
+    sources = tuple(task for task in suite.tasks if task not in apart)
+    if number is None:
+        return sources
+    drawn = jax.random.permutation(key, len(sources))[:number]
+    return tuple(sources[place] for place in sorted(map(int, drawn)))
+
+
+def learn_past(key: Array, suite: Suite, targets: Sequence[str], size: Past) -> Learned:
+    """Draw the past of some targets, and learn from it."""
     keys = past_keys(key)
-    if size.sources:
-        drawn = jax.random.permutation(keys.folds, len(sources))[: size.sources]
-        sources = [sources[place] for place in sorted(map(int, drawn))]
+    sources = draw_sources(keys.folds, suite, targets, size.sources)
     history = sample_history(keys.history, suite, sources, size.evaluations)
     metric, begun = suite.metric_info[suite.score_metric], time.perf_counter()
     knowledge, info = jax.block_until_ready(
         learn_from_history(keys.learn, history, metric, space=suite.space)
     )
     seconds = time.perf_counter() - begun
-    return Learned(tuple(targets), tuple(sources), history, knowledge, info, seconds)
+    return Learned(tuple(targets), sources, history, knowledge, info, seconds)
 
 
 def prepare_target(suite: Suite, learned: Learned, task: str) -> Prepared:
@@ -245,8 +253,8 @@ def measure(asked: argparse.Namespace) -> Findings:
         write_trajectories(path, targets, read_trajectories(path, targets) | found)
     pasts = stored_pasts(targets)
     whole = pasts.get(str(main), {})
-    whole = whole or read_trajectories(PACKAGED / f"{suite.name}.npz", targets)
-    alone = {name: of for name, of in whole.items() if not of.transfer}
+    known = whole or read_trajectories(PACKAGED / f"{suite.name}.npz", targets)
+    alone = {name: of for name, of in known.items() if not of.transfer}
     alone |= peers(targets, transfer=False)
     before = script.stored(f"search/past_sizes_{suite.name}")
     if before is not None:
@@ -257,9 +265,10 @@ def measure(asked: argparse.Namespace) -> Findings:
         if OURS in found
         for row in rows_of(targets, alone | found, past)
     ]
+    counted = [of.rows.shape[1] for found in pasts.values() for of in found.values()]
     return Findings(
         split="the authors' first split" if suite.splits else "leave one task out",
-        seeds=range(max(of.rows.shape[1] for found in pasts.values() for of in found.values())),
+        seeds=range(max(counted, default=0)),
         config={
             "suite": suite.name,
             "budget": BUDGET,
@@ -268,6 +277,7 @@ def measure(asked: argparse.Namespace) -> Findings:
             "seconds_to_learn": learned,
         },
         rows=rows,
+        targets=speed_targets(targets, alone | whole) if OURS in whole else (),
         variant=suite.name,
     )
 

@@ -38,7 +38,7 @@ def speedups() -> str:
                 TITLES[suite],
                 NAMES.get(rival, rival),
                 *regrets,
-                _speed_up(faster["ours"], faster["ci"]),
+                speed_up_cell(faster["ours"], faster["ci"]),
             )
         )
     header = (
@@ -64,7 +64,7 @@ def suites() -> str:
                 cells += [""] * 3
                 continue
             rival = claims[0]["rival"]
-            sooner = _speed_up(reach[rival]["speed_up"], reach[rival]["speed_up_ci"])
+            sooner = speed_up_cell(reach[rival]["speed_up"], reach[rival]["speed_up_ci"])
             cells += [f"{rival}: {_final(methods[rival])}", _reached(reach[rival]), sooner]
         others = [row for row in methods.values() if row["transfer"] and row["kind"] != "ours"]
         other = min(
@@ -257,7 +257,8 @@ def _with_interval(row: Row, measure: str, form: str) -> str:
     return f"{value:{form}}{ends}"
 
 
-def _speed_up(ratio: float | None, interval: Sequence[float | None]) -> str:
+def speed_up_cell(ratio: float | None, interval: Sequence[float | None]) -> str:
+    """Format a speed-up with its interval."""
     low, high = map(speed_up_text, interval)
     return f"{speed_up_text(ratio)} [{low}, {high}]"
 
@@ -272,6 +273,6 @@ def _origin(result: Result) -> str:
 def _claim(row: Row) -> str:
     """Format the values of both and the interval of their difference, or the speed-up."""
     if row["claim"] == "faster convergence":
-        return _speed_up(row["ours"], row["ci"])
+        return speed_up_cell(row["ours"], row["ci"])
     low, high = (markdown.number(end) for end in row["ci"])
     return f"{markdown.number(row['ours'])} / {markdown.number(row['theirs'])} [{low}, {high}]"
