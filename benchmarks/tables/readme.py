@@ -64,6 +64,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-scaling": cost_tables.scaling,
     "search-pod": scale_tables.pod_model,
     "search-budgets": scale_tables.budgets,
+    "search-precision": scale_tables.precision,
     "gradient-estimators": gradient_tables.estimators,
     "gradient-search": gradient_tables.search,
     "search-maximizers": gradient_tables.maximizers,

@@ -1,4 +1,4 @@
-"""Tables of large budgets, and a model of a pod from counted work."""
+"""Tables of large budgets and of precisions, and a model of a pod from counted work."""
 
 from benchmarks.script import stored
 from benchmarks.tables import markdown
@@ -22,6 +22,25 @@ def budgets() -> str:
         )
         for row in result.rows
     ]
+    return markdown.with_origin(result, header, rows)
+
+
+def precision() -> str:
+    """Regret of searches by precision, and how long they evaluate the rows of float32."""
+    if (result := stored("search/precision")) is None:
+        return markdown.UNMEASURED
+    header = ("method", "precision", "regret at 100", "minus that of float32")
+    header += ("evaluations until the rows differ from those of float32",)
+    rows = []
+    for row in result.rows:
+        cells = [
+            markdown.with_interval(row[name], row[f"{name}_ci"])
+            for name in ("regret", "regret_minus_float32")
+        ]
+        apart = f"{row['evaluations_until_they_part']:.0f}"
+        if row["precision"] == "float32":
+            cells[1], apart = "", ""
+        rows.append((row["method"], row["precision"], *cells, apart))
     return markdown.with_origin(result, header, rows)
 
 
