@@ -23,6 +23,11 @@ class LearnConfig:
     """Static settings of learning.
 
     Attributes:
+      max_tasks: Maximum number of past tasks. Learning takes time and memory that grow with its
+        square, so more are refused.
+      total_rows: Maximum number of evaluations of all past tasks together. If there are more, a
+        random sample of an equal share is learned from for each task, but at least 20 of it.
+      task_rows: Maximum number of evaluations of each past task, likewise.
       network: Whether to meta-train a network and add it to the model as a component. It needs two
         past tasks. By default it is left out, because it predicts new tasks better but does not
         find better architectures.
@@ -47,6 +52,9 @@ class LearnConfig:
       128
     """
 
+    max_tasks: int = 1000
+    total_rows: int = 100_000
+    task_rows: int = 2000
     network: bool = False
     kernel_rows: int = 128
     kernel_steps: int = 60
@@ -100,6 +108,12 @@ def config_for(history: History, metric: Metric) -> LearnConfig:
     fewest = min(count_successes(history_scores(history, metric)).tolist(), default=0)
     config, number = LearnConfig(), bucket_below(max(fewest, _SMALLEST_SIZE))
     return replace(config, replay_size=min(config.replay_size, number))
+
+
+def rows_of_each(config: LearnConfig, num_tasks: int) -> int:
+    """Maximum number of evaluations to learn from of each of `num_tasks` past tasks."""
+    share = max(config.total_rows // max(num_tasks, 1), _SMALLEST_SIZE)
+    return min(config.task_rows, share)
 
 
 def count_successes(score: Array) -> np.ndarray:

@@ -4,9 +4,11 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.scipy.linalg import cho_solve
 
+from nmjax.errors import NmjaxError
 from nmjax.knowledge.state import SourceModels
 from nmjax.optimize import maximize
 from nmjax.predictors import (
@@ -73,3 +75,20 @@ def fit_sources(kernel: KernelParams, x: Array, y: Array) -> SourceModels:
         return SourceModels(position, amplitude * weights, intercept * jnp.sum(weights), counts)
 
     return jax.vmap(one)(x, y)
+
+
+def check_sources(sources: SourceModels) -> None:
+    """Refuse sources whose covariance could not be factorized.
+
+    Raises:
+      NmjaxError: The model of a source is not finite.
+    """
+    failed = np.flatnonzero(~np.isfinite(np.asarray(sources.constant)))
+    if len(failed):
+        rows = int(np.asarray(sources.mask[int(failed[0])]).sum())
+        raise NmjaxError(
+            f"The covariance of the {rows} scores of past task {failed[0]} cannot be factorized, "
+            "because its architectures are too similar for the precision. Learn from fewer "
+            f"evaluations of each task by LearnConfig(task_rows={max(rows // 2, 1)}), or in double "
+            "precision."
+        )

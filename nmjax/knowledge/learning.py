@@ -21,8 +21,8 @@ from nmjax.knowledge.config import LearnConfig, config_for, count_successes
 from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.failures import learn_failures
 from nmjax.knowledge.features import group_index, num_network_features, pool_features
-from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources
-from nmjax.knowledge.learning_inputs import check_past, pad_history
+from nmjax.knowledge.kernel_fitting import check_sources, fit_kernel, fit_sources
+from nmjax.knowledge.learning_inputs import check_past, limit_history, pad_history
 from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
 from nmjax.knowledge.prior_fitting import Layout, fit_priors, replay
 from nmjax.knowledge.standardized_past import Past, best_options, standardize_past
@@ -73,7 +73,8 @@ def learn(
 
     One past task with five evaluations is enough. The worse past tasks predict one another, the
     lower is the initial weight of the transferred prior. Tasks without a successful evaluation are
-    left out; without any usable task the result is that of `default_knowledge`.
+    left out; without any usable task the result is that of `default_knowledge`. If there are more
+    evaluations than `config` allows, a random sample of each task is learned from.
 
     Args:
       past: Past searches, as `read_history` returns them.
@@ -86,7 +87,8 @@ def learn(
 
     Raises:
       NmjaxError: `past` is no `PastSearches` or names no metric to improve, the seed is negative or
-        not an integer, or `config` asks for more evaluations than a task has.
+        not an integer, there are more than `max_tasks` tasks, `config` asks for more evaluations
+        than a task has, or scores of a task cannot be factorized in single precision.
 
     Example:
       >>> import numpy as np
@@ -159,8 +161,9 @@ def learn_from_history(
       on_stage: Function that is called with the name of each stage as it begins.
 
     Raises:
-      NmjaxError: A task has no successful evaluation, or fewer than `replay_size`; or, with a
-        network, there are fewer than two folds, or two folds have the same task.
+      NmjaxError: There are more than `max_tasks` tasks; a task has no successful evaluation, or
+        scores that cannot be factorized in single precision; or, with a network, a task has fewer
+        than `replay_size`, there are fewer than two folds, or two folds have the same task.
 
     Example:
       >>> import jax, numpy as np
@@ -178,6 +181,7 @@ def learn_from_history(
     """
     history = pad_history(history, metric)
     config = config or config_for(history, metric)
+    history = limit_history(jax.random.fold_in(key, 2), history, metric, config)
     past = standardize_past(history, space=space, metric=metric)
     folds = check_past(past, folds, config)
     network_key, replay_key = jax.random.split(key)
@@ -196,11 +200,13 @@ def learn_from_history(
         network = train_network(network_key, past, folds, config)
 
     on_stage("fit a model of each past task")
+    sources = fit_sources(kernel, past.x, past.y)
+    check_sources(sources)
     sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(
         FeatureParams(past.location, past.scale, kernel, network.params),
         _zero_prior(Layout(len(past.y), num_network_features(network.params))),
-        fit_sources(kernel, past.x, past.y),
+        sources,
         sampling,
         bounds,
         jnp.zeros(2),

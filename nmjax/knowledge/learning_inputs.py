@@ -1,14 +1,57 @@
-"""Padding and validation of the past searches to learn from."""
+"""Limits, padding and validation of the past searches to learn from."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
-from nmjax.knowledge.config import LearnConfig, bucket_above, count_successes
+from nmjax.knowledge.config import LearnConfig, bucket_above, count_successes, rows_of_each
 from nmjax.knowledge.standardized_past import Past
-from nmjax.tasks import refuse_leakage
-from nmjax.types import History, Metric
+from nmjax.tasks import history_scores, refuse_leakage
+from nmjax.types import Array, History, Metric
+
+
+def limit_history(key: Array, history: History, metric: Metric, config: LearnConfig) -> History:
+    """Return a history within the limits of `config`, padded; the given one if it is.
+
+    Evaluations that exceed the limits are left out at random, but those of a task that succeeded
+    are kept up to `replay_size`. The others keep their order.
+
+    Raises:
+      NmjaxError: There are more than `max_tasks` tasks.
+    """
+    tasks, length = history.mask.shape
+    if tasks > config.max_tasks:
+        raise NmjaxError(
+            f"Got {tasks} past tasks; learning takes time and memory that grow with the square of "
+            f"their number. Select at most {config.max_tasks} of them, such as those most like the "
+            "new task, or raise LearnConfig.max_tasks."
+        )
+    rows = rows_of_each(config, tasks)
+    if count_rows(history) <= rows:
+        return history
+    order = np.where(history.mask, np.asarray(jax.random.uniform(key, (tasks, length))), 2)
+    succeeded = ~np.isnan(np.asarray(history_scores(history, metric)))
+    first = np.argsort(np.where(succeeded, order, 2), axis=1)[:, : min(rows, config.replay_size)]
+    ahead = np.take_along_axis(succeeded, first, axis=1)
+    np.put_along_axis(order, first, np.take_along_axis(order, first, axis=1) - ahead, axis=1)
+    kept = np.sort(np.argsort(order, axis=1)[:, :rows], axis=1)
+
+    def take(leaf: Array) -> np.ndarray:
+        column = np.asarray(leaf)
+        index = kept.reshape(*kept.shape, *([1] * (column.ndim - 2)))
+        return np.take_along_axis(column, index, axis=1)
+
+    architecture, continuous, metrics, mask = jax.tree.map(
+        take, (history.architecture, history.continuous, history.metrics, history.mask)
+    )
+    return pad_history(History(architecture, continuous, metrics, history.context, mask), metric)
+
+
+def count_rows(history: History) -> int:
+    """Number of evaluations of the task that has most."""
+    return int(np.asarray(history.mask).sum(axis=1).max())
 
 
 def pad_history(history: History, metric: Metric) -> History:

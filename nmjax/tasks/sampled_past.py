@@ -1,19 +1,25 @@
 """Past searches drawn at random, from a store or from a benchmark."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks.files.history_store import open_store
-from nmjax.tasks.files.store_reader import load_history
+from nmjax.tasks.files.store_reader import (
+    count_evaluations,
+    list_tasks,
+    load_selected,
+)
+from nmjax.tasks.files.task_rows import take_rows
 from nmjax.tasks.history import sample_history
 from nmjax.tasks.past_searches import MetricChoice, PastSearches, resolve_metric
 from nmjax.tasks.quality import check_quality, drop_findings
 from nmjax.tasks.suites import load_suite
-from nmjax.types import Array, History, Metric
+from nmjax.types import Array, Metric
 
 DEPENDENT_ROWS = ("outside", "duplicate", "repeated")
 """Kinds of findings whose rows are not independent draws of an architecture."""
@@ -30,6 +36,8 @@ def sample_store(
     evaluations: int,
 ) -> PastSearches:
     """Return evaluations of a store, drawn at random, with each architecture once.
+
+    In memory are the drawn evaluations and all of one task at a time.
 
     Args:
       key: Random key.
@@ -62,10 +70,12 @@ def sample_store(
             f"{', '.join(store.metrics)}."
         )
     _check(metric.name, cost, store.metrics, evaluations)
-    past = load_history(store, tasks or None, maximize=maximize, minimize=minimize)
-    drawn = _draw_rows(key, past.history, evaluations)
-    found = check_quality(drawn, store.space, tasks=past.tasks)
-    kept = drop_findings(drawn, [finding for finding in found if finding.kind in DEPENDENT_ROWS])
+    names = tuple(tasks) or list_tasks(store)
+    drawn = _draw_rows(key, count_evaluations(store, names), evaluations)
+    past = load_selected(store, names, metric, lambda task, rows: take_rows(rows, drawn[task]))
+    found = check_quality(past.history, store.space, tasks=past.tasks)
+    dependent = [finding for finding in found if finding.kind in DEPENDENT_ROWS]
+    kept = drop_findings(past.history, dependent)
     return past.replace(
         history=kept,
         cost=Metric(cost, direction="min", transform="log") if cost else None,
@@ -116,16 +126,13 @@ def sample_suite(
     )
 
 
-def _draw_rows(key: Array, history: History, number: int) -> History:
-    """Return at most `number` rows of each task, uniformly, in random order; padding is last."""
-    order = jnp.where(history.mask, jax.random.uniform(key, history.mask.shape), -1)
-    _, chosen = jax.lax.top_k(order, min(number, order.shape[1]))
-    return history._replace(
-        architecture=jnp.take_along_axis(history.architecture, chosen[..., None], axis=1),
-        continuous=jnp.take_along_axis(history.continuous, chosen[..., None], axis=1),
-        metrics={n: jnp.take_along_axis(m, chosen, axis=1) for n, m in history.metrics.items()},
-        mask=jnp.take_along_axis(history.mask, chosen, axis=1),
-    )
+def _draw_rows(key: Array, counts: Mapping[str, int], number: int) -> dict[str, np.ndarray]:
+    """Return the indices of at most `number` rows of each task, uniformly, in random order."""
+    held = np.arange(max(counts.values(), default=0)) < np.array([*counts.values()])[:, None]
+    order = jnp.where(held, jax.random.uniform(key, held.shape), -1)
+    _, chosen = jax.lax.top_k(order, min(number, held.shape[1]))
+    rows = zip(counts.items(), np.asarray(chosen), strict=True)
+    return {task: row[: min(number, count)] for (task, count), row in rows}
 
 
 def _check(metric: str, cost: str | None, known: Iterable[str], evaluations: int) -> None:

@@ -7,9 +7,10 @@ from scipy import optimize, stats
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
+from nmjax.errors import NmjaxError
 from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.features import predict_sources
-from nmjax.knowledge.kernel_fitting import fit_kernel, fit_sources, maximize
+from nmjax.knowledge.kernel_fitting import check_sources, fit_kernel, fit_sources, maximize
 from nmjax.knowledge.prior_fitting import (
     Layout,
     Replays,
@@ -240,3 +241,12 @@ def test_the_fitted_value_is_the_log_posterior_per_observation():
         total += stats.multivariate_normal(np.zeros(kept.sum()), joint).logpdf(score[kept])
     np.testing.assert_allclose(max(values), total / np.sum(~np.isnan(y)), rtol=1e-4)
     assert np.abs(log - np.r_[np.log([0.5, 0.5]), 0, 0, -2]).min() > 0.01
+
+
+def test_a_source_that_cannot_be_factorized_is_refused():
+    x = np.asarray(RNG.normal(size=(2, 7, 4)), np.float32)
+    y = jnp.asarray(RNG.normal(size=(2, 7)), jnp.float32)
+    check_sources(fit_sources(default_kernel(4), jnp.asarray(x), y))
+    x[1, 3] = np.nan
+    with pytest.raises(NmjaxError, match=r"7 scores of past task 1 .* LearnConfig\(task_rows=3\)"):
+        check_sources(fit_sources(default_kernel(4), jnp.asarray(x), y))

@@ -1,5 +1,7 @@
 """Learning from one task, few evaluations, failures or none, without recompilation."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -100,6 +102,31 @@ def test_failed_evaluations_are_no_scores():
     ours, theirs = learn(failures, config=QUICK), learn(first, config=QUICK)
     np.testing.assert_array_equal(ours.sources.mask.sum(), theirs.sources.mask.sum())
     assert finite(ours)
+
+
+@pytest.mark.parametrize("limit", [{"task_rows": 20}, {"total_rows": 40}])
+def test_a_sample_of_a_past_beyond_the_limits_is_learned_from(limit):
+    past, config = past_of(60, 30), replace(QUICK, **limit)
+    score = np.asarray(past.history.metrics["score"]).copy()
+    score[0, 4:56] = np.nan
+    failing = past.replace(history=past.history._replace(metrics={"score": score}))
+    knowledge, other = (learn(failing, config=config, seed=seed) for seed in (0, 1))
+    assert finite(knowledge)
+    assert knowledge.sources.mask.shape == (2, 20)
+    assert knowledge.sources.mask.sum(1).tolist() == [8, 20], "successes are kept"
+    assert np.any(knowledge.sources.position[1] != other.sources.position[1])
+
+
+def test_what_is_within_the_limits_is_learned_from_whole():
+    past = past_of(30, 30)
+    exact = replace(QUICK, task_rows=30, total_rows=60, max_tasks=2)
+    ours, theirs = learn(past, config=exact), learn(past, config=QUICK)
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
+def test_too_many_tasks_are_refused():
+    with pytest.raises(NmjaxError, match=r"Got 3 past tasks; .* Select at most 2"):
+        learn(past_of(5, 5, 5), config=replace(QUICK, max_tasks=2))
 
 
 def test_the_metric_must_be_named():

@@ -1,9 +1,9 @@
 """Evaluations out of a `HistoryStore`: list, count, load, stream."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -11,32 +11,17 @@ import numpy as np
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks.files.folders import folder_at
 from nmjax.tasks.files.history_store import MANIFEST, HistoryStore, check_direction
+from nmjax.tasks.files.task_rows import TaskRows, rows_of_table
 from nmjax.tasks.history import make_history, stack_tasks
 from nmjax.tasks.past_searches import MetricChoice, PastSearches, resolve_metric
 from nmjax.tasks.tables.table import brief
-from nmjax.types import History
+from nmjax.types import History, Metric
 
 LONGEST_NAME = 235
 """Largest number of bytes of a task's quoted name, so that file systems allow its folder's name."""
 ROW_GROUP = 2**16
 DESCRIBED = b"nmjax.history"
 """Metadata key under which a file of rows repeats the manifest."""
-
-
-class TaskRows(NamedTuple):
-    """Evaluations of one task as a file holds them.
-
-    Attributes:
-      architecture: int32[M, C].
-      continuous: float32[M, R].
-      metrics: {name: float32[M]}.
-      context: float32[K].
-    """
-
-    architecture: np.ndarray
-    continuous: np.ndarray
-    metrics: dict[str, np.ndarray]
-    context: np.ndarray
 
 
 def list_tasks(store: HistoryStore) -> tuple[str, ...]:
@@ -53,11 +38,15 @@ def list_tasks(store: HistoryStore) -> tuple[str, ...]:
     return tuple(sorted(unquote(f.removeprefix("task=")) for f in folders if f.startswith("task=")))
 
 
-def count_evaluations(store: HistoryStore) -> dict[str, int]:
+def count_evaluations(store: HistoryStore, tasks: Sequence[str] | None = None) -> dict[str, int]:
     """Return {task: number of evaluations}, including failed ones; reads no rows.
 
+    Args:
+      store: Store to read.
+      tasks: Names of tasks; all by default, sorted.
+
     Raises:
-      NmjaxError: A file is damaged.
+      NmjaxError: A task is unknown, or a file is damaged.
 
     Example:
       >>> import tempfile
@@ -70,7 +59,7 @@ def count_evaluations(store: HistoryStore) -> dict[str, int]:
     """
     return {
         task: sum(_num_rows(store, name) for name in task_files(store, task))
-        for task in list_tasks(store)
+        for task in (list_tasks(store) if tasks is None else tasks)
     }
 
 
@@ -93,8 +82,8 @@ def load_history(
 
     Raises:
       NmjaxError: A task or metric is unknown, the store has no task or states the metric's opposite
-        direction, a file is damaged, or a task
-        has several contexts, which two processes that append to a new task at once can cause.
+        direction, a file is damaged, or a task has several contexts, which two processes that append
+        to a new task at once can cause.
 
     Example:
       >>> import tempfile
@@ -106,13 +95,23 @@ def load_history(
       (1, 2)
     """
     metric = resolve_metric(maximize, minimize)
+    return load_selected(store, tasks, metric, lambda _, rows: rows)
+
+
+def load_selected(
+    store: HistoryStore,
+    tasks: Sequence[str] | None,
+    metric: Metric | None,
+    select: Callable[[str, TaskRows], TaskRows],
+) -> PastSearches:
+    """Return what `select` keeps of each task's evaluations; one task at a time is in memory."""
     check_direction(store, metric)
     names = list_tasks(store) if tasks is None else tuple(tasks)
     if not names:
         raise NmjaxError(
             f"Expected at least one task with evaluations in {store.folder}, got none."
         )
-    loaded = [load_task(store, task) for task in names]
+    loaded = [select(task, load_task(store, task)) for task in names]
     history = stack_tasks(
         [rows.architecture for rows in loaded],
         [rows.metrics for rows in loaded],
@@ -210,7 +209,7 @@ def load_task(store: HistoryStore, task: str) -> TaskRows:
     """
     import pyarrow as pa
 
-    return _rows_of(
+    return rows_of_table(
         store, pa.concat_tables(_parts(store, task_files(store, task), ROW_GROUP)), task
     )
 
@@ -218,16 +217,8 @@ def load_task(store: HistoryStore, task: str) -> TaskRows:
 def stored_context(store: HistoryStore, task: str) -> np.ndarray | None:
     """Return the context float32[K] of a task in the store, None if it has no evaluations yet."""
     for first in _parts(store, folder_at(store.folder).find(task_folder(task)), 1):
-        return _rows_of(store, first, task).context
+        return rows_of_table(store, first, task).context
     return None
-
-
-def other_context(task: str, known: np.ndarray, given: np.ndarray) -> NmjaxError:
-    """Return the error for a task whose context differs from the `known` one."""
-    return NmjaxError(
-        f"Task {task!r} has the context {given.tolist()}, expected {known.tolist()} as before. "
-        "Give evaluations with another context another task name."
-    )
 
 
 @contextmanager
@@ -268,26 +259,8 @@ def _parts(store: HistoryStore, files: Iterable[str], size: int) -> Iterator[Any
             yield from (pa.Table.from_batches([part]).select(store.columns) for part in parts)
 
 
-def _rows_of(store: HistoryStore, table: Any, task: str) -> TaskRows:
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    context = np.array([columns[name] for name in store.context]).reshape(-1, table.num_rows)
-    first = context[:, :1]
-    differs = ((context != first) & ~(np.isnan(context) & np.isnan(first))).any(0)
-    if differs.any():
-        raise other_context(task, context[:, 0], context[:, differs.argmax()])
-    architecture, continuous = (
-        np.array([columns[choice.name] for choice in choices], dtype).reshape(-1, table.num_rows).T
-        for choices, dtype in (
-            (store.space.choices, np.int32),
-            (store.space.continuous, np.float32),
-        )
-    )
-    metrics = {name: columns[name] for name in store.metrics}
-    return TaskRows(architecture, continuous, metrics, context[:, 0])
-
-
 def _batch(store: HistoryStore, task: str, table: Any, size: int) -> History:
-    rows = _rows_of(store, table, task)
+    rows = rows_of_table(store, table, task)
     missing = size - table.num_rows
     return make_history(
         np.pad(rows.architecture, [(0, missing), (0, 0)])[None],

@@ -19,11 +19,11 @@ from nmjax.tasks.files.store_reader import (
     ROW_GROUP,
     list_tasks,
     load_task,
-    other_context,
     store_schema,
     stored_context,
     task_folder,
 )
+from nmjax.tasks.files.task_rows import other_context
 from nmjax.tasks.history import make_history
 from nmjax.types import History
 
