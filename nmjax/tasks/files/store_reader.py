@@ -82,8 +82,8 @@ def load_history(
 
     Raises:
       NmjaxError: A task or metric is unknown, the store has no task or states the metric's opposite
-        direction, a file is damaged, or a task has several contexts, which two processes that append
-        to a new task at once can cause.
+        direction, a file is damaged, or a task has several contexts, which two processes that
+        append to a new task at once can cause.
 
     Example:
       >>> import tempfile
