@@ -78,6 +78,7 @@ class LiveProblem(NamedTuple):
       parts: As in `nmjax.Problem`.
       failures: As in `nmjax.Problem`.
       portfolio: As in `nmjax.Problem`.
+      feasibility: As in `nmjax.Problem`.
       architectures: int32[N, C].
       target: Task to train on.
 
@@ -99,6 +100,7 @@ class LiveProblem(NamedTuple):
     parts: Array | None
     failures: FailureRates | None
     portfolio: Array | None
+    feasibility: Array | None
     architectures: Array
     target: LiveTarget
 

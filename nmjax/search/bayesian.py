@@ -15,7 +15,7 @@ from nmjax.search.acquisitions import (
 )
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.belief import ModelUpdate, condition, predictive
-from nmjax.search.feasibility import discount_failures, pool_log_success
+from nmjax.search.feasibility import discount_failures, left_out, pool_log_success
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
@@ -63,7 +63,8 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
     against a misleading past. A problem with one component is searched without transfer. After an
     initial design of three rows, the row with the largest acquisition value comes next. Once an
     evaluation has failed, of a past task or of this one, the value is multiplied by the probability
-    of success, which is learned from the parts that failed architectures share.
+    of success, which is learned from the parts that failed architectures share. It is also
+    multiplied by `Problem.feasibility`, the probability of meeting known limits.
 
     Attributes:
       capacity: B, the largest budget. Smaller budgets use the same compiled program.
@@ -106,7 +107,7 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
 
     def suggest(self, state: SearchState, problem: HasModel, hyper: SearchHyper) -> Array:
         """Return the row int32[] to evaluate next."""
-        record = state.record
+        record = state.record._replace(evaluated=left_out(problem, state.record.evaluated))
         posterior, context = self._predictive(state, problem, hyper)
         value = self.acquisition(jax.random.fold_in(state.key, record.step), posterior, context)
         succeeds = pool_log_success(problem, record)
@@ -118,11 +119,16 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
         self, state: SearchState, problem: HasModel, hyper: SearchHyper, index: Array, score: Array
     ) -> tuple[SearchState, SearchInfo]:
         """Return the state after an evaluation whose score float[] is finite or NaN."""
+        unavailable = left_out(problem, state.record.evaluated)
+        posterior, context = self._predictive(state, problem, hyper)
         worthwhile = is_worthwhile(
-            *self._predictive(state, problem, hyper),
+            posterior,
+            context._replace(evaluated=unavailable),
             hyper.min_expected_improvement,
             initial=INITIAL,
         )
+        if problem.feasibility is not None:
+            worthwhile = worthwhile & ~jnp.all(unavailable)
         return condition(
             state,
             problem,

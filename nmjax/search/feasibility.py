@@ -1,4 +1,4 @@
-"""The probability that an evaluation succeeds, as a factor of the acquisition."""
+"""The probability that an evaluation succeeds within known limits, a factor of the acquisition."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,15 +37,30 @@ def failure_model(rates: FailureRates, record: Record | None, seen: Array) -> Fa
 
 
 def pool_log_success(problem: HasModel, record: Record | None = None) -> Array:
-    """Return the log-probabilities float[N] that evaluations of a pool's rows succeed.
+    """Return the log-probabilities float[N] that a pool's rows succeed and meet known limits.
 
-    They are 0 as long as no evaluation has failed, of past tasks or of this search, and if failures
-    are ignored.
+    Without limits they are 0 as long as no evaluation has failed, of past tasks or of this search,
+    and if failures are ignored.
 
     Args:
       problem: Problem over a pool.
       record: Evaluations so far; None before the first.
     """
+    succeeds = _learned_log_success(problem, record)
+    return succeeds if problem.feasibility is None else succeeds + jnp.log(problem.feasibility)
+
+
+def left_out(problem: HasModel, evaluated: Array) -> Array:
+    """Return which rows bool[N] are not to be suggested: evaluated ones, and infeasible ones.
+
+    Args:
+      problem: Problem over a pool.
+      evaluated: bool[N], rows evaluated so far.
+    """
+    return evaluated if problem.feasibility is None else evaluated | (problem.feasibility == 0)
+
+
+def _learned_log_success(problem: HasModel, record: Record | None) -> Array:
     if problem.parts is None or problem.failures is None:
         return jnp.zeros_like(problem.score)
     needed = problem.failures.informed

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import transfer_weight
 from nmjax.predictors import sample_pool_prior
-from nmjax.search.feasibility import pool_log_success
+from nmjax.search.feasibility import left_out, pool_log_success
 from nmjax.search.problem import HasModel
 from nmjax.types import Array
 
@@ -97,7 +97,7 @@ def select_initial_points(
         row = jnp.argmax(jnp.where(taken, -jnp.inf, value)).astype(jnp.int32)
         return (taken.at[row].set(True), jnp.maximum(best, score[:, row])), row
 
-    nothing = jnp.zeros(size, bool), jnp.full(draws, -jnp.inf, score.dtype)
+    nothing = left_out(problem, jnp.zeros(size, bool)), jnp.full(draws, -jnp.inf, score.dtype)
     return jax.lax.scan(choose, nothing, length=number)[1]
 
 
@@ -105,8 +105,8 @@ def initial_design(key: Array, problem: HasModel) -> Array:
     """Return rows int32[4] of the initial design: three, and the alternative to the third.
 
     The first and the alternative are those of the problem's portfolio, if past tasks recommend
-    them; see `next_initial`. The others are uniform. If evaluations of past tasks failed, they are
-    drawn in proportion to their probability of success.
+    them; see `next_initial`. The others are uniform. If evaluations of past tasks failed, or limits
+    are known, they are drawn in proportion to their probability of success.
 
     Args:
       key: Random key.
@@ -122,6 +122,7 @@ def initial_design(key: Array, problem: HasModel) -> Array:
     weighted = jnp.log(uniform) / jnp.exp(succeeds)[None]
     uniform = jnp.where(succeeds[None] < 0, weighted, uniform)
     taken = jnp.any(jnp.arange(size, dtype=jnp.int32)[None] == planned[:, None], axis=0)
+    taken = left_out(problem, taken)
     wanted = jnp.full(INITIAL + 1, -1, jnp.int32).at[jnp.array([0, INITIAL])].set(planned)
 
     def pick(taken: Array, args: tuple[Array, Array]) -> tuple[Array, Array]:

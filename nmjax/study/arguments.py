@@ -1,7 +1,7 @@
 """Validation of what users pass to a study."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,9 @@ from nmjax.types import Metric
 
 OFFSET_FROM = 2.0**16
 """Magnitude of the first value from which on the search uses differences from that value."""
+
+Feasibility = Callable[[Mapping[str, Any]], float]
+"""Function from a configuration to the probability that it meets known limits."""
 
 Direction = Literal["maximize", "minimize", "max", "min"]
 

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from nmjax.errors import NmjaxError
 from nmjax.spaces import (
     Space,
     canonicalize_mixed,
@@ -20,6 +21,7 @@ from nmjax.spaces import (
     mutate_mixed,
     sample_mixed,
 )
+from nmjax.study.arguments import Feasibility
 from nmjax.types import Array
 
 SAMPLED = 2_048
@@ -92,6 +94,28 @@ def sample_candidates(
     distinct = dict.fromkeys([*evaluated, *itertools.chain.from_iterable(drawn)])
     points = list(itertools.islice(distinct, max(SAMPLED, len(evaluated))))
     return _candidates(*_arrays(space, points))
+
+
+def judge_feasibility(
+    feasibility: Feasibility | None, space: Space, candidates: Candidates
+) -> np.ndarray | None:
+    """Probabilities float[N] that the candidates meet known limits; None without limits.
+
+    Raises:
+      NmjaxError: The function returns something other than a number.
+    """
+    if feasibility is None:
+        return None
+    pairs = zip(candidates.architecture, candidates.continuous, strict=True)
+    found = [feasibility(space.to_config(*pair)) for pair in pairs]
+    try:
+        return np.array([float(value) for value in found])
+    except (TypeError, ValueError):
+        wrong = next(value for value in found if not isinstance(value, int | float | np.number))
+        raise NmjaxError(
+            f"Got {wrong!r} from the function of feasibility; return a probability from 0 to 1, or "
+            "a bool."
+        ) from None
 
 
 def _candidates(architecture: np.ndarray, continuous: np.ndarray) -> Candidates:

@@ -18,7 +18,8 @@ def serialize_study(study: Study) -> Serialized:
     """Convert a study to its serialized form: knowledge, settings and trials.
 
     Raises:
-      NmjaxError: The algorithm has other settings than its capacity.
+      NmjaxError: The algorithm has other settings than its capacity, or the study has a function of
+        feasibility.
 
     Example:
       >>> from nmjax.spaces import Space
@@ -31,6 +32,11 @@ def serialize_study(study: Study) -> Serialized:
         raise NmjaxError(
             f"Got a study with the algorithm {study.algorithm}; a file holds studies with "
             f"{default} only. Save study.knowledge, and keep study.trials yourself."
+        )
+    if study.feasibility is not None:
+        raise NmjaxError(
+            "Got a study with a function of feasibility, which a file cannot hold. Save "
+            "study.knowledge, and keep study.trials yourself."
         )
     knowledge = serialize_knowledge(study.knowledge)
     trials = [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import nmjax
 from nmjax import NmjaxError
 from nmjax.search.choose import is_enumerated
+from nmjax.study import serialize_study
 
 SPACE = nmjax.Space("small", block=["conv", "attention", "mlp"], width=nmjax.Ordinal(64, 128, 256))
 MIXED = nmjax.Space(
@@ -305,3 +306,24 @@ def test_no_result_is_lost_and_none_invented(data):
         assert (trial.state == "running") == (trial.number not in known)
     finite = [value for value in known.values() if value is not None]
     assert (study.best.value if study.best else None) == max(finite, default=None)
+
+
+@pytest.mark.slow
+def test_configurations_beyond_a_known_limit_are_not_asked_for():
+    def is_small(config):
+        return config["width"] < 256
+
+    study = nmjax.Study(SPACE, budget=9, feasibility=is_small)
+    for trial in study:
+        assert is_small(trial.config)
+        study.tell(trial, accuracy(**trial.config))
+    assert len(study.trials) == 6
+    with pytest.raises(NmjaxError, match="function of feasibility, which a file cannot hold"):
+        serialize_study(study)
+
+
+@pytest.mark.parametrize("returned", [None, "fast"])
+def test_a_function_of_feasibility_that_returns_no_number_is_refused(returned):
+    study = nmjax.Study(SPACE, budget=2, feasibility=lambda config: returned)
+    with pytest.raises(NmjaxError, match=f"Got {returned!r} from the function of feasibility"):
+        study.ask()

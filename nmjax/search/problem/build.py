@@ -5,6 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from nmjax.knowledge import (
     MetaKnowledge,
@@ -24,6 +25,7 @@ from nmjax.search.problem.pool_checks import (
     check_continuous,
     check_cost,
     check_distinct,
+    check_feasibility,
     check_pool,
     check_score,
 )
@@ -47,6 +49,7 @@ def make_problem(
     *,
     continuous: Array | None = None,
     cost: Array | None = None,
+    feasibility: ArrayLike | None = None,
 ) -> Problem:
     """Return the problem of finding the best architecture of a pool, with priors from past tasks.
 
@@ -58,11 +61,13 @@ def make_problem(
       knowledge: Knowledge of the same space.
       continuous: float32[N, R], real-valued choices of the pool, if the space has any.
       cost: float[N], positive, expected cost of each evaluation; by default the same for all.
+      feasibility: float[N] in [0, 1], or bool[N], probability that each architecture meets known
+        limits, as in `Problem`; by default there are none.
 
     Raises:
       NmjaxError: The knowledge belongs to another space, shapes do not fit, the pool is empty,
         options or values are out of range, an architecture is not allowed or occurs twice, no score
-        is finite, or a cost is not positive.
+        is finite, a cost is not positive, or no architecture is feasible.
 
     Example:
       >>> import jax.numpy as jnp
@@ -78,11 +83,15 @@ def make_problem(
     numbers = check_continuous(space, continuous, size=len(pool))
     known = check_score(score, size=len(pool))
     costs = check_cost(cost, size=len(pool))
+    meets = check_feasibility(feasibility, size=len(pool))
     check_distinct(space, pool, numbers)
     require_space(knowledge, space)
     failures = _failures(knowledge, space)
+    allowed = None
+    if meets is not None:
+        allowed = jax.device_put(meets.astype(knowledge.prior.mean.dtype))
     features, parts, portfolio = _features(
-        knowledge, failures, pool, numbers.astype(np.float32), space=space
+        knowledge, failures, pool, numbers.astype(np.float32), allowed, space=space
     )
     dtype = features.pool.features.dtype
     with np.errstate(over="ignore"):
@@ -100,6 +109,7 @@ def make_problem(
         parts=parts,
         failures=failures,
         portfolio=portfolio,
+        feasibility=allowed,
     )
 
 
@@ -136,16 +146,22 @@ def _features(
     failures: FailureRates,
     pool: Array,
     continuous: Array,
+    feasibility: Array | None,
     *,
     space: Space,
 ) -> tuple[PoolFeatures, Array, Array | None]:
     encoding = encode(space, pool, continuous)
     features, parts = pool_features(knowledge, encoding), encoded_parts(space, encoding)
-    return features, parts, _portfolio(knowledge, failures, features.pool.features, parts)
+    portfolio = _portfolio(knowledge, failures, features.pool.features, parts, feasibility)
+    return features, parts, portfolio
 
 
 def _portfolio(
-    knowledge: MetaKnowledge, failures: FailureRates, features: Array, parts: Array
+    knowledge: MetaKnowledge,
+    failures: FailureRates,
+    features: Array,
+    parts: Array,
+    feasibility: Array | None,
 ) -> Array | None:
     """Select the rows int32[2] of the first and third evaluation, -1 for a uniform one."""
     sources = len(knowledge.sources.constant)
@@ -153,6 +169,8 @@ def _portfolio(
         return None
     model = initial_failure_model(failures, parts.shape[-1])
     succeeds = jnp.where(failures.informed, log_success_probability(model, parts), 0)
+    if feasibility is not None:
+        succeeds = succeeds + jnp.log(feasibility)
     predicted = features[:, source_features(sources)]
     rows = select_portfolio(predicted, is_source(knowledge.sources), succeeds)
     planned: Array = plan_portfolio(knowledge, rows, jnp.full_like(rows, -1))

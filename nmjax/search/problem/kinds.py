@@ -76,6 +76,10 @@ class HasModel(HasNeighbors, Protocol):
     def portfolio(self) -> Array | None:
         """Rows int32[2] of the first and third evaluation; None if both are uniform."""
 
+    @property
+    def feasibility(self) -> Array | None:
+        """Probability float[N] that each row meets known limits; None without limits."""
+
 
 class ScoreTable(NamedTuple):
     """Pool with scores only, for searches without a model.
@@ -110,6 +114,7 @@ class ModelProblem(NamedTuple):
       parts: float[N, F], as in `Problem`; None if failures are ignored.
       failures: Failure rates of the parts; None if failures are ignored.
       portfolio: int32[2], as in `Problem`.
+      feasibility: float[N], as in `Problem`; None without limits.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -130,6 +135,7 @@ class ModelProblem(NamedTuple):
     parts: Array | None = None
     failures: FailureRates | None = None
     portfolio: Array | None = None
+    feasibility: Array | None = None
 
 
 class Problem(NamedTuple):
@@ -153,6 +159,9 @@ class Problem(NamedTuple):
       failures: Failure rates of the parts, from past tasks; None if failures are ignored.
       portfolio: int32[2], rows of the first and third evaluation, chosen by past tasks; -1 for a
         uniform row. None if both are uniform.
+      feasibility: float[N], probability that each architecture meets known limits, such as one on
+        latency. `BayesianSearch` multiplies the acquisition by it, and never suggests a row with
+        probability 0. None without limits.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -177,6 +186,7 @@ class Problem(NamedTuple):
     parts: Array | None = None
     failures: FailureRates | None = None
     portfolio: Array | None = None
+    feasibility: Array | None = None
 
 
 class SpaceProblem(NamedTuple):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import Space, canonicalize_mixed, is_valid, within_bounds
@@ -138,6 +139,28 @@ def check_cost(cost: Array | None, *, size: int) -> np.ndarray:
             "give one positive number each."
         )
     return costs
+
+
+def check_feasibility(feasibility: ArrayLike | None, *, size: int) -> np.ndarray | None:
+    """Return the probabilities that the architectures of a pool meet known limits, float[N].
+
+    Raises:
+      NmjaxError: They have another shape, one is not in [0, 1], or all are 0.
+    """
+    if feasibility is None:
+        return None
+    found = np.asarray(feasibility)
+    if found.shape != (size,) or not np.all((found >= 0) & (found <= 1)):
+        raise NmjaxError(
+            f"Got feasibility {list(found.shape)} for {size} architectures; give one probability "
+            "from 0 to 1 each."
+        )
+    if not found.any():
+        raise NmjaxError(
+            f"Got feasibility 0 for all {size} architectures; loosen the limit, or give other "
+            "architectures."
+        )
+    return found
 
 
 def check_distinct(space: Space, pool: Array, continuous: np.ndarray) -> None:
