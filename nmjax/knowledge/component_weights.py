@@ -59,19 +59,24 @@ def prior_log_weights(wins: Array) -> Array:
     return jnp.log(jnp.concatenate([total * share, (1 - total)[None]]))
 
 
-def transfer_weight(log_weights: Array) -> Array:
-    """Weight float[] of the components that use the past: of all but the last.
+def transfer_weight(log_weights: Array, prior: PoolPrior) -> Array:
+    """Weight float[] of the components that use features beside the constant, and so the past.
 
     Args:
       log_weights: float[K], normalized log-weights of the components.
+      prior: The components.
 
     Example:
       >>> import jax.numpy as jnp
       >>> from nmjax.knowledge import transfer_weight
-      >>> round(float(transfer_weight(jnp.log(jnp.array([0.5, 0.25, 0.25])))), 3)
+      >>> from nmjax.predictors import PoolPrior
+      >>> mean, one = jnp.array([[0.0, 1.0], [0.0, 0.0]]), jnp.ones(2)
+      >>> prior = PoolPrior(mean, mean, one, one, one, one)
+      >>> round(float(transfer_weight(jnp.log(jnp.array([0.75, 0.25])), prior)), 3)
       0.75
     """
-    return jnp.sum(jnp.exp(log_weights[:-1]))
+    used = (prior.mean[:, 1:] != 0) | (prior.variance[:, 1:] != 0)
+    return jnp.sum(jnp.where(jnp.any(used, axis=-1), jnp.exp(log_weights), 0))
 
 
 def without_network(knowledge: MetaKnowledge) -> MetaKnowledge:

@@ -16,14 +16,17 @@ from nmjax.spaces import Space, encode, option_mask, sample, sample_continuous
 from nmjax.types import Array, Categorical, Metric
 
 _SAMPLE = 512
-_LOG_STRUCTURE, _NOISE_LOGIT = 0.0, -2.0
+_LOG_STRUCTURE = 0.0
+_NOISE_LOGITS = -5.0, -2.0
+"""Noise variances of .004 and .06, where scores have a variance of about 1."""
 
 
 def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowledge:
     """Knowledge of no past task, for a search from scratch.
 
-    It has no sources and no network. Both components are the same flat prior with default kernel
-    hyperparameters, and the transferred component has weight 0.
+    It has no sources and no network. Its two components are flat priors with default kernel
+    hyperparameters that differ in their noise: one suits scores that repeat exactly or nearly, the
+    other scores that vary. They have the same weight, until the evidence of a search decides.
 
     Args:
       space: Space to search.
@@ -55,8 +58,8 @@ def default_knowledge(space: Space, metric: Metric | None = None) -> MetaKnowled
         ),
         _uniform(space),
         jnp.asarray(np.array([(0, count - 1) for count in space.num_options]).reshape(-1, 2)),
-        jnp.zeros(2),
-        jnp.asarray([-np.inf, 0.0], jnp.float32),
+        jnp.zeros(len(_NOISE_LOGITS)),
+        jnp.full(len(_NOISE_LOGITS), -jnp.log(len(_NOISE_LOGITS)), jnp.float32),
         jnp.zeros(()),
         space=space,
         metric=metric,
@@ -77,8 +80,11 @@ def _defaults(space: Space) -> tuple[Array, Array, PoolPrior]:
     encoding = encode(space, *drawn)
     location, scale = standardization(encoding[None], jnp.ones((1, _SAMPLE), bool), space=space)
     one, none = jnp.ones(()), jnp.zeros(0, bool)
-    params = default_prior_params()._replace(
-        log_structure=_LOG_STRUCTURE * one, noise_logit=_NOISE_LOGIT * one
-    )
-    flat = make_prior(params, Layout(0, 0), none, jnp.zeros((), bool))
-    return location, scale, jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), flat)
+
+    def flat(noise_logit: Array) -> PoolPrior:
+        params = default_prior_params()._replace(
+            log_structure=_LOG_STRUCTURE * one, noise_logit=noise_logit
+        )
+        return make_prior(params, Layout(0, 0), none, jnp.zeros((), bool))
+
+    return location, scale, jax.vmap(flat)(jnp.array(_NOISE_LOGITS))

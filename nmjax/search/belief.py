@@ -164,7 +164,7 @@ def _information(
     expected = weights @ expected_information_gain(variance, noise)
     realized = weights @ realized_information_gain(variance, noise, error)
     nan = jnp.full_like(expected, jnp.nan)
-    transferred = transfer_weight(state.log_weights) if len(weights) > 1 else nan
+    transferred = transfer_weight(state.log_weights, problem.prior) if len(weights) > 1 else nan
     return SearchInfo(
         jnp.where(active, index, -1),
         jnp.where(active, score, nan),

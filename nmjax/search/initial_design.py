@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import transfer_weight
-from nmjax.predictors import sample_pool_prior
+from nmjax.predictors import PoolPrior, sample_pool_prior
 from nmjax.search.feasibility import left_out, pool_log_success
 from nmjax.search.problem import HasModel
 from nmjax.types import Array
@@ -151,6 +151,8 @@ class _Design(Protocol):
 class _Weighted(Protocol):
     @property
     def log_weights(self) -> Array: ...
+    @property
+    def prior(self) -> PoolPrior: ...
 
 
 def next_initial(state: _Design, problem: _Weighted) -> Array:
@@ -161,9 +163,10 @@ def next_initial(state: _Design, problem: _Weighted) -> Array:
 
     Args:
       state: State of a search, with `initial` [4, ...] as returned by `initial_design`.
-      problem: Problem with the prior `log_weights`.
+      problem: Problem with the `prior` components and their `log_weights`.
     """
     step = state.record.step
-    trusted = transfer_weight(state.log_weights) > 0.5 * transfer_weight(problem.log_weights)
+    before = transfer_weight(problem.log_weights, problem.prior)
+    trusted = transfer_weight(state.log_weights, problem.prior) > 0.5 * before
     replaces = (step == INITIAL - 1) & trusted
     return state.initial[jnp.where(replaces, INITIAL, jnp.minimum(step, INITIAL - 1))]

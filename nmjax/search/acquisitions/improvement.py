@@ -12,7 +12,7 @@ from jax.scipy.special import erfc, log_ndtr
 from jax.scipy.stats import norm
 
 from nmjax.search.acquisitions.choice import argmax_unevaluated
-from nmjax.search.acquisitions.context import AcquisitionContext, check_draws, sample_many
+from nmjax.search.acquisitions.context import AcquisitionContext, check_draws, noise_free, sample_many
 from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
 from nmjax.types import Array, Gaussian, Mixture
@@ -41,15 +41,24 @@ class ExpectedImprovement:
 class LogExpectedImprovement:
     """Logarithm of expected improvement, accurate far below the best score (Ament et al., 2023).
 
+    Attributes:
+      noise_free: Whether to ignore the noise of the next evaluation. In a table of architectures,
+        noise stands for what only this architecture has, and may be an improvement. Near an
+        evaluated point of a real-valued choice it promises improvements that never come.
+
     Example:
       >>> from nmjax.search import BayesianSearch, LogExpectedImprovement
       >>> BayesianSearch().acquisition == LogExpectedImprovement()
       True
     """
 
+    noise_free: bool = False
+
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
         del key
+        if self.noise_free:
+            posterior = noise_free(posterior, context.noise)
         return _log_improvement(posterior, context.best)
 
 

@@ -40,7 +40,7 @@ def ascent_starts(
     distribution = update_sampling_distribution(
         uniform_sampling(space),
         problem.knowledge,
-        transfer_weight=transfer_weight(state.log_weights),
+        transfer_weight=transfer_weight(state.log_weights, problem.prior),
     )
     drawn = sample_architectures(informed_key, distribution, space=space, shape=(number,))
     informed = canonical_points(space, join(space, *drawn)) if space.num_continuous else drawn[0]
