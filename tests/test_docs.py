@@ -24,7 +24,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LINKED = [*PAGES, *NOTEBOOKS]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 BLOCK = re.compile(r"(<!-- run -->\n)?```python\n(.*?)```", re.DOTALL)
-QUICK = ("own-space.md",)
+QUICK = ("acquisitions.md", "own-space.md")
 
 
 def runnable() -> list:

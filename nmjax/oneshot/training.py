@@ -5,12 +5,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from nmjax.errors import NmjaxError
 from nmjax.live import Dataset
 from nmjax.live.data import check_classes, count_logits, shapes_of
 from nmjax.oneshot.search import SupernetSearch
 from nmjax.oneshot.settings import SupernetHyper, SupernetInfo, SupernetParams, SupernetState
-from nmjax.search.setting_checks import check_sizes
+from nmjax.search.setting_checks import check_keys, check_sizes
 from nmjax.types import Array
 
 
@@ -89,11 +88,7 @@ def train_supernets(
       >>> infos.train_loss.shape
       (2, 2)
     """
-    if jnp.ndim(keys) != 1:
-        raise NmjaxError(
-            f"Got keys of shape {list(jnp.shape(keys))}; give one key for each search, as from "
-            "jax.random.split(key, seeds)."
-        )
+    check_keys(keys)
     _check(data, search, steps)
     # The initial weights are drawn outside, by a program that all searches of a supernet share.
     states = jax.vmap(search.init, in_axes=(0, None))(keys, params)

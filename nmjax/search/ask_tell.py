@@ -50,7 +50,7 @@ def start(
     hyper = check_arguments(algorithm, hyper)
     state: StateT = _start(key, problem, algorithm, hyper)
     if _is_concrete(hyper.budget):
-        check_capacity(state, budget=int(np.max(hyper.budget)))
+        check_capacity(state, budget=int(np.max(np.asarray(hyper.budget))))
     return state
 
 

@@ -10,6 +10,7 @@ from nmjax.predictors import PoolState, init_pool, observe_pool
 from nmjax.search.acquisitions import (
     AcquisitionContext,
     LogExpectedImprovement,
+    acquisition_value,
     argmax_unevaluated,
     is_worthwhile,
 )
@@ -109,7 +110,8 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
         """Return the row int32[] to evaluate next."""
         record = state.record._replace(evaluated=left_out(problem, state.record.evaluated))
         posterior, context = self._predictive(state, problem, hyper)
-        value = self.acquisition(jax.random.fold_in(state.key, record.step), posterior, context)
+        key = jax.random.fold_in(state.key, record.step)
+        value = acquisition_value(self.acquisition, key, posterior, context)
         succeeds = pool_log_success(problem, record)
         value = discount_failures(self.acquisition, value, succeeds, jnp.min(value))
         chosen = argmax_unevaluated(value, record.evaluated, otherwise=state.initial[0])

@@ -16,6 +16,7 @@ from nmjax.search.algorithm import (
 )
 from nmjax.search.argument_checks import check_algorithm
 from nmjax.search.record import SearchInfo
+from nmjax.search.setting_checks import check_keys
 from nmjax.types import Array
 
 StateT = TypeVar("StateT")
@@ -93,11 +94,7 @@ def run_batch(
       [3.0, 3.0]
     """
     check_algorithm(algorithm)
-    if jnp.ndim(keys) != 1:
-        raise NmjaxError(
-            f"Got keys of shape {list(jnp.shape(keys))}; give one key for each search, as from "
-            "jax.random.split(key, seeds)."
-        )
+    check_keys(keys)
     _check_scores(problem, algorithm)
     hyper = default_hyper(steps) if hyper is None else hyper
     final: tuple[StateT, SearchInfo] = _run_batch(keys, problem, algorithm, hyper, steps=steps)

@@ -1,5 +1,9 @@
-"""Checks of the settings of searches: sizes, learning rates and functions."""
+"""Checks of the settings of searches: sizes, learning rates, functions and keys."""
 
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError
@@ -39,11 +43,35 @@ def check_callables(**functions: object) -> None:
     """Validate functions and callable objects.
 
     Raises:
-      NmjaxError: A value is not callable.
+      NmjaxError: A value is a class, or is not callable.
     """
     for name, function in functions.items():
+        if isinstance(function, type):
+            raise NmjaxError(
+                f"Got the class {function.__name__} as {name}; give an object, as from "
+                f"{function.__name__}()."
+            )
         if not callable(function):
             raise NmjaxError(
                 f"Got {name}={function!r}; give a callable object"
                 + (", for instance get_acquisition(name)." if name == "acquisition" else ".")
             )
+
+
+def check_keys(keys: Any, *, or_one: bool = False) -> None:
+    """Validate the random keys of a batch.
+
+    Args:
+      keys: Random keys[S], one for each search.
+      or_one: Whether a single key is allowed too.
+
+    Raises:
+      NmjaxError: They are not keys of `jax.random.key`, or have another shape.
+    """
+    shape, dtype = jnp.shape(keys), getattr(keys, "dtype", None)
+    are_keys = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if not are_keys or len(shape) > 1 or not (shape or or_one):
+        raise NmjaxError(
+            f"Got {dtype or type(keys).__name__}{list(shape)} as keys; give one key for each "
+            "search, as from jax.random.split(jax.random.key(0), seeds)."
+        )

@@ -9,7 +9,12 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.predictors import update_many
-from nmjax.search.acquisitions import AcquisitionContext, argmax_unevaluated, is_worthwhile
+from nmjax.search.acquisitions import (
+    AcquisitionContext,
+    acquisition_value,
+    argmax_unevaluated,
+    is_worthwhile,
+)
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.search.bayesian import LOG_IMPROVEMENT
@@ -152,7 +157,7 @@ class SurrogateSearch(TransformedSearch[SurrogateState, Problem]):
         """Return the row int32[] to evaluate next."""
         record, number = state.record, state.planned.shape[0]
         key = jax.random.fold_in(state.key, record.step)
-        value = self.acquisition(key, *self._predictive(state, problem, hyper))
+        value = acquisition_value(self.acquisition, key, *self._predictive(state, problem, hyper))
         chosen = argmax_unevaluated(value, record.evaluated, otherwise=state.planned[0])
         planned = state.planned[jnp.minimum(record.step, number - 1)]
         return follow_plan(record, planned, chosen, number=number)

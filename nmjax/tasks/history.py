@@ -218,7 +218,7 @@ def encode_history(space: Space, history: History) -> Array:
     return encoding
 
 
-def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) -> History:
+def sample_history(key: Array, suite: Suite, tasks: Sequence[str], evaluations: int) -> History:
     """Return random architectures of the pool for each task, as random search would record them.
 
     Draws are uniform, without replacement and independent between tasks. Those of a task do not
@@ -229,10 +229,10 @@ def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) ->
       key: Random key.
       suite: Benchmark to draw from.
       tasks: Names of tasks.
-      size: Number of architectures for each task, 1 to N.
+      evaluations: Number of architectures for each task, 1 to N.
 
     Raises:
-      NmjaxError: A task is unknown, there is no task, or the size is out of range.
+      NmjaxError: A task is unknown, there is no task, or the number is out of range.
 
     Example:
       >>> import jax
@@ -244,13 +244,13 @@ def sample_history(key: Array, suite: Suite, tasks: Sequence[str], size: int) ->
     for task in tasks:
         if task not in suite.tasks:
             raise unknown_name("task", task, suite.tasks)
-    if not tasks or not 1 <= size <= len(suite.pool):
+    if not tasks or not 1 <= evaluations <= len(suite.pool):
         raise NmjaxError(
-            f"Got {len(tasks)} tasks and size {size}, expected at least one task and a size from "
-            f"1 to {len(suite.pool)}, the size of the pool of {suite.name!r}."
+            f"Got {len(tasks)} tasks and evaluations={evaluations}; give at least one task, and 1 "
+            f"to {len(suite.pool)} evaluations, the size of the pool of {suite.name!r}."
         )
     index = np.array([suite.tasks.index(task) for task in tasks])
-    draws = np.asarray(_shuffled_pools(key, index, pool_size=len(suite.pool)))[:, :size]
+    draws = np.asarray(_shuffled_pools(key, index, pool_size=len(suite.pool)))[:, :evaluations]
     return make_history(
         suite.pool[draws],
         {name: table[index[:, None], draws] for name, table in suite.metrics.items()},

@@ -18,7 +18,7 @@ from nmjax.tasks.files.task_rows import take_rows
 from nmjax.tasks.history import sample_history
 from nmjax.tasks.past_searches import MetricChoice, PastSearches, resolve_metric
 from nmjax.tasks.quality import check_quality, drop_findings
-from nmjax.tasks.suites import load_suite
+from nmjax.tasks.suites import Suite, load_suite
 from nmjax.types import Array, Metric
 
 DEPENDENT_ROWS = ("outside", "duplicate", "repeated")
@@ -84,7 +84,7 @@ def sample_store(
 
 def sample_suite(
     key: Array,
-    name: str,
+    suite: Suite | str,
     metric: str | None = None,
     cost: str | None = None,
     *,
@@ -96,12 +96,12 @@ def sample_suite(
 
     Args:
       key: Random key.
-      name: Name of the suite, as in `list_suites`.
+      suite: Suite, as from `load_suite`, or its name.
       metric: Name of the metric to improve; the suite's own by default.
       cost: Name of the metric to trade it for; by default the first of which less is better.
       tasks: Tasks to draw; all by default.
       evaluations: Number of evaluations of a task; the whole pool if it has fewer.
-      data: Folder with data that no package ships.
+      data: Folder with data that no package ships, for a suite given by its name.
 
     Raises:
       NmjaxError: There is no such suite, task or metric, or `evaluations` is below 1.
@@ -113,7 +113,7 @@ def sample_suite(
       >>> past.metric.name, past.cost.name, past.scores.shape
       ('val_acc', 'latency', (3, 10))
     """
-    suite = load_suite(name, data=data)
+    suite = suite if isinstance(suite, Suite) else load_suite(suite, data=data)
     metric = metric or suite.score_metric
     _check(metric, cost, suite.metrics, evaluations)
     info = suite.metric_info
@@ -122,7 +122,7 @@ def sample_suite(
     names = tuple(tasks) or suite.tasks
     history = sample_history(key, suite, names, min(evaluations, len(suite.pool)))
     return PastSearches(
-        suite.space, history, names, info[metric], info[cost] if cost else None, name
+        suite.space, history, names, info[metric], info[cost] if cost else None, suite.name
     )
 
 
@@ -140,4 +140,4 @@ def _check(metric: str, cost: str | None, known: Iterable[str], evaluations: int
         if name not in known:
             raise unknown_name("metric", name, known)
     if evaluations < 1:
-        raise NmjaxError(f"Got --evaluations {evaluations}; give at least 1.")
+        raise NmjaxError(f"Got evaluations={evaluations}; give at least 1.")

@@ -40,6 +40,7 @@ def check_acquisition(
 
     Example:
       >>> import jax.numpy as jnp
+      >>> from nmjax.search import AcquisitionContext
       >>> from nmjax.testing import check_acquisition
       >>> from nmjax.types import Gaussian, Mixture
       >>> def acquire(key, posterior, context):

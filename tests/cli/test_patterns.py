@@ -68,7 +68,7 @@ def test_a_store_has_its_patterns_printed_and_drawn(capsys, tmp_path):
         (("kept", "--maximize", "los"), "did you mean 'loss'"),
         (("kept", "--minimize", "loss", "--cost", "second"), "did you mean 'seconds'"),
         (("kept", "--minimize", "loss", "--tasks", "corra"), "did you mean 'cora'"),
-        (("kept", "--minimize", "loss", "--evaluations", "0"), "--evaluations 0"),
+        (("kept", "--minimize", "loss", "--evaluations", "0"), "Got evaluations=0"),
         (("kept", "--share", "1"), "--share 1"),
         (("kept", "--minimize", "loss", "--out", "kept"), "is not empty"),
         (("absent",), "Unknown suite 'absent'"),

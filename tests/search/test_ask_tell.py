@@ -5,10 +5,12 @@ import pytest
 
 from nmjax.errors import NmjaxError
 from nmjax.search import (
+    GPUCB,
     BayesianSearch,
     LocalSearch,
     RandomSearch,
     RegularizedEvolution,
+    build_acquisition,
     default_hyper,
     is_finished,
     observe,
@@ -55,6 +57,46 @@ def test_ask_and_tell_matches_the_scanned_search(float64, algorithm, problem):
     after, info = observe(state, *arguments, suggest(state, *arguments), 1.0)
     assert not info.counted
     np.testing.assert_array_equal(after.record.score, state.record.score)
+
+
+def test_a_search_starts_under_jit(problem):
+    """Hyperparameters may be constants of the program, or its arguments."""
+    algorithm, hyper, large = RandomSearch(capacity=10), default_hyper(8), default_hyper(11)
+    closed_over = jax.jit(lambda key: start(key, problem, algorithm, hyper))
+    passed = jax.jit(lambda key, hyper: start(key, problem, algorithm, hyper))
+    expected = start(jax.random.key(0), problem, algorithm, hyper)
+    for state in (closed_over(jax.random.key(0)), passed(jax.random.key(0), hyper)):
+        jax.tree.map(np.testing.assert_array_equal, state.order, expected.order)
+    with pytest.raises(NmjaxError, match="budget=11"):
+        jax.jit(lambda key: start(key, problem, algorithm, large))(jax.random.key(0))
+
+
+def mean_by_component(key, posterior, context):
+    return posterior.components.mean
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        BayesianSearch(capacity=4, acquisition=mean_by_component),
+        BayesianSearch(
+            capacity=4, acquisition=build_acquisition({mean_by_component: 1, "gp_ucb": 1})
+        ),
+    ],
+)
+def test_an_acquisition_returns_one_number_for_each_row(problem, algorithm):
+    with pytest.raises(NmjaxError, match=r"returned float\[2, 64\]; return float\[64\]"):
+        jax.eval_shape(
+            lambda key: algorithm.suggest(
+                algorithm.init(key, problem, default_hyper(4)), problem, default_hyper(4)
+            ),
+            jax.random.key(0),
+        )
+
+
+def test_an_acquisition_is_no_class():
+    with pytest.raises(NmjaxError, match=r"class GPUCB as acquisition; .* as from GPUCB\(\)"):
+        BayesianSearch(acquisition=GPUCB)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from nmjax import search
@@ -85,8 +86,9 @@ def test_a_batch_needs_a_search_and_one_axis_of_keys(problem):
     key = jax.random.key(0)
     with pytest.raises(NmjaxError, match="Got 'transfer' as algorithm"):
         run_batch(key[None], problem, "transfer", steps=1)
-    with pytest.raises(NmjaxError, match=r"Got keys of shape \[\]; give one key for each search"):
-        run_batch(key, problem, ALGORITHM, steps=1)
+    for wrong, got in [(key, r"key<fry>\[\]"), (np.zeros(2, np.uint32), r"uint32\[2\]")]:
+        with pytest.raises(NmjaxError, match=rf"Got {got} as keys; give one key for each search"):
+            run_batch(wrong, problem, ALGORITHM, steps=1)
 
 
 def test_sizes_of_a_search_of_a_space_are_positive():

@@ -11,6 +11,7 @@ from nmjax.tasks import (
     history_from_frame,
     list_suites,
     load_history,
+    load_suite,
     open_store,
     sample_store,
     sample_suite,
@@ -79,7 +80,7 @@ def test_invalid_arguments_of_a_store_are_refused(folder):
     for options, says in (
         ({"maximize": "ac", "evaluations": 1}, "did you mean 'acc'"),
         ({"maximize": "acc", "cost": "los", "evaluations": 1}, "did you mean 'loss'"),
-        ({"maximize": "acc", "evaluations": 0}, "--evaluations 0"),
+        ({"maximize": "acc", "evaluations": 0}, "evaluations=0"),
         ({"evaluations": 5}, "maximize= or minimize= with one of acc, loss"),
         ({"maximize": "acc", "minimize": "loss", "evaluations": 5}, "got both"),
     ):
@@ -98,6 +99,8 @@ def test_the_past_of_a_suite():
     )
     assert swapped.history.mask.shape == (1, 6466)
     assert swapped.cost.name == "model_size"
+    loaded = sample_suite(key(), load_suite("nas-bench-201"), evaluations=10)
+    np.testing.assert_array_equal(loaded.history.architecture, past.history.architecture)
     with pytest.raises(NmjaxError, match="did you mean 'latency'"):
         sample_suite(key(), "nas-bench-201", cost="latenc", evaluations=10)
 

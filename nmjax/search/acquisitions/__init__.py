@@ -12,7 +12,7 @@ from nmjax.search.acquisitions.build import (
     get_acquisition,
     is_logarithmic,
 )
-from nmjax.search.acquisitions.choice import argmax_unevaluated
+from nmjax.search.acquisitions.choice import acquisition_value, argmax_unevaluated
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     ExpectedImprovement,
@@ -36,6 +36,7 @@ from nmjax.search.acquisitions.robust import Robust
 __all__ = [
     "ACQUISITIONS",
     "AcquisitionContext",
+    "acquisition_value",
     "argmax_unevaluated",
     "build_acquisition",
     "ExpectedImprovement",

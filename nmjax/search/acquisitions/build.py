@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.search.acquisitions.choice import acquisition_value
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.acquisitions.improvement import (
     ExpectedImprovement,
@@ -140,5 +141,7 @@ class WeightedSum:
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
         """Return the value float[N] of evaluating each row."""
-        values = [weight * term(key, posterior, context) for term, weight in self.terms]
+        values = [
+            weight * acquisition_value(term, key, posterior, context) for term, weight in self.terms
+        ]
         return jnp.sum(jnp.stack(values), axis=0)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
 from nmjax.patterns import robust_score
+from nmjax.search.acquisitions.choice import acquisition_value
 from nmjax.search.acquisitions.context import AcquisitionContext
 from nmjax.search.setting_checks import check_callables
 from nmjax.stats import mixture_moments
@@ -68,7 +69,8 @@ class Robust:
         smoothed = posterior._replace(components=Gaussian(smooth(mean), smooth(std)))
         expected = jnp.where(context.succeeded, mixture_moments(smoothed).mean, -jnp.inf)
         best = jnp.where(jnp.isfinite(context.best), jnp.max(expected), context.best)
-        return self.acquisition(
+        return acquisition_value(
+            self.acquisition,
             key,
             smoothed,
             context._replace(

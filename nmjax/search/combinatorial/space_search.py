@@ -12,6 +12,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import plan_portfolio, pool_features
 from nmjax.predictors import Pool, init_pool, replace_in_pool
+from nmjax.search.acquisitions import acquisition_value
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.bayesian import LOG_IMPROVEMENT
 from nmjax.search.belief import condition, predictive
@@ -261,7 +262,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
                 outcome_transform=self.transform,
             )
             known, values = jnp.split(
-                acquire(jax.random.clone(value_key), *predicted), [self.capacity]
+                acquisition_value(acquire, jax.random.clone(value_key), *predicted),
+                [self.capacity],
             )
             succeeds = encoded_log_success(failures, encoding, space=self.space)
             return discount_failures(acquire, values, succeeds, jnp.min(known))

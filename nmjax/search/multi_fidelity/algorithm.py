@@ -17,7 +17,7 @@ from nmjax.search.multi_fidelity.children import (
     EpochInfo,
     NextEpoch,
 )
-from nmjax.search.setting_checks import check_sizes
+from nmjax.search.setting_checks import check_keys, check_sizes
 from nmjax.tasks.metrics import failed_unless_finite
 from nmjax.types import Array, PyTree
 
@@ -154,10 +154,7 @@ def run_epochs(
         raise NmjaxError(
             f"Got {algorithm!r} as algorithm; give a search by epochs such as Hyperband()."
         )
-    if jnp.ndim(keys) > 1:
-        raise NmjaxError(
-            f"Got keys of shape {list(jnp.shape(keys))}; give one key, or one for each search."
-        )
+    check_keys(keys, or_one=True)
     hyper = default_hyper(epochs) if hyper is None else hyper
     ended: tuple[StateT, EpochInfo] = _run(keys, problem, algorithm, hyper, epochs=epochs)
     return ended

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from nmjax.errors import NmjaxError
 from nmjax.knowledge import (
     MetaKnowledge,
     PoolFeatures,
+    default_knowledge,
     flat_failures,
     plan_portfolio,
     pool_features,
@@ -45,7 +47,7 @@ def make_problem(
     space: Space,
     pool: Array,
     score: Array | None,
-    knowledge: MetaKnowledge,
+    knowledge: MetaKnowledge | None = None,
     *,
     continuous: Array | None = None,
     cost: Array | None = None,
@@ -58,7 +60,7 @@ def make_problem(
       pool: int32[N, C], architectures of which no two are the same or isomorphic; `distinct_rows`
         removes duplicates.
       score: float[N], higher is better; NaN or infinite for failures. None if all are unknown.
-      knowledge: Knowledge of the same space.
+      knowledge: Knowledge of the same space, from `learn`; by default that of no past task.
       continuous: float32[N, R], real-valued choices of the pool, if the space has any.
       cost: float[N], positive, expected cost of each evaluation; by default the same for all.
       feasibility: float[N] in [0, 1], or bool[N], probability that each architecture meets known
@@ -71,12 +73,11 @@ def make_problem(
 
     Example:
       >>> import jax.numpy as jnp
-      >>> from nmjax.knowledge import default_knowledge
       >>> from nmjax.search import make_problem
       >>> from nmjax.spaces import Space
       >>> space = Space(op=["conv", "skip"], width=[16, 32])
       >>> pool, scores = jnp.array([[0, 0], [0, 1], [1, 1]]), jnp.array([0.1, 0.3, jnp.nan])
-      >>> make_problem(space, pool, scores, default_knowledge(space)).score.shape
+      >>> make_problem(space, pool, scores).score.shape
       (3,)
     """
     pool = check_pool(space, pool)
@@ -85,7 +86,7 @@ def make_problem(
     costs = check_cost(cost, size=len(pool))
     meets = check_feasibility(feasibility, size=len(pool))
     check_distinct(space, pool, numbers)
-    require_space(knowledge, space)
+    knowledge = _known(knowledge, space)
     failures = _failures(knowledge, space)
     allowed = None
     if meets is not None:
@@ -114,27 +115,26 @@ def make_problem(
 
 
 def make_space_problem(
-    space: Space, knowledge: MetaKnowledge, target: PyTree = None
+    space: Space, knowledge: MetaKnowledge | None = None, target: PyTree = None
 ) -> SpaceProblem:
     """Return the problem of finding the best architecture of a space, with priors from past tasks.
 
     Args:
       space: Space of any size, with discrete, real-valued and conditional choices.
-      knowledge: Knowledge of the same space.
+      knowledge: Knowledge of the same space, from `learn`; by default that of no past task.
       target: Data that evaluations read, any pytree.
 
     Raises:
-      NmjaxError: The knowledge belongs to another space.
+      NmjaxError: `knowledge` is no knowledge, or belongs to another space.
 
     Example:
-      >>> from nmjax.knowledge import default_knowledge
       >>> from nmjax.search import make_space_problem
       >>> from nmjax.spaces import Real, Space
       >>> space = Space(op=["conv", "skip"], rate=Real(1e-4, 1e-1, log=True))
-      >>> make_space_problem(space, default_knowledge(space)).log_weights.shape
+      >>> make_space_problem(space).log_weights.shape
       (2,)
     """
-    require_space(knowledge, space)
+    knowledge = _known(knowledge, space)
     return SpaceProblem(
         knowledge.prior, knowledge.log_weights, knowledge, target, _failures(knowledge, space)
     )
@@ -175,6 +175,19 @@ def _portfolio(
     rows = select_portfolio(predicted, is_source(knowledge.sources), succeeds)
     planned: Array = plan_portfolio(knowledge, rows, jnp.full_like(rows, -1))
     return planned
+
+
+def _known(knowledge: MetaKnowledge | None, space: Space) -> MetaKnowledge:
+    """Return the given knowledge of a space, or that of no past task."""
+    if knowledge is None:
+        return default_knowledge(space)
+    if not isinstance(knowledge, MetaKnowledge):
+        raise NmjaxError(
+            f"Got a {type(knowledge).__name__} as knowledge; give the result of nmjax.learn, or "
+            "None to search without a past."
+        )
+    require_space(knowledge, space)
+    return knowledge
 
 
 def _failures(knowledge: MetaKnowledge, space: Space) -> FailureRates:

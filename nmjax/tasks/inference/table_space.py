@@ -200,12 +200,12 @@ def _domain_options(table: Table, name: str) -> tuple[Any, ...] | None:
 def _judge_domain(domain: Any) -> Judged:
     """Return the kind of a column whose domain the table states."""
     if isinstance(domain, Real):
-        return Judged("real", domain, "has the range of its distribution")
+        return Judged("real", domain, "has the range that the export states")
     if isinstance(domain, Integer | Ordinal):
         kind: ColumnKind = "integer" if isinstance(domain, Integer) else "ordinal"
-        return Judged(kind, domain, "has the numbers of its distribution")
+        return Judged(kind, domain, "has the numbers that the export states")
     kind = "constant" if len(domain) == 1 else "categorical"
-    return Judged(kind, domain, "has the options of its distribution")
+    return Judged(kind, domain, "has the options that the export states")
 
 
 def _where(column: Column, kept: np.ndarray) -> Column:

@@ -62,6 +62,15 @@ def test_scores_and_costs_are_of_the_dtype_of_the_features():
     assert np.isnan(start.record.score).all()
 
 
+def test_a_problem_without_a_past_has_flat_priors():
+    flat = default_knowledge(RELATED)
+    for problem in (make_problem(RELATED, related_tasks().pool, None), make_space_problem(RELATED)):
+        jax.tree.map(np.testing.assert_array_equal, problem.prior, flat.prior)
+        np.testing.assert_array_equal(problem.log_weights, flat.log_weights)
+    with pytest.raises(NmjaxError, match=r"Got a str as knowledge; give the result of nmjax.learn"):
+        make_space_problem(SPACE, "past")
+
+
 def test_non_finite_scores_are_failures():
     knowledge, pool = plain_knowledge(3), related_tasks().pool
     score = np.arange(len(pool), dtype=np.float32)
