@@ -60,11 +60,11 @@ def prior_log_weights(wins: Array) -> Array:
 
 
 def transfer_weight(log_weights: Array, prior: PoolPrior) -> Array:
-    """Weight float[] of the components that use features beside the constant, and so the past.
+    """Weight float[] of the components whose weights of features differ from the flat one's.
 
     Args:
       log_weights: float[K], normalized log-weights of the components.
-      prior: The components.
+      prior: The components, of which the last is flat.
 
     Example:
       >>> import jax.numpy as jnp
@@ -75,8 +75,8 @@ def transfer_weight(log_weights: Array, prior: PoolPrior) -> Array:
       >>> round(float(transfer_weight(jnp.log(jnp.array([0.75, 0.25])), prior)), 3)
       0.75
     """
-    used = (prior.mean[:, 1:] != 0) | (prior.variance[:, 1:] != 0)
-    return jnp.sum(jnp.where(jnp.any(used, axis=-1), jnp.exp(log_weights), 0))
+    differs = (prior.mean != prior.mean[-1:]) | (prior.variance != prior.variance[-1:])
+    return jnp.sum(jnp.where(jnp.any(differs, axis=-1), jnp.exp(log_weights), 0))
 
 
 def without_network(knowledge: MetaKnowledge) -> MetaKnowledge:

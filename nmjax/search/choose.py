@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from nmjax.knowledge import MetaKnowledge, require_space
+from nmjax.search.acquisitions import LogExpectedImprovement
 from nmjax.search.algorithm import AnySearch
 from nmjax.search.bayesian import BayesianSearch
 from nmjax.search.combinatorial import SpaceSearch
@@ -16,6 +17,30 @@ ENUMERATED = 20_000
 def is_enumerated(space: Space) -> bool:
     """Return whether `choose_search` enumerates the space."""
     return not space.continuous and space.size <= ENUMERATED
+
+
+def choose_acquisition(space: Space) -> LogExpectedImprovement:
+    """Choose expected improvement, of the noise-free score if the space has real-valued choices.
+
+    Example:
+      >>> from nmjax.search.choose import choose_acquisition
+      >>> from nmjax.spaces import Real, Space
+      >>> choose_acquisition(Space(rate=Real(0.0, 1.0)))
+      LogExpectedImprovement(noise_free=True)
+    """
+    return LogExpectedImprovement(noise_free=bool(space.continuous))
+
+
+def pool_search(space: Space, capacity: int) -> BayesianSearch:
+    """Return the default search of a pool of a space, of at most `capacity` evaluations.
+
+    Example:
+      >>> from nmjax.search.choose import pool_search
+      >>> from nmjax.spaces import Real, Space
+      >>> pool_search(Space(rate=Real(0.0, 1.0)), 16).acquisition
+      LogExpectedImprovement(noise_free=True)
+    """
+    return BayesianSearch(capacity=capacity, acquisition=choose_acquisition(space))
 
 
 def choose_search(
@@ -56,5 +81,6 @@ def choose_search(
     require_space(knowledge, space)
     if is_enumerated(space):
         pool = jnp.asarray(enumerate_architectures(space))
-        return BayesianSearch(capacity=capacity), make_problem(space, pool, None, knowledge)
-    return SpaceSearch(space, capacity=capacity), make_space_problem(space, knowledge)
+        return pool_search(space, capacity), make_problem(space, pool, None, knowledge)
+    search = SpaceSearch(space, capacity=capacity, acquisition=choose_acquisition(space))
+    return search, make_space_problem(space, knowledge)

@@ -1,7 +1,7 @@
 """Studies as JSON-compatible values and arrays."""
 
 from nmjax.errors import NmjaxError
-from nmjax.search import BayesianSearch
+from nmjax.search.choose import pool_search
 from nmjax.spaces import Space
 from nmjax.storage import (
     Serialized,
@@ -27,7 +27,7 @@ def serialize_study(study: Study) -> Serialized:
       >>> serialize_study(Study(Space(width=[1, 2, 3]), budget=3)).description["budget"]
       3
     """
-    default = BayesianSearch(capacity=study.algorithm.capacity)
+    default = pool_search(study.space, study.algorithm.capacity)
     if study.algorithm != default:
         raise NmjaxError(
             f"Got a study with the algorithm {study.algorithm}; a file holds studies with "
@@ -76,7 +76,7 @@ def deserialize_study(serialized: Serialized, space: Space | None) -> Study:
         saved["budget"],
         seed=saved["seed"],
         direction=saved["direction"],
-        algorithm=BayesianSearch(capacity=saved["capacity"]),
+        algorithm=pool_search(knowledge.space, saved["capacity"]),
     )
     for trial in saved["trials"]:
         architecture, continuous = trial["point"]

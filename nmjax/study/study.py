@@ -21,7 +21,7 @@ from nmjax.search import (
     start,
     suggest,
 )
-from nmjax.search.choose import is_enumerated
+from nmjax.search.choose import is_enumerated, pool_search
 from nmjax.spaces import Space
 from nmjax.study.arguments import (
     Direction,
@@ -98,7 +98,7 @@ class Study:
         check_seed(seed)
         self.seed = seed
         self.feasibility = feasibility
-        self.algorithm = algorithm or BayesianSearch(capacity=_capacity(self.budget))
+        self.algorithm = algorithm or pool_search(self.space, _capacity(self.budget))
         if not isinstance(self.algorithm, BayesianSearch):
             raise NmjaxError(f"Got {algorithm!r} as algorithm; give a BayesianSearch.")
         if self.algorithm.capacity < self.budget:

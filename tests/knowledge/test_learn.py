@@ -117,8 +117,8 @@ def test_the_past_makes_a_related_task_easier():
 def test_the_initial_weight_is_half_for_a_related_past_and_less_for_a_permuted_one():
     honest, _ = learn_related()
     permuted, _ = learn_related("permuted")
-    np.testing.assert_allclose(transfer_weight(honest.log_weights), 0.5, rtol=1e-5)
-    assert transfer_weight(permuted.log_weights) < 0.3
+    np.testing.assert_allclose(transfer_weight(honest.log_weights, honest.prior), 0.5, rtol=1e-5)
+    assert transfer_weight(permuted.log_weights, permuted.prior) < 0.3
     assert honest.wins[-1] < permuted.wins[-1]
 
 

@@ -17,6 +17,7 @@ from nmjax.knowledge import (
     learning,
     num_sources,
     pool_features,
+    transfer_weight,
 )
 from nmjax.knowledge.features import group_index
 from nmjax.knowledge.standardized_past import standardize_past
@@ -157,7 +158,7 @@ def test_without_a_past_the_search_starts_from_scratch():
     knowledge = default_knowledge(SPACE, METRIC)
     assert finite(knowledge)
     assert int(num_sources(knowledge)) == 0
-    np.testing.assert_array_equal(np.exp(knowledge.log_weights), [0, 1])
+    assert float(transfer_weight(knowledge.log_weights, knowledge.prior)) == 0
     found = search(knowledge)
     random = np.random.default_rng(0).choice(related_tasks().scores[-1], (1000, 10))
     assert np.isfinite(found).all()

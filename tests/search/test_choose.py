@@ -10,6 +10,7 @@ from nmjax.knowledge import default_knowledge
 from nmjax.search import (
     BayesianSearch,
     Candidate,
+    LogExpectedImprovement,
     Problem,
     SpaceProblem,
     SpaceSearch,
@@ -52,7 +53,8 @@ def test_a_small_discrete_space_is_enumerated():
 def test_a_mixed_space_is_not():
     space = Space("mixed", op=["conv", "skip"], rate=Real(1e-4, 1e-1, log=True))
     algorithm, problem, found = first_suggestions(space)
-    assert algorithm == SpaceSearch(space, capacity=4)
+    acquisition = LogExpectedImprovement(noise_free=True)
+    assert algorithm == SpaceSearch(space, capacity=4, acquisition=acquisition)
     assert isinstance(problem, SpaceProblem)
     assert all(isinstance(one, Candidate) for one in found)
     assert all(1e-4 <= space.to_config(*one)["rate"] <= 1e-1 for one in found)

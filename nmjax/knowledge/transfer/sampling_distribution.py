@@ -16,6 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.errors import NmjaxError
+from nmjax.knowledge import component_weights
 from nmjax.knowledge.state import MetaKnowledge
 from nmjax.spaces import Space, draw_valid, from_scale, option_mask
 from nmjax.stats import kullback_leibler_divergence, truncated_moments
@@ -149,7 +150,9 @@ def update_sampling_distribution(
             f"{list(shape)}; give knowledge of the same space."
         )
     dtype = distribution.options.logits.dtype
-    weight = jnp.exp(knowledge.log_weights[0]) if transfer_weight is None else transfer_weight
+    weight = transfer_weight
+    if weight is None:
+        weight = component_weights.transfer_weight(knowledge.log_weights, knowledge.prior)
     weight, fixed_share = jnp.asarray(weight, dtype), jnp.asarray(fixed_share, dtype)
     options = _pool_options(distribution.options.logits, proposed, weight, fixed_share)
     continuous = distribution.continuous

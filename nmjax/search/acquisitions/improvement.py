@@ -12,7 +12,12 @@ from jax.scipy.special import erfc, log_ndtr
 from jax.scipy.stats import norm
 
 from nmjax.search.acquisitions.choice import argmax_unevaluated
-from nmjax.search.acquisitions.context import AcquisitionContext, check_draws, noise_free, sample_many
+from nmjax.search.acquisitions.context import (
+    AcquisitionContext,
+    check_draws,
+    noise_free,
+    sample_many,
+)
 from nmjax.search.record import best_score
 from nmjax.stats import mixture_moments
 from nmjax.types import Array, Gaussian, Mixture

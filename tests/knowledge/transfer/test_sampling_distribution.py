@@ -18,6 +18,7 @@ from nmjax.knowledge import (
     uniform_sampling,
     update_sampling_distribution,
 )
+from nmjax.predictors import PoolPrior
 from nmjax.spaces import Choice, RealChoice, Space
 from nmjax.types import Categorical, Gaussian
 
@@ -44,6 +45,7 @@ def knowing(probabilities=PROPOSED, transfer_weight=0.5):
     known = {
         "sampling": Categorical(logits),
         "log_weights": jnp.log(jnp.array([transfer_weight, 0.5])),
+        "prior": PoolPrior(jnp.eye(2), jnp.eye(2), *jnp.ones((4, 2))),
     }
     return MetaKnowledge(**(nothing | known))
 
