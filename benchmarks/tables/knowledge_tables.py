@@ -125,12 +125,31 @@ def history() -> str:
     return markdown.with_origin(result, header, rows)
 
 
+def history_learning() -> str:
+    """Time and memory to read and to learn from many tasks of many evaluations."""
+    if (result := stored("knowledge/history_learning")) is None:
+        return markdown.UNMEASURED
+    rows = (
+        (
+            f"{row['tasks']:,}",
+            row["stage"],
+            f"{row['evaluations']:,}",
+            f"{row['cpu_seconds']:.1f}",
+            f"{row['peak_process_bytes'] / 2**20:,.0f}",
+        )
+        for row in result.rows
+    )
+    header = ("tasks", "stage", "evaluations", "CPU seconds", "peak memory, MiB")
+    return markdown.with_origin(result, header, rows)
+
+
 def targets() -> str:
     """All targets of knowledge."""
     names = ("knowledge/prediction_quality_", "knowledge/advice_calibration_")
     results = [result for name in names for result in stored_variants(name).values()]
-    scale = stored("knowledge/history_scale")
-    return markdown.targets_table(results if scale is None else [*results, scale])
+    names = ("knowledge/history_scale", "knowledge/history_learning")
+    results += [result for name in names if (result := stored(name)) is not None]
+    return markdown.targets_table(results)
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

@@ -93,6 +93,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "advice": knowledge_tables.advice,
     "similarity": knowledge_tables.similarity,
     "history": knowledge_tables.history,
+    "history-learning": knowledge_tables.history_learning,
     "predictions": knowledge_tables.predictions,
     "knowledge-targets": knowledge_tables.targets,
 }

@@ -23,8 +23,8 @@ class LearnConfig:
     """Static settings of learning.
 
     Attributes:
-      max_tasks: Maximum number of past tasks. Learning takes time and memory that grow with its
-        square, so more are refused.
+      max_tasks: Maximum number of past tasks; more are refused. The time and the memory of learning
+        and of searches grow with it, because each past task is a feature of the model.
       total_rows: Maximum number of evaluations of all past tasks together. If there are more, a
         random sample of an equal share is learned from for each task, but at least 20 of it.
       task_rows: Maximum number of evaluations of each past task, likewise.
@@ -39,6 +39,8 @@ class LearnConfig:
       meta_tasks: Number of past tasks that a meta-update draws.
       meta_rows: Maximum number of evaluations of each that it draws.
       replay_size: Number of evaluations of each replayed search.
+      replay_tasks: Maximum number of past tasks that are replayed as new ones; a random sample of
+        more.
       prior_steps: Number of Adam steps on the priors.
       outcome_transform: Name of the transform of scores in replays; a search with this knowledge
         uses the same one.
@@ -64,6 +66,7 @@ class LearnConfig:
     meta_tasks: int = 16
     meta_rows: int = 48
     replay_size: int = 48
+    replay_tasks: int = 128
     prior_steps: int = 100
     outcome_transform: str = "log_lower_tail"
 

@@ -24,7 +24,13 @@ from nmjax.knowledge.features import group_index, num_network_features, pool_fea
 from nmjax.knowledge.kernel_fitting import check_sources, fit_kernel, fit_sources
 from nmjax.knowledge.learning_inputs import check_past, limit_history, pad_history
 from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
-from nmjax.knowledge.prior_fitting import Layout, fit_priors, replay
+from nmjax.knowledge.prior_fitting import (
+    Layout,
+    draw_targets,
+    fit_priors,
+    other_sources,
+    replay,
+)
 from nmjax.knowledge.standardized_past import Past, best_options, standardize_past
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
 from nmjax.knowledge.transfer.portfolio import portfolio_gain
@@ -219,7 +225,8 @@ def learn_from_history(
     )
 
     on_stage("replay past searches")
-    knowledge, prior_evidence = _fit_priors(replay_key, knowledge, past, network, config)
+    targets = draw_targets(jax.random.fold_in(key, 3), len(past.y), config.replay_tasks)
+    knowledge, prior_evidence = _fit_priors(replay_key, knowledge, past, targets, network, config)
     return knowledge, _info(network, kernel_posterior, prior_evidence)
 
 
@@ -227,24 +234,24 @@ def _fit_priors(
     key: Array,
     knowledge: MetaKnowledge,
     past: Past,
+    targets: Array | None,
     network: TrainedNetwork,
     config: LearnConfig,
 ) -> tuple[MetaKnowledge, Array]:
     """Fit the priors by replay; return the new knowledge and the evidence at each step."""
-    pools, by_others, gain = _features_of_past(knowledge, past, network.held_out)
+    pools, by_others, gain = _features_of_past(knowledge, past, network.held_out, targets)
     replays = replay(
         key,
         pools,
         by_others,
-        past.score,
+        past.score if targets is None else past.score[targets],
         size=min(config.replay_size, past.score.shape[1]),
         outcome_transform=config.outcome_transform,
     )
     layout = Layout(len(past.y), num_network_features(network.params))
-    prior, wins, evidence = fit_priors(replays, layout=layout, steps=config.prior_steps)
-    log_weights = prior_log_weights(wins)
+    prior, wins, evidence = fit_priors(replays, targets, layout=layout, steps=config.prior_steps)
     learned = knowledge.replace(
-        prior=prior, wins=wins, log_weights=log_weights, portfolio_gain=gain
+        prior=prior, wins=wins, log_weights=prior_log_weights(wins), portfolio_gain=gain
     )
     return learned, evidence
 
@@ -262,26 +269,28 @@ def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Arra
 
 @jax.jit
 def _features_of_past(
-    knowledge: MetaKnowledge, past: Past, held_out: LastLayerParams | None
+    knowledge: MetaKnowledge, past: Past, held_out: LastLayerParams | None, targets: Array | None
 ) -> tuple[Pool, Array, Array]:
-    """Pools of the sources' evaluations, and what the other sources predict there.
+    """Pools of the evaluations of R `targets`, all S sources by default, and their predictions.
 
-    The predictions are the mean [S, M] of the other sources, and the mean gain [] of the portfolio
+    The predictions are the mean [R, M] of the other sources, and the mean gain [] of the portfolio
     that they choose. Network features are those of each source's own network in `held_out`, leaves
     [S, ...].
     """
+    number = past.y.shape[0]
+    others = other_sources(number, targets)
+    own = past.encoding, past.y, held_out
+    encoding, y, held_out = own if targets is None else jax.tree.map(lambda x: x[targets], own)
 
     def features(args: tuple[Array, LastLayerParams | None]) -> Pool:
         encoding, network = args
         own = knowledge.replace(params=knowledge.params._replace(network=network))
         return pool_features(own, encoding).pool
 
-    pools = jax.lax.map(features, (past.encoding, held_out))
-    number = past.y.shape[0]
+    pools = jax.lax.map(features, (encoding, held_out))
     predicted = pools.features[..., source_features(number)]
-    others = ~jnp.eye(number, dtype=bool)
     by_others = jnp.sum(jnp.where(others[:, None, :], predicted, 0), -1) / max(number - 1, 1)
-    return pools, by_others, jnp.mean(jax.vmap(portfolio_gain)(predicted, others, past.y))
+    return pools, by_others, jnp.mean(jax.vmap(portfolio_gain)(predicted, others, y))
 
 
 @partial(jax.jit, static_argnums=0)

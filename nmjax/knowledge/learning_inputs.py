@@ -24,9 +24,9 @@ def limit_history(key: Array, history: History, metric: Metric, config: LearnCon
     tasks, length = history.mask.shape
     if tasks > config.max_tasks:
         raise NmjaxError(
-            f"Got {tasks} past tasks; learning takes time and memory that grow with the square of "
-            f"their number. Select at most {config.max_tasks} of them, such as those most like the "
-            "new task, or raise LearnConfig.max_tasks."
+            f"Got {tasks} past tasks; the memory of learning and of searches grows with their "
+            f"number. Select at most {config.max_tasks} of them, such as those most like the new "
+            "task, or raise LearnConfig.max_tasks."
         )
     rows = rows_of_each(config, tasks)
     if count_rows(history) <= rows:

@@ -68,6 +68,12 @@ class PriorParams(NamedTuple):
     log_shape: Array
 
 
+def other_sources(number: int, targets: Array | None) -> Array:
+    """Mask bool[R, S] of the sources other than each of R targets; all S of them by default."""
+    others = ~jnp.eye(number, dtype=bool)
+    return others if targets is None else others[targets]
+
+
 class Replays(NamedTuple):
     """R replays of n evaluations for each of S sources as the target.
 
@@ -154,6 +160,14 @@ def log_evidence(prior: PoolPrior, features: Array, kernel: Array, score: Array)
     )
 
 
+def draw_targets(key: Array, sources: int, number: int) -> Array | None:
+    """Draw which sources are replayed, int[number]; None for all of them, if there are no more."""
+    if sources <= number:
+        return None
+    targets: Array = jax.random.choice(key, sources, (number,), replace=False)
+    return targets
+
+
 @partial(jax.jit, static_argnames=("size", "outcome_transform"))
 def replay(
     key: Array, pools: Pool, predicted: Array, score: Array, *, size: int, outcome_transform: str
@@ -191,14 +205,17 @@ def replay(
 
 
 @partial(jax.jit, static_argnames=("layout", "steps"))
-def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPrior, Array, Array]:
+def fit_priors(
+    replays: Replays, targets: Array | None = None, *, layout: Layout, steps: int
+) -> tuple[PoolPrior, Array, Array]:
     """Fit the prior of each component, and count the sources that each explains best.
 
     A network that does not increase the mean evidence of the mixture, with equal weights of the
     components that use the past, is left out: it gets no wins.
 
     Args:
-      replays: Replays of S sources. Their network features are cross-fitted.
+      replays: Replays of sources. Their network features are cross-fitted.
+      targets: int[R], the sources that are replayed; all S by default.
       layout: Numbers of source and network features.
       steps: Number of Adam steps.
 
@@ -207,7 +224,7 @@ def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPri
       float[K]; and the mean log evidence float[K, steps] of a replay.
     """
     # Axis 0 is the component: the sources that it may use for each target, and the network.
-    others = ~jnp.eye(layout.sources, dtype=bool)
+    others = other_sources(layout.sources, targets)
     none = jnp.zeros_like(others)
     uses_sources, uses_network = [True, False], [False, False]
     active = [others, none]

@@ -73,11 +73,11 @@ class MetaKnowledge:
       sources: Posterior means of the sources.
       sampling: Log-probabilities [C, O] of options among the sources' best architectures.
       bounds: int32[C, 2], lowest and highest option among the sources' best architectures.
-      wins: float[K], expected number of sources on which each component has the highest evidence
-        when they are replayed as new tasks; 0 for a network that replays left out.
+      wins: float[K], expected number of replayed sources on which each component has the highest
+        evidence as new tasks; 0 for a network that replays left out.
       log_weights: float[K], log-weights of the components before any evaluation.
-      portfolio_gain: float[], mean over sources of `portfolio_gain` when they are replayed as new
-        tasks; a search begins with the portfolio if it is positive.
+      portfolio_gain: float[], mean over replayed sources of `portfolio_gain` as new tasks; a search
+        begins with the portfolio if it is positive.
       space: Space of the past tasks' architectures. Static.
       metric: Metric whose score was learned; None if the past has none. Static.
       outcome_transform: Name of the transform of scores in replays and searches. Static.

@@ -11,6 +11,8 @@ them at each step, so that the outcome transform may be refitted as scores arriv
 between observations and pool is shared by all priors: each takes a few columns of one product.
 """
 
+import math
+import os
 from typing import NamedTuple
 
 import jax
@@ -103,8 +105,8 @@ def init_pool(prior: PoolPrior, pool: Pool, *, capacity: int) -> PoolState:
     """Return the state before any observation, with room for `capacity` of them.
 
     Raises:
-      NmjaxError: the capacity is not positive, or the prior's shapes do not fit one another or the
-        pool's features.
+      NmjaxError: the capacity is not positive, the prior's shapes do not fit one another or the
+        pool's features, or the state exceeds the memory of the device.
 
     Example:
       >>> import jax.numpy as jnp
@@ -124,6 +126,14 @@ def init_pool(prior: PoolPrior, pool: Pool, *, capacity: int) -> PoolState:
             "and variance as float[K, P], the others as float[K]."
         )
     zeros, dtype = jnp.zeros, pool.features.dtype
+    needed = dtype.itemsize * capacity * (len(pool.features) + components * capacity)
+    if needed > (available := _device_memory()):
+        raise NmjaxError(
+            f"A model of a pool of {len(pool.features):,} architectures with capacity={capacity:,} "
+            f"takes {needed / 2**30:,.1f} GiB, and there are {available / 2**30:,.1f} GiB of "
+            "memory: give a smaller capacity or pool, or a search without a model, such as "
+            "RegularizedEvolution."
+        )
     return PoolState(
         mean=prior.mean @ pool.features.T,
         variance=prior.variance @ jnp.square(pool.features).T + prior.amplitude[:, None],
@@ -134,6 +144,17 @@ def init_pool(prior: PoolPrior, pool: Pool, *, capacity: int) -> PoolState:
         rate=jnp.asarray(prior.rate, dtype),
         log_evidence=zeros((components,), dtype),
     )
+
+
+def _device_memory() -> float:
+    """Bytes of memory of a device, or of the machine; infinite if neither is known."""
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    if limit:
+        return float(limit)
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def observe_pool(

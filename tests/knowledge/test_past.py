@@ -252,6 +252,14 @@ def test_a_replay_is_guided_by_the_other_sources(monkeypatch):
     np.testing.assert_array_equal(knowledge.wins, wins)
 
 
+def test_a_sample_of_many_tasks_is_replayed_with_all_others_as_the_past():
+    knowledge = learn(past_of(20, 20, 20), config=replace(QUICK, replay_tasks=2))
+    assert finite(knowledge)
+    assert int(num_sources(knowledge)) == 3
+    np.testing.assert_allclose(knowledge.wins.sum(), 2, rtol=1e-5)
+    assert np.all(knowledge.prior.mean[0, 1:] != 0)
+
+
 @pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True, 2**32])
 def test_seeds_that_are_not_32_bit_integers_are_refused(seed):
     with pytest.raises(NmjaxError, match=r"expected a whole number from 0 to 2\*\*32 - 1"):

@@ -231,3 +231,11 @@ def test_shapes_are_checked(name):
     wrong = prior._replace(**{name: getattr(prior, name)[..., :-1]})
     with pytest.raises(NmjaxError, match="mean and variance"):
         init_pool(wrong, pool, capacity=CAPACITY)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
+def test_a_state_larger_than_the_memory_is_refused_before_it_is_allocated(wrap):
+    prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
+    pool = Pool(jnp.eye(4, 2), jnp.eye(4, 3))
+    with pytest.raises(NmjaxError, match=r"capacity=10,000,000 takes 372,529.2 GiB"):
+        wrap(lambda prior, pool: init_pool(prior, pool, capacity=10_000_000))(prior, pool)
