@@ -206,6 +206,11 @@ class Metric:
             raise unknown_name("transform", self.transform, get_args(Transform))
         object.__setattr__(self, "direction", _DIRECTIONS[self.direction])
 
+    @property
+    def goal(self) -> str:
+        """What a search does with the metric, as in "minimize loss"."""
+        return f"{'maximize' if self.direction == 'max' else 'minimize'} {self.name}"
+
 
 class Surrogate(Protocol):
     """A probabilistic model of scores that is updated one observation at a time.

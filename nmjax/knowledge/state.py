@@ -54,7 +54,7 @@ class SourceModels(NamedTuple):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MetaKnowledge:
     """Knowledge that past tasks provide about a new one; a pytree with static metadata.
 
@@ -105,6 +105,11 @@ class MetaKnowledge:
     metric: Metric | None = field(default=None, metadata={"static": True})
     outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})
     failures: FailureRates | None = None
+
+    def __repr__(self) -> str:
+        goal = "no metric" if self.metric is None else self.metric.goal
+        number = self.sources.constant.shape[-1]
+        return f"MetaKnowledge({self.space.name!r}, {number} past tasks, {goal})"
 
     def replace(self, **changes: Any) -> "MetaKnowledge":
         """Return a copy with some fields changed."""

@@ -63,7 +63,7 @@ class Study:
       seed: Seed of all random draws.
       direction: "maximize" or "minimize", for a search without a past; "maximize" by default.
         Knowledge has the direction of its metric.
-      algorithm: Search algorithm; `BayesianSearch` by default.
+      algorithm: A `BayesianSearch`, of another acquisition for example.
       feasibility: Function from a configuration to the probability that it meets known limits, such
         as one on latency. Configurations with probability 0, or False, are never suggested. The
         function is called for each candidate: once for a space of up to 20,000 configurations, and
@@ -100,7 +100,9 @@ class Study:
         self.feasibility = feasibility
         self.algorithm = algorithm or pool_search(self.space, _capacity(self.budget))
         if not isinstance(self.algorithm, BayesianSearch):
-            raise NmjaxError(f"Got {algorithm!r} as algorithm; give a BayesianSearch.")
+            raise NmjaxError(
+                f"Got a {type(algorithm).__name__} as algorithm; give a BayesianSearch."
+            )
         if self.algorithm.capacity < self.budget:
             raise NmjaxError(
                 f"Got a budget of {self.budget} for an algorithm of capacity "

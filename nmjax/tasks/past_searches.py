@@ -14,7 +14,7 @@ from nmjax.types import Array, History, Metric
 MetricChoice = str | Metric
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PastSearches:
     """Evaluations of past tasks and what they mean.
 
@@ -66,6 +66,11 @@ class PastSearches:
         for metric in filter(None, (self.metric, self.cost)):
             if metric.name not in self.history.metrics:
                 raise unknown_name("metric", metric.name, self.history.metrics)
+
+    def __repr__(self) -> str:
+        evaluations = int(self.history.mask.sum())
+        goal = "no metric to improve" if self.metric is None else self.metric.goal
+        return f"PastSearches({len(self.tasks)} tasks, {evaluations} evaluations, {goal})"
 
     def replace(self, **changes: Any) -> "PastSearches":
         """Return a copy with fields replaced, checked again."""

@@ -274,3 +274,9 @@ def test_other_objects_than_past_searches_are_refused():
 def test_metrics_that_are_only_names_are_refused():
     with pytest.raises(NmjaxError, match="Got 'accuracy' as metric; give a Metric"):
         default_knowledge(SPACE, "accuracy")
+
+
+def test_knowledge_and_its_past_print_in_a_line():
+    knowledge = default_knowledge(SPACE, METRIC)
+    assert repr(knowledge) == "MetaKnowledge('related', 0 past tasks, maximize score)"
+    assert repr(past_of(30, 20)) == "PastSearches(2 tasks, 50 evaluations, maximize score)"

@@ -208,7 +208,7 @@ def test_seeds_that_are_not_integers_are_refused():
 
 
 def test_other_objects_than_algorithms_are_refused():
-    with pytest.raises(NmjaxError, match="Got 'gp' as algorithm; give a BayesianSearch"):
+    with pytest.raises(NmjaxError, match="Got a str as algorithm; give a BayesianSearch"):
         nmjax.Study(SPACE, budget=5, algorithm="gp")
 
 

@@ -36,7 +36,7 @@ class LogCheapness:
     Example:
       >>> from nmjax.search import LogCheapness, build_acquisition
       >>> build_acquisition({"log_expected_improvement": 1, LogCheapness(): 1}).terms
-      ((LogExpectedImprovement(), 1.0), (LogCheapness(), 1.0))
+      ((LogExpectedImprovement(noise_free=False), 1.0), (LogCheapness(), 1.0))
     """
 
     def __call__(self, key: Array, posterior: Mixture, context: AcquisitionContext) -> Array:
