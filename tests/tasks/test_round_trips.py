@@ -146,3 +146,13 @@ def test_any_past_comes_back(check, examples):
             check(past, Path(folder))
 
     run()
+
+
+@pytest.mark.parametrize("options", [(2**53 + 1, 0.5), (2**63, 1)])
+def test_integers_that_no_column_of_numbers_holds_become_text(options):
+    space = Space(op=list(options))
+    history = stack_tasks([np.array([[0], [1]])], [{"loss": np.zeros(2)}])
+    frame = history_to_frame(history, space, tasks=("a",))
+    assert frame["op"].to_pylist() == [str(option) for option in options]
+    again = history_from_frame(frame, space, metrics=("loss",))
+    np.testing.assert_array_equal(again.history.architecture, history.architecture)

@@ -69,7 +69,8 @@ def history_to_frame(
     """Return an Arrow table of `history`; its `to_pandas()` is a data frame.
 
     Arguments and errors are those of `write_history`. Inactive choices are null. Options of
-    different types, such as "sqrt" and 0.5, and lists become text.
+    different types, such as "sqrt" and 0.5, lists, and integers that are not exact among real
+    numbers become text.
 
     Example:
       >>> from nmjax.spaces import get_space
@@ -97,8 +98,7 @@ def history_to_frame(
     table: dict[str, Any] = {task: [tasks[i] for i in index.tolist()]}
     active = np.asarray(active_choices(space, jnp.asarray(kept)))
     for place, choice in enumerate(space.choices):
-        kinds = {_arrow_kind(option) for option in choice.options}
-        as_text = len(kinds) > 1 or "tuple" in kinds
+        as_text = not _fit_a_column(choice.options)
         options = [option_text(option) if as_text else option for option in choice.options]
         chosen = zip(kept[:, place], active[:, place], strict=True)
         table[choice.name] = [options[option] if used else None for option, used in chosen]
@@ -113,8 +113,14 @@ def history_to_frame(
     return pa.table(table)
 
 
-def _arrow_kind(option: Any) -> str:
-    return "number" if is_number(option) else type(option).__name__
+def _fit_a_column(options: Sequence[Any]) -> bool:
+    """Return whether a column of one type represents all options exactly."""
+    kinds = {"number" if is_number(option) else type(option).__name__ for option in options}
+    if kinds != {"number"}:
+        return len(kinds) == 1 and "tuple" not in kinds
+    integers = [option for option in options if isinstance(option, int)]
+    largest = 2**63 - 1 if len(integers) == len(options) else 2**53
+    return all(abs(option) <= largest for option in integers)
 
 
 def check_suffix(path: Path) -> None:
