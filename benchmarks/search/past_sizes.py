@@ -27,7 +27,7 @@ import nmjax
 from benchmarks import script
 from benchmarks.peers.harness import PEERS, run_peer
 from benchmarks.script import Findings, make_parser, run_benchmark
-from benchmarks.search.transfer import kept_rows, peers
+from benchmarks.search.transfer import kept_rows, label_searches, peers, running_commit
 from benchmarks.search.transfer_targets import OURS, speed_targets
 from nmjax.analysis import pool_summary
 from nmjax.evaluation.comparison import compare, measures, paired
@@ -41,7 +41,6 @@ from nmjax.evaluation.trajectories import (
     read_trajectories,
     write_trajectories,
 )
-from nmjax.experiments import collect_provenance
 from nmjax.knowledge import LearnInfo, MetaKnowledge, config_for, learn_from_history
 from nmjax.search import make_problem
 from nmjax.stats import mean_interval
@@ -174,7 +173,7 @@ def search(
     shape = (len(targets.tasks), seeds)
     rows = {name: np.zeros((*shape, BUDGET), np.int32) for name in methods}
     seconds = {name: np.zeros(shape) for name in methods}
-    learning = []
+    learning, commit = [], running_commit()
     for seed in range(seeds):
         begun = time.perf_counter()
         for key, tasks in draw_pasts(suite, targets, seed):
@@ -189,19 +188,7 @@ def search(
                     rows[name][at] = run.trace.row[0]
                     seconds[name][at] = run.seconds["run"]
         print(f"seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
-    source = collect_provenance()
-    commit = f"commit {str(source['commit'])[:9]}{' and changes' * bool(source['dirty'])}"
-    found = {
-        name: Trajectories(
-            rows[name],
-            METHODS[name].transfer,
-            "ours" if METHODS[name].ours else "baseline",
-            float(np.median(seconds[name])),
-            commit,
-        )
-        for name in methods
-    }
-    return found, float(np.median(learning))
+    return label_searches(rows, seconds, commit), float(np.median(learning))
 
 
 def stored_pasts(targets: Suite) -> dict[str, dict[str, Trajectories]]:

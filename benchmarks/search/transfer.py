@@ -80,7 +80,23 @@ def run(
             if name == "transfer":
                 learning["transfer_weight"].append(float(found.trace.transfer_weight[0, -1]))
         print(f"{tasks[t]} seed {seed}: {time.perf_counter() - begun:.1f} s", flush=True)
-    found = {
+    return label_searches(rows, seconds, provenance), {
+        "learn": [vars(config) for config in sorted(settings, key=repr)],
+        "medians": {name: float(np.median(values)) for name, values in learning.items()},
+    }
+
+
+def label_searches(
+    rows: Mapping[str, np.ndarray], seconds: Mapping[str, np.ndarray], provenance: str
+) -> dict[str, Trajectories]:
+    """Return the searches of methods in `METHODS`, rows int[T, S, B], with what is known of them.
+
+    Args:
+      rows: evaluated rows by method.
+      seconds: float[T, S], wall-clock time of each search by method.
+      provenance: commit that ran.
+    """
+    return {
         name: Trajectories(
             rows[name],
             METHODS[name].transfer,
@@ -88,12 +104,14 @@ def run(
             float(np.median(seconds[name])),
             provenance,
         )
-        for name in methods
+        for name in rows
     }
-    return found, {
-        "learn": [vars(config) for config in sorted(settings, key=repr)],
-        "medians": {name: float(np.median(values)) for name, values in learning.items()},
-    }
+
+
+def running_commit() -> str:
+    """Name the commit that runs, and say whether it has changes."""
+    source = collect_provenance()
+    return f"commit {str(source['commit'])[:9]}{' and changes' * bool(source['dirty'])}"
 
 
 def renewed(
@@ -172,9 +190,7 @@ def search(
                 f"Got tasks {tasks} with {asked.seeds} seeds; expected tasks of {suite.tasks}, "
                 f"with as many seeds as are kept: {seeds}."
             )
-    source = collect_provenance()
-    commit = f"commit {str(source['commit'])[:9]}{' and changes' * bool(source['dirty'])}"
-    ours, learning = run(suite, tasks, methods, asked.seeds, variant, commit)
+    ours, learning = run(suite, tasks, methods, asked.seeds, variant, running_commit())
     if tasks != suite.tasks:
         ours = {name: renewed(suite, kept[name], tasks, new) for name, new in ours.items()}
     return ours, learning

@@ -11,6 +11,8 @@ from nmjax.experiments import Result
 
 SHOWN = (5, 20, 100)
 """Numbers of evaluations that the table of pasts shows."""
+ALL_SOURCES = 10**6
+"""Number of sources that stands for all of them."""
 AFTER_PAST = ("transfer", "kernel-transfer", "past-best")
 Row = Mapping[str, Any]
 
@@ -46,10 +48,6 @@ def past_sizes() -> str:
             )
     header = ("suite", "evaluations per source", "sources", *AFTER_PAST, "best without transfer")
     return markdown.table((*header, "seeds"), rows) if rows else markdown.UNMEASURED
-
-
-ALL_SOURCES = 10**6
-"""Number of sources that stands for all of them."""
 
 
 def targets() -> str:
