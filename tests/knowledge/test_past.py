@@ -159,6 +159,7 @@ def test_without_a_past_the_search_starts_from_scratch():
     assert finite(knowledge)
     assert int(num_sources(knowledge)) == 0
     assert float(transfer_weight(knowledge.log_weights, knowledge.prior)) == 0
+    assert knowledge.prior.noise[0] < 0.1 * knowledge.prior.noise[1]
     found = search(knowledge)
     random = np.random.default_rng(0).choice(related_tasks().scores[-1], (1000, 10))
     assert np.isfinite(found).all()

@@ -23,3 +23,8 @@ def test_equal_scores_do_not_hold_a_study():
     assert len({config["kind"] for config in late}) > 1
     positions = np.log10([config["x"] for config in late])
     assert np.std(positions) > 0.2
+
+
+def test_only_real_valued_choices_are_improved_without_noise():
+    assert Study(SPACE, budget=3).algorithm.acquisition.noise_free
+    assert not Study(Space(kind=["a", "b"]), budget=2).algorithm.acquisition.noise_free
