@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from tests.prepared import suite
 __all__ = ["suite"]
 
 
-def run_two(folder, *what, code=0, **environment):
-    """Run both processes in a folder; return what each has printed."""
+def run_two(folder, *what, codes=(0,), **environment):
+    """Run both processes in a folder to one of the exit statuses; return what each has printed."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         address = f"localhost:{free.getsockname()[1]}"
@@ -37,7 +38,7 @@ def run_two(folder, *what, code=0, **environment):
     finally:
         for process in processes:
             process.kill()
-    assert [process.returncode for process in processes] == [code, code], outputs
+    assert {process.returncode for process in processes} <= set(codes), outputs
     return [printed for printed, _ in outputs]
 
 
@@ -73,7 +74,9 @@ def test_a_benchmark_run_of_two_processes_writes_one_result_with_the_rows_of_one
 def test_two_processes_that_end_in_between_resume_their_search(tmp_path, monkeypatch):
     flags = ("--benchmark", "toy", "--methods", "evolution", "random", "--budget", "50")
     flags = (*flags, "--seeds", "3")
-    run_two(tmp_path, "search", *flags, "--out", "run", code=9, NMJAX_STOP_AFTER="1")
+    # JAX aborts a process that sees its coordinator end before it ends itself.
+    ended = (9, -signal.SIGABRT)
+    run_two(tmp_path, "search", *flags, "--out", "run", codes=ended, NMJAX_STOP_AFTER="1")
     assert (tmp_path / "run" / "checkpoints" / "evolution" / "1").exists()
     run_two(tmp_path, "search", "--resume", "run")
     use_toys_for_this_test(monkeypatch)
