@@ -36,7 +36,7 @@ from nmjax.spaces import sample
 
 ALONE = 2
 TORCH_ALONE = 4
-SIZES = {"mlp": (256,), "cell": (16,), "transformer": (32,)}
+SIZES = {"mlp": (32, 256, 1024), "cell": (4, 16), "transformer": (8, 32)}
 GROUPS = {"mlp": 4, "cell": 2, "transformer": 2}
 MIDDLE = {
     "mlp": {"depth": 2, "width": 16, "activation": "relu", "residual": True},
@@ -53,7 +53,7 @@ MIDDLE = {
 }
 """The children of equal size, for the ways that train only such ones side by side."""
 CONFIG = live.TrainingConfig(epochs=5, batch_size=32, chunk=256)
-GROUPED_CHUNK = 32
+CHUNKS = {"mlp": 32, "cell": 2, "transformer": 2}
 TARGETS = {"torch loop": 20.0, "torch func, equal size": 3.0}
 
 
@@ -176,7 +176,7 @@ def ways_of(
     grouped = live.TrainingConfig(
         epochs=CONFIG.epochs,
         batch_size=CONFIG.batch_size,
-        chunk=GROUPED_CHUNK,
+        chunk=CHUNKS[name],
         size_groups=GROUPS[name],
     )
     own = [(OwnSize(family.build(child), task.inputs), child) for child in children[:ALONE]]
@@ -267,7 +267,7 @@ def measure(asked: argparse.Namespace) -> Findings:
             "epochs": CONFIG.epochs,
             "batch_size": CONFIG.batch_size,
             "size_groups": GROUPS,
-            "grouped_chunk": GROUPED_CHUNK,
+            "grouped_chunk": CHUNKS,
             "equal_size": MIDDLE,
             "repeats": asked.repeats,
             "load_average": round(os.getloadavg()[1], 1),
