@@ -37,10 +37,13 @@ class Layout(NamedTuple):
     Attributes:
       sources: Number S of sources.
       network: Number h of network features.
+      mapped: Number of sources, the last ones, that are mapped from other spaces and have a weight
+        of their own.
     """
 
     sources: int
     network: int
+    mapped: int = 0
 
 
 class PriorParams(NamedTuple):
@@ -56,6 +59,8 @@ class PriorParams(NamedTuple):
       noise_logit: Logit of the noise variance as a fraction of `MOST_NOISE`.
       log_shape: Log of the shape of the inverse gamma distribution of the scale, which is also its
         rate.
+      log_mapped: Log of the weight of a source from another space, relative to one of the space
+        itself; None without such sources.
     """
 
     log_intercept: Array
@@ -66,15 +71,16 @@ class PriorParams(NamedTuple):
     log_structure: Array
     noise_logit: Array
     log_shape: Array
+    log_mapped: Array | None = None
 
 
 class Replays(NamedTuple):
-    """R replays of n evaluations for each of S sources as the target.
+    """R replays of n evaluations for each of T past tasks as the target.
 
     Attributes:
-      features: float[S, R, n, P], features of the evaluations.
-      kernel: float[S, R, n, n], kernel matrices of unit amplitude.
-      score: float[S, R, n], transformed scores; NaN where failed or padded.
+      features: float[T, R, n, P], features of the evaluations.
+      kernel: float[T, R, n, n], kernel matrices of unit amplitude.
+      score: float[T, R, n], transformed scores; NaN where failed or padded.
     """
 
     features: Array
@@ -82,8 +88,8 @@ class Replays(NamedTuple):
     score: Array
 
 
-def default_prior_params() -> PriorParams:
-    """Initial parameters of the fit."""
+def default_prior_params(mapped: int = 0) -> PriorParams:
+    """Initial parameters of the fit, with so many sources mapped from other spaces."""
     zero = jnp.zeros(())
     return PriorParams(
         log_intercept=zero - 1,
@@ -94,6 +100,7 @@ def default_prior_params() -> PriorParams:
         log_structure=zero - 1,
         noise_logit=zero,
         log_shape=zero + 1,
+        log_mapped=zero if mapped else None,
     )
 
 
@@ -109,7 +116,13 @@ def make_prior(
       with_network: bool[], whether the network may be used.
     """
     used = active.astype(params.noise_logit.dtype)
-    share = used / jnp.maximum(jnp.sum(used), 1)
+    if params.log_mapped is None:
+        share = used / jnp.maximum(jnp.sum(used), 1)
+    else:
+        is_mapped = jnp.arange(layout.sources) >= layout.sources - layout.mapped
+        used = jnp.where(is_mapped, jnp.exp(params.log_mapped), 1) * used
+        total = jnp.sum(used)
+        share = used / jnp.where(total > 0, total, 1)
     none = jnp.zeros_like(params.log_intercept)[None]
     is_prediction = jnp.arange(layout.network) == 0
     network_mean = jnp.where(with_network & is_prediction, params.network_mean, 0)
@@ -191,14 +204,17 @@ def replay(
 
 
 @partial(jax.jit, static_argnames=("layout", "steps"))
-def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPrior, Array, Array]:
+def fit_priors(
+    replays: Replays, replay_sources: Array | None = None, *, layout: Layout, steps: int
+) -> tuple[PoolPrior, Array, Array]:
     """Fit the prior of each component, and count the sources that each explains best.
 
     A network that does not increase the mean evidence of the mixture, with equal weights of the
     components that use the past, is left out: it gets no wins.
 
     Args:
-      replays: Replays of S sources. Their network features are cross-fitted.
+      replays: Replays of T past tasks. Their network features are cross-fitted.
+      replay_sources: bool[T, S], sources of each replay; by default all but the task itself.
       layout: Numbers of source and network features.
       steps: Number of Adam steps.
 
@@ -207,7 +223,7 @@ def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPri
       float[K]; and the mean log evidence float[K, steps] of a replay.
     """
     # Axis 0 is the component: the sources that it may use for each target, and the network.
-    others = ~jnp.eye(layout.sources, dtype=bool)
+    others = ~jnp.eye(layout.sources, dtype=bool) if replay_sources is None else replay_sources
     none = jnp.zeros_like(others)
     uses_sources, uses_network = [True, False], [False, False]
     active = [others, none]
@@ -225,7 +241,7 @@ def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPri
     def fit(active: Array, with_network: Array) -> tuple[PriorParams, Array]:
         return maximize(
             lambda params: jnp.mean(evidences(params, active, with_network)),
-            default_prior_params(),
+            default_prior_params(layout.mapped),
             steps=steps,
         )
 
@@ -237,6 +253,36 @@ def fit_priors(replays: Replays, *, layout: Layout, steps: int) -> tuple[PoolPri
         params, active=everything, with_network=jnp.array(uses_network)
     )
     return priors, _wins(compared), curves
+
+
+@partial(jax.jit, static_argnames=("layout", "steps"))
+def mapped_gain(replays: Replays, replay_sources: Array, *, layout: Layout, steps: int) -> Array:
+    """Gain float[T] in mean log evidence of each task's replays by sources of other spaces.
+
+    The transferred prior is fitted with these sources and without them.
+
+    Args:
+      replays: Replays of T past tasks of the space itself.
+      replay_sources: bool[T, S], sources of each replay.
+      layout: Numbers of features; the last `layout.mapped` sources are of other spaces.
+      steps: Number of Adam steps.
+    """
+    own = jnp.arange(layout.sources) < layout.sources - layout.mapped
+
+    def fitted(active: Array) -> Array:
+        def evidences(params: PriorParams) -> Array:
+            priors = jax.vmap(partial(make_prior, params, layout), in_axes=(0, None))(
+                active, jnp.zeros((), bool)
+            )
+            over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
+            return jnp.mean(jax.vmap(over_replays)(priors, *replays), axis=-1)
+
+        start = default_prior_params(layout.mapped)
+        return evidences(maximize(lambda at: jnp.mean(evidences(at)), start, steps=steps)[0])
+
+    with_mapped, without = jax.vmap(fitted)(jnp.stack([replay_sources, replay_sources & own[None]]))
+    gain: Array = with_mapped - without
+    return gain
 
 
 def _wins(log_evidence: Array) -> Array:
