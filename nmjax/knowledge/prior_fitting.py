@@ -255,36 +255,6 @@ def fit_priors(
     return priors, _wins(compared), curves
 
 
-@partial(jax.jit, static_argnames=("layout", "steps"))
-def mapped_gain(replays: Replays, replay_sources: Array, *, layout: Layout, steps: int) -> Array:
-    """Gain float[T] in mean log evidence of each task's replays by sources of other spaces.
-
-    The transferred prior is fitted with these sources and without them.
-
-    Args:
-      replays: Replays of T past tasks of the space itself.
-      replay_sources: bool[T, S], sources of each replay.
-      layout: Numbers of features; the last `layout.mapped` sources are of other spaces.
-      steps: Number of Adam steps.
-    """
-    own = jnp.arange(layout.sources) < layout.sources - layout.mapped
-
-    def fitted(active: Array) -> Array:
-        def evidences(params: PriorParams) -> Array:
-            priors = jax.vmap(partial(make_prior, params, layout), in_axes=(0, None))(
-                active, jnp.zeros((), bool)
-            )
-            over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
-            return jnp.mean(jax.vmap(over_replays)(priors, *replays), axis=-1)
-
-        start = default_prior_params(layout.mapped)
-        return evidences(maximize(lambda at: jnp.mean(evidences(at)), start, steps=steps)[0])
-
-    with_mapped, without = jax.vmap(fitted)(jnp.stack([replay_sources, replay_sources & own[None]]))
-    gain: Array = with_mapped - without
-    return gain
-
-
 def _wins(log_evidence: Array) -> Array:
     """Expected wins float[K] of the components, from log evidence float[K, S, R] of replays."""
     kept = jnp.ones(log_evidence.shape[0], bool)

@@ -9,11 +9,21 @@ from nmjax.knowledge.component_weights import prior_log_weights
 from nmjax.knowledge.config import LearnConfig
 from nmjax.knowledge.features import num_network_features, pool_features
 from nmjax.knowledge.network_training import TrainedNetwork
-from nmjax.knowledge.prior_fitting import Layout, fit_priors, mapped_gain, replay
+from nmjax.knowledge.prior_fitting import (
+    Layout,
+    PriorParams,
+    Replays,
+    default_prior_params,
+    fit_priors,
+    log_evidence,
+    make_prior,
+    replay,
+)
 from nmjax.knowledge.standardized_past import Past
 from nmjax.knowledge.state import MetaKnowledge, source_features
 from nmjax.knowledge.transfer.portfolio import portfolio_gain
 from nmjax.meta import LastLayerParams
+from nmjax.optimize import maximize
 from nmjax.predictors import Pool, PoolPrior
 from nmjax.types import Array
 
@@ -106,6 +116,36 @@ def _features_of_past(
     by_others = jnp.sum(jnp.where(others[:, None, :], predicted, 0), -1) / counts
     own = others if replay_sources is None else others & (jnp.arange(number) < tasks)[None]
     return pools, by_others, jnp.mean(jax.vmap(portfolio_gain)(predicted, own, y))
+
+
+@partial(jax.jit, static_argnames=("layout", "steps"))
+def mapped_gain(replays: Replays, replay_sources: Array, *, layout: Layout, steps: int) -> Array:
+    """Gain float[T] in mean log evidence of each task's replays by sources of other spaces.
+
+    The transferred prior is fitted with these sources and without them.
+
+    Args:
+      replays: Replays of T past tasks of the space itself.
+      replay_sources: bool[T, S], sources of each replay.
+      layout: Numbers of features; the last `layout.mapped` sources are of other spaces.
+      steps: Number of Adam steps.
+    """
+    own = jnp.arange(layout.sources) < layout.sources - layout.mapped
+
+    def fitted(active: Array) -> Array:
+        def evidences(params: PriorParams) -> Array:
+            priors = jax.vmap(partial(make_prior, params, layout), in_axes=(0, None))(
+                active, jnp.zeros((), bool)
+            )
+            over_replays = jax.vmap(log_evidence, in_axes=(None, 0, 0, 0))
+            return jnp.mean(jax.vmap(over_replays)(priors, *replays), axis=-1)
+
+        start = default_prior_params(layout.mapped)
+        return evidences(maximize(lambda at: jnp.mean(evidences(at)), start, steps=steps)[0])
+
+    with_mapped, without = jax.vmap(fitted)(jnp.stack([replay_sources, replay_sources & own[None]]))
+    gain: Array = with_mapped - without
+    return gain
 
 
 @partial(jax.jit, static_argnums=0)

@@ -14,9 +14,9 @@ from nmjax.knowledge import (
     default_knowledge,
     learn,
     learn_from_history,
-    learning,
     num_sources,
     pool_features,
+    replayed_past,
 )
 from nmjax.knowledge.features import group_index
 from nmjax.knowledge.standardized_past import standardize_past
@@ -228,13 +228,13 @@ def test_a_replay_is_guided_by_the_other_sources(monkeypatch):
     past, given = past_of(20, 20, 20), {}
 
     def spy(name):
-        called = getattr(learning, name)
+        called = getattr(replayed_past, name)
 
         def call(*args, **kwargs):
             given[name] = (args, kwargs)
             return called(*args, **kwargs)
 
-        monkeypatch.setattr(learning, name, call)
+        monkeypatch.setattr(replayed_past, name, call)
 
     for name in ("replay", "fit_priors", "prior_log_weights"):
         spy(name)
