@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.knowledge import pool_features, portfolio_value, source_features
-from nmjax.knowledge.state import is_source
+from nmjax.knowledge.state import is_portfolio_source
 from nmjax.knowledge.transfer.portfolio import PORTFOLIO
 from nmjax.predictors import FailureModel
 from nmjax.search.combinatorial.slot_failures import encoded_log_success
@@ -34,7 +34,7 @@ def portfolio_points(
       space: Space of the architectures.
       maximizer: Maximizer of the value.
     """
-    active = is_source(problem.knowledge.sources)
+    active = is_portfolio_source(problem.knowledge)
     at_sources = source_features(len(active))
 
     def predict(encoding: Array) -> Array:
