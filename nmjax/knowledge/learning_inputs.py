@@ -69,7 +69,10 @@ def check_pasts(past: PastSearches | Sequence[PastSearches]) -> list[PastSearche
         pasts = list(past)
     for one in pasts:
         if not isinstance(one, PastSearches):
-            raise NmjaxError(f"Expected past searches, as read_history returns them, got {one!r}.")
+            raise NmjaxError(
+                "Expected past searches, as read_history returns them, got an object of type "
+                f"{type(one).__name__}."
+            )
         if one.metric is None:
             raise NmjaxError(
                 f"Got past searches {one.name!r} without a metric to improve; name it by maximize= "

@@ -268,7 +268,7 @@ def test_seeds_that_are_not_32_bit_integers_are_refused(seed):
 
 
 def test_other_objects_than_past_searches_are_refused():
-    with pytest.raises(NmjaxError, match="as read_history returns them, got 1"):
+    with pytest.raises(NmjaxError, match="as read_history returns them, got an object of type int"):
         learn([1, 2])
 
 

@@ -143,8 +143,8 @@ def test_the_weight_of_other_spaces_is_learned_by_replay():
             [past_of("one"), past_of("two")],
             "'one' of 'past' and task 'two' of 'past' with the same",
         ),
-        ([], "got a list"),
-        ([past_of("one"), None], "got a NoneType"),
+        ([], "of type list"),
+        ([past_of("one"), None], "of type NoneType"),
         ([past_of("one"), other("two")], "no choice with an option in common"),
     ],
 )
