@@ -64,12 +64,12 @@ def no_evaluation(problem: SpaceProblem, architecture: Proposal) -> Array:
 class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     """Bayesian optimization of a space of any size, under a mixture of priors.
 
-    The counterpart of `BayesianSearch`, which needs a pool. Two uniform architectures are evaluated
-    first, then the choice of the transferred prior unless they lower its posterior weight, then the
-    architecture with the largest acquisition value that the maximizer finds. It starts from
-    mutations of the best evaluations, from uniform draws, and from draws where past tasks had their
-    best scores. Isomorphic architectures count as one, and none is suggested twice. Failures are
-    learned from, and known limits met, as in `BayesianSearch`.
+    The counterpart of `BayesianSearch`, which needs a pool. An initial design of three
+    architectures, as in `initial_design`, is evaluated first. Then comes the architecture with the
+    largest acquisition value that the maximizer finds, starting from mutations of the best
+    evaluations, from uniform draws, and from draws where past tasks had their best scores.
+    Isomorphic architectures count as one, and none is suggested twice. Failures are learned from,
+    and known limits met, as in `BayesianSearch`.
 
     `suggest` and `observe` use architectures in place of rows: int32[C], or a `Candidate` if the
     space has real-valued choices. `SearchInfo.row` is the slot of the evaluation. A step costs
