@@ -109,6 +109,28 @@ def similarity() -> str:
     return "\n\n".join(found)
 
 
+def other_spaces() -> str:
+    """Regret after the past of another space, alone and beside a past of the space itself."""
+    if (result := stored("knowledge/other_spaces")) is None:
+        return markdown.UNMEASURED
+    steps = result.rows[0]["steps"]
+    rows = (
+        (
+            row["own past"],
+            row["other space"],
+            *map(markdown.number, row["regret"]),
+            markdown.with_interval(row["mean_regret"], row["mean_regret_ci"]),
+            ""
+            if row["other space"] == "none"
+            else markdown.with_interval(row["mean_difference"], row["mean_difference_ci"]),
+        )
+        for row in result.rows
+    )
+    header = ("own past", "other space", *(f"at {step}" for step in steps))
+    header += ("mean over 50", "minus without the other space")
+    return markdown.with_origin(result, header, rows)
+
+
 def history() -> str:
     """Time and memory for a history of millions of evaluations."""
     if (result := stored("knowledge/history_scale")) is None:

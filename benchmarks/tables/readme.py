@@ -89,6 +89,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "latency": meta_tables.latency,
     "meta-speed": meta_tables.speed,
     "meta-targets": meta_tables.targets,
+    "other-spaces": knowledge_tables.other_spaces,
     "pruning-risk": knowledge_tables.pruning_risk,
     "advice": knowledge_tables.advice,
     "similarity": knowledge_tables.similarity,

@@ -104,6 +104,23 @@ def without_network(knowledge: MetaKnowledge) -> MetaKnowledge:
     )
 
 
+def without_wins(knowledge: MetaKnowledge) -> MetaKnowledge:
+    """Give the components that use the past the smallest initial weight that wins can give them.
+
+    The portfolio is not evaluated first.
+
+    Args:
+      knowledge: Knowledge whose replays do not tell how well the past predicts a new task.
+    """
+    number = jnp.sum(knowledge.wins)
+    wins = jnp.zeros_like(knowledge.wins).at[-1].set(number)
+    return knowledge.replace(
+        wins=wins,
+        log_weights=prior_log_weights(wins),
+        portfolio_gain=jnp.zeros_like(knowledge.portfolio_gain),
+    )
+
+
 def weight_sources(prior: PoolPrior, weights: Array) -> PoolPrior:
     """Redistribute the sources' mean weights and variances; their sums stay the same.
 

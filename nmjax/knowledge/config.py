@@ -92,7 +92,8 @@ class LearnConfig:
 def config_for(history: History, metric: Metric) -> LearnConfig:
     """Default settings, with shorter replays if a past task has too few successful evaluations.
 
-    The defaults were tuned on HPOBench, TransNAS-Bench-101 and Dataset2Vec a and b.
+    Tasks without any success do not count, as they are not learned from. The defaults were tuned on
+    HPOBench, TransNAS-Bench-101 and Dataset2Vec a and b.
 
     Args:
       history: Past tasks with raw metrics.
@@ -108,7 +109,8 @@ def config_for(history: History, metric: Metric) -> LearnConfig:
       >>> config.replay_size
       40
     """
-    fewest = min(count_successes(history_scores(history, metric)).tolist(), default=0)
+    successes = count_successes(history_scores(history, metric)).tolist()
+    fewest = min(filter(None, successes), default=0)
     config, number = LearnConfig(), bucket_below(max(fewest, _SMALLEST_SIZE))
     return replace(config, replay_size=min(config.replay_size, number))
 

@@ -5,8 +5,7 @@ predicts scores, a network is meta-trained unless `LearnConfig(network=False)` i
 priors of a new task are fitted by leave-one-task-out replay.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -15,27 +14,20 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from nmjax.compilation_cache import enable_compilation_cache
-from nmjax.errors import NmjaxError, check_seed
-from nmjax.knowledge.component_weights import prior_log_weights
+from nmjax.errors import check_seed
+from nmjax.knowledge.component_weights import without_wins
 from nmjax.knowledge.config import LearnConfig, config_for, count_successes
 from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.failures import learn_failures
-from nmjax.knowledge.features import group_index, num_network_features, pool_features
+from nmjax.knowledge.features import group_index, num_network_features
 from nmjax.knowledge.kernel_fitting import check_sources, fit_kernel, fit_sources
-from nmjax.knowledge.learning_inputs import check_past, limit_history, pad_history
+from nmjax.knowledge.learning_inputs import check_past, check_pasts, limit_history, pad_history
 from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
-from nmjax.knowledge.prior_fitting import (
-    Layout,
-    draw_targets,
-    fit_priors,
-    other_sources,
-    replay,
-)
-from nmjax.knowledge.standardized_past import Past, best_options, standardize_past
-from nmjax.knowledge.state import FeatureParams, MetaKnowledge, source_features
-from nmjax.knowledge.transfer.portfolio import portfolio_gain
-from nmjax.meta import LastLayerParams
-from nmjax.predictors import Pool, PoolPrior
+from nmjax.knowledge.prior_fitting import Layout, draw_targets
+from nmjax.knowledge.replayed_past import learn_from_replays, zero_prior
+from nmjax.knowledge.standardized_past import best_options, standardize_past
+from nmjax.knowledge.state import FeatureParams, MetaKnowledge, encodes_alike
+from nmjax.knowledge.transfer.joined_past import JoinedPast, join_pasts
 from nmjax.spaces import Space
 from nmjax.tasks import fold_tasks, history_scores, select_tasks
 from nmjax.tasks.past_searches import PastSearches
@@ -53,6 +45,8 @@ class LearnInfo(NamedTuple):
       generalization_gap: float[], validation loss minus training loss there.
       kernel_posterior: float[kernel_steps], log posterior density of the kernel per observation.
       prior_evidence: float[K, prior_steps], mean log evidence of a replay under each prior.
+      mapped_gain: float[T], gain in log evidence of each replayed task by sources of other spaces;
+        None without them.
 
     Example:
       >>> from nmjax.knowledge import LearnInfo
@@ -66,35 +60,49 @@ class LearnInfo(NamedTuple):
     generalization_gap: Array
     kernel_posterior: Array
     prior_evidence: Array
+    mapped_gain: Array | None = None
 
 
 def learn(
-    past: PastSearches,
+    past: PastSearches | Sequence[PastSearches],
     *,
+    space: Space | None = None,
+    synonyms: Mapping[str, str] | None = None,
     seed: int = 0,
     config: LearnConfig | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> MetaKnowledge:
-    """Learn knowledge for a new search from past searches of the same space and metric.
+    """Learn knowledge for a new search from past searches, of the same space or of several.
 
     One past task with five evaluations is enough. The worse past tasks predict one another, the
     lower is the initial weight of the transferred prior. Tasks without a successful evaluation are
     left out; without any usable task the result is that of `default_knowledge`. If there are more
     evaluations than `config` allows, a random sample of each task is learned from.
 
+    Past searches of other spaces are mapped to the space by `map_history`, and become sources like
+    the others. Only their order of scores counts, so metrics and units may differ. How much they
+    count is learned by replaying the tasks of the space itself. With two such tasks or more, the
+    others are left out unless they predict these tasks significantly better. Without such tasks,
+    the prior that uses the past begins with its smallest weight.
+
     Args:
-      past: Past searches, as `read_history` returns them.
+      past: Past searches, as `read_history` returns them, or several of them.
+      space: Space of the new search; by default that of the first past.
+      synonyms: The space's names of choices and options, by the name in another space, as in
+        `match_choices`. For several other spaces with conflicting names, `rename` them.
       seed: Seed of all random draws.
       config: Static settings; by default those of `config_for`.
       on_stage: Function that is called with the name of each stage as it begins.
 
     Returns:
-      Knowledge for `Study` or `make_problem`.
+      Knowledge for `Study` or `make_problem`. Its metric is that of the first past of the space,
+      or else of the first past; give `knowledge.replace(metric=...)` to a search by another one.
 
     Raises:
       NmjaxError: `past` is no `PastSearches` or names no metric to improve, the seed is negative or
         not an integer, there are more than `max_tasks` tasks, `config` asks for more evaluations
-        than a task has, or scores of a task cannot be factorized in single precision.
+        than a task has, scores of a task cannot be factorized in single precision, a past cannot be
+        mapped to the space, or a task occurs twice.
 
     Example:
       >>> import numpy as np
@@ -108,37 +116,57 @@ def learn(
       >>> learn(past, config=config).metric.name
       'accuracy'
     """
-    if not isinstance(past, PastSearches):
-        raise NmjaxError(
-            f"Expected past searches, as read_history returns them, got a {type(past).__name__}."
-        )
+    pasts = check_pasts(past)
     check_seed(seed)
-    if past.metric is None:
-        raise NmjaxError(
-            f"Got past searches {past.name!r} without a metric to improve; name it by maximize= or "
-            "minimize= when reading them."
-        )
     enable_compilation_cache()
-    history = pad_history(past.history, past.metric)
-    usable = np.flatnonzero(count_successes(history_scores(history, past.metric)))
+    space = pasts[0].space if space is None else space
+    own = [past for past in pasts if encodes_alike(past.space, space)]
+    metric = (own or pasts)[0].required_metric
+    joined = join_pasts(pasts, space, synonyms)
+    joined = joined._replace(history=pad_history(joined.history, joined.metric))
+    usable = np.flatnonzero(count_successes(history_scores(joined.history, joined.metric)))
     if not len(usable):
-        return default_knowledge(past.space, past.metric)
-    if len(usable) < len(past.tasks):
-        history = select_tasks(history, usable)
+        return default_knowledge(space, metric)
+    if len(usable) < len(joined.tasks):
+        joined = joined.select(usable)
+    knowledge, gain = _learn_joined(joined, space, seed, config, on_stage)
+    if gain is not None and not _is_significant(np.asarray(gain)):
+        return learn(own, space=space, seed=seed, config=config, on_stage=on_stage)
+    return knowledge.replace(metric=metric)
+
+
+def _is_significant(gain: np.ndarray) -> bool:
+    """Whether the mean of gains float[T] exceeds two standard errors; True for a single one."""
+    number = len(gain)
+    return number < 2 or bool(gain.mean() > 2 * gain.std(ddof=1) / number**0.5)
+
+
+def _learn_joined(
+    joined: JoinedPast,
+    space: Space,
+    seed: int,
+    config: LearnConfig | None,
+    on_stage: Callable[[str], None],
+) -> tuple[MetaKnowledge, Array | None]:
     fold_key, learn_key = jax.random.split(jax.random.key(seed))
-    config = config or config_for(history, past.metric)
+    replay_sources = joined.replay_sources()
+    if config is None:
+        replayed = len(joined.tasks) if replay_sources is None else len(replay_sources)
+        config = config_for(select_tasks(joined.history, np.arange(replayed)), joined.metric)
     folds = None
-    if config.network and len(usable) > 1:
-        folds = fold_tasks(fold_key, [past.tasks[task] for task in usable])
-    return learn_from_history(
+    if config.network and len(joined.tasks) > 1:
+        folds = fold_tasks(fold_key, joined.tasks)
+    knowledge, info = learn_from_history(
         learn_key,
-        history,
-        past.metric,
+        joined.history,
+        joined.metric,
         folds,
-        space=past.space,
+        space=space,
         config=config,
+        replay_sources=replay_sources,
         on_stage=on_stage,
-    )[0]
+    )
+    return knowledge if joined.own else without_wins(knowledge), info.mapped_gain
 
 
 def learn_from_history(
@@ -149,6 +177,7 @@ def learn_from_history(
     *,
     space: Space,
     config: LearnConfig | None = None,
+    replay_sources: ArrayLike | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> tuple[MetaKnowledge, LearnInfo]:
     """Learn from a history with given folds for cross-fitting the network.
@@ -164,6 +193,9 @@ def learn_from_history(
         Not read without a network.
       space: Space of the architectures.
       config: Static settings; by default those of `config_for`.
+      replay_sources: bool[T, S], the sources of each replay. The first T tasks are replayed as new
+        ones. The others, which are only sources, get a weight of their own. By default, all tasks
+        are replayed, each with all others as sources.
       on_stage: Function that is called with the name of each stage as it begins.
 
     Raises:
@@ -189,7 +221,9 @@ def learn_from_history(
     config = config or config_for(history, metric)
     history = limit_history(jax.random.fold_in(key, 2), history, metric, config)
     past = standardize_past(history, space=space, metric=metric)
-    folds = check_past(past, folds, config)
+    replayed = len(past.y) if replay_sources is None else len(np.asarray(replay_sources))
+    folds = check_past(past, folds, config, replayed=replayed)
+    replayed_by = None if replay_sources is None else jnp.asarray(replay_sources, bool)
     network_key, replay_key = jax.random.split(key)
 
     on_stage("fit the kernel")
@@ -211,7 +245,7 @@ def learn_from_history(
     sampling, bounds = best_options(history.architecture, past.score, space=space)
     knowledge = MetaKnowledge(
         FeatureParams(past.location, past.scale, kernel, network.params),
-        _zero_prior(Layout(len(past.y), num_network_features(network.params))),
+        zero_prior(Layout(len(past.y), num_network_features(network.params))),
         sources,
         sampling,
         bounds,
@@ -225,38 +259,19 @@ def learn_from_history(
     )
 
     on_stage("replay past searches")
-    targets = draw_targets(jax.random.fold_in(key, 3), len(past.y), config.replay_tasks)
-    knowledge, prior_evidence = _fit_priors(replay_key, knowledge, past, targets, network, config)
-    return knowledge, _info(network, kernel_posterior, prior_evidence)
+    targets = draw_targets(jax.random.fold_in(key, 3), replayed, config.replay_tasks)
+    knowledge, evidence, gain = learn_from_replays(
+        replay_key, knowledge, past, network, config, targets, replayed_by
+    )
+    return knowledge, _info(network, kernel_posterior, evidence, gain)
 
 
-def _fit_priors(
-    key: Array,
-    knowledge: MetaKnowledge,
-    past: Past,
-    targets: Array | None,
+def _info(
     network: TrainedNetwork,
-    config: LearnConfig,
-) -> tuple[MetaKnowledge, Array]:
-    """Fit the priors by replay; return the new knowledge and the evidence at each step."""
-    pools, by_others, gain = _features_of_past(knowledge, past, network.held_out, targets)
-    replays = replay(
-        key,
-        pools,
-        by_others,
-        past.score if targets is None else past.score[targets],
-        size=min(config.replay_size, past.score.shape[1]),
-        outcome_transform=config.outcome_transform,
-    )
-    layout = Layout(len(past.y), num_network_features(network.params))
-    prior, wins, evidence = fit_priors(replays, targets, layout=layout, steps=config.prior_steps)
-    learned = knowledge.replace(
-        prior=prior, wins=wins, log_weights=prior_log_weights(wins), portfolio_gain=gain
-    )
-    return learned, evidence
-
-
-def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Array) -> LearnInfo:
+    kernel_posterior: Array,
+    prior_evidence: Array,
+    gain_of_others: Array | None,
+) -> LearnInfo:
     return LearnInfo(
         network.train_loss,
         network.validation_loss,
@@ -264,36 +279,5 @@ def _info(network: TrainedNetwork, kernel_posterior: Array, prior_evidence: Arra
         network.generalization_gap,
         kernel_posterior,
         prior_evidence,
+        gain_of_others,
     )
-
-
-@jax.jit
-def _features_of_past(
-    knowledge: MetaKnowledge, past: Past, held_out: LastLayerParams | None, targets: Array | None
-) -> tuple[Pool, Array, Array]:
-    """Pools of the evaluations of R `targets`, all S sources by default, and their predictions.
-
-    The predictions are the mean [R, M] of the other sources, and the mean gain [] of the portfolio
-    that they choose. Network features are those of each source's own network in `held_out`, leaves
-    [S, ...].
-    """
-    number = past.y.shape[0]
-    others = other_sources(number, targets)
-    own = past.encoding, past.y, held_out
-    encoding, y, held_out = own if targets is None else jax.tree.map(lambda x: x[targets], own)
-
-    def features(args: tuple[Array, LastLayerParams | None]) -> Pool:
-        encoding, network = args
-        own = knowledge.replace(params=knowledge.params._replace(network=network))
-        return pool_features(own, encoding).pool
-
-    pools = jax.lax.map(features, (encoding, held_out))
-    predicted = pools.features[..., source_features(number)]
-    by_others = jnp.sum(jnp.where(others[:, None, :], predicted, 0), -1) / max(number - 1, 1)
-    return pools, by_others, jnp.mean(jax.vmap(portfolio_gain)(predicted, others, y))
-
-
-@partial(jax.jit, static_argnums=0)
-def _zero_prior(layout: Layout) -> PoolPrior:
-    zeros = jnp.zeros((2, 1 + sum(layout)))
-    return PoolPrior(zeros, zeros, *(zeros[:, 0] for _ in range(4)))

@@ -1,5 +1,8 @@
 """Limits, padding and validation of the past searches to learn from."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +12,7 @@ from nmjax.errors import NmjaxError
 from nmjax.knowledge.config import LearnConfig, bucket_above, count_successes, rows_of_each
 from nmjax.knowledge.standardized_past import Past
 from nmjax.tasks import history_scores, refuse_leakage
+from nmjax.tasks.past_searches import PastSearches
 from nmjax.types import Array, History, Metric
 
 
@@ -54,6 +58,29 @@ def count_rows(history: History) -> int:
     return int(np.asarray(history.mask).sum(axis=1).max())
 
 
+def check_pasts(past: PastSearches | Sequence[PastSearches]) -> list[PastSearches]:
+    """Return past searches as a list, each with a metric.
+
+    Raises:
+      NmjaxError: There are none, or one is no `PastSearches` or has no metric.
+    """
+    pasts: list[Any] = [past]
+    if isinstance(past, Sequence) and len(past) > 0:
+        pasts = list(past)
+    for one in pasts:
+        if not isinstance(one, PastSearches):
+            raise NmjaxError(
+                "Expected past searches, as read_history returns them, got an object of type "
+                f"{type(one).__name__}."
+            )
+        if one.metric is None:
+            raise NmjaxError(
+                f"Got past searches {one.name!r} without a metric to improve; name it by maximize= "
+                "or minimize= when reading them."
+            )
+    return pasts
+
+
 def pad_history(history: History, metric: Metric) -> History:
     """Keep only the metric of the score, and pad to one of a few lengths."""
     missing = bucket_above(history.mask.shape[1]) - history.mask.shape[1]
@@ -68,8 +95,16 @@ def pad_history(history: History, metric: Metric) -> History:
     )
 
 
-def check_past(past: Past, folds: ArrayLike | None, config: LearnConfig) -> np.ndarray:
+def check_past(
+    past: Past, folds: ArrayLike | None, config: LearnConfig, *, replayed: int
+) -> np.ndarray:
     """Return the folds of the tasks, int[S], after validating them and the past.
+
+    Args:
+      past: Evaluations of S tasks.
+      folds: As in `learn_from_history`.
+      config: Static settings.
+      replayed: Number of tasks that are replayed, the first ones.
 
     Raises:
       NmjaxError: As in `learn_from_history`.
@@ -92,9 +127,11 @@ def check_past(past: Past, folds: ArrayLike | None, config: LearnConfig) -> np.n
             f"Got one fold of {len(fold)} past tasks; give at least two, or "
             "LearnConfig(network=False)."
         )
+    worst = int(successes[:replayed].argmin())
+    fewest = int(successes[worst])
     if fewest < config.replay_size:
         raise NmjaxError(
-            f"Past task {int(successes.argmin())} has {fewest} successful evaluations; a replay "
+            f"Past task {worst} has {fewest} successful evaluations; a replay "
             f"needs {config.replay_size}: leave the task out, or lower replay_size to {fewest}."
         )
     for held_out in np.unique(fold):

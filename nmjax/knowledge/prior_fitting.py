@@ -37,10 +37,13 @@ class Layout(NamedTuple):
     Attributes:
       sources: Number S of sources.
       network: Number h of network features.
+      mapped: Number of sources, the last ones, that are mapped from other spaces and have a weight
+        of their own.
     """
 
     sources: int
     network: int
+    mapped: int = 0
 
 
 class PriorParams(NamedTuple):
@@ -56,6 +59,8 @@ class PriorParams(NamedTuple):
       noise_logit: Logit of the noise variance as a fraction of `MOST_NOISE`.
       log_shape: Log of the shape of the inverse gamma distribution of the scale, which is also its
         rate.
+      log_mapped: Log of the weight of a source from another space, relative to one of the space
+        itself; None without such sources.
     """
 
     log_intercept: Array
@@ -66,21 +71,16 @@ class PriorParams(NamedTuple):
     log_structure: Array
     noise_logit: Array
     log_shape: Array
-
-
-def other_sources(number: int, targets: Array | None) -> Array:
-    """Mask bool[R, S] of the sources other than each of R targets; all S of them by default."""
-    others = ~jnp.eye(number, dtype=bool)
-    return others if targets is None else others[targets]
+    log_mapped: Array | None = None
 
 
 class Replays(NamedTuple):
-    """R replays of n evaluations for each of S sources as the target.
+    """R replays of n evaluations for each of T past tasks as the target.
 
     Attributes:
-      features: float[S, R, n, P], features of the evaluations.
-      kernel: float[S, R, n, n], kernel matrices of unit amplitude.
-      score: float[S, R, n], transformed scores; NaN where failed or padded.
+      features: float[T, R, n, P], features of the evaluations.
+      kernel: float[T, R, n, n], kernel matrices of unit amplitude.
+      score: float[T, R, n], transformed scores; NaN where failed or padded.
     """
 
     features: Array
@@ -88,8 +88,8 @@ class Replays(NamedTuple):
     score: Array
 
 
-def default_prior_params() -> PriorParams:
-    """Initial parameters of the fit."""
+def default_prior_params(mapped: int = 0) -> PriorParams:
+    """Initial parameters of the fit, with so many sources mapped from other spaces."""
     zero = jnp.zeros(())
     return PriorParams(
         log_intercept=zero - 1,
@@ -100,6 +100,7 @@ def default_prior_params() -> PriorParams:
         log_structure=zero - 1,
         noise_logit=zero,
         log_shape=zero + 1,
+        log_mapped=zero if mapped else None,
     )
 
 
@@ -115,7 +116,13 @@ def make_prior(
       with_network: bool[], whether the network may be used.
     """
     used = active.astype(params.noise_logit.dtype)
-    share = used / jnp.maximum(jnp.sum(used), 1)
+    if params.log_mapped is None:
+        share = used / jnp.maximum(jnp.sum(used), 1)
+    else:
+        is_mapped = jnp.arange(layout.sources) >= layout.sources - layout.mapped
+        used = jnp.where(is_mapped, jnp.exp(params.log_mapped), 1) * used
+        total = jnp.sum(used)
+        share = used / jnp.where(total > 0, total, 1)
     none = jnp.zeros_like(params.log_intercept)[None]
     is_prediction = jnp.arange(layout.network) == 0
     network_mean = jnp.where(with_network & is_prediction, params.network_mean, 0)
@@ -206,7 +213,7 @@ def replay(
 
 @partial(jax.jit, static_argnames=("layout", "steps"))
 def fit_priors(
-    replays: Replays, targets: Array | None = None, *, layout: Layout, steps: int
+    replays: Replays, replay_sources: Array | None = None, *, layout: Layout, steps: int
 ) -> tuple[PoolPrior, Array, Array]:
     """Fit the prior of each component, and count the sources that each explains best.
 
@@ -214,8 +221,8 @@ def fit_priors(
     components that use the past, is left out: it gets no wins.
 
     Args:
-      replays: Replays of sources. Their network features are cross-fitted.
-      targets: int[R], the sources that are replayed; all S by default.
+      replays: Replays of T past tasks. Their network features are cross-fitted.
+      replay_sources: bool[T, S], sources of each replay; by default all but the task itself.
       layout: Numbers of source and network features.
       steps: Number of Adam steps.
 
@@ -224,7 +231,7 @@ def fit_priors(
       float[K]; and the mean log evidence float[K, steps] of a replay.
     """
     # Axis 0 is the component: the sources that it may use for each target, and the network.
-    others = other_sources(layout.sources, targets)
+    others = ~jnp.eye(layout.sources, dtype=bool) if replay_sources is None else replay_sources
     none = jnp.zeros_like(others)
     uses_sources, uses_network = [True, False], [False, False]
     active = [others, none]
@@ -242,7 +249,7 @@ def fit_priors(
     def fit(active: Array, with_network: Array) -> tuple[PriorParams, Array]:
         return maximize(
             lambda params: jnp.mean(evidences(params, active, with_network)),
-            default_prior_params(),
+            default_prior_params(layout.mapped),
             steps=steps,
         )
 

@@ -83,6 +83,8 @@ class MetaKnowledge:
       outcome_transform: Name of the transform of scores in replays and searches. Static.
       failures: Failure rates of the parts of architectures (`spaces.encoded_parts`); None if
         nothing is known.
+      own_sources: bool[S], sources of the space itself, which choose the portfolio; the others were
+        mapped from other spaces. None if all are of the space itself.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -105,6 +107,7 @@ class MetaKnowledge:
     metric: Metric | None = field(default=None, metadata={"static": True})
     outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})
     failures: FailureRates | None = None
+    own_sources: Array | None = None
 
     def __repr__(self) -> str:
         goal = "no metric" if self.metric is None else self.metric.goal
@@ -133,7 +136,7 @@ def require_space(knowledge: MetaKnowledge, space: Space) -> None:
       >>> from nmjax.spaces import Space
       >>> require_space(default_knowledge(Space(width=[8, 16])), Space("other", width=[8, 16]))
     """
-    if _encoded(knowledge.space) == _encoded(space):
+    if encodes_alike(knowledge.space, space):
         return
     pairs = zip(_choices(knowledge.space), _choices(space), strict=False)
     differing = [f"{ours} became {theirs}" for ours, theirs in pairs if ours != theirs]
@@ -174,6 +177,11 @@ def require_metric(knowledge: MetaKnowledge, metric: Metric) -> None:
         )
 
 
+def encodes_alike(one: Space, other: Space) -> bool:
+    """Whether two spaces encode architectures alike; names, `valid` and `canonical` may differ."""
+    return _encoded(one) == _encoded(other)
+
+
 def _encoded(space: Space) -> tuple[Any, ...]:
     """Parts of a space that determine the encoding of an architecture."""
     return space.choices, space.continuous, space.cell
@@ -202,6 +210,12 @@ def flat_prior(prior: PoolPrior) -> PoolPrior:
 def is_source(sources: SourceModels) -> Array:
     """Mask bool[S] of the places that hold a source; the others are unused capacity."""
     return jnp.any(sources.mask, axis=-1)
+
+
+def is_portfolio_source(knowledge: MetaKnowledge) -> Array:
+    """Mask bool[S] of the sources that choose the portfolio."""
+    known = is_source(knowledge.sources)
+    return known if knowledge.own_sources is None else known & knowledge.own_sources
 
 
 def source_features(sources: int) -> slice:

@@ -194,7 +194,7 @@ class CellFamily:
     def num_multiplications(self, architecture: Array) -> Array:
         """Number float[] of multiplications of weights and activations for one image.
 
-        Those with padding count.
+        Multiplications with padding are counted.
         """
         convolutions, head = self._weights(architecture)
         return convolutions * self.side**2 + head
@@ -251,14 +251,14 @@ def _shifts(images: Array, axis: int) -> list[Array]:
 
 
 def normalize_images(images: Array, mask: Array) -> Array:
-    """Each image float[H, W, C] over its values in the channels of the mask; zero elsewhere."""
+    """Normalize images float[H, W, C] over the values in the mask's channels; zero elsewhere."""
     return masked_normalize(
         images, mask.reshape((1,) * (images.ndim - 1) + mask.shape), (-3, -2, -1)
     )
 
 
 def average_pool(images: Array) -> Array:
-    """Means over the 3 x 3 neighborhoods of float[., H, W, .], without what is outside."""
+    """Means over the 3 x 3 neighborhoods of float[., H, W, .], without the padding."""
 
     def total(x: Array) -> Array:
         rows: Array = sum(_shifts(x, 1), jnp.zeros_like(x))

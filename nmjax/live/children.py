@@ -39,15 +39,15 @@ def train_children(
     """Train children of different architectures together, in one compiled call.
 
     Child n starts from the key `fold_in(init_key, n)`, where `init_key, order_key = split(key)`;
-    all children read the same minibatches. A child's result does not depend on the others. Another
-    call with the same family, settings and shapes compiles nothing.
+    all children read the same minibatches. A child's result does not depend on the others. A
+    second call with the same family, settings and shapes does not recompile.
 
     Args:
       key: Random key.
       family: Family of the children.
       architectures: int32[N, C].
       data: Rows of the task.
-      hyper: Numbers float[] or float[N]; the defaults of `TrainingHyper` if None.
+      hyper: Training numbers float[] or float[N]; the defaults of `TrainingHyper` if None.
       config: Static settings; the defaults of `TrainingConfig` if None.
       keep_params: Whether to return the weights.
       mesh: Devices to divide the children among, such as `nmjax.experiments.batch_mesh()`, which
@@ -57,8 +57,8 @@ def train_children(
       A `TrainingResult` with the leading axis N, over the devices of the mesh.
 
     Raises:
-      NmjaxError: The architectures are none of the family's, the rows do not fit the family, or a
-        number is neither one nor N.
+      NmjaxError: An architecture does not belong to the family, the rows do not fit the family,
+        or a number is neither a scalar nor of shape [N].
 
     Example:
       >>> import jax, jax.numpy as jnp

@@ -66,7 +66,7 @@ def split_rows(
     Args:
       x: Inputs, float[n, D].
       y: Classes from 0, int[n], each with at least three rows.
-      shares: Shares of the selection and of the test rows; at least one row a class each.
+      shares: Shares of the selection and of the test rows; each at least one row per class.
       max_train: Largest number of training rows; all by default.
       seed: Seed of the split.
 
@@ -113,7 +113,7 @@ def split_rows(
 def accuracy(logits: Array, y: Array) -> Array:
     """Share float[] of rows whose largest logit float[n, classes] is that of their class int[n].
 
-    Logits that are not finite make it NaN.
+    NaN if a logit is not finite.
 
     Example:
       >>> import jax.numpy as jnp
@@ -139,7 +139,7 @@ def cross_entropy(logits: Array, y: Array) -> Array:
 
 
 def check_fits(family: TrainableFamily, choices: int, data: Dataset) -> None:
-    """Refuse rows that the family cannot read, or classes that it has no logits for.
+    """Validate that the family can read the rows and has a logit for each of their classes.
 
     Args:
       family: Family of the children.

@@ -42,7 +42,7 @@ class LiveTarget(NamedTuple):
 
 
 class LivePool(NamedTuple):
-    """A pool whose scores are trained, for searches without a model such as `RandomSearch`.
+    """A pool whose scores come from training, for searches without a model (`RandomSearch`).
 
     Attributes:
       score: float[N], all NaN; only its size is read.
@@ -106,7 +106,7 @@ class LiveProblem(NamedTuple):
 
 
 def make_target(key: Array, data: Dataset, config: TrainingConfig) -> LiveTarget:
-    """Return the target of a task: two searches with the same one train the same children.
+    """Return the target of a task. Searches with the same target train the same children.
 
     Example:
       >>> import jax
@@ -139,8 +139,8 @@ def live_problem(problem: Problem, architectures: Array, target: LiveTarget) -> 
     """Return a problem whose evaluations train its architectures int32[N, C] on a target.
 
     Args:
-      problem: As `nmjax.make_problem` makes it of the same architectures, without scores.
-      architectures: The pool that the problem was made of.
+      problem: Problem that `nmjax.make_problem` makes from these architectures, without scores.
+      architectures: The pool that the problem was made from.
       target: Task to train on.
 
     Example:

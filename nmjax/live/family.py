@@ -32,7 +32,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class TrainableFamily(Protocol):
-    """Networks as functions: all that training reads. Hashable, as static arguments are."""
+    """Networks as functions: the part of a family that training uses. Hashable."""
 
     def __hash__(self) -> int:
         """Equal families share compiled programs."""
@@ -85,7 +85,7 @@ def check_children(family: Family, architectures: ArrayLike) -> Array:
     """The architectures int32[N, C] of a family's children.
 
     Raises:
-      NmjaxError: They are none of the family's.
+      NmjaxError: One does not belong to the family.
     """
     rows = np.asarray(architectures)
     expected = family.space.num_choices

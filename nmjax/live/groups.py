@@ -45,7 +45,7 @@ def split_by_size(
 ) -> list[tuple[TrainableFamily, np.ndarray]]:
     """Sort children into groups of similar size.
 
-    The groups follow from the family and their number alone, so that other children need no other
+    The groups depend only on the family and on `count`, so other children reuse the compiled
     programs.
 
     Args:
@@ -54,7 +54,7 @@ def split_by_size(
       count: Largest number of groups.
 
     Returns:
-      For each group, which may be empty, its family and the numbers int[n] of its children.
+      For each group, which may be empty, its family and the positions int[n] of its children.
     """
     groups = _choose_groups(family, count)
     own = [_first_that_holds(groups, family.enclosing(child)) for child in architectures]

@@ -53,7 +53,7 @@ def split_architecture(
 ) -> tuple[Array, TrainingHyper]:
     """The family's architecture int32[..., C'] and the training numbers of int32[..., C].
 
-    Numbers that the space has no choice for are the defaults of `TrainingHyper`.
+    Numbers without a choice in the space have the defaults of `TrainingHyper`.
 
     Args:
       space: A space with all choices of the family, such as `training_space` makes.

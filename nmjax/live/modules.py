@@ -32,20 +32,20 @@ def train_modules(
     config: TrainingConfig | None = None,
     keep_params: bool = False,
 ) -> list[TrainingResult]:
-    """Train modules of any architecture, such as Linen or NNX classes of the user's own.
+    """Train user-defined Flax modules of any architecture, Linen or NNX.
 
     Choices with the name of a field of `TrainingHyper`, such as `learning_rate`, are training
-    numbers; `make` receives the others as keywords. Architectures that differ in training numbers
-    only have equal shapes, and train together in one compiled call. Each different module compiles
-    a program of its own, which takes seconds, and they train one after the other. A family such as
-    `MLPFamily`, whose children are masks of one network, compiles once.
+    numbers; `make` receives the others as keywords. Architectures that differ only in
+    training numbers have equal shapes and train together in one compiled call. Different modules
+    are compiled separately, which takes seconds each, and train one after the other. A family such
+    as `MLPFamily`, whose children are masks of one network, compiles once.
 
     Args:
       key: Random key; child n trains as child n of `train_children` does.
       make: A subclass of `flax.linen.Module`; or of `flax.nnx.Module`, which is called with
         `rngs` too; or a function that returns a Linen module. Called on float[B, D], the module
         returns logits float[B, classes]. It has parameters only: no dropout, no running statistics.
-      space: The arguments of the constructor, and training numbers.
+      space: Space of the constructor's arguments and of training numbers.
       architectures: int32[N, C] of the space.
       data: Rows of the task.
       config: Static settings; the defaults of `TrainingConfig` if None.
@@ -55,8 +55,8 @@ def train_modules(
       A `TrainingResult` for each architecture, in their order.
 
     Raises:
-      NmjaxError: The architectures are none of the space, the rows are nodes of a graph, or a
-        module is of another kind or has variables that are not parameters.
+      NmjaxError: An architecture does not belong to the space, the rows are nodes of a graph, or
+        a module is of another kind or has variables that are not parameters.
 
     Example:
       >>> import flax.linen as nn, jax

@@ -42,13 +42,13 @@ class TrainingConfig:
     Attributes:
       optimizer: "adamw", or "sgd" with momentum and decoupled weight decay.
       epochs: Number E of passes over the training rows.
-      batch_size: Rows of a minibatch; those left over in an epoch are skipped in it.
+      batch_size: Rows of a minibatch; leftover rows of an epoch are skipped.
       schedule: "constant", or "cosine" decay of the learning rate to 0.
       chunk: Number of children that train side by side. Memory grows with it; chunks follow one
         another in the same compiled call.
       size_groups: Largest number of groups of similar size that children of a `Family` are sorted
         into. Children compute the largest network of their group instead of their family's. Each
-        group takes a compilation of its own, and trains in chunks of its own.
+        group is compiled separately and trains in its own chunks.
 
     Raises:
       NmjaxError: A name is unknown, or a number is not positive.

@@ -141,7 +141,7 @@ _SOURCES = {
 
 
 def list_tasks() -> tuple[tuple[str, ...], ...]:
-    """Return the names of all tasks, those made from the same rows grouped.
+    """Return the names of all tasks, grouped by the rows that they are made from.
 
     Example:
       >>> from nmjax.live import list_tasks

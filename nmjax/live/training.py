@@ -18,7 +18,7 @@ from nmjax.types import Array, PyTree
 
 
 class TrainingResult(NamedTuple):
-    """What training measured; every number is NaN from the epoch on in which a child diverged.
+    """Measurements of a training; NaN from the epoch in which the child diverged.
 
     Attributes:
       score: float[...], accuracy on the selection rows after the last epoch.
@@ -57,7 +57,7 @@ def train_child(
     *,
     config: TrainingConfig | None = None,
 ) -> TrainingResult:
-    """Train one child: pure, and traced in everything but the family and the settings.
+    """Train one child. Pure; all arguments but the family and the settings may be traced.
 
     Args:
       key: Random key of the initial weights.

@@ -54,7 +54,7 @@ class BilevelGradient(Protocol):
         Args:
           inner: (weights, strengths) -> float[], the loss that the weights descend.
           outer: (weights, strengths) -> float[], the loss that the strengths descend.
-          weights: Weights so far.
+          weights: Current weights.
           strengths: Strengths.
           hyper: Traced numbers.
         """
@@ -62,7 +62,7 @@ class BilevelGradient(Protocol):
 
 @dataclass(frozen=True)
 class FirstOrder:
-    """The gradient at the weights so far, as if they did not depend on the strengths.
+    """The gradient at the current weights, as if they did not depend on the strengths.
 
     First-order DARTS (Liu, Simonyan and Yang, 2019, section 2.3).
 
@@ -77,7 +77,7 @@ class FirstOrder:
     def value_and_grad(
         self, inner: Loss, outer: Loss, weights: PyTree, strengths: PyTree, hyper: BilevelHyper
     ) -> tuple[Array, PyTree]:
-        """The outer loss at the weights so far, and its gradient."""
+        """The outer loss at the current weights, and its gradient."""
         del inner, hyper
         return jax.value_and_grad(outer, argnums=1)(weights, strengths)
 
@@ -86,7 +86,7 @@ class FirstOrder:
 class Unrolled:
     """The exact gradient through steps of gradient descent on the inner loss.
 
-    With one step, second-order DARTS (Liu, Simonyan and Yang, 2019, equation 6), by automatic
+    One step is second-order DARTS (Liu, Simonyan and Yang, 2019, equation 6), by automatic
     differentiation instead of finite differences.
 
     Attributes:
@@ -125,8 +125,8 @@ class Implicit:
     """The gradient by the implicit function theorem, as if the weights minimized the inner loss.
 
     Solves (H + damping I) v = gradient of the outer loss in the weights, where H is the Hessian of
-    the inner loss, from products with H only. The weights so far stand for the minimum. Away from
-    one H may have negative eigenvalues, and the damping must exceed their size.
+    the inner loss, using only products with H. The current weights stand in for the minimum. Away
+    from a minimum, H may have negative eigenvalues, and the damping must exceed their magnitude.
 
     Attributes:
       solver: "conjugate gradient", or "neumann": `iterations` terms of the series
@@ -157,7 +157,7 @@ class Implicit:
     def value_and_grad(
         self, inner: Loss, outer: Loss, weights: PyTree, strengths: PyTree, hyper: BilevelHyper
     ) -> tuple[Array, PyTree]:
-        """The outer loss at the weights so far, and its implicit gradient."""
+        """The outer loss at the current weights, and its implicit gradient."""
         both = jax.value_and_grad(outer, argnums=(0, 1))
         value, (in_weights, in_strengths) = both(weights, strengths)
         slope = jax.grad(inner)

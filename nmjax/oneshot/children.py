@@ -1,4 +1,4 @@
-"""What a search found: children of equal size to compare with, and counts of an option."""
+"""Analysis of found children: random ones of equal size to compare with, option counts."""
 
 import jax
 import jax.numpy as jnp

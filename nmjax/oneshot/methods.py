@@ -31,7 +31,7 @@ def darts(
       gradient: `FirstOrder()`, `Unrolled()` for second order, or `Implicit()`.
 
     Returns:
-      The search, and its numbers, of which `_replace` changes some.
+      The search and its `SupernetHyper`.
 
     Example:
       >>> from nmjax.oneshot import CellSupernet, Unrolled, darts

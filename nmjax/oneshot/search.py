@@ -55,7 +55,7 @@ class SupernetSearch:
     Attributes:
       supernet: Supernet with the weights of all architectures.
       relaxation: Relaxation of the supernet's space.
-      gradient: Gradient of the strengths; None does not learn strengths.
+      gradient: Gradient of the strengths; with None, they are not learned.
       regularizer: (logits float[C, O], mask bool[C, O]) -> float[], penalty of the strengths, such
         as `relax.strength_decay`.
       edge_targets: The node that each choice's edge enters, for edge normalization

@@ -18,8 +18,8 @@ class SupernetHyper(NamedTuple):
       momentum: float[], momentum of the weights.
       strength_rate: float[], learning rate of the strengths.
       warmup: float[], share of the steps before the strengths move, in [0, 1].
-      temperature: float[], of the first step; positive.
-      final_temperature: float[], of the last step; linear in between.
+      temperature: float[], temperature of the first step; positive.
+      final_temperature: float[], temperature of the last step; linear in between.
       regularization: float[], factor of the regularizer in the first step.
       final_regularization: float[], factor in the last step; linear in between.
       perturbation: float[], largest size of uniform noise on the soft choices while the weights
@@ -47,7 +47,7 @@ class SupernetHyper(NamedTuple):
 
 
 class SupernetStrengths(NamedTuple):
-    """What a supernet search learns beside weights.
+    """Strengths that a supernet search learns in addition to weights.
 
     Attributes:
       choices: Strengths of the options of each choice.

@@ -1,4 +1,4 @@
-"""The relaxations."""
+"""Relaxations of a space: softmax, sparsemax, Gumbel-softmax and others."""
 
 from dataclasses import dataclass
 

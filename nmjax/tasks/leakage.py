@@ -1,5 +1,6 @@
 """Check that no task is on both sides of a split."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,19 +39,32 @@ def refuse_leakage(
       >>> x, y, mask = np.zeros((2, 1, 1)), np.array([[0.1], [0.2]]), np.ones((2, 1), bool)
       >>> refuse_leakage((x[:1], y[:1], mask[:1]), (x[1:], y[1:], mask[1:]))
     """
-    ours, theirs = _contents(*training), _contents(*evaluation)
     pairs = [
         f"{training_names[i] if training_names else i} and "
         f"{evaluation_names[j] if evaluation_names else j}"
-        for i, one in enumerate(ours)
-        for j, other in enumerate(theirs)
-        if one and one == other
+        for i, j in equal_tasks(training, evaluation)
     ]
     if pairs:
         raise NmjaxError(
             f"Got tasks with the same evaluations on both sides of a split: {', '.join(pairs)}. "
             "Remove one of each pair."
         )
+
+
+def equal_tasks(ours: Evaluations, theirs: Evaluations) -> list[tuple[int, int]]:
+    """Return the indices of tasks that have the same successful evaluations, in any order.
+
+    Args:
+      ours: Tasks as in `refuse_leakage`.
+      theirs: Likewise.
+    """
+    return [
+        (i, j)
+        for (i, one), (j, other) in itertools.product(
+            enumerate(_contents(*ours)), enumerate(_contents(*theirs))
+        )
+        if one and one == other
+    ]
 
 
 def _contents(x: ArrayLike, y: ArrayLike, mask: ArrayLike) -> list[bytes]:

@@ -71,7 +71,7 @@ def sample_store(
         )
     _check(metric.name, cost, store.metrics, evaluations)
     names = tuple(tasks) or list_tasks(store)
-    drawn = _draw_rows(key, count_evaluations(store, names), evaluations)
+    drawn = draw_rows(key, count_evaluations(store, names), evaluations)
     past = load_selected(store, names, metric, lambda task, rows: take_rows(rows, drawn[task]))
     found = check_quality(past.history, store.space, tasks=past.tasks)
     dependent = [finding for finding in found if finding.kind in DEPENDENT_ROWS]
@@ -126,7 +126,7 @@ def sample_suite(
     )
 
 
-def _draw_rows(key: Array, counts: Mapping[str, int], number: int) -> dict[str, np.ndarray]:
+def draw_rows(key: Array, counts: Mapping[str, int], number: int) -> dict[str, np.ndarray]:
     """Return the indices of at most `number` rows of each task, uniformly, in random order."""
     held = np.arange(max(counts.values(), default=0)) < np.array([*counts.values()])[:, None]
     order = jnp.where(held, jax.random.uniform(key, held.shape), -1)

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from nmjax.cli.__main__ import main
+from nmjax.knowledge import default_knowledge
 
 MODULE = """
 from nmjax.spaces import Space
@@ -80,6 +81,23 @@ def test_without_an_objective_the_next_architectures_are_printed(problem, capsys
 
 
 @pytest.mark.slow
+def test_limits_of_the_past_are_kept(problem, capsys, monkeypatch):
+    asked = {}
+
+    def learn(past, *, seed, config):
+        asked.update(past=past, config=config)
+        return default_knowledge(past.space, past.metric)
+
+    monkeypatch.setattr("nmjax.knowledge.learn", learn)
+    flags = ("--history", "past.csv", "--space", f"{problem}:space", "--minimize", "loss")
+    limits = ("--max-tasks", "1", "--rows-per-task", "4")
+    printed = search(capsys, *flags, *limits, "--suggestions", "1", "--json")
+    assert "Learning from 1 past task." in printed.err
+    assert asked["past"].scores.shape == (1, 4)
+    assert (asked["config"].max_tasks, asked["config"].task_rows) == (1, 4)
+
+
+@pytest.mark.slow
 def test_an_objective_that_always_fails_stops_early(problem, capsys):
     flags = ("--space", f"{problem}:space", "--objective", f"{problem}:broken", "--out", "found")
     assert "KeyError: 'no data'" in search(capsys, *flags, code=2).err
@@ -102,6 +120,9 @@ def test_an_objective_that_always_fails_stops_early(problem, capsys):
         (("--task-name", "a"), "Got --task-name without --history or --space"),
         (("--space", "nas-bench-graph", "--out", "found"), "Got --out without --objective"),
         (("--space", "nas-bench-graph", "--distributed"), "Got --distributed"),
+        (("--space", "nas-bench-graph", "--max-tasks", "2"), "Got --max-tasks 2"),
+        (("--history", "past.csv", "--rows-per-task", "0"), "Got --rows-per-task 0"),
+        (("--rows-per-task", "2"), "Got --rows-per-task without --history or --space"),
         (
             ("--space", "nas-bench-graph", "--objective", "math:sqrt", "--suggestions", "2"),
             "Got --suggestions with --objective",

@@ -14,9 +14,9 @@ from nmjax.knowledge import (
     default_knowledge,
     learn,
     learn_from_history,
-    learning,
     num_sources,
     pool_features,
+    replayed_past,
     transfer_weight,
 )
 from nmjax.knowledge.features import group_index
@@ -230,13 +230,13 @@ def test_a_replay_is_guided_by_the_other_sources(monkeypatch):
     past, given = past_of(20, 20, 20), {}
 
     def spy(name):
-        called = getattr(learning, name)
+        called = getattr(replayed_past, name)
 
         def call(*args, **kwargs):
             given[name] = (args, kwargs)
             return called(*args, **kwargs)
 
-        monkeypatch.setattr(learning, name, call)
+        monkeypatch.setattr(replayed_past, name, call)
 
     for name in ("replay", "fit_priors", "prior_log_weights"):
         spy(name)
@@ -268,7 +268,7 @@ def test_seeds_that_are_not_32_bit_integers_are_refused(seed):
 
 
 def test_other_objects_than_past_searches_are_refused():
-    with pytest.raises(NmjaxError, match="as read_history returns them, got a list"):
+    with pytest.raises(NmjaxError, match="as read_history returns them, got an object of type int"):
         learn([1, 2])
 
 

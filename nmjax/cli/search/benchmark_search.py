@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from nmjax.knowledge import LearnConfig
     from nmjax.types import Array
 
+_OWN = (
+    *("maximize", "minimize", "objective", "task", "task_name", "suggestions"),
+    *("max_tasks", "rows_per_task"),
+)
+"""Settings of the search of a user's own problem."""
 DEFAULT_TARGETS = {"nas-bench-graph": "photo"}
 CHECKPOINTS = "checkpoints"
 
@@ -110,7 +115,7 @@ def _print_found(config: SearchConfig, folder: Path, table: "Group", seconds: fl
 
 
 def _check_numbers(config: SearchConfig) -> None:
-    for name in ("maximize", "minimize", "objective", "task", "task_name", "suggestions"):
+    for name in _OWN:
         if getattr(config, name) != getattr(SearchConfig, name):
             flag = name.replace("_", "-")
             raise NmjaxError(f"Got --{flag} without --history or --space; give one of them.")

@@ -34,6 +34,8 @@ class SearchConfig(DistributedConfig):
       space: Your search space: a built-in one such as nas-bench-graph, MODULE:NAME, where NAME is a
         Space or a function without arguments that returns one, or auto, which proposes one from the
         file. Not needed with a history folder, which stores its space.
+      max_tasks: Largest number of past tasks to learn from; of more, a random sample is read.
+      rows_per_task: Largest number of evaluations of each past task to learn from, likewise.
       task: Column of a history file that names the task.
       task_name: Name of the task, for a history file of one task without such a column.
       maximize: Metric of your past searches to maximize.
@@ -69,6 +71,14 @@ class SearchConfig(DistributedConfig):
     history_size: int = 300
     history: Annotated[str | None, arg(metavar="FOLDER-OR-FILE", help_behavior_hint="")] = None
     space: Annotated[str | None, arg(metavar="SPACE", help_behavior_hint="")] = None
+    max_tasks: Annotated[
+        int | None,
+        arg(metavar="INT", help_behavior_hint="(default: all, and 1,000 are the most)"),
+    ] = None
+    rows_per_task: Annotated[
+        int | None,
+        arg(metavar="INT", help_behavior_hint="(default: all are read, and 2,000 learned from)"),
+    ] = None
     task: Annotated[str, arg(metavar="COLUMN")] = "task"
     task_name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     maximize: Annotated[str | None, arg(metavar="METRIC", help_behavior_hint="")] = None

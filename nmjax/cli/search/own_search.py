@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,6 +87,10 @@ def _check_flags(config: SearchConfig) -> None:
         raise NmjaxError("Got both --maximize and --minimize; give one of them.")
     if config.budget is not None and config.budget < 1:
         raise NmjaxError(f"Got --budget {config.budget}; give at least 1.")
+    limits = {"--max-tasks": config.max_tasks, "--rows-per-task": config.rows_per_task}
+    for flag, limit in limits.items():
+        if limit is not None and (limit < 1 or config.history is None):
+            raise NmjaxError(f"Got {flag} {limit}; give at least 1, and --history.")
     if config.suggestions < 1:
         raise NmjaxError(f"Got --suggestions {config.suggestions}; give at least 1.")
     if config.seed < 0:
@@ -108,7 +113,7 @@ def _open_study(config: SearchConfig, path: Path) -> "Study":
 def _make_study(config: SearchConfig) -> "Study":
     """Learn from the past, if there is one, and start a study."""
     from nmjax.evaluation.plugins import load_space
-    from nmjax.knowledge import learn
+    from nmjax.knowledge import config_for, learn
     from nmjax.study import Study
 
     number = config.suggestions if config.objective is None else 30
@@ -116,19 +121,33 @@ def _make_study(config: SearchConfig) -> "Study":
     if config.history is not None:
         past = _read_past(config.history, config)
         print(f"Learning from {counted(len(past.tasks), 'past task')}.", file=sys.stderr)
-        return Study(learn(past, seed=config.seed), budget, seed=config.seed)
+        settings = None
+        if limits := _limits(config):
+            settings = replace(config_for(past.history, past.required_metric), **limits)
+        knowledge = learn(past, seed=config.seed, config=settings)
+        return Study(knowledge, budget, seed=config.seed)
     space = load_space(config.space or "")
     direction: Literal["max", "min"] = "min" if config.minimize is not None else "max"
     return Study(space, budget, seed=config.seed, direction=direction)
 
 
+def _limits(config: SearchConfig) -> dict[str, Any]:
+    """Return the given limits of the past, by their names in `LearnConfig`."""
+    limits = {"max_tasks": config.max_tasks, "task_rows": config.rows_per_task}
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
 def _read_past(history: str, config: SearchConfig) -> "PastSearches":
+    import jax
+
     from nmjax.cli.history.auto_space import choose_space, find_store
     from nmjax.evaluation.plugins import load_space
-    from nmjax.tasks import load_history, open_store
+    from nmjax.tasks import open_store
+    from nmjax.tasks.bounded_past import load_sample, sample_table
     from nmjax.tasks.tables.opening import open_table
     from nmjax.tasks.tables.rows import Request, read_rows
 
+    key = jax.random.key(config.seed)
     name = config.maximize or config.minimize
     if "://" in history or find_store(history) is not None:
         if name is None:
@@ -141,7 +160,9 @@ def _read_past(history: str, config: SearchConfig) -> "PastSearches":
         store = open_store(history, given)
         if name not in store.metrics:
             raise unknown_name("metric", name, store.metrics)
-        return load_history(store, maximize=config.maximize, minimize=config.minimize)
+        return load_sample(
+            key, store, maximize=config.maximize, minimize=config.minimize, **_limits(config)
+        )
     table = open_table(history)
     if name is None and None in (list(table.objectives.values()) or [None]):
         raise NmjaxError(
@@ -152,6 +173,7 @@ def _read_past(history: str, config: SearchConfig) -> "PastSearches":
     )
     if source:
         print(source, file=sys.stderr)
+    table = sample_table(key, table, task=config.task, **_limits(config))
     request = Request(
         maximize=config.maximize,
         minimize=config.minimize,

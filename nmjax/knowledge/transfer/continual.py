@@ -90,6 +90,7 @@ def with_capacity(knowledge: MetaKnowledge, capacity: int) -> MetaKnowledge:
     return knowledge.replace(
         prior=prior._replace(mean=features(prior.mean), variance=features(prior.variance)),
         sources=SourceModels(*(fit(leaf, 0) for leaf in knowledge.sources)),
+        own_sources=None if knowledge.own_sources is None else fit(knowledge.own_sources, 0),
     )
 
 
@@ -116,8 +117,8 @@ def update(
       replay_size: Number of evaluations of each replay, as in `LearnConfig`.
 
     Raises:
-      NmjaxError: The space or the metric differs, the capacity is too small, or a task has too many
-        evaluations or fewer successful ones than `replay_size`.
+      NmjaxError: The space or the metric differs, sources are of other spaces, the capacity is too
+        small, or a task has too many evaluations or fewer successful ones than `replay_size`.
 
     Example:
       >>> import jax, numpy as np
@@ -136,6 +137,11 @@ def update(
     """
     require_space(knowledge, space)
     require_metric(knowledge, metric)
+    if knowledge.own_sources is not None:
+        raise NmjaxError(
+            "Got knowledge of several spaces, whose weights are learned together; learn from all "
+            "past searches again."
+        )
     score = history_scores(history, metric)
     _check(knowledge, np.asarray(score), replay_size)
     missing = knowledge.sources.weights.shape[1] - score.shape[1]

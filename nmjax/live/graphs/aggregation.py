@@ -1,4 +1,4 @@
-"""How a node of a graph network sums up its neighbors."""
+"""How a node of a graph network aggregates its neighbors."""
 
 from collections.abc import Callable
 

@@ -260,7 +260,7 @@ class GraphFamily:
     def num_multiplications(self, architecture: Array) -> Array:
         """Number float[] of multiplications of weights and activations for one node.
 
-        Those of the aggregation, whose number depends on the graph, do not count.
+        The aggregation's, whose number depends on the graph, are not counted.
         """
         return self._weights(architecture)[0]
 

@@ -19,7 +19,7 @@ class Graph(NamedTuple):
 
     Attributes:
       features: float32[n, D], features of each node.
-      senders: int32[E], the node at which each directed edge begins; each edge is there both ways.
+      senders: int32[E], the node at which each directed edge begins; edges go both ways.
       receivers: int32[E], the node at which it ends, increasing.
       degree: float32[n], number of neighbors of each node.
 
@@ -68,14 +68,14 @@ class Nodes:
 
 
 def make_graph(features: ArrayLike, edges: ArrayLike) -> Graph:
-    """Return the undirected graph of edges. Self-loops and repeated edges are left out.
+    """Return the undirected graph with these edges, without self-loops and repeated edges.
 
     Args:
       features: float[n, D], features of each node.
       edges: int[M, 2], pairs of nodes numbered from 0, each in either direction.
 
     Raises:
-      NmjaxError: Shapes do not fit, a feature is not finite, or an edge names no node.
+      NmjaxError: Shapes do not fit, a feature is not finite, or an edge has no such node.
 
     Example:
       >>> from nmjax.live import make_graph

@@ -99,7 +99,7 @@ _SOURCES = {
 
 
 def list_graph_tasks() -> tuple[tuple[str, ...], ...]:
-    """Return the names of all graph tasks, those made from the same nodes grouped.
+    """Return the names of all graph tasks, grouped by the nodes that they are made from.
 
     Example:
       >>> from nmjax.live import list_graph_tasks

@@ -11,7 +11,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import plan_portfolio, pool_features
-from nmjax.predictors import Pool, init_pool, replace_in_pool
+from nmjax.predictors import replace_in_pool
 from nmjax.search.acquisitions import acquisition_value
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.bayesian import LOG_IMPROVEMENT
@@ -22,6 +22,7 @@ from nmjax.search.combinatorial.architecture_checks import (
     is_traced,
 )
 from nmjax.search.combinatorial.ascent_starts import ascent_starts
+from nmjax.search.combinatorial.limits import SpaceFeasibility, log_feasibility, sample_initial
 from nmjax.search.combinatorial.portfolio_points import portfolio_points
 from nmjax.search.combinatorial.slot_failures import encoded_log_success, slot_failures
 from nmjax.search.combinatorial.state import (
@@ -29,23 +30,18 @@ from nmjax.search.combinatorial.state import (
     Proposal,
     SpaceState,
     as_pool_problem,
+    empty_state,
     extend_slots,
+    to_proposal,
 )
 from nmjax.search.feasibility import discount_failures
 from nmjax.search.initial_design import INITIAL, next_initial
 from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_acquisition
-from nmjax.search.maximizers.points import (
-    canonical_points,
-    empty_points,
-    encode_points,
-    join,
-    sample_points,
-    split,
-)
+from nmjax.search.maximizers.points import canonical_points, encode_points, join
 from nmjax.search.problem import SpaceProblem
 from nmjax.search.record import SearchInfo, can_go_on
 from nmjax.search.setting_checks import check_callables, check_sizes
-from nmjax.spaces import Space, encoding_size
+from nmjax.spaces import Space
 from nmjax.types import Acquisition, Array
 
 _LOCAL_ASCENT = LocalAscent()
@@ -68,12 +64,12 @@ def no_evaluation(problem: SpaceProblem, architecture: Proposal) -> Array:
 class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     """Bayesian optimization of a space of any size, under a mixture of priors.
 
-    The counterpart of `BayesianSearch`, which needs a pool. Two uniform architectures are evaluated
-    first, then the choice of the transferred prior unless they lower its posterior weight, then the
-    architecture with the largest acquisition value that the maximizer finds. It starts from
-    mutations of the best evaluations, from uniform draws, and from draws where past tasks had their
-    best scores. Isomorphic architectures count as one, and none is suggested twice. Failures are
-    learned from as in `BayesianSearch`.
+    The counterpart of `BayesianSearch`, which needs a pool. An initial design of three
+    architectures, as in `initial_design`, is evaluated first. Then comes the architecture with the
+    largest acquisition value that the maximizer finds, starting from mutations of the best
+    evaluations, from uniform draws, and from draws where past tasks had their best scores.
+    Isomorphic architectures count as one, and none is suggested twice. Failures are learned from,
+    and known limits met, as in `BayesianSearch`.
 
     `suggest` and `observe` use architectures in place of rows: int32[C], or a `Candidate` if the
     space has real-valued choices. `SearchInfo.row` is the slot of the evaluation. A step costs
@@ -90,6 +86,10 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
       capacity: B, the largest budget. Smaller budgets use the same compiled program.
       evaluate: (problem, architecture) -> float[], traced evaluation; NaN if it failed. `step`
         needs it, `suggest` and `observe` do not.
+      feasibility: (problem, architecture) -> float[] or bool[], traced probability from 0 to 1 that
+        an architecture meets known limits, such as one on latency. The acquisition is multiplied by
+        it, and architectures with probability 0 are never suggested. If neither 1,024 uniform
+        draws nor the maximizer find any other, the search is finished. None without limits.
       acquisition: Value of evaluating each architecture. Its pool consists of the evaluated
         architectures and those that the maximizer proposes, so acquisitions that depend on the
         whole pool (`KnowledgeGradient`, `GPUCB`) differ from those in `BayesianSearch`. Costs are
@@ -117,6 +117,7 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
 
     space: Space = field(kw_only=False)
     evaluate: Callable[[SpaceProblem, Any], Array] = no_evaluation
+    feasibility: SpaceFeasibility | None = None
     acquisition: Acquisition = LOG_IMPROVEMENT
     maximizer: Maximizer = _LOCAL_ASCENT
     starts: int = 32
@@ -124,6 +125,8 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
     def __post_init__(self) -> None:
         check_sizes(capacity=self.capacity, starts=self.starts)
         check_callables(acquisition=self.acquisition, maximizer=self.maximizer)
+        if self.feasibility is not None:
+            check_callables(feasibility=self.feasibility)
         if not isinstance(self.space, Space):
             raise NmjaxError(f"Got {self.space!r} as space; give a Space.")
         super().__post_init__()
@@ -134,25 +137,34 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
         uniform_key, start_key, climb_key = jax.random.split(
             jax.random.fold_in(key, self.capacity), 3
         )
-        state = self._empty_state(key, problem, uniform_key)
+        initial = sample_initial(
+            uniform_key, problem, self.feasibility, space=self.space, number=INITIAL + 1
+        )
+        record = self.empty_record(jnp.zeros((self.capacity,), problem.log_weights.dtype))
+        state = empty_state(key, problem, record, initial, space=self.space)
         if len(problem.log_weights) > 1 and len(problem.knowledge.sources.constant):
             portfolio = portfolio_points(
                 climb_key,
                 problem,
-                ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
+                self._starts(start_key, state, problem),
                 slot_failures(problem, state, None, space=self.space),
+                self.feasibility,
                 space=self.space,
                 maximizer=self.maximizer,
             )
             ends = jnp.array([0, INITIAL])
             planned = plan_portfolio(problem.knowledge, portfolio, state.initial[ends])
             state = state._replace(initial=state.initial.at[ends].set(planned))
-        return state._replace(proposal=state.initial[0])
+        if self.feasibility is None:
+            return state._replace(proposal=state.initial[0])
+        meets = ~jnp.isneginf(self._log_feasibility(problem, state.initial[:INITIAL]))
+        log_ei = jnp.where(jnp.any(meets), state.log_ei, -jnp.inf)
+        return state._replace(proposal=state.initial[jnp.argmax(meets)], log_ei=log_ei)
 
     def suggest(self, state: SpaceState, problem: SpaceProblem, hyper: SearchHyper) -> Proposal:
         """Return the architecture to evaluate next: int32[C], or a `Candidate` of a mixed space."""
         del problem, hyper
-        return self._proposal(state.proposal)
+        return to_proposal(self.space, state.proposal)
 
     def update(
         self,
@@ -191,7 +203,7 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
             checked: Proposal = index
             return checked
         known = np.asarray([]) if is_traced(state.point) else np.asarray(state.point)
-        return self._proposal(check_architecture(self.space, index, known))
+        return to_proposal(self.space, check_architecture(self.space, index, known))
 
     def check_indices(self, state: SpaceState, indices: Any) -> Proposal:
         """Validate a list of evaluated architectures on the host. Traced values are not checked.
@@ -207,29 +219,14 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
         if is_traced(indices):
             checked: Proposal = indices
             return checked
-        return self._proposal(check_architectures(self.space, indices))
+        return to_proposal(self.space, check_architectures(self.space, indices))
 
-    def _proposal(self, points: Array) -> Proposal:
-        return Candidate(*split(self.space, points)) if self.space.num_continuous else points
+    def _log_feasibility(self, problem: SpaceProblem, points: Array) -> Array:
+        return log_feasibility(problem, points, self.feasibility, space=self.space)
 
-    def _empty_state(self, key: Array, problem: SpaceProblem, uniform_key: Array) -> SpaceState:
-        """Return a state with empty slots and a uniform initial design."""
-        space, capacity, dtype = self.space, self.capacity, problem.log_weights.dtype
-        pool = Pool(
-            jnp.zeros((capacity, problem.prior.mean.shape[-1]), dtype),
-            jnp.zeros((capacity, encoding_size(space)), dtype),
-        )
-        return SpaceState(
-            key=key,
-            record=self.empty_record(jnp.zeros((capacity,), dtype)),
-            initial=canonical_points(space, sample_points(uniform_key, space, INITIAL + 1)),
-            model=init_pool(problem.prior, pool, capacity=capacity),
-            log_weights=problem.log_weights,
-            point=empty_points(space, capacity),
-            pool=pool,
-            proposal=jnp.zeros_like(empty_points(space, 1)[0]),
-            log_ei=jnp.full((), jnp.inf, dtype),
-        )
+    def _starts(self, key: Array, state: SpaceState, problem: SpaceProblem) -> Array:
+        limits, space = self.feasibility, self.space
+        return ascent_starts(key, state, problem, limits, space=space, number=self.starts)
 
     def _fill(
         self, state: SpaceState, problem: SpaceProblem, slot: Array, point: Array, active: Array
@@ -254,7 +251,7 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
         start_key, value_key, climb_key = jax.random.split(step_key, 3)
         failures = slot_failures(problem, state, state.record, space=self.space)
 
-        def value(acquire: Acquisition, encoding: Array) -> Array:
+        def value(acquire: Acquisition, encoding: Array, meets: Array | float = 0.0) -> Array:
             more = pool_features(problem.knowledge, encoding).pool
             predicted = predictive(
                 *extend_slots(state, problem, more),
@@ -265,22 +262,33 @@ class SpaceSearch(TransformedSearch[SpaceState, SpaceProblem]):
                 acquisition_value(acquire, jax.random.clone(value_key), *predicted),
                 [self.capacity],
             )
-            succeeds = encoded_log_success(failures, encoding, space=self.space)
+            succeeds = encoded_log_success(failures, encoding, space=self.space) + meets
             return discount_failures(acquire, values, succeeds, jnp.min(known))
+
+        def value_of_points(acquire: Acquisition, points: Array) -> Array:
+            meets = self._log_feasibility(problem, points)
+            found = value(acquire, encode_points(self.space, points), meets)
+            return jnp.where(jnp.isneginf(meets), -jnp.inf, found)
 
         found, worth = optimize_acquisition(
             climb_key,
             partial(value, self.acquisition),
-            ascent_starts(start_key, state, problem, space=self.space, number=self.starts),
+            self._starts(start_key, state, problem),
             state.point,
             space=self.space,
             maximizer=self.maximizer,
+            value_of_points=None
+            if self.feasibility is None
+            else partial(value_of_points, self.acquisition),
         )
         improvement = worth
         if self.acquisition != LOG_IMPROVEMENT:
-            improvement = value(LOG_IMPROVEMENT, encode_points(self.space, found[None]))[0]
+            improvement = value_of_points(LOG_IMPROVEMENT, found[None])[0]
         planned = next_initial(state, problem)
         follows_plan = (state.record.step < INITIAL) & ~is_among(planned, state.point)
+        if self.feasibility is not None:
+            meets = self._log_feasibility(problem, planned[None])[0]
+            follows_plan = follows_plan & ~jnp.isneginf(meets)
         decides = ~follows_plan & ~jnp.all(jnp.isnan(state.record.score))
         left = follows_plan | (worth > -jnp.inf)
         return state._replace(

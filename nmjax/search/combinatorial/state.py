@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from nmjax.predictors import Pool, PoolState, extend_pool
+from nmjax.predictors import Pool, PoolState, extend_pool, init_pool
+from nmjax.search.maximizers.points import empty_points, split
 from nmjax.search.problem import ModelProblem, SpaceProblem
 from nmjax.search.record import Record
+from nmjax.spaces import Space, encoding_size
 from nmjax.types import Array
 
 
@@ -71,6 +73,41 @@ class Candidate(NamedTuple):
 
 
 Proposal = Array | Candidate
+
+
+def empty_state(
+    key: Array, problem: SpaceProblem, record: Record, initial: Array, *, space: Space
+) -> SpaceState:
+    """Return a state with empty slots.
+
+    Args:
+      key: Random key of the search.
+      problem: Problem to search.
+      record: Empty record with room for B evaluations.
+      initial: Points [4, C + R], the initial design.
+      space: Space of the architectures.
+    """
+    capacity, dtype = len(record.row), problem.log_weights.dtype
+    pool = Pool(
+        jnp.zeros((capacity, problem.prior.mean.shape[-1]), dtype),
+        jnp.zeros((capacity, encoding_size(space)), dtype),
+    )
+    return SpaceState(
+        key=key,
+        record=record,
+        initial=initial,
+        model=init_pool(problem.prior, pool, capacity=capacity),
+        log_weights=problem.log_weights,
+        point=empty_points(space, capacity),
+        pool=pool,
+        proposal=jnp.zeros_like(empty_points(space, 1)[0]),
+        log_ei=jnp.full((), jnp.inf, dtype),
+    )
+
+
+def to_proposal(space: Space, points: Array) -> Proposal:
+    """Return points [..., C + R] as int32[..., C], or as a `Candidate` of a mixed space."""
+    return Candidate(*split(space, points)) if space.num_continuous else points
 
 
 def extend_slots(

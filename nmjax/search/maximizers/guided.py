@@ -28,7 +28,7 @@ class GuidedAscent:
 
     Attributes:
       climbers: Number of ascents, which begin at the best starts.
-      rounds: Maximum number of rounds; each climber makes at most one change a round.
+      rounds: Maximum number of rounds; each climber makes at most one change per round.
       candidates: Number of changes that a climber evaluates in a round.
 
     Raises:

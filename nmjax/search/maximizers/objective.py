@@ -66,6 +66,7 @@ def optimize_acquisition(
     *,
     space: Space,
     maximizer: Maximizer,
+    value_of_points: Callable[[Array], Array] | None = None,
 ) -> tuple[Array, Array]:
     """Return the allowed point of the largest value, in canonical form, and its value float[].
 
@@ -82,6 +83,9 @@ def optimize_acquisition(
         rows of -1 exclude nothing.
       space: Space of the architectures.
       maximizer: Maximizer of the value, for instance `LocalAscent()`.
+      value_of_points: Canonical points [n, C + R] -> float[n], values of architectures, if they
+        depend on more than the encoding, such as known limits; -inf if one is not allowed. By
+        default they are those of their encodings.
 
     Raises:
       NmjaxError: The starts have the wrong shape, or there are none.
@@ -110,7 +114,10 @@ def optimize_acquisition(
 
     def of_architectures(architecture: Array) -> Array:
         canonical = canonical_points(space, architecture)
-        found = value(encode_points(space, canonical))
+        if value_of_points is None:
+            found = value(encode_points(space, canonical))
+        else:
+            found = value_of_points(canonical)
         allowed = are_valid(space, architecture) & ~jnp.isnan(found)
         if excluded is not None:
             allowed = allowed & ~is_among(canonical, excluded)

@@ -19,7 +19,7 @@ from nmjax.knowledge import (
     select_portfolio,
     source_features,
 )
-from nmjax.knowledge.state import is_source
+from nmjax.knowledge.state import is_portfolio_source
 from nmjax.knowledge.transfer.portfolio import PORTFOLIO
 from nmjax.predictors import FailureRates, initial_failure_model, log_success_probability
 from nmjax.search.problem.kinds import Problem, SpaceProblem
@@ -172,7 +172,7 @@ def _portfolio(
     if feasibility is not None:
         succeeds = succeeds + jnp.log(feasibility)
     predicted = features[:, source_features(sources)]
-    rows = select_portfolio(predicted, is_source(knowledge.sources), succeeds)
+    rows = select_portfolio(predicted, is_portfolio_source(knowledge), succeeds)
     planned: Array = plan_portfolio(knowledge, rows, jnp.full_like(rows, -1))
     return planned
 

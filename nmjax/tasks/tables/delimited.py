@@ -37,16 +37,17 @@ def read_delimited(text: str, source: str) -> Table:
         )
     table = _parse(text, delimiter, names, source)
 
-    def read(name: str) -> list[Any]:
-        return list(table.column(names.index(name)).to_pylist())
+    def column(name: str) -> Any:
+        return table.column(names.index(name))
 
     return Table(
         source,
         names,
         table.num_rows,
-        read,
+        lambda name: list(column(name).to_pylist()),
         decimal_comma=delimiter in ";\t",
         tabs=delimiter == "\t",
+        read_rows=lambda name, rows: list(column(name).take(rows).to_pylist()),
     )
 
 

@@ -58,6 +58,7 @@ def read_arrow(content: bytes, source: str) -> Table:
         tuple(table.column_names),
         table.num_rows,
         lambda name: _values(table.column(name), source, name),
+        read_rows=lambda name, rows: _values(table.column(name).take(rows), source, name),
     )
 
 
@@ -76,19 +77,24 @@ def read_parquet(content: bytes, source: str) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise NmjaxError(f"{source} cannot be read as Parquet: {brief(error)}.") from error
 
-    def read(name: str) -> list[Any]:
+    def column(name: str) -> Any:
         try:
-            column = file.read(columns=[name]).column(name)
+            found = file.read(columns=[name]).column(name)
         except (pa.ArrowException, OSError, ValueError, KeyError) as error:
             raise NmjaxError(
                 f"{source}, column {name!r} cannot be read as Parquet: {brief(error)}."
             ) from error
-        values = _values(column, source, name)
-        if len(values) != size:
-            raise NmjaxError(f"{source}, column {name!r} has {len(values)} rows, expected {size}.")
-        return values
+        if len(found) != size:
+            raise NmjaxError(f"{source}, column {name!r} has {len(found)} rows, expected {size}.")
+        return found
 
-    return Table(source, names, size, read)
+    return Table(
+        source,
+        names,
+        size,
+        lambda name: _values(column(name), source, name),
+        read_rows=lambda name, rows: _values(column(name).take(rows), source, name),
+    )
 
 
 def _frame(frame: Any, names: list[Any], size: int) -> Table:

@@ -43,6 +43,8 @@ class Table:
       domains: {column: list of options, `Ordinal`, `Integer` or `Real`} of parameters, if the file
         says what values they could have.
       labels: Where each row is, such as "trial 3"; rows count from 1 if empty.
+      read_rows: Function from the name of a column and rows int[M] to their values, if the other
+        rows need not be converted; None if they must be.
     """
 
     source: str
@@ -57,6 +59,7 @@ class Table:
     unnamed: bool = False
     domains: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    read_rows: Callable[[str, np.ndarray], list[Any]] | None = None
 
     def label(self, row: int) -> str:
         """Return where a row, counted from 0, is in the table."""
@@ -148,11 +151,13 @@ def take_rows(table: Table, rows: np.ndarray) -> Table:
     """Return the table of some rows, int[M], whose labels stay."""
 
     def read(name: str) -> list[Any]:
+        if table.read_rows is not None:
+            return table.read_rows(name, rows)
         column = table.read(name)
         return [column[row] for row in rows]
 
     labels = tuple(table.label(int(row)) for row in rows)
-    return replace(table, size=len(rows), read=read, labels=labels)
+    return replace(table, size=len(rows), read=read, labels=labels, read_rows=None)
 
 
 def brief(error: Exception) -> str:
