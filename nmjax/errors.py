@@ -1,7 +1,7 @@
 """The error that nmjax raises for input that a user can correct."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 
 
@@ -19,15 +19,23 @@ class NmjaxError(ValueError):
     """
 
 
-def unknown_name(kind: str, name: object, known: Iterable[str]) -> NmjaxError:
+def unknown_name(kind: str, name: object, known: Iterable[str], *, of: str = "") -> NmjaxError:
     """Return the error for a `name` that is not among the `known` ones of its `kind`.
 
     The message suggests up to three similar names, or lists all where none is similar.
+
+    Args:
+      kind: What the name is given for, such as "metric".
+      name: Unknown name.
+      known: Names that exist.
+      of: What the known names belong to, such as "past.csv".
 
     Example:
       >>> from nmjax.errors import unknown_name
       >>> print(unknown_name("metric", "acuracy", ["accuracy", "time"]))
       Unknown metric 'acuracy': did you mean 'accuracy'?
+      >>> print(unknown_name("option", "RBF", ["linear", "matern"], of="'kernel'"))
+      'RBF' is not an option of 'kernel'; choose one of 'linear', 'matern'.
     """
     known = list(known)
     text = name if isinstance(name, str) else ""
@@ -37,7 +45,22 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> NmjaxError:
         if nearest
         else f"choose one of {', '.join(map(repr, known)) or '(none are installed)'}."
     )
-    return NmjaxError(f"Unknown {kind} {name!r}: {hint}")
+    if not of:
+        return NmjaxError(f"Unknown {kind} {name!r}: {hint}")
+    article = "an" if kind[0] in "aeiou" else "a"
+    return NmjaxError(f"{name!r} is not {article} {kind} of {of}; {hint}")
+
+
+def missing_attribute(owner: str, name: str, instead: Mapping[str, str]) -> AttributeError:
+    """Return the error for an attribute that a class lacks, with what to write instead if known.
+
+    Example:
+      >>> from nmjax.errors import missing_attribute
+      >>> print(missing_attribute("Study", "best_trial", {"best_trial": "study.best"}))
+      A Study has no attribute 'best_trial'; use study.best.
+    """
+    hint = f"; use {instead[name]}" if name in instead else ""
+    return AttributeError(f"A {owner} has no attribute {name!r}{hint}.")
 
 
 def check_shape(name: str, shape: Sequence[int], expected: Sequence[int | None]) -> None:

@@ -15,12 +15,12 @@ from nmjax.study import Direction, Study, deserialize_study, serialize_study
 class RaySearch(Searcher):
     """Searcher of Ray Tune that suggests what a `Study` of nmjax would ask for.
 
-    Give it to `ray.tune.TuneConfig(search_alg=...)`; the space is the source's own, so `Tuner`
+    Give it to `ray.tune.TuneConfig(search_alg=...)`; the space is that of the study, so `Tuner`
     needs no `param_space`. Ray calls it in the driver, and evaluates in as many workers as it has.
     A trial that ends in an error, or without the metric, is a failed evaluation.
 
     Args:
-      source: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
+      knowledge_or_space: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
       budget: Number of evaluations, failed ones included; Ray's `num_samples` should not exceed it.
       metric: Name of the value that the trials report.
       mode: "min" or "max"; by default that of the knowledge.
@@ -42,16 +42,16 @@ class RaySearch(Searcher):
 
     def __init__(
         self,
-        source: MetaKnowledge | Space,
+        knowledge_or_space: MetaKnowledge | Space,
         budget: int,
         *,
         metric: str,
         mode: Direction | None = None,
         seed: int = 0,
     ):
-        if isinstance(source, Space) and mode is None:
+        if isinstance(knowledge_or_space, Space) and mode is None:
             raise NmjaxError('Got no mode for a search without a past; give "min" or "max".')
-        self.study = Study(source, budget, seed=seed, direction=mode)
+        self.study = Study(knowledge_or_space, budget, seed=seed, direction=mode)
         super().__init__(metric=metric, mode=self.study.metric.direction)
         self._name = metric
         self._running: dict[str, int] = {}

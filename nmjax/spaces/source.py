@@ -1,23 +1,18 @@
 """Spaces as Python source, to be read, edited and imported."""
 
 import itertools
-import json
-import keyword
 import textwrap
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nmjax.errors import NmjaxError
 from nmjax.spaces import catalog
-from nmjax.spaces.description.choices import Choice, Condition, RealChoice
+from nmjax.spaces.description.choices import Choice, RealChoice
 from nmjax.spaces.description.space import Space
-from nmjax.spaces.description.specs import MAX_INTEGERS
+from nmjax.spaces.description.spec_source import is_keyword, spec_parts, value_source
 
 WIDTH = 100
 """Longest line of the source, as far as options can be split."""
-MIN_INTEGERS = 3
-"""Consecutive integers from which `Integer` is written instead of `Ordinal`."""
 
 
 def space_source(
@@ -48,10 +43,10 @@ def space_source(
       )
       <BLANKLINE>
     """
-    if not _is_name(variable):
+    if not is_keyword(variable):
         raise NmjaxError(f"Got variable={variable!r}; give a name of Python, such as 'space'.")
     if space.name in catalog.names() and catalog.get_space(space.name) == space:
-        return f"import nmjax\n\n{variable} = nmjax.get_space({_value(space.name)})\n"
+        return f"import nmjax\n\n{variable} = nmjax.get_space({value_source(space.name)})\n"
     if not (space.cell is None and space.valid is None and space.canonical is None):
         raise NmjaxError(
             f"Space {space.name!r} has a cell or functions, which cannot be written as text; write "
@@ -64,74 +59,46 @@ def space_source(
 
 
 def _keyword_source(space: Space, variable: str, comments: Mapping[str, str]) -> str:
-    lines = ["import nmjax", "", f"{variable} = nmjax.Space(", f"    {_value(space.name)},"]
-    choices: tuple[Choice | RealChoice, ...] = (*space.choices, *space.continuous)
-    for is_name, group in itertools.groupby(choices, lambda choice: _is_name(choice.name)):
+    lines = ["import nmjax", "", f"{variable} = nmjax.Space(", f"    {value_source(space.name)},"]
+    listed: list[Choice | RealChoice] = [*space.choices, *space.continuous]
+    choices = sorted(listed, key=lambda choice: space.order.index(choice.name))
+    for is_name, group in itertools.groupby(choices, lambda choice: is_keyword(choice.name)):
         lines += ["    **{"] * (not is_name)
         for choice in group:
             indent = 4 if is_name else 8
             lines += _comment(comments.get(choice.name, ""), indent)
-            head = f"{choice.name}=" if is_name else f"{_value(choice.name)}: "
-            lines += _wrapped(head, *_spec(choice), indent=indent)
+            head = f"{choice.name}=" if is_name else f"{value_source(choice.name)}: "
+            lines += _wrapped(head, *spec_parts(choice, "nmjax."), indent=indent)
         lines += ["    },"] * (not is_name)
     return "\n".join([*lines, ")", ""])
 
 
 def _built_source(space: Space, variable: str, comments: Mapping[str, str]) -> str:
-    lines = ["import nmjax", "", f"{variable} = nmjax.Space.build(", f"    {_value(space.name)},"]
+    lines = [
+        "import nmjax",
+        "",
+        f"{variable} = nmjax.Space.build(",
+        f"    {value_source(space.name)},",
+    ]
     for choices in (space.choices, space.continuous):
         lines.append("    [")
         for choice in choices:
             lines += _comment(comments.get(choice.name, ""), 8)
-            head = [_value(choice.name)]
+            head = [value_source(choice.name)]
             if isinstance(choice, Choice):
-                middle = [_value(choice.options), _value(choice.kind), _value(choice.scale)]
+                middle = [
+                    value_source(choice.options),
+                    value_source(choice.kind),
+                    value_source(choice.scale),
+                ]
             else:
-                middle = [repr(choice.low), repr(choice.high), _value(choice.scale)]
+                middle = [repr(choice.low), repr(choice.high), value_source(choice.scale)]
             conditions = tuple((parent, options) for parent, options in choice.conditions)
-            parts = [*head, *middle, _value(conditions)]
+            parts = [*head, *middle, value_source(conditions)]
             kind = "nmjax.Choice" if isinstance(choice, Choice) else "nmjax.spaces.RealChoice"
             lines += _wrapped("", f"{kind}(", parts, ")", indent=8)
         lines.append("    ],")
     return "\n".join([*lines, ")", ""])
-
-
-def _spec(choice: Choice | RealChoice) -> tuple[str, list[str], str]:
-    """Return the opening, the parts and the closing of a specification."""
-    opening, parts, closing = _unconditional(choice)
-    for condition in _grouped(choice.conditions):
-        opening = f"nmjax.when({opening}"
-        closing = f"{closing}, {', '.join(map(_parent, condition))})"
-    return opening, parts, closing
-
-
-def _unconditional(choice: Choice | RealChoice) -> tuple[str, list[str], str]:
-    log = ["log=True"] if choice.scale == "log" else []
-    if isinstance(choice, RealChoice):
-        return "nmjax.Real(", [repr(choice.low), repr(choice.high), *log], ")"
-    if choice.kind == "categorical":
-        return "[", list(map(_value, choice.options)), "]"
-    if _is_range(choice.options):
-        first, last = choice.options[0], choice.options[-1]
-        return "nmjax.Integer(", [repr(first), repr(last), *log], ")"
-    return "nmjax.Ordinal(", [*map(_value, choice.options), *log], ")"
-
-
-def _grouped(conditions: Iterable[Condition]) -> list[list[Condition]]:
-    """Conditions in groups without a parent twice, as keywords of `when` cannot repeat one."""
-    groups: list[list[Condition]] = []
-    for condition in conditions:
-        if not groups or condition.parent in [known.parent for known in groups[-1]]:
-            groups.append([])
-        groups[-1].append(condition)
-    return groups
-
-
-def _parent(condition: Condition) -> str:
-    parent, options = condition
-    single = len(options) == 1 and not isinstance(options[0], tuple)
-    value = _value(options[0]) if single else f"[{', '.join(map(_value, options))}]"
-    return f"{parent}={value}" if _is_name(parent) else f"**{{{_value(parent)}: {value}}}"
 
 
 def _wrapped(head: str, opening: str, parts: list[str], closing: str, *, indent: int) -> list[str]:
@@ -161,34 +128,6 @@ def _comment(text: str, indent: int) -> list[str]:
 def printable(text: str) -> str:
     """Return text with control characters as Python escapes them."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def _value(value: Any) -> str:
-    """Return an option or name as Python, text in double quotes."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) if value.isprintable() else repr(value)
-    return repr(value)
-
-
-def _is_range(options: tuple[Any, ...]) -> bool:
-    first = options[0]
-    return (
-        MIN_INTEGERS <= len(options) <= MAX_INTEGERS
-        and all(type(option) is int for option in options)
-        and options == tuple(range(first, first + len(options)))
-    )
-
-
-def _is_name(name: str) -> bool:
-    """Whether a name can be a keyword argument; Python normalizes those that are not ASCII."""
-    return (
-        name.isidentifier()
-        and not keyword.iskeyword(name)
-        and name != "__debug__"
-        and unicodedata.normalize("NFKC", name) == name
-    )
 
 
 def _requirements(space: Space) -> tuple[Any, ...]:

@@ -61,7 +61,7 @@ def parse(space: Space, text: str) -> np.ndarray:
         if not equals:
             raise NmjaxError(f"Got the word {word!r}; write an architecture as choice=option.")
         if name not in choices:
-            raise unknown_name(f"choice of space {space.name!r}", name, choices)
+            raise unknown_name("choice", name, choices, of=f"space {space.name!r}")
         if name in found:
             raise NmjaxError(f"Choice {name!r} is given twice; give it once.")
         found[name] = choices[name].index_of_text(option)

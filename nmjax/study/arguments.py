@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 from nmjax.knowledge import MetaKnowledge, default_knowledge
 from nmjax.spaces import Space
 from nmjax.tasks import raw_to_score
@@ -22,22 +22,25 @@ Direction = Literal["maximize", "minimize", "max", "min"]
 
 
 def resolve_knowledge(
-    source: MetaKnowledge | Space, direction: Direction | None
+    knowledge_or_space: MetaKnowledge | Space, direction: Direction | None
 ) -> tuple[MetaKnowledge, Metric]:
-    """Return the knowledge of a source, and its metric.
+    """Return the knowledge of a study, and its metric.
 
     Raises:
-      NmjaxError: The source is neither knowledge nor a space, or the direction contradicts the
-        metric of the knowledge.
+      NmjaxError: The first argument is neither knowledge nor a space, or the direction is unknown
+        or contradicts the metric of the knowledge.
     """
-    if isinstance(source, Space):
+    if direction not in (None, *get_args(Direction)):
+        raise unknown_name("direction", direction, get_args(Direction))
+    if isinstance(knowledge_or_space, Space):
         metric = Metric("value", direction=direction or "max")
-        return default_knowledge(source, metric), metric
-    if not isinstance(source, MetaKnowledge):
+        return default_knowledge(knowledge_or_space, metric), metric
+    if not isinstance(knowledge_or_space, MetaKnowledge):
         raise NmjaxError(
-            f"Expected the result of nmjax.learn or a Space, got a {type(source).__name__}."
+            "Expected the result of nmjax.learn or a Space, got a "
+            f"{type(knowledge_or_space).__name__}."
         )
-    metric = source.metric or Metric("value", direction=direction or "max")
+    metric = knowledge_or_space.metric or Metric("value", direction=direction or "max")
     if direction is not None:
         wanted = Metric(metric.name, direction=direction).direction
         if wanted != metric.direction:
@@ -45,7 +48,7 @@ def resolve_knowledge(
                 f"Got direction={direction!r} for knowledge of {metric.name!r}, which is to be "
                 f"{'maximized' if metric.direction == 'max' else 'minimized'}; leave direction out."
             )
-    return source, metric
+    return knowledge_or_space, metric
 
 
 def finite_value(value: Any, metric: Metric) -> float | None:

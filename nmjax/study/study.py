@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from nmjax.compilation_cache import enable_compilation_cache
-from nmjax.errors import NmjaxError, check_seed
+from nmjax.errors import NmjaxError, check_seed, missing_attribute
 from nmjax.knowledge import MetaKnowledge
 from nmjax.search import (
     BayesianSearch,
@@ -39,6 +39,7 @@ from nmjax.study.candidates import (
     judge_feasibility,
     sample_candidates,
 )
+from nmjax.study.optuna_names import STUDY_NAMES
 from nmjax.study.trial import Trial
 from nmjax.study.trial_log import TrialLog
 from nmjax.tasks import raw_to_score
@@ -58,12 +59,13 @@ class Study:
     `nmjax.search`: its suggestions depend only on the seed and on the sequence of results.
 
     Args:
-      source: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
+      knowledge_or_space: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
       budget: Number of evaluations, failed ones included.
       seed: Seed of all random draws.
       direction: "maximize" or "minimize", for a search without a past; "maximize" by default.
         Knowledge has the direction of its metric.
-      algorithm: A `BayesianSearch`, of another acquisition for example.
+      algorithm: A `BayesianSearch`, of another acquisition for example; other searches run by
+        `nmjax.run`.
       feasibility: Function from a configuration to the probability that it meets known limits, such
         as one on latency. Configurations with probability 0, or False, are never suggested. The
         function is called for each candidate: once for a space of up to 20,000 configurations, and
@@ -71,7 +73,8 @@ class Study:
 
     Raises:
       NmjaxError: The budget is not positive, the seed is negative or not an integer, the direction
-        contradicts the metric of the past, or the algorithm's capacity is smaller than the budget.
+        is unknown or contradicts the metric of the past, or the algorithm is another search or has
+        a capacity smaller than the budget.
 
     Example:
       >>> from nmjax import Space, Study
@@ -84,7 +87,7 @@ class Study:
 
     def __init__(
         self,
-        source: MetaKnowledge | Space,
+        knowledge_or_space: MetaKnowledge | Space,
         budget: int,
         *,
         seed: int = 0,
@@ -94,14 +97,15 @@ class Study:
     ):
         enable_compilation_cache()
         self.budget = positive_integer("budget", budget)
-        self.knowledge, self._metric = resolve_knowledge(source, direction)
+        self.knowledge, self._metric = resolve_knowledge(knowledge_or_space, direction)
         check_seed(seed)
         self.seed = seed
         self.feasibility = feasibility
         self.algorithm = algorithm or pool_search(self.space, _capacity(self.budget))
         if not isinstance(self.algorithm, BayesianSearch):
             raise NmjaxError(
-                f"Got a {type(algorithm).__name__} as algorithm; give a BayesianSearch."
+                f"Got a {type(algorithm).__name__} as algorithm; give a BayesianSearch, or "
+                "call nmjax.run."
             )
         if self.algorithm.capacity < self.budget:
             raise NmjaxError(
@@ -135,6 +139,24 @@ class Study:
         """Complete trial with the best value; None if no trial is complete."""
         sign = 1 if self.metric.direction == "max" else -1
         return max(self._log.complete, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """List the trials as dictionaries: number, state, each choice, and the metric by its name.
+
+        `pandas.DataFrame`, `polars.DataFrame` and `nmjax.history_from_frame` take them as rows.
+        Inactive choices and missing values are None.
+
+        Raises:
+          NmjaxError: A choice is called "number", "state" or like the metric.
+
+        Example:
+          >>> from nmjax import Space, Study
+          >>> study = Study(Space(width=[1, 2, 3]), budget=3, direction="minimize")
+          >>> trial = study.tell({"width": 2}, 0.5)
+          >>> study.to_records()
+          [{'number': 0, 'state': 'complete', 'width': 2, 'value': 0.5}]
+        """
+        return self._log.to_records(self.metric.name)
 
     @property
     def is_finished(self) -> bool:
@@ -242,6 +264,11 @@ class Study:
             f"Study({self.space.name!r}, {len(self._log.finished)} of {self.budget} evaluated, "
             f"best={self.best})"
         )
+
+    if not TYPE_CHECKING:  # A type checker would accept every attribute.
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute("Study", name, STUDY_NAMES)
 
     def _pool_now(self) -> tuple[Candidates, Problem]:
         """Candidates: the whole space, or a sample that is redrawn after each result."""

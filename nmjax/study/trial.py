@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from nmjax.errors import missing_attribute
+from nmjax.study.optuna_names import TRIAL_NAMES
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,8 @@ class Trial:
     config: Mapping[str, Any]
     state: Literal["running", "complete", "failed"] = "running"
     value: float | None = None
+
+    if not TYPE_CHECKING:  # A type checker would accept every attribute.
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute("Trial", name, TRIAL_NAMES)

@@ -43,6 +43,24 @@ class TrialLog:
         """Trials without a result."""
         return [trial for trial in self.trials if trial.state == "running"]
 
+    def to_records(self, metric: str) -> list[dict[str, Any]]:
+        """Each trial as a dictionary: its number, state, configuration and value.
+
+        Raises:
+          NmjaxError: A choice has the name of another column.
+        """
+        if taken := {"number", "state", metric}.intersection(self.space.order):
+            raise NmjaxError(
+                f"Choice {sorted(taken)[0]!r} has the name of another column; read study.trials "
+                "instead."
+            )
+        return [
+            {"number": trial.number, "state": trial.state}
+            | {name: trial.config.get(name) for name in self.space.order}
+            | {metric: trial.value}
+            for trial in self.trials
+        ]
+
     def add(self, point: Point) -> Trial:
         """Append a running trial."""
         architecture = np.array(point.architecture, np.int32)

@@ -7,7 +7,7 @@ import pytest
 
 from nmjax import spaces
 from nmjax.errors import NmjaxError
-from nmjax.spaces import Choice, Integer, Ordinal, Real, RealChoice, Space
+from nmjax.spaces import Choice, Integer, Ordinal, Real, RealChoice, Space, when
 
 SPACE = Space(
     block=["conv", "attention", "mlp"],
@@ -59,6 +59,48 @@ def test_dictionaries_hold_the_user_s_own_values():
     np.testing.assert_array_equal(SPACE.from_config(shuffled)[0], architecture)
 
 
+def test_configurations_keep_the_order_of_the_declaration():
+    space = Space(rate=Real(0, 1), op=["a", "b"], momentum=when(Real(0, 1), op="b"), width=[1, 2])
+    assert space.names == ("op", "width", "rate", "momentum")
+    for copy in (space, pickle.loads(pickle.dumps(space)), space.replace(name="other")):
+        assert list(copy.to_config([1, 0], [0.5, 0.25])) == ["rate", "op", "momentum", "width"]
+    assert list(space.to_config([0, 0], [0.5, 0.25])) == ["rate", "op", "width"]
+    assert space == Space(
+        op=["a", "b"], rate=Real(0, 1), width=[1, 2], momentum=when(Real(0, 1), op="b")
+    )
+
+
+def test_the_representation_of_a_small_space_is_the_call_that_makes_it():
+    space = Space("s", rate=Real(0.5, 1, log=True), op=["a", "b"], **{"k-s": Integer(2, 5)})
+    assert repr(space).splitlines() == [
+        'Space("s",',
+        "    rate=Real(0.5, 1, log=True),",
+        '    op=["a", "b"],',
+        '    **{"k-s": Integer(2, 5)},',
+        ")",
+    ]
+    made = eval(repr(space), {"Space": Space, "Real": Real, "Integer": Integer})
+    assert (made, made.order) == (space, space.order)
+
+
+def test_the_representation_of_a_large_space_is_one_line():
+    assert repr(spaces.get_space("nas-bench-201")) == (
+        "Space('nas-bench-201', 6 discrete choices, 15,625 combinations of options)"
+    )
+    large = Space("s", rate=Real(0, 1), **{f"choice{i}": [1, 2, 3] for i in range(60)})
+    assert "60 discrete choices, 1 real-valued" in repr(large)
+    assert "\n" not in repr(large)
+
+
+def test_functions_that_look_like_methods_are_named():
+    with pytest.raises(AttributeError, match=r"use nmjax.spaces.sample_mixed\(key, space"):
+        SPACE.sample(jax.random.key(0))
+    with pytest.raises(AttributeError, match=r"A Space has no attribute 'widht'\.$"):
+        _ = SPACE.widht
+    with pytest.raises(NmjaxError, match=r"Space\(\*\*choices\)"):
+        Space({"op": ["a", "b"]})
+
+
 def test_scalars_of_numpy_and_jax_are_taken():
     given = {"block": np.str_("mlp"), "width": np.float32(128), "bias": np.bool_(False)}
     architecture, continuous = SPACE.from_config({**given, "rate": np.float32(0.01)})
@@ -87,13 +129,18 @@ def test_scalars_of_numpy_and_jax_are_taken():
         ({"rate": float("nan")}, "give a number"),
         ({"rate": 10**400}, "give a number"),
         ({"rate": True}, "give a number"),
-        ({3: 4}, "Unknown choice"),
+        ({3: 4}, "'3' is not a choice of space 'space'; choose one of 'block'"),
     ],
 )
 def test_wrong_values_are_refused_in_one_sentence(change, message):
     with pytest.raises(NmjaxError, match=message) as raised:
         SPACE.from_config({**CONFIG, **change})
     assert str(raised.value).count("\n") == 0
+
+
+def test_a_value_without_similar_options_gets_all_of_them_without_a_nearest_one():
+    with pytest.raises(NmjaxError, match=r"'7' is not an option of 'a'; choose one of '1', '2'"):
+        Space(a=[1, 2]).from_config({"a": 7})
 
 
 @pytest.mark.parametrize("config", [None, 3, "block=conv", [("block", "conv")]])

@@ -1,8 +1,11 @@
 """Studies: suggestions, results and refused arguments."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
+import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -210,6 +213,8 @@ def test_seeds_that_are_not_integers_are_refused():
 def test_other_objects_than_algorithms_are_refused():
     with pytest.raises(NmjaxError, match="Got a str as algorithm; give a BayesianSearch"):
         nmjax.Study(SPACE, budget=5, algorithm="gp")
+    with pytest.raises(NmjaxError, match="Got a RandomSearch as algorithm; give a BayesianSearch"):
+        nmjax.Study(SPACE, budget=5, algorithm=nmjax.RandomSearch(capacity=5))
 
 
 def test_an_algorithm_without_room_for_the_budget_is_refused():
@@ -225,8 +230,9 @@ def test_a_metric_to_be_minimized_is_minimized():
 
 
 def test_unknown_directions_are_refused():
-    with pytest.raises(NmjaxError, match="direction"):
-        nmjax.Study(SPACE, budget=2, direction="up and away")
+    for direction in ("higher", "up and away"):
+        with pytest.raises(NmjaxError, match=f"Unknown direction '{direction}'.*'maximize'"):
+            nmjax.Study(SPACE, budget=2, direction=direction)
 
 
 def test_conditional_and_continuous_choices_are_searched():
@@ -327,3 +333,38 @@ def test_a_function_of_feasibility_that_returns_no_number_is_refused(returned):
     study = nmjax.Study(SPACE, budget=2, feasibility=lambda config: returned)
     with pytest.raises(NmjaxError, match=f"Got {returned!r} from the function of feasibility"):
         study.ask()
+
+
+def test_the_names_of_optuna_lead_to_those_of_nmjax():
+    study = nmjax.Study(SPACE, budget=3)
+    for name, instead in [
+        ("best_trial", "study.best"),
+        ("best_params", "study.best.config"),
+        ("best_value", "study.best.value"),
+        ("optimize", "for trial in study"),
+        ("trials_dataframe", "study.to_records"),
+    ]:
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; use .*{instead}"):
+            getattr(study, name)
+    trial = nmjax.study.Trial(0, {"width": 64})
+    for name in ("params", "suggest_float"):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; use trial.config"):
+            getattr(trial, name)
+    assert copy.deepcopy(trial) == pickle.loads(pickle.dumps(trial)) == trial
+    assert not hasattr(study, "nothing")
+
+
+def test_records_of_trials_are_a_past_of_another_study():
+    study = nmjax.Study(MIXED, budget=4, direction="minimize")
+    study.tell({"block": "conv", "rate": 0.01}, 2.0)
+    study.fail({"block": "attention", "heads": 2, "rate": 0.01})
+    study.attach({"block": "attention", "heads": 3, "rate": 0.01})
+    records = study.to_records()
+    assert list(records[0]) == ["number", "state", "block", "heads", "rate", "value"]
+    assert [record["state"] for record in records] == ["complete", "failed", "running"]
+    frame = pandas.DataFrame(records)
+    for rows in (records, frame):
+        past = nmjax.history_from_frame(rows, MIXED, minimize="value", task_name="new")
+        np.testing.assert_array_equal(past.history.metrics["value"], [[2.0, np.nan]])
+    with pytest.raises(NmjaxError, match="Choice 'state' has the name of another column"):
+        nmjax.Study(nmjax.Space(state=[1, 2]), budget=2).to_records()

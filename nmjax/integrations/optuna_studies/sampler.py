@@ -33,7 +33,7 @@ class OptunaSampler(BaseSampler):
     write it within the few milliseconds between a read and a write of the storage.
 
     Args:
-      source: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
+      knowledge_or_space: Knowledge from `nmjax.learn`, or a `Space` to search without a past.
       seed: Seed of the random draws.
 
     Raises:
@@ -52,8 +52,8 @@ class OptunaSampler(BaseSampler):
       {'depth': 1}
     """
 
-    def __init__(self, source: MetaKnowledge | Space, *, seed: int = 0):
-        self._source = source
+    def __init__(self, knowledge_or_space: MetaKnowledge | Space, *, seed: int = 0):
+        self._knowledge_or_space = knowledge_or_space
         self._seed = seed
         self._lock = threading.Lock()
         self._mirrors: dict[str, _Mirror] = {}
@@ -113,21 +113,23 @@ class OptunaSampler(BaseSampler):
     def _config(self, study: optuna.Study, trial: FrozenTrial) -> Mapping[str, Any]:
         with self._lock:
             if study.study_name not in self._mirrors:
-                self._mirrors[study.study_name] = _Mirror(study, self._source, self._seed)
+                self._mirrors[study.study_name] = _Mirror(
+                    study, self._knowledge_or_space, self._seed
+                )
             return self._mirrors[study.study_name].suggest(study, trial)
 
 
 class _Mirror:
     """A `Study` that has the trials of one study of Optuna."""
 
-    def __init__(self, study: optuna.Study, source: MetaKnowledge | Space, seed: int):
+    def __init__(self, study: optuna.Study, knowledge_or_space: MetaKnowledge | Space, seed: int):
         if len(study.directions) != 1:
             raise NmjaxError(
                 f"Got a study with {len(study.directions)} objectives; give one with a single "
                 "objective."
             )
         direction: Direction = "max" if study.direction.name == "MAXIMIZE" else "min"
-        self._study = Study(source, _EXTENSION, seed=seed, direction=direction)
+        self._study = Study(knowledge_or_space, _EXTENSION, seed=seed, direction=direction)
         self._trials: dict[int, Trial | None] = {}  # None: not to be learned from.
         self._told: set[int] = set()
 

@@ -138,14 +138,14 @@ class Choice:
         for index, option in enumerate(self.options):
             if reads_as(text, option):
                 return index
-        raise unknown_name(f"option of {self.name!r}", text, names)
+        raise unknown_name("option", text, names, of=repr(self.name))
 
     def _no_option(self, value: Any) -> NmjaxError:
         if is_missing(value):
             return NmjaxError(
                 f"Choice {self.name!r} got {value}; give one of {list(self.options)}."
             )
-        if is_number(value) and is_finite(value) and all(map(is_number, self.options)):
+        if self.kind == "ordinal" and is_number(value) and is_finite(value):
             numbers = [option for option in self.options if is_number(option)]
             nearest = min(numbers, key=lambda option: abs(float(option) - float(value)))
             return NmjaxError(
@@ -159,7 +159,7 @@ class Choice:
                 f"Choice {self.name!r} got {value!r} of type {type(value).__name__}; give an "
                 f"option as it was declared, one of {list(self.options)}."
             )
-        return unknown_name(f"option of {self.name!r}", text, names)
+        return unknown_name("option", text, names, of=repr(self.name))
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def _parent_place(
             "a discrete choice."
         )
     if parent not in places:
-        raise unknown_name(f"parent of choice {name!r}", parent, [n for n in places if n != name])
+        known = [other for other in places if other != name]
+        raise unknown_name("possible parent", parent, known, of=f"choice {name!r}")
     if places[parent] >= before:
         raise NmjaxError(
             f"Choice {name!r} is conditional on {parent!r}, which does not come before it; list "

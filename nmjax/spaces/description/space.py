@@ -2,24 +2,25 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nmjax.errors import NmjaxError, unknown_name
+from nmjax.errors import NmjaxError, missing_attribute, unknown_name
 from nmjax.spaces.cells.cell import Cell
+from nmjax.spaces.description import configurations
 from nmjax.spaces.description.cell_choices import check_cell
 from nmjax.spaces.description.checks import check_distinct, check_types
 from nmjax.spaces.description.choices import Choice, RealChoice
-from nmjax.spaces.description.configurations import Config, chosen_options, is_given
-from nmjax.spaces.description.requirements import Requirement, is_met, resolve
+from nmjax.spaces.description.requirements import Requirement, resolve
 from nmjax.spaces.description.specs import Spec, name_choices
+from nmjax.spaces.description.summary import FUNCTIONS, summarize_space
 from nmjax.types import Array
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Space:
     """A static, hashable description of architectures, compared by value.
 
@@ -41,6 +42,8 @@ class Space:
         valid. At least one must be valid, or sampling does not end.
       canonical: Pure, vectorized, idempotent function int32[..., C] -> int32[..., C] that gives one
         representative of each class of isomorphic architectures; None if no two are isomorphic.
+      order: Names of all choices in the order in which they were declared, as in configurations.
+        Spaces that differ only in it are equal.
 
     Raises:
       NmjaxError: There are no choices, names are repeated, a condition names no earlier discrete
@@ -62,9 +65,10 @@ class Space:
     cell: Cell | None
     valid: Callable[[Array], Array] | None
     canonical: Callable[[Array], Array] | None
+    order: tuple[str, ...] = field(compare=False)
 
     def __init__(self, name: str = "space", /, **choices: Spec) -> None:
-        self._set(name, *name_choices(choices), None, None, None)
+        self._set(name, *name_choices(choices), order=choices)
         for choice, required in zip(self._all_choices, chain(*self.requirements), strict=True):
             if any(not allowed for _, allowed in required):
                 raise NmjaxError(
@@ -117,17 +121,20 @@ class Space:
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         unknown = sorted(set(changes) - set(fields))
         if unknown:
-            raise unknown_name("attribute of a space", unknown[0], fields)
-        return Space.build(**(fields | changes))
+            raise unknown_name("attribute", unknown[0], fields, of="a space")
+        space = Space.__new__(Space)
+        space._set(**(fields | changes))
+        return space
 
     def _set(
         self,
         name: str,
         choices: Iterable[Choice],
         continuous: Iterable[RealChoice],
-        cell: Cell | None,
-        valid: Callable[[Array], Array] | None,
-        canonical: Callable[[Array], Array] | None,
+        cell: Cell | None = None,
+        valid: Callable[[Array], Array] | None = None,
+        canonical: Callable[[Array], Array] | None = None,
+        order: Iterable[str] = (),
     ) -> None:
         fields = {
             "name": name,
@@ -137,21 +144,24 @@ class Space:
             "valid": valid,
             "canonical": canonical,
         }
-        for field, value in fields.items():
-            object.__setattr__(self, field, value)
+        for attribute, value in fields.items():
+            object.__setattr__(self, attribute, value)
         if not isinstance(name, str):
-            raise NmjaxError(f"A space got the name {name!r}; give text.")
+            hint = "keywords, as in Space(**choices)" if isinstance(name, Mapping) else "text"
+            raise NmjaxError(f"A space got the name {name!r}; give {hint}.")
         what = f"Space {self.name!r}"
         check_types(what, self.choices, Choice)
         check_types(what, self.continuous, RealChoice)
         if not self.choices and not self.continuous:
             raise NmjaxError(f"{what} has no choices; give at least one.")
         check_distinct(what, self.names)
+        declared = [choice for choice in order if choice in self.names]
+        object.__setattr__(self, "order", tuple(dict.fromkeys([*declared, *self.names])))
         resolve(self.choices, self.continuous)
         if self.cell is not None:
             check_cell(f"The cell of space {self.name!r}", self.cell, self.choices)
 
-    def to_config(self, architecture: Any, continuous: Any = None) -> Config:
+    def to_config(self, architecture: Any, continuous: Any = None) -> configurations.Config:
         """An architecture as a dictionary of names and values; inactive choices are left out.
 
         Args:
@@ -169,14 +179,10 @@ class Space:
         """
         indices = self.check_architecture(architecture)
         values = self._check_continuous(continuous)
-        config = chosen_options(self.choices, self.requirements[0], indices)
-        for choice, value, required in zip(
-            self.continuous, values, self.requirements[1], strict=True
-        ):
-            if is_met(required, indices):
-                shortest = float(str(np.float32(choice.check(value))))
-                config[choice.name] = min(max(shortest, choice.low), choice.high)
-        return config
+        discrete, real = self.requirements
+        config = configurations.chosen_options(self.choices, discrete, indices)
+        config |= configurations.real_values(self.continuous, real, indices, values)
+        return {name: config[name] for name in self.order if name in config}
 
     def from_config(self, config: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """The architecture int32[C] and the real values float32[R] of a dictionary.
@@ -195,24 +201,12 @@ class Space:
           >>> Space(width=[64, 128], bias=[False, True]).from_config({"width": 128, "bias": True})
           (array([1, 1], dtype=int32), array([], dtype=float32))
         """
-        if not isinstance(config, Mapping):
-            raise NmjaxError(
-                f"Got {config!r} for a configuration of space {self.name!r}; give a dictionary "
-                f"with the names {list(self.names)}."
-            )
-        for name in config:
-            if name not in self.names:
-                raise unknown_name(f"choice of space {self.name!r}", str(name), self.names)
+        configurations.check_names(self.name, self.order, config)
         discrete, real = self.requirements
-        indices = np.zeros(self.num_choices, np.int32)
-        for place, choice in enumerate(self.choices):
-            if is_given(self.name, choice, is_met(discrete[place], indices), config):
-                indices[place] = choice.index_of(config[choice.name])
-        values = np.array([choice.low for choice in self.continuous], np.float32)
-        for place, real_choice in enumerate(self.continuous):
-            if is_given(self.name, real_choice, is_met(real[place], indices), config):
-                values[place] = real_choice.check(config[real_choice.name])
-        return indices, values
+        indices = configurations.given_options(self.name, self.choices, discrete, config)
+        return indices, configurations.given_values(
+            self.name, self.continuous, real, indices, config
+        )
 
     def check_architecture(self, architecture: Any) -> np.ndarray:
         """The architecture as int[C] of option indices.
@@ -245,6 +239,16 @@ class Space:
                 f"{[real.name for real in self.continuous]}."
             )
         return values
+
+    def __repr__(self) -> str:
+        choices = sorted(self._all_choices, key=lambda choice: self.order.index(choice.name))
+        is_plain = (self.cell, self.valid, self.canonical) == (None, None, None)
+        return summarize_space(self.name, choices, is_plain=is_plain)
+
+    if not TYPE_CHECKING:  # A type checker would accept every attribute.
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute("Space", name, FUNCTIONS)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -189,7 +189,7 @@ def task_files(store: HistoryStore, task: str) -> list[str]:
     """
     if files := folder_at(store.folder).find(task_folder(task)):
         return files
-    raise unknown_name(f"task of {store.folder}", task, list_tasks(store))
+    raise unknown_name("task", task, list_tasks(store), of=str(store.folder))
 
 
 def store_schema(store: HistoryStore) -> Any:

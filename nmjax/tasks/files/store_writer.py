@@ -237,7 +237,7 @@ def _checked(
         )
     for name in metrics:
         if name not in store.metrics:
-            raise unknown_name(f"metric of {store.folder}", name, store.metrics)
+            raise unknown_name("metric", name, store.metrics, of=str(store.folder))
     if missing := [name for name in store.metrics if name not in metrics]:
         raise NmjaxError(
             f"Metrics {missing} are missing, expected {list(store.metrics)}: fill what was not "

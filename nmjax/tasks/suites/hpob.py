@@ -65,7 +65,7 @@ def read_hpob(folder: str | Path, *, part: str = "test") -> tuple[HpobTask, ...]
       [[0.9]]
     """
     if part not in _PARTS:
-        raise unknown_name("part of HPO-B", part, _PARTS)
+        raise unknown_name("part", part, _PARTS, of="HPO-B")
     path = Path(folder) / f"meta-{part}-dataset.json"
     tables = _read_json(path)
     starts = _read_json(Path(folder) / "bo-initializations.json") if part == "test" else None

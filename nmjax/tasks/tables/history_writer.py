@@ -90,7 +90,7 @@ def history_to_frame(
             f"Got {given} task names, context names, choices and real-valued choices, expected "
             f"{expected}."
         )
-    names = [task, *space.names, *history.metrics, *context]
+    names = [task, *space.order, *history.metrics, *context]
     if len(set(names)) < len(names):
         raise NmjaxError(f"Columns {names} repeat a name: give task and context other ones.")
     index = np.nonzero(mask)[0]
@@ -110,7 +110,7 @@ def history_to_frame(
         table[name] = np.asarray(column)[mask]
     for place, name in enumerate(context):
         table[name] = values[index, place]
-    return pa.table(table)
+    return pa.table({name: table[name] for name in names})
 
 
 def _fit_a_column(options: Sequence[Any]) -> bool:

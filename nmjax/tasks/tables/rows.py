@@ -80,7 +80,7 @@ def read_rows(table: Table, space: Space, request: Request) -> Reading:
         known = dict.fromkeys(labels.tolist())
         for task in request.tasks:
             if task not in known:
-                raise unknown_name(f"task of {table.source}", task, known)
+                raise unknown_name("task", task, known, of=table.source)
         chosen = np.isin(labels.astype(str), list(request.tasks))
         rows, labels = rows[chosen], labels[chosen]
     found = parse_architectures(table, space, named.column_of, rows)

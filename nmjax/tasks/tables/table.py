@@ -132,7 +132,7 @@ class Table:
 
     def no_column(self, name: str) -> NmjaxError:
         """Return the error for a column that does not exist."""
-        return unknown_name(f"column of {self.source}", name, self.names)
+        return unknown_name("column", name, self.names, of=self.source)
 
 
 def table_of_columns(source: str, columns: Mapping[str, Sequence[Any]], **facts: Any) -> Table:
