@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from nmjax.errors import NmjaxError
+from nmjax.errors import NmjaxError, unknown_name
 
 if TYPE_CHECKING:
+    from nmjax.tasks.files.history_store import HistoryStore
     from nmjax.tasks.past_searches import PastSearches
     from nmjax.types import Array
 
@@ -21,8 +22,8 @@ class PastConfig:
     Attributes:
       past: Folder made by `nmjax history import`, or its URL; or a benchmark, whose past is drawn
         at random.
-      maximize: Metric to maximize. A folder needs --maximize or --minimize; a benchmark has a
-        metric of its own.
+      maximize: Metric to maximize. A folder needs --maximize or --minimize unless it has one metric
+        and knows its direction; a benchmark has a metric of its own.
       minimize: Metric to minimize.
       tasks: Restrict to these tasks.
       evaluations: Maximum number of evaluations of each task, drawn at random.
@@ -39,6 +40,30 @@ class PastConfig:
     evaluations: int = 1000
     seed: int = 0
     data: Annotated[Path | None, arg(help_behavior_hint="(default: $NMJAX_DATA)")] = None
+
+
+def metric_to_improve(
+    store: "HistoryStore", maximize: str | None, minimize: str | None
+) -> tuple[str | None, str | None]:
+    """Return the metric of a folder to maximize, and the one to minimize; one of them is None.
+
+    The only metric of a folder that knows its direction need not be given.
+
+    Raises:
+      NmjaxError: None is given and the folder does not say it, or the folder has no such metric.
+    """
+    name = maximize or minimize
+    if name is None and len(store.metrics) == 1 and store.directions:
+        ((name, direction),) = store.directions.items()
+        return (name, None) if direction == "max" else (None, name)
+    if name is None:
+        raise NmjaxError(
+            f"Got {store.folder} without the metric to improve; give --maximize or --minimize with "
+            f"one of {', '.join(store.metrics)}."
+        )
+    if name not in store.metrics:
+        raise unknown_name("metric", name, store.metrics, of=str(store.folder))
+    return maximize, minimize
 
 
 def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearches", "Array"]:
@@ -64,17 +89,13 @@ def draw_past(config: PastConfig, cost: str | None = None) -> tuple["PastSearche
     past_key, key = jax.random.split(jax.random.key(config.seed))
     name = config.maximize or config.minimize
     if "://" in config.past or Path(config.past).is_dir():
-        if name is None:
-            known = ", ".join(open_store(config.past).metrics)
-            raise NmjaxError(
-                f"Got no metric of {config.past}; give --maximize or --minimize with one of "
-                f"{known}."
-            )
+        store = open_store(config.past)
+        maximize, minimize = metric_to_improve(store, config.maximize, config.minimize)
         past = sample_store(
             past_key,
             config.past,
-            maximize=config.maximize,
-            minimize=config.minimize,
+            maximize=maximize,
+            minimize=minimize,
             cost=cost,
             tasks=config.tasks,
             evaluations=config.evaluations,

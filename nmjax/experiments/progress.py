@@ -48,7 +48,10 @@ class SilentProgress:
 
 
 class PlainProgress(SilentProgress):
-    """Prints a line at a stage's start and end, and at most one every `interval` seconds."""
+    """Prints a line at a stage's start and end, and at most one every `interval` seconds.
+
+    A stage of one unit has a line at its start only.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,13 @@ class PlainProgress(SilentProgress):
         self._drawn = -float("inf")
 
     def update(self, stage: str, done: int, total: int) -> None:
-        """Print "stage: done/total, time left" if it is due."""
+        """Print "stage: done/total, time left" if it is due, or the stage alone if it is one unit."""
         now = self._clock()
+        if total == 1:
+            if stage not in self._begun:
+                print(stage, file=self._stream, flush=True)
+            self._begun.setdefault(stage, (now, done))
+            return
         begun, first = self._begun.setdefault(stage, (now, done))
         if first != done < total and now - self._drawn < self._interval:
             return

@@ -81,8 +81,12 @@ def test_columns_can_be_chosen_and_left_out(capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("import", "past.csv", "--space", "auto"), "give --metrics COLUMN"),
+        (
+            ("import", "past.csv", "--space", "auto"),
+            "give --maximize or --minimize COLUMN, or --metrics",
+        ),
         (("import", "past.csv", "--metrics", "loss"), "or --space auto"),
+        (("import", "past.csv", "--minimize", "loss", "--maximize", "loss"), "give one of them"),
         (("import", "past.csv", "kept", "--metrics", "loss"), "or --space auto"),
         (("import", "past.csv", "--metrics", "loss", "--space", "hpolib"), "Got no folder"),
         (("import", "past.csv", *FLAGS, "--choices", "widht"), "did you mean 'width'"),

@@ -5,6 +5,7 @@ import jax
 import pytest
 
 from nmjax.cli.__main__ import main
+from nmjax.cli.past_options import metric_to_improve
 from nmjax.errors import NmjaxError
 from nmjax.spaces import get_space
 from nmjax.tasks import count_evaluations, create_store, load_history, open_store
@@ -368,6 +369,13 @@ def test_a_folder_keeps_the_directions_that_its_files_state(capsys, own):
     nmjax(capsys, "import", "both.db", "kept", *flags, "--tasks", "low")
     store = open_store("kept")
     assert store.directions == {"loss": "min"}
+    assert "metrics loss (minimized)" in nmjax(capsys, "show", "kept")
+    message = nmjax(
+        *(capsys, "import", "both.db", "new", "--space", "auto", "--tasks", "low"),
+        *("--maximize", "loss"),
+        code=2,
+    )
+    assert "says that 'loss' is minimized; give --metrics loss" in message
     assert load_history(store, minimize="loss").metric.direction == "min"
     with pytest.raises(NmjaxError, match="kept says that 'loss' is minimized"):
         load_history(store, maximize="loss")
@@ -382,6 +390,20 @@ def test_a_folder_keeps_the_directions_that_its_files_state(capsys, own):
     assert open_store("all").directions == {"loss": "min"}
     with pytest.raises(NmjaxError, match="give 'max' or 'min' for some of"):
         create_store("new", store.space, metrics=["loss"], directions={"los": "min"})
+
+
+def test_the_metric_of_a_folder_that_knows_its_direction_need_not_be_named(capsys, own):
+    flags = ("--space", "space_of_mine:SPACE")
+    nmjax(capsys, "import", "own.csv", "kept", *flags, "--minimize", "loss")
+    store = open_store("kept")
+    assert store.directions == {"loss": "min"}
+    assert metric_to_improve(store, None, None) == (None, "loss")
+    assert metric_to_improve(store, None, "loss") == (None, "loss")
+    nmjax(capsys, "import", "own.csv", "other", *flags, "--metrics", "loss")
+    with pytest.raises(NmjaxError, match="give --maximize or --minimize with one of loss"):
+        metric_to_improve(open_store("other"), None, None)
+    with pytest.raises(NmjaxError, match=r"'lss' is not a metric of .*; did you mean 'loss'"):
+        metric_to_improve(store, "lss", None)
 
 
 def test_a_file_of_one_task_is_named_and_some_tasks_are_chosen(capsys, own, tmp_path):

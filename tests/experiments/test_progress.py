@@ -47,6 +47,11 @@ def test_plain_lines_are_few():
     assert [line.split(",")[0] for line in lines] == [f"search: {n}/100" for n in range(0, 101, 25)]
 
 
+def test_a_stage_of_one_unit_has_one_line():
+    assert plain([0, 10], 1) == ["search"]
+    assert plain([10], 1, start=1) == ["search"]
+
+
 def test_stages_have_clocks_of_their_own():
     stream, clock = io.StringIO(), Clock()
     progress = PlainProgress(stream, 0.0, clock)

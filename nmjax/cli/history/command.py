@@ -24,7 +24,7 @@ from nmjax.tasks import (
     write_history,
 )
 from nmjax.tasks.files.folders import locate
-from nmjax.tasks.files.history_store import check_planned, plan_store
+from nmjax.tasks.files.history_store import HistoryStore, check_planned, plan_store
 from nmjax.tasks.files.store_writer import append_batches
 from nmjax.tasks.tables.history_writer import check_writable
 from nmjax.types import History
@@ -135,12 +135,19 @@ def _show(config: ShowConfig) -> None:
     for task, count in counts.items():
         table.add_row(task, f"{count:,}")
     print(f"space {store.space.name}")
-    print(f"metrics {', '.join(store.metrics)}")
+    print(f"metrics {', '.join(_directed(name, store) for name in store.metrics)}")
     print(f"context {', '.join(store.context) or '(none)'}")
     make_console().print(table)
     if config.findings and counts:
         past = load_history(store)
         print_findings(check_quality(past.history, store.space, tasks=past.tasks))
+
+
+def _directed(metric: str, store: HistoryStore) -> str:
+    """The name of a metric, with its direction if the store knows it."""
+    words = {"max": "maximized", "min": "minimized"}
+    direction = store.directions.get(metric)
+    return metric if direction is None else f"{metric} ({words[direction]})"
 
 
 def _export(config: ExportConfig) -> None:

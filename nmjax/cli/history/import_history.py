@@ -11,7 +11,7 @@ from nmjax.cli.console import counted
 from nmjax.cli.history.auto_space import choose_space, find_store
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.tasks import Finding, check_quality, drop_findings, drop_stored, list_tasks
-from nmjax.tasks.files.history_store import plan_store
+from nmjax.tasks.files.history_store import HistoryStore, plan_store
 from nmjax.tasks.files.store_writer import append_batches
 from nmjax.tasks.quality import Kind
 from nmjax.tasks.tables.opening import open_table
@@ -39,6 +39,8 @@ class ImportConfig:
       store: Folder of the store, or its URL, such as s3://BUCKET/past; created if it is missing.
       metrics: Columns with raw values; an empty value or nan is a failed evaluation. Not needed if
         the store exists, or for exports of tools that say what they optimized.
+      maximize: Likewise, a metric of which more is better. A new store keeps this direction.
+      minimize: Likewise, a metric of which less is better.
       space: Search space, each choice of which is a column: a built-in one such as nas-bench-graph,
         MODULE:NAME, where NAME is a Space or a function without arguments that returns one, or
         auto. Not needed if the store exists, as it has a space.
@@ -60,6 +62,8 @@ class ImportConfig:
     metrics: Annotated[
         tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]", help_behavior_hint="")
     ] = ()
+    maximize: Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")] = None
+    minimize: Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")] = None
     space: Annotated[str | None, arg(metavar="SPACE", help_behavior_hint="")] = None
     task: Annotated[str, arg(metavar="COLUMN")] = "task"
     task_name: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
@@ -98,10 +102,9 @@ def run(config: ImportConfig) -> None:
         raise NmjaxError(f"Got --columns {wrong[0]}; give NAME=COLUMN.")
     table = open_table(config.file, config.tasks)
     known = None if config.store is None else find_store(config.store)
-    metrics = config.metrics or (known.metrics if known else tuple(table.objectives))
+    given = _given_directions(config)
+    metrics = _metrics(config, table, known, given)
     context = config.context or (known.context if known else ())
-    if not metrics:
-        raise NmjaxError(f"Got no metric of {config.file}; give --metrics COLUMN.")
     space, renamed, source = choose_space(
         config.space,
         known,
@@ -129,7 +132,8 @@ def run(config: ImportConfig) -> None:
         drop_outside="outside" in config.drop,
     )
     past, outside = read_rows(table, space, request)
-    directions = _directions(table, {name: request.columns.get(name, name) for name in metrics})
+    columns = {name: request.columns.get(name, name) for name in metrics}
+    directions = _directions(table, columns, given)
     store = plan_store(config.store, space, metrics=metrics, context=context, directions=directions)
     check_task_names(past.tasks, config.store, known=list_tasks(store))
     found = check_quality(past.history, space, tasks=past.tasks)
@@ -148,10 +152,48 @@ def run(config: ImportConfig) -> None:
     print_skipped(int(kept.mask.sum()) - number, config.store)
 
 
-def _directions(table: Table, columns: Mapping[str, str]) -> dict[str, Direction]:
-    """Return the directions that a file states, of metrics in the given columns."""
+def _metrics(
+    config: ImportConfig,
+    table: Table,
+    known: HistoryStore | None,
+    given: Mapping[str, Direction],
+) -> tuple[str, ...]:
+    """Return the metrics to read: those of the flags, of the folder, or of the export."""
+    metrics = tuple(dict.fromkeys([*given, *config.metrics]))
+    metrics = metrics or (known.metrics if known else tuple(table.objectives))
+    if not metrics:
+        raise NmjaxError(
+            f"Got {config.file} without its metric; give --maximize or --minimize COLUMN, or "
+            "--metrics COLUMN [COLUMN ...] for metrics without a direction."
+        )
+    return metrics
+
+
+def _given_directions(config: ImportConfig) -> dict[str, Direction]:
+    """Return the direction of each metric that the flags name as one to improve."""
+    if config.maximize is not None and config.maximize == config.minimize:
+        raise NmjaxError(f"Got --maximize and --minimize {config.minimize}; give one of them.")
+    found: dict[str, Direction] = {}
+    if config.maximize is not None:
+        found[config.maximize] = "max"
+    if config.minimize is not None:
+        found[config.minimize] = "min"
+    return found
+
+
+def _directions(
+    table: Table, columns: Mapping[str, str], given: Mapping[str, Direction]
+) -> dict[str, Direction]:
+    """Return the directions that flags give or a file states, of metrics in the given columns."""
     stated = {name: table.directions.get(str(table.find_metric(c))) for name, c in columns.items()}
-    return {name: direction for name, direction in stated.items() if direction is not None}
+    known = {name: direction for name, direction in stated.items() if direction is not None}
+    for name, direction in given.items():
+        if known.get(name, direction) != direction:
+            raise NmjaxError(
+                f"{table.source} says that {name!r} is {known[name]}imized; give --metrics {name}, "
+                "which keeps the direction."
+            )
+    return {**known, **given}
 
 
 def print_skipped(number: int, store: str) -> None:

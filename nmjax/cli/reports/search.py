@@ -206,8 +206,8 @@ def _reach_table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     table.add_column("method", no_wrap=True)
     for name in names:
         table.add_column(name.replace("-", "\n"), justify="right", no_wrap=True)
-    table.add_column("expected\ngain, nats", justify="right", no_wrap=True)
-    table.add_column("weight of past\nfirst → last", justify="right", no_wrap=True)
+    table.add_column("expected\ngain,\nnats", justify="right", no_wrap=True)
+    table.add_column("weight of\npast, first\n→ last", justify="right", no_wrap=True)
     for row in rows:
         reach = {name: _evaluations(reached, budget) for name, reached in row["reach"].items()}
         first, last = row["transfer_weight"]["first"], row["transfer_weight"]["last"]

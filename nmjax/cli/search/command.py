@@ -38,7 +38,8 @@ class SearchConfig(DistributedConfig):
       rows_per_task: Largest number of evaluations of each past task to learn from, likewise.
       task: Column of a history file that names the task.
       task_name: Name of the task, for a history file of one task without such a column.
-      maximize: Metric of your past searches to maximize.
+      maximize: Metric of your past searches to maximize. Not needed with a history folder of one
+        metric that knows its direction.
       minimize: Metric of your past searches to minimize.
       objective: Function to search, as MODULE:FUNCTION. It is called with the choices as keyword
         arguments and returns the metric.

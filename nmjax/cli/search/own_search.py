@@ -12,7 +12,7 @@ from nmjax.cli.console import counted, make_console, plain_table
 from nmjax.cli.history.auto_space import AUTO
 from nmjax.cli.long_run import CONFIG, RESULTS, settings_of
 from nmjax.cli.search.command import SearchConfig
-from nmjax.errors import NmjaxError, unknown_name
+from nmjax.errors import NmjaxError
 
 if TYPE_CHECKING:
     from nmjax.study import Study, Trial
@@ -141,6 +141,7 @@ def _read_past(history: str, config: SearchConfig) -> "PastSearches":
     import jax
 
     from nmjax.cli.history.auto_space import choose_space, find_store
+    from nmjax.cli.past_options import metric_to_improve
     from nmjax.evaluation.plugins import load_space
     from nmjax.tasks import open_store
     from nmjax.tasks.bounded_past import load_sample, sample_table
@@ -150,19 +151,10 @@ def _read_past(history: str, config: SearchConfig) -> "PastSearches":
     key = jax.random.key(config.seed)
     name = config.maximize or config.minimize
     if "://" in history or find_store(history) is not None:
-        if name is None:
-            known = ", ".join(open_store(history).metrics)
-            raise NmjaxError(
-                f"Got {history} without the metric to improve; give --maximize or --minimize with "
-                f"one of {known}."
-            )
         given = None if config.space in (None, AUTO) else load_space(str(config.space))
         store = open_store(history, given)
-        if name not in store.metrics:
-            raise unknown_name("metric", name, store.metrics)
-        return load_sample(
-            key, store, maximize=config.maximize, minimize=config.minimize, **_limits(config)
-        )
+        maximize, minimize = metric_to_improve(store, config.maximize, config.minimize)
+        return load_sample(key, store, maximize=maximize, minimize=minimize, **_limits(config))
     table = open_table(history)
     if name is None and None in (list(table.objectives.values()) or [None]):
         raise NmjaxError(
