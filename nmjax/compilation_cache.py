@@ -16,6 +16,7 @@ def cache_folder() -> Path:
     """Folder of all files that nmjax caches: `NMJAX_CACHE`, or `nmjax` in the user's cache folder.
 
     Example:
+      >>> from nmjax.compilation_cache import cache_folder
       >>> cache_folder().name
       'nmjax'
     """
@@ -31,6 +32,7 @@ def enable_compilation_cache() -> None:
     Random numbers are compiled by `unroll_threefry`.
 
     Example:
+      >>> from nmjax.compilation_cache import enable_compilation_cache
       >>> enable_compilation_cache()
     """
     if os.environ.get(_SWITCH, "").lower() in ("off", "0", "false", "no"):
@@ -50,6 +52,7 @@ def disable_compilation_cache() -> None:
     """Disable the cache of compiled programs for the rest of this process.
 
     Example:
+      >>> from nmjax.compilation_cache import disable_compilation_cache
       >>> disable_compilation_cache()
     """
     import jax

@@ -51,6 +51,7 @@ def unroll_threefry() -> None:
     """Compile random numbers for the CPU without loops, for the rest of this process.
 
     Example:
+      >>> from nmjax.threefry import unroll_threefry
       >>> unroll_threefry()
     """
     rule = mlir.lower_fun(threefry_2x32, multiple_results=True)

@@ -184,6 +184,7 @@ class Metric:
         `transform` is unknown.
 
     Example:
+      >>> from nmjax.types import Metric
       >>> Metric("loss", direction="minimize").direction
       'min'
     """

@@ -202,6 +202,7 @@ def speed_up_text(ratio: float | None) -> str:
     """Format a speed-up; None, a value below 1 that was not measured, becomes "<1".
 
     Example:
+      >>> from nmjax.analysis.speed_up import speed_up_text
       >>> speed_up_text(2.25), speed_up_text(None)
       ('2.2', '<1')
     """

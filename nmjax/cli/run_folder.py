@@ -31,6 +31,8 @@ def run_folder(
         cannot be written to.
 
     Example:
+      >>> from pathlib import Path
+      >>> from nmjax.cli.run_folder import run_folder
       >>> import tempfile
       >>> with tempfile.TemporaryDirectory() as place:
       ...     with run_folder(Path(place) / "run", benchmark="b", target="t") as folder:

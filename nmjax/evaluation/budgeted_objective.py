@@ -15,6 +15,7 @@ class BudgetedObjective:
       rows: evaluated rows of the pool, in order.
 
     Example:
+      >>> from nmjax.evaluation.budgeted_objective import BudgetedObjective
       >>> objective = BudgetedObjective(np.array([0.1, 0.5, 0.3]), budget=2)
       >>> objective.evaluate(1), objective.evaluate(1), objective.rows, objective.finished
       (0.5, 0.5, [1], False)

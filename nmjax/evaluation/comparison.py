@@ -83,6 +83,7 @@ def paired(*curves: np.ndarray) -> tuple[np.ndarray, ...]:
     """Restrict curves [T, S, ...] to the seeds that all of them have.
 
     Example:
+      >>> from nmjax.evaluation.comparison import paired
       >>> [curve.shape for curve in paired(np.zeros((2, 5, 9)), np.zeros((2, 3, 9)))]
       [(2, 3, 9), (2, 3, 9)]
     """

@@ -68,6 +68,7 @@ def get_method(name: str) -> Method:
       NmjaxError: no method has that name.
 
     Example:
+      >>> from nmjax.evaluation import get_method
       >>> get_method("kernel-transfer").transfer
       True
     """
@@ -83,6 +84,7 @@ def get_algorithm(name: str, budget: int) -> SearchAlgorithm[Any, Problem]:
       NmjaxError: no method has that name.
 
     Example:
+      >>> from nmjax.evaluation import get_algorithm
       >>> get_algorithm("random", 100) == get_algorithm("random", 20)
       True
     """

@@ -28,6 +28,7 @@ def load_named(name: str, kind: str, fits: Callable[[Any], bool], expected: str)
       NmjaxError: there is no such module or name, the object does not fit, or importing failed.
 
     Example:
+      >>> from nmjax.evaluation.plugins import load_named
       >>> load_named("math:sqrt", "function", callable, "MODULE:FUNCTION")(4.0)
       2.0
     """
@@ -51,6 +52,7 @@ def load_space(name: str) -> Space:
         function that returns one, or it raises an error.
 
     Example:
+      >>> from nmjax.evaluation.plugins import load_space
       >>> load_space("nas-bench-graph").name
       'nas-bench-graph'
     """

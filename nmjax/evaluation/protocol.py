@@ -44,6 +44,7 @@ def prepare_search(
       NmjaxError: a name is unknown, or the past is too small to learn from.
 
     Example:
+      >>> from nmjax.evaluation import prepare_search
       >>> from nmjax.tasks import load_suite
       >>> suite = load_suite("nas-bench-graph")  # doctest: +SKIP
       >>> prepared, key = prepare_search(suite, "cora", 0)  # doctest: +SKIP

@@ -35,6 +35,7 @@ class Trajectories:
       NmjaxError: `kind` is unknown.
 
     Example:
+      >>> from nmjax.evaluation import Trajectories
       >>> rows = np.array([[[2, 0, 1]]], np.int32)
       >>> Trajectories(rows, transfer=False, kind="user").rows.shape
       (1, 1, 3)
@@ -138,6 +139,7 @@ def packaged_trajectories(suite: Suite) -> dict[str, Trajectories]:
       NmjaxError: none are stored for the suite, or the installed data differ.
 
     Example:
+      >>> from nmjax.evaluation import packaged_trajectories
       >>> from nmjax.tasks import load_suite
       >>> suite = load_suite("nas-bench-graph")  # doctest: +SKIP
       >>> packaged_trajectories(suite)["transfer"].rows.shape  # doctest: +SKIP

@@ -71,6 +71,7 @@ def load_user_search(name: str) -> Callable[..., Any]:
       NmjaxError: there is no such module or function, or importing it failed.
 
     Example:
+      >>> from nmjax.evaluation.user_search import load_user_search
       >>> load_user_search("nmjax.search:RandomSearch").__name__
       'RandomSearch'
     """
@@ -108,6 +109,7 @@ def evaluate_user_search(
         rows that it did not evaluate, or the file is damaged or of another run.
 
     Example:
+      >>> from nmjax.evaluation import evaluate_user_search
       >>> from nmjax.search import RandomSearch
       >>> from nmjax.tasks import load_suite
       >>> suite = load_suite("nas-bench-graph")  # doctest: +SKIP

@@ -66,7 +66,7 @@ class PlainProgress(SilentProgress):
         self._drawn = -float("inf")
 
     def update(self, stage: str, done: int, total: int) -> None:
-        """Print "stage: done/total, time left" if it is due, or the stage alone if it is one unit."""
+        """Print "stage: done/total, time left" if it is due; only the stage if it is one unit."""
         now = self._clock()
         if total == 1:
             if stage not in self._begun:
@@ -128,6 +128,7 @@ class StageTimer:
       progress: progress display.
 
     Example:
+      >>> from nmjax.experiments.progress import StageTimer
       >>> stages = StageTimer()
       >>> stages.begin("learn")
       >>> stages.begin("search")

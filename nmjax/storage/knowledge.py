@@ -25,6 +25,7 @@ def serialize_knowledge(knowledge: MetaKnowledge) -> Serialized:
     """Convert knowledge to its serialized form.
 
     Example:
+      >>> from nmjax.storage import serialize_knowledge
       >>> from nmjax.knowledge import default_knowledge
       >>> from nmjax.spaces import Space
       >>> serialize_knowledge(default_knowledge(Space(width=[8, 16]))).arrays["wins"].shape
@@ -51,6 +52,7 @@ def deserialize_knowledge(serialized: Serialized, space: Space | None = None) ->
       NmjaxError: `space` is required, or has other choices.
 
     Example:
+      >>> from nmjax.storage import deserialize_knowledge, serialize_knowledge
       >>> from nmjax.knowledge import default_knowledge
       >>> from nmjax.spaces import Space
       >>> serialized = serialize_knowledge(default_knowledge(Space(width=[8, 16])))

@@ -20,6 +20,7 @@ class Trial:
       value: Raw value of the metric; None unless complete.
 
     Example:
+      >>> from nmjax.study import Trial
       >>> Trial(0, {"width": 64}, "complete", 0.5)
       Trial(number=0, config={'width': 64}, state='complete', value=0.5)
     """
