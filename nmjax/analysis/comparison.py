@@ -13,8 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.stats import chi2
 from numpy.typing import ArrayLike
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import squareform
 
 from nmjax.errors import NmjaxError, check_shape
 from nmjax.stats import check_level, mean_interval, rank
@@ -184,6 +182,9 @@ def cluster_tasks(similarity: ArrayLike) -> np.ndarray:
       >>> cluster_tasks([[1.0, 0.75], [0.75, 1.0]]).tolist()
       [[0.0, 1.0, 0.25, 2.0]]
     """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
     values = np.asarray(similarity, float)
     if values.ndim != 2 or len(values) < 2 or values.shape != values.T.shape:
         raise NmjaxError(

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from scipy.cluster.hierarchy import dendrogram
 
 from nmjax.analysis.comparison import cluster_tasks
 from nmjax.analysis.plots.style import INK
@@ -43,6 +42,8 @@ def plot_similarity(similarity: Interval, names: Sequence[str], *, title: str = 
       >>> sorted(label.get_text() for label in figure.axes[1].get_xticklabels())
       ['one', 'two']
     """
+    from scipy.cluster.hierarchy import dendrogram
+
     middle, low, high = (np.asarray(end, float) for end in similarity)
     if {middle.shape, low.shape, high.shape} != {(len(names),) * 2}:
         raise NmjaxError(

@@ -251,14 +251,22 @@ def _trace_of(name: str, prepared: Prepared, run: MethodRun) -> "pyarrow.Table":
     return pyarrow.table(
         {
             "method": pyarrow.array([name] * len(row)),
-            "seed": seed.astype(np.int32),
-            "step": (step + 1).astype(np.int32),
-            "row": row,
-            "architecture": texts.take(pyarrow.array(inverse)),
-            "score": trace.score[seed, step],
-            **{metric: values[row] for metric, values in measured.items()},
-            "expected_gain": trace.expected_gain[seed, step],
-            "realized_gain": trace.realized_gain[seed, step],
-            "transfer_weight": trace.transfer_weight[seed, step],
+            "seed": _to_arrow(seed.astype(np.int32)),
+            "step": _to_arrow((step + 1).astype(np.int32)),
+            "row": _to_arrow(row),
+            "architecture": texts.take(_to_arrow(inverse)),
+            "score": _to_arrow(trace.score[seed, step]),
+            **{metric: _to_arrow(values[row]) for metric, values in measured.items()},
+            "expected_gain": _to_arrow(trace.expected_gain[seed, step]),
+            "realized_gain": _to_arrow(trace.realized_gain[seed, step]),
+            "transfer_weight": _to_arrow(trace.transfer_weight[seed, step]),
         }
     )
+
+
+def _to_arrow(values: "Array | np.ndarray") -> "pyarrow.Array":
+    """Return an array by way of a list, as pyarrow imports pandas to convert one of NumPy."""
+    import pyarrow
+
+    column = np.asarray(values)
+    return pyarrow.array(column.tolist(), pyarrow.from_numpy_dtype(column.dtype))
