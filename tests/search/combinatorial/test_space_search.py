@@ -236,6 +236,12 @@ def test_observe_refuses_invalid_or_evaluated_architectures(architecture, says):
         )
 
 
+def test_a_capacity_larger_than_the_memory_is_refused_before_it_is_allocated():
+    problem = make_space_problem(SPACE, default_knowledge(SPACE))
+    with pytest.raises(NmjaxError, match=r"capacity=10,000,000 takes 1,117,587\.1 GiB"):
+        start(jax.random.key(0), problem, SpaceSearch(SPACE, capacity=10_000_000))
+
+
 MIXED = Space(
     optimizer=["adam", "sgd", "lion"],
     rate=Real(1e-4, 1e-1, log=True),
