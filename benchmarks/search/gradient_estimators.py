@@ -8,7 +8,8 @@ estimator spends about 12 evaluations of the objective an estimate, a gradient c
 "Exact" is the gradient of the expectation over architectures whose probabilities are the softmax of
 the logits, or the relaxation's own weights. Bias is the distance of the mean estimate from it, as a
 share of its norm and less what is expected from so many estimates; spread is the root of the summed
-variance, as the same share. Writes benchmarks/results/search/gradient_estimators.json.
+variance, as the same share. Control variates learn during a warm-up of 400 estimates, or of 20,000.
+Writes benchmarks/results/search/gradient_estimators.json.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from nmjax.relax import (
     GumbelSoftmax,
     Pathwise,
     Rebar,
+    Relax,
     Relaxation,
     ScoreFunction,
     SoftChoices,
@@ -44,7 +46,7 @@ SPACE = Space("four by four", **{name: ["w", "x", "y", "z"] for name in "abcd"})
 SIZE = SPACE.num_choices * SPACE.max_options
 TEMPERATURES = (1.0, 0.3, 0.1)
 BUDGET = 12
-WARM_UP = 400
+WARM_UP, LONG_WARM_UP = 400, 20000
 
 
 def make_objective(key: Array) -> tuple[Array, Array]:
@@ -60,21 +62,42 @@ def objective(coefficients: tuple[Array, Array], soft: SoftChoices) -> Array:
     return jnp.tanh(0.5 * linear @ flat + 0.25 * flat @ square @ flat)
 
 
-def estimators() -> Iterator[tuple[str, GradientEstimator, Relaxation | None, tuple[float, ...]]]:
-    """Yield the name, the estimator, the relaxation of its exact gradient, and temperatures."""
+class Method(NamedTuple):
+    """A gradient estimator to measure.
+
+    Attributes:
+      name: Its name in the table.
+      estimator: The estimator.
+      temperatures: Its temperatures; none if it has no temperature.
+      relaxation: The relaxation of its exact gradient; None for probabilities.
+      warm_up: Number of estimates before those that are measured.
+    """
+
+    name: str
+    estimator: GradientEstimator
+    temperatures: tuple[float, ...] = ()
+    relaxation: Relaxation | None = None
+    warm_up: int = WARM_UP
+
+
+def methods() -> Iterator[Method]:
+    """Yield the estimators."""
     gumbel, paths = GumbelSoftmax(SPACE), BUDGET // 3
-    yield "softmax", Pathwise(Softmax(SPACE)), None, TEMPERATURES[:1]
-    yield "sparsemax", Pathwise(Sparsemax(SPACE)), Sparsemax(SPACE), TEMPERATURES[:1]
-    yield "entmax", Pathwise(Entmax(SPACE)), Entmax(SPACE), TEMPERATURES[:1]
+    yield Method("softmax", Pathwise(Softmax(SPACE)), TEMPERATURES[:1])
+    for name, soft in (("sparsemax", Sparsemax(SPACE)), ("entmax", Entmax(SPACE))):
+        yield Method(name, Pathwise(soft), TEMPERATURES[:1], soft)
     dirichlet = DirichletRelaxation(SPACE)
-    yield "Dirichlet", Pathwise(dirichlet, paths), dirichlet, TEMPERATURES[:1]
-    yield "Gumbel-softmax", Pathwise(gumbel, paths), None, TEMPERATURES
-    straight = StraightThrough(gumbel)
-    yield "straight-through Gumbel", Pathwise(straight, paths), None, TEMPERATURES
-    yield "score function", ScoreFunction(SPACE, BUDGET, "none"), None, ()
-    yield "score function, moving baseline", ScoreFunction(SPACE, BUDGET, "moving"), None, ()
-    yield "score function, leave-one-out", ScoreFunction(SPACE, BUDGET), None, ()
-    yield "REBAR", Rebar(SPACE, draws=2), None, (0.5,)
+    yield Method("Dirichlet", Pathwise(dirichlet, paths), TEMPERATURES[:1], dirichlet)
+    yield Method("Gumbel-softmax", Pathwise(gumbel, paths), TEMPERATURES)
+    straight = Pathwise(StraightThrough(gumbel), paths)
+    yield Method("straight-through Gumbel", straight, TEMPERATURES)
+    yield Method("score function", ScoreFunction(SPACE, BUDGET, "none"))
+    yield Method("score function, moving baseline", ScoreFunction(SPACE, BUDGET, "moving"))
+    yield Method("score function, leave-one-out", ScoreFunction(SPACE, BUDGET))
+    yield Method("REBAR", Rebar(SPACE, draws=2), (0.5,))
+    relax = Relax(SPACE, draws=BUDGET)
+    yield Method("RELAX", relax, (0.5,))
+    yield Method("RELAX, long warm-up", relax, (0.5,), warm_up=LONG_WARM_UP)
 
 
 class Case(NamedTuple):
@@ -96,9 +119,9 @@ def draw_case(key: Array) -> Case:
 
 
 def sample_estimates(
-    estimator: GradientEstimator, temperature: float, keys: Array, case: Case
+    estimator: GradientEstimator, temperature: float, warm_up: Array, keys: Array, case: Case
 ) -> Array:
-    """Gradients float[estimates, 16] of a case, after the estimator's state has settled."""
+    """Gradients float[estimates, 16] of a case, after estimates by the keys `warm_up`."""
     estimate = partial(
         estimator.value_and_grad,
         objective=partial(objective, case.coefficients),
@@ -111,8 +134,17 @@ def sample_estimates(
     def gradient(key: Array) -> Array:
         return estimate(key, case.strengths, state).gradient.logits.reshape(SIZE)
 
-    state, _ = jax.lax.scan(step, estimator.init(case.strengths), keys[:WARM_UP])
+    state, _ = jax.lax.scan(step, estimator.init(case.strengths), warm_up)
     return jax.lax.map(gradient, keys, batch_size=256)
+
+
+def sample_gradients(
+    estimator: GradientEstimator, temperature: float, warm_up: Array, keys: Array, cases: Case
+) -> np.ndarray:
+    """Gradients float[cases, estimates, 16] of several cases, by `sample_estimates`."""
+    one = partial(sample_estimates, estimator, temperature)
+    found = jax.jit(jax.vmap(one, in_axes=(None, None, 0)))(warm_up, keys, cases)
+    return np.asarray(found, np.float64)
 
 
 def compare(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
@@ -129,16 +161,12 @@ def measure(asked: argparse.Namespace) -> Findings:
     cases = jax.vmap(draw_case)(jax.random.split(jax.random.key(0), asked.seeds))
     keys = jax.random.split(jax.random.key(2), asked.estimates)
     rows = []
-    for name, estimator, relaxation, temperatures in estimators():
-        enumeration = Enumeration(SPACE, relaxation)
-        exact = jax.jit(jax.vmap(partial(sample_estimates, enumeration, 1.0), in_axes=(None, 0)))
-        exactly = np.asarray(exact(keys[:1], cases), np.float64)[:, 0]
+    for name, estimator, temperatures, relaxation, number in methods():
+        warm_up = jax.random.split(jax.random.key(3), number)
+        exact = sample_gradients(Enumeration(SPACE, relaxation), 1.0, warm_up[:1], keys[:1], cases)
         for temperature in temperatures or (1.0,):
-            sampled = jax.jit(
-                jax.vmap(partial(sample_estimates, estimator, temperature), in_axes=(None, 0))
-            )
-            found = np.asarray(sampled(keys, cases), np.float64)
-            measured = [compare(*pair) for pair in zip(found, exactly, strict=True)]
+            found = sample_gradients(estimator, temperature, warm_up, keys, cases)
+            measured = [compare(*pair) for pair in zip(found, exact[:, 0], strict=True)]
             row = {"estimator": name, "temperature": temperature if temperatures else None}
             row |= {kind: float(np.mean([m[kind] for m in measured])) for kind in measured[0]}
             rows.append(row)

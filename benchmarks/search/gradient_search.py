@@ -2,9 +2,9 @@
 
     NMJAX_DATA=FOLDER python -m benchmarks.search.gradient_search [--seeds 8]
 
-The predictor is the past's mean prediction: of HPOBench, TransNAS-Bench-101 and NAS-Bench-201 for a
-held-out task; of related generated tasks on FBNet's 9^22 architectures; and on the same space the
-multiply-adds under a limit of the latency that past devices predict. All methods maximize the same
+The predictor is the past's mean prediction: of tabular suites for a held-out task; of related
+generated tasks on FBNet's 9^22 architectures; and on the same space the multiply-adds under a limit
+of the latency that past devices predict. All methods maximize the same
 predictor with the same number of calls at most, where a gradient counts as three. Ascents spend
 them on as many climbers as can make 1.5 changes of each choice. Writes
 benchmarks/results/search/gradient_search.json: for each problem, method and number of calls, the
@@ -46,6 +46,11 @@ SUITES = {
     "hpobench": "HPOBench",
     "transnas101": "TransNAS-Bench-101",
     "nas-bench-201": "NAS-Bench-201",
+    "nas-bench-graph": "NAS-Bench-Graph",
+    "hpolib": "HPOLib",
+    "mdesign-node": "M-DESIGN node",
+    "dataset2vec-a": "Dataset2Vec a",
+    "live-mlp": "live MLPs",
 }
 FBNET = get_space("fbnet")
 DEVICES = ("1080ti_1", "pixel3", "silver_4114")

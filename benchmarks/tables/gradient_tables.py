@@ -22,19 +22,16 @@ def estimators() -> str:
 def search() -> str:
     """Gap, share of seeds that reach the best, and time of each maximizer."""
     result = require("search/gradient_search")
+    methods = tuple(dict.fromkeys(row["method"] for row in result.rows))
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    for row in result.rows:
+        found = f"{row['gap']:.3f} ({row['reached']:.0%}), {row['milliseconds']:.1f}"
+        cells.setdefault((row["problem"], row["calls"]), {})[row["method"]] = found
     rows = (
-        (
-            row["problem"],
-            str(row["calls"]),
-            row["method"],
-            f"{row['gap']:.3f}",
-            f"{row['reached']:.0%}",
-            f"{row['milliseconds']:.1f}",
-        )
-        for row in result.rows
+        (problem, str(calls), *(found.get(method, "") for method in methods))
+        for (problem, calls), found in cells.items()
     )
-    header = ("predictor", "calls", "method", "gap", "reaches the best", "CPU ms")
-    return markdown.with_origin(result, header, rows)
+    return markdown.with_origin(result, ("predictor", "calls", *methods), rows)
 
 
 def maximizers() -> str:

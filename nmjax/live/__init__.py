@@ -17,6 +17,7 @@ from nmjax.live.graphs.family import GraphFamily, GraphNetwork
 from nmjax.live.graphs.nodes import Graph, Nodes, make_graph, split_nodes
 from nmjax.live.graphs.tasks import GraphTask, list_graph_tasks, load_graph_task
 from nmjax.live.joint import split_architecture, training_space
+from nmjax.live.layerwise import LayerwiseMLPFamily, LayerwisePerceptron
 from nmjax.live.mlps import MLPFamily, Perceptron
 from nmjax.live.modules import train_modules
 from nmjax.live.resumable import LiveTraining
@@ -35,6 +36,8 @@ __all__ = [
     "GraphFamily",
     "GraphNetwork",
     "GraphTask",
+    "LayerwiseMLPFamily",
+    "LayerwisePerceptron",
     "LiveEvaluation",
     "LivePool",
     "LiveProblem",

@@ -5,21 +5,21 @@ from functools import cached_property
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
-from nmjax.errors import unknown_name
+from nmjax.live import LayerwiseMLPFamily
 from nmjax.live.family import ACTIVATIONS, linear, masked_dense
 from nmjax.relax import mix_outputs
-from nmjax.search.setting_checks import check_sizes
-from nmjax.spaces import Choice, Space
+from nmjax.spaces import Space
 from nmjax.types import Array, PyTree
 
 
 @dataclass(frozen=True)
 class MLPSupernet:
-    """Perceptrons of one width for rows of features, as one network: a `Supernet`.
+    """All networks of `live.LayerwiseMLPFamily`, as one network: a `Supernet`.
 
-    A linear layer to the width comes first and the linear head last. Each hidden layer in between
-    is skipped, or is dense with one of the activations. Each option has weights of its own.
+    Each option of a layer has weights of its own. For a one-hot input the network is the family's,
+    with the weights that `inherit` returns.
 
     Attributes:
       inputs: Number D of input features.
@@ -44,17 +44,23 @@ class MLPSupernet:
     activations: tuple[str, ...] = ("relu", "tanh", "silu")
 
     def __post_init__(self) -> None:
-        check_sizes(inputs=self.inputs, classes=self.classes, width=self.width, layers=self.layers)
-        for name in self.activations:
-            if name not in ACTIVATIONS:
-                raise unknown_name("activation", name, ACTIVATIONS)
+        self.family  # noqa: B018  (validates the sizes and names)
 
     @cached_property
+    def family(self) -> LayerwiseMLPFamily:
+        """The networks that stand alone; see `child`."""
+        return LayerwiseMLPFamily(
+            self.inputs, self.classes, self.width, self.layers, self.activations
+        )
+
+    @property
     def space(self) -> Space:
-        """A choice `layer_1`, `layer_2`, ... for each hidden layer."""
-        options = ("skip", *self.activations)
-        names = [f"layer_{number + 1}" for number in range(self.layers)]
-        return Space.build("mlp-layers", [Choice(name, options) for name in names])
+        """The space of `family`."""
+        return self.family.space
+
+    def child(self, architecture: ArrayLike) -> Array:
+        """The family's architectures int32[..., layers], which are those of the supernet."""
+        return jnp.asarray(architecture, jnp.int32)
 
     def init(self, key: Array) -> PyTree:
         """Draw each layer as Flax draws a dense one."""
@@ -81,3 +87,13 @@ class MLPSupernet:
 
         x, _ = jax.lax.scan(layer, linear(weights["stem"], x), (weights["hidden"], choices))
         return linear(weights["head"], x)
+
+    def inherit(self, weights: PyTree, architecture: Array) -> PyTree:
+        """The weights of `family` at `child(architecture)`, for an architecture int32[layers]."""
+
+        def of_layer(dense: PyTree, option: Array) -> PyTree:
+            own = jax.tree.map(lambda leaf: leaf[jnp.maximum(option - 1, 0)], dense)
+            return jax.tree.map(lambda leaf: jnp.where(option > 0, leaf, 0), own)
+
+        hidden = jax.vmap(of_layer)(weights["hidden"], jnp.asarray(architecture))
+        return weights | {"hidden": hidden}

@@ -45,7 +45,7 @@ class Relax(ControlledEstimator):
     "RELAX" (Grathwohl et al., 2018). As in `Rebar`, relaxed draws share the noise of the hard one,
     and the control variate follows the gradient of the estimate's variance. The objective is
     evaluated once a draw and at hard choices only, so that it need not be differentiable, except in
-    real-valued choices. The network learns slowly: it pays for long runs.
+    real-valued choices. The network takes a few hundred estimates to learn.
 
     Attributes:
       space: Space without a validity rule.

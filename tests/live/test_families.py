@@ -11,6 +11,7 @@ from nmjax import NmjaxError
 from nmjax.live import (
     CellFamily,
     GraphFamily,
+    LayerwiseMLPFamily,
     MLPFamily,
     TrainingConfig,
     TrainingHyper,
@@ -24,6 +25,7 @@ from tests.live.plain import small_data, small_nodes, train_plainly
 
 FAMILIES = {
     "mlp": (MLPFamily(4, 3, widths=(2, 5), depths=(1, 2, 3), own_widths=True), [2, 1, 1, 1, 0, 1]),
+    "layerwise": (LayerwiseMLPFamily(4, 3, width=5), [3, 0, 1]),
     "cell": (CellFamily(3, channels=(2, 3), cells=2, side=3), [3, 2, 4, 1, 3, 0, 0]),
     "transformer": (
         TransformerFamily(8, 3, tokens=4, widths=(4, 8), feed_forwards=(3, 6)),
@@ -36,6 +38,7 @@ FAMILIES = {
 }
 DATA = {
     "mlp": small_data(features=4),
+    "layerwise": small_data(features=4),
     "cell": small_data(features=9),
     "transformer": small_data(features=8),
     "graph": small_nodes(features=4),
@@ -43,7 +46,7 @@ DATA = {
 ADAMW = TrainingConfig(epochs=2, batch_size=8), TrainingHyper(0.02, weight_decay=0.01)
 # Adam makes full steps of gradients that are zero but for rounding, as those of keys' biases are.
 SGD = TrainingConfig("sgd", epochs=2, batch_size=8), TrainingHyper(0.1)
-TRAINING = {"mlp": ADAMW, "cell": ADAMW, "transformer": SGD, "graph": SGD}
+TRAINING = {"mlp": ADAMW, "layerwise": ADAMW, "cell": ADAMW, "transformer": SGD, "graph": SGD}
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 
 

@@ -13,13 +13,14 @@ from nmjax.testing import check_supernet
 
 CELLS = CellSupernet(classes=3, channels=2, cells=2, side=4)
 FEWER = CellSupernet(3, channels=2, side=4, operations=("skip_connect", "nor_conv_3x3"))
+LAYERS = MLPSupernet(16, 3, width=4)
 X = np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
 
 
 @pytest.mark.parametrize(
     "supernet",
     [
-        MLPSupernet(16, 3, width=4, layers=2),
+        LAYERS,
         pytest.param(CELLS, marks=pytest.mark.slow),
         pytest.param(CellSupernet(3, side=4, parts=2), marks=pytest.mark.slow),
     ],
@@ -29,8 +30,10 @@ def test_a_supernet_keeps_the_protocol(supernet, unoptimized):
     check_supernet(supernet, jax.random.key(0), jnp.asarray(X))
 
 
-@pytest.mark.parametrize("net", [CELLS, FEWER], ids=["all operations", "two operations"])
-def test_one_hot_choices_are_the_cell_family_with_inherited_weights(net):
+@pytest.mark.parametrize(
+    "net", [CELLS, FEWER, LAYERS], ids=["all operations", "two operations", "layers"]
+)
+def test_one_hot_choices_are_the_family_with_inherited_weights(net):
     architectures = sample(jax.random.key(1), net.space, (4,))
 
     @jax.jit
@@ -85,6 +88,15 @@ def test_partial_channels_pass_the_rest_times_the_weight_of_the_edge():
         edge(images, none, small, large), 0.25 * shuffled * active, atol=1e-6
     )
     np.testing.assert_array_equal(edge(images, jnp.zeros(5), small, large), 0)
+
+
+def test_skipped_layers_inherit_no_weights():
+    weights = jax.jit(LAYERS.init)(jax.random.key(0))
+    architecture = jnp.array([2, 0, 1])
+    inherited = LAYERS.inherit(weights, architecture)["hidden"]["kernel"]
+    np.testing.assert_array_equal(inherited[1], 0)
+    np.testing.assert_array_equal(inherited[0], weights["hidden"]["kernel"][0, 1])
+    np.testing.assert_array_equal(inherited[2], weights["hidden"]["kernel"][2, 0])
 
 
 def test_mlp_layers_are_skipped_or_dense():
