@@ -5,7 +5,7 @@ from nmjax.experiments import is_met
 
 
 def row(way, rate):
-    return {"family": "mlp", "way": way, "children_a_cpu_second": rate, "children_a_second": 1.0}
+    return {"family": "mlp", "way": way, "children_a_second": rate, "children_a_cpu_second": 1.0}
 
 
 def test_the_faster_call_is_compared_with_the_loop_and_equal_children_with_each_other():
