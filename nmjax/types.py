@@ -262,3 +262,15 @@ class Acquisition(Protocol):
 
 
 ApplyFn = Callable[[PyTree, Array], Array]
+
+
+def is_traced(tree: PyTree) -> bool:
+    """Return whether a pytree has traced leaves, whose values no check can read.
+
+    Example:
+      >>> import jax
+      >>> from nmjax.types import is_traced
+      >>> is_traced(1.0), bool(jax.jit(is_traced)(1.0))
+      (False, True)
+    """
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))

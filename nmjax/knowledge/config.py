@@ -7,7 +7,7 @@ import numpy as np
 from nmjax.errors import NmjaxError
 from nmjax.predictors import get_outcome_transform
 from nmjax.tasks import history_scores
-from nmjax.types import Array, History, Metric
+from nmjax.types import Array, History, Metric, is_traced
 
 _SMALLEST_SIZE = 20
 _BUCKETS = tuple(
@@ -92,7 +92,8 @@ class LearnConfig:
 def config_for(history: History, metric: Metric) -> LearnConfig:
     """Default settings, with shorter replays if a past task has too few successful evaluations.
 
-    Tasks without any success do not count, as they are not learned from. The defaults were tuned on
+    Tasks without any success do not count, as they are not learned from. The scores of a traced
+    history are unknown, and its replays are as long as its tasks. The defaults were tuned on
     HPOBench, TransNAS-Bench-101 and Dataset2Vec a and b.
 
     Args:
@@ -109,8 +110,12 @@ def config_for(history: History, metric: Metric) -> LearnConfig:
       >>> config.replay_size
       40
     """
-    successes = count_successes(history_scores(history, metric)).tolist()
-    fewest = min(filter(None, successes), default=0)
+    scores = history_scores(history, metric)
+    if is_traced(scores):
+        fewest = scores.shape[1]
+    else:
+        successes = count_successes(scores).tolist()
+        fewest = min(filter(None, successes), default=0)
     config, number = LearnConfig(), bucket_below(max(fewest, _SMALLEST_SIZE))
     return replace(config, replay_size=min(config.replay_size, number))
 

@@ -10,7 +10,7 @@ from nmjax.knowledge.standardized_past import Past
 from nmjax.predictors import FailureRates, condition_failure_rates, flat_failure_rates
 from nmjax.predictors.feasibility import pair_sums
 from nmjax.spaces import Space, encoded_parts, encoding_size
-from nmjax.types import Array
+from nmjax.types import Array, is_traced
 
 SUSPECTS, ITERATIONS = 64, 100
 """Number of pairs to which failures of past tasks are attributed, and of iterations."""
@@ -42,8 +42,7 @@ def learn_failures(past: Past, *, space: Space) -> FailureRates:
       past: Evaluations of T past tasks.
       space: Space of the architectures.
     """
-    traced = isinstance(past.mask, jax.core.Tracer)
-    if not traced and not np.any(np.asarray(past.mask) & np.isnan(past.score)):
+    if not is_traced(past) and not np.any(np.asarray(past.mask) & np.isnan(past.score)):
         flat = flat_failures(space)
         return FailureRates(
             jnp.repeat(flat.shape, 2, axis=0),

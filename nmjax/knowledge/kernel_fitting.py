@@ -18,7 +18,7 @@ from nmjax.predictors import (
     log_marginal_likelihood,
     noisy_factor,
 )
-from nmjax.types import Array
+from nmjax.types import Array, is_traced
 
 
 @partial(jax.jit, static_argnames=("groups", "steps"))
@@ -78,11 +78,13 @@ def fit_sources(kernel: KernelParams, x: Array, y: Array) -> SourceModels:
 
 
 def check_sources(sources: SourceModels) -> None:
-    """Refuse sources whose covariance could not be factorized.
+    """Refuse sources whose covariance could not be factorized. Traced values are not checked.
 
     Raises:
       NmjaxError: The model of a source is not finite.
     """
+    if is_traced(sources):
+        return
     failed = np.flatnonzero(~np.isfinite(np.asarray(sources.constant)))
     if len(failed):
         rows = int(np.asarray(sources.mask[int(failed[0])]).sum())

@@ -21,7 +21,13 @@ from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.failures import learn_failures
 from nmjax.knowledge.features import group_index, num_network_features
 from nmjax.knowledge.kernel_fitting import check_sources, fit_kernel, fit_sources
-from nmjax.knowledge.learning_inputs import check_past, check_pasts, limit_history, pad_history
+from nmjax.knowledge.learning_inputs import (
+    check_meta_rate,
+    check_past,
+    check_pasts,
+    limit_history,
+    pad_history,
+)
 from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
 from nmjax.knowledge.prior_fitting import Layout, draw_targets
 from nmjax.knowledge.replayed_past import learn_from_replays, zero_prior
@@ -178,12 +184,18 @@ def learn_from_history(
     space: Space,
     config: LearnConfig | None = None,
     replay_sources: ArrayLike | None = None,
+    meta_rate: ArrayLike | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> tuple[MetaKnowledge, LearnInfo]:
     """Learn from a history with given folds for cross-fitting the network.
 
     `learn` draws the folds. Arrays are padded to a few lengths (20, 30, 40, 60, 80, 100, 150, ...),
     so that a past that grows by one evaluation rarely triggers recompilation.
+
+    The function works under `jit` and `vmap`, over keys, over histories of many pasts and over
+    `meta_rate`; folds must be concrete. Traced values are not checked: a task without a successful
+    evaluation is no source, one whose scores cannot be factorized gives NaN, and tasks that occur
+    twice are not found.
 
     Args:
       key: Random key of the network, its training and the replays.
@@ -196,12 +208,14 @@ def learn_from_history(
       replay_sources: bool[T, S], the sources of each replay. The first T tasks are replayed as new
         ones. The others, which are only sources, get a weight of their own. By default, all tasks
         are replayed, each with all others as sources.
+      meta_rate: float[], step size of Adam on the network, instead of the one in `config`.
       on_stage: Function that is called with the name of each stage as it begins.
 
     Raises:
       NmjaxError: There are more than `max_tasks` tasks; a task has no successful evaluation, or
-        scores that cannot be factorized in single precision; or, with a network, a task has fewer
-        than `replay_size`, there are fewer than two folds, or two folds have the same task.
+        scores that cannot be factorized in single precision; `meta_rate` is not positive; or, with
+        a network, a task has fewer than `replay_size` successful evaluations, there are fewer than
+        two folds, or two folds have the same task.
 
     Example:
       >>> import jax, numpy as np
@@ -217,6 +231,7 @@ def learn_from_history(
       >>> info.kernel_posterior.shape
       (2,)
     """
+    check_meta_rate(meta_rate)
     history = pad_history(history, metric)
     config = config or config_for(history, metric)
     history = limit_history(jax.random.fold_in(key, 2), history, metric, config)
@@ -237,7 +252,7 @@ def learn_from_history(
     network = no_network(config)
     if config.network:
         on_stage("meta-train the network")
-        network = train_network(network_key, past, folds, config)
+        network = train_network(network_key, past, folds, config, meta_rate)
 
     on_stage("fit a model of each past task")
     sources = fit_sources(kernel, past.x, past.y)

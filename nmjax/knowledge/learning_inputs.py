@@ -1,6 +1,7 @@
 """Limits, padding and validation of the past searches to learn from."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from nmjax.knowledge.config import LearnConfig, bucket_above, count_successes, r
 from nmjax.knowledge.standardized_past import Past
 from nmjax.tasks import history_scores, refuse_leakage
 from nmjax.tasks.past_searches import PastSearches
-from nmjax.types import Array, History, Metric
+from nmjax.types import Array, History, Metric, is_traced
 
 
 def limit_history(key: Array, history: History, metric: Metric, config: LearnConfig) -> History:
@@ -25,7 +26,7 @@ def limit_history(key: Array, history: History, metric: Metric, config: LearnCon
     Raises:
       NmjaxError: There are more than `max_tasks` tasks.
     """
-    tasks, length = history.mask.shape
+    tasks = len(history.mask)
     if tasks > config.max_tasks:
         raise NmjaxError(
             f"Got {tasks} past tasks; the memory of learning and of searches grows with their "
@@ -35,17 +36,11 @@ def limit_history(key: Array, history: History, metric: Metric, config: LearnCon
     rows = rows_of_each(config, tasks)
     if count_rows(history) <= rows:
         return history
-    order = np.where(history.mask, np.asarray(jax.random.uniform(key, (tasks, length))), 2)
-    succeeded = ~np.isnan(np.asarray(history_scores(history, metric)))
-    first = np.argsort(np.where(succeeded, order, 2), axis=1)[:, : min(rows, config.replay_size)]
-    ahead = np.take_along_axis(succeeded, first, axis=1)
-    np.put_along_axis(order, first, np.take_along_axis(order, first, axis=1) - ahead, axis=1)
-    kept = np.sort(np.argsort(order, axis=1)[:, :rows], axis=1)
+    kept = _draw_rows(key, history, metric, rows=rows, first=min(rows, config.replay_size))
 
-    def take(leaf: Array) -> np.ndarray:
-        column = np.asarray(leaf)
-        index = kept.reshape(*kept.shape, *([1] * (column.ndim - 2)))
-        return np.take_along_axis(column, index, axis=1)
+    def take(leaf: Array) -> Array:
+        index = kept.reshape(*kept.shape, *([1] * (leaf.ndim - 2)))
+        return jnp.take_along_axis(leaf, index, axis=1)
 
     architecture, continuous, metrics, mask = jax.tree.map(
         take, (history.architecture, history.continuous, history.metrics, history.mask)
@@ -53,8 +48,22 @@ def limit_history(key: Array, history: History, metric: Metric, config: LearnCon
     return pad_history(History(architecture, continuous, metrics, history.context, mask), metric)
 
 
+@partial(jax.jit, static_argnames=("metric", "rows", "first"))
+def _draw_rows(key: Array, history: History, metric: Metric, *, rows: int, first: int) -> Array:
+    """Draw rows int32[S, rows] of each task, in order, among them `first` that succeeded."""
+    order = jnp.where(history.mask, jax.random.uniform(key, history.mask.shape), 2)
+    succeeded = ~jnp.isnan(history_scores(history, metric))
+    ahead = jnp.argsort(jnp.where(succeeded, order, 2), axis=1)[:, :first]
+    of_success = jnp.take_along_axis(succeeded, ahead, axis=1).astype(order.dtype)
+    earlier = jnp.take_along_axis(order, ahead, axis=1) - of_success
+    order = jnp.put_along_axis(order, ahead, earlier, axis=1, inplace=False)
+    return jnp.sort(jnp.argsort(order, axis=1)[:, :rows], axis=1)
+
+
 def count_rows(history: History) -> int:
-    """Number of evaluations of the task that has most."""
+    """Number of evaluations of the task that has most, or of columns if they are traced."""
+    if is_traced(history):
+        return history.mask.shape[1]
     return int(np.asarray(history.mask).sum(axis=1).max())
 
 
@@ -85,13 +94,15 @@ def pad_history(history: History, metric: Metric) -> History:
     """Keep only the metric of the score, and pad to one of a few lengths."""
     missing = bucket_above(history.mask.shape[1]) - history.mask.shape[1]
     rows = [(0, 0), (0, missing)]
-    values = np.pad(history.metrics[metric.name], rows, constant_values=np.nan)
+    # NumPy, where it can, compiles nothing for each new length.
+    pad = jnp.pad if is_traced(history) else np.pad
+    values = pad(history.metrics[metric.name], rows, constant_values=np.nan)
     return History(
-        jnp.asarray(np.pad(history.architecture, [*rows, (0, 0)])),
-        jnp.asarray(np.pad(history.continuous, [*rows, (0, 0)])),
+        jnp.asarray(pad(history.architecture, [*rows, (0, 0)])),
+        jnp.asarray(pad(history.continuous, [*rows, (0, 0)])),
         {metric.name: jnp.asarray(values)},
         jnp.asarray(np.zeros((len(history.mask), 0), np.float32)),
-        jnp.asarray(np.pad(history.mask, rows)),
+        jnp.asarray(pad(history.mask, rows)),
     )
 
 
@@ -99,6 +110,8 @@ def check_past(
     past: Past, folds: ArrayLike | None, config: LearnConfig, *, replayed: int
 ) -> np.ndarray:
     """Return the folds of the tasks, int[S], after validating them and the past.
+
+    Traced evaluations are not validated.
 
     Args:
       past: Evaluations of S tasks.
@@ -109,34 +122,52 @@ def check_past(
     Raises:
       NmjaxError: As in `learn_from_history`.
     """
-    successes = count_successes(past.score)
-    fewest = int(successes.min())
-    if fewest < 1:
-        raise NmjaxError(
-            f"Past task {int(successes.argmin())} has no successful evaluation; leave it out."
-        )
+    number, traced = len(past.score), is_traced(past)
+    if not traced:
+        _require_successes(past, 1, number)
     if not config.network:
-        return np.zeros(len(successes), int)
-    fold = np.zeros(len(successes), int) if folds is None else np.asarray(folds)
-    if fold.shape != successes.shape:
+        return np.zeros(number, int)
+    fold = np.zeros(number, int) if folds is None else np.asarray(folds)
+    if fold.shape != (number,):
         raise NmjaxError(
-            f"Got folds {list(fold.shape)} for {len(successes)} past tasks; give one integer each."
+            f"Got folds {list(fold.shape)} for {number} past tasks; give one integer each."
         )
     if len(np.unique(fold)) < 2:
         raise NmjaxError(
             f"Got one fold of {len(fold)} past tasks; give at least two, or "
             "LearnConfig(network=False)."
         )
-    worst = int(successes[:replayed].argmin())
+    if not traced:
+        _require_successes(past, config.replay_size, replayed)
+        for held_out in np.unique(fold):
+            _refuse_leakage(past, fold == held_out)
+    return fold
+
+
+def check_meta_rate(meta_rate: ArrayLike | None) -> None:
+    """Refuse a step size that is not positive and finite. Traced ones are not checked.
+
+    Raises:
+      NmjaxError: It is not.
+    """
+    if meta_rate is None or is_traced(meta_rate):
+        return
+    if not 0 < np.asarray(meta_rate) < np.inf:
+        raise NmjaxError(f"Got meta_rate={meta_rate!r}; give a positive number.")
+
+
+def _require_successes(past: Past, least: int, tasks: int) -> None:
+    """Refuse a past whose first tasks have fewer successful evaluations than a replay needs."""
+    successes = count_successes(past.score)[:tasks]
+    worst = int(successes.argmin())
     fewest = int(successes[worst])
-    if fewest < config.replay_size:
+    if not fewest:
+        raise NmjaxError(f"Past task {worst} has no successful evaluation; leave it out.")
+    if fewest < least:
         raise NmjaxError(
             f"Past task {worst} has {fewest} successful evaluations; a replay "
-            f"needs {config.replay_size}: leave the task out, or lower replay_size to {fewest}."
+            f"needs {least}: leave the task out, or lower replay_size to {fewest}."
         )
-    for held_out in np.unique(fold):
-        _refuse_leakage(past, fold == held_out)
-    return fold
 
 
 def _refuse_leakage(past: Past, held_out: np.ndarray) -> None:

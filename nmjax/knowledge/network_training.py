@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 
 from nmjax.knowledge.config import LearnConfig
 from nmjax.knowledge.features import predictor_network
@@ -53,25 +54,37 @@ def no_network(config: LearnConfig) -> TrainedNetwork:
     )
 
 
-def train_network(key: Array, past: Past, folds: np.ndarray, config: LearnConfig) -> TrainedNetwork:
-    """Meta-train a network on all tasks, and one without each fold int[S]."""
+def train_network(
+    key: Array,
+    past: Past,
+    folds: np.ndarray,
+    config: LearnConfig,
+    meta_rate: ArrayLike | None = None,
+) -> TrainedNetwork:
+    """Meta-train a network on all tasks, and one without each fold int[S].
+
+    A `meta_rate` float[], which may be traced, takes precedence over that of `config`.
+    """
     names, fold = np.unique(folds, return_inverse=True)
     trained_on = np.concatenate(
         [fold[None] != np.arange(len(names))[:, None], np.ones((1, len(fold)), bool)]
     )
-    trained: TrainedNetwork = _train(key, past, fold.astype(np.int32), trained_on, config=config)
+    rate = jnp.asarray(config.meta_rate if meta_rate is None else meta_rate, past.y.dtype)
+    trained: TrainedNetwork = _train(
+        key, past, fold.astype(np.int32), trained_on, rate, config=config
+    )
     return trained
 
 
 @partial(jax.jit, static_argnames="config")
 def _train(
-    key: Array, past: Past, fold: Array, trained_on: Array, *, config: LearnConfig
+    key: Array, past: Past, fold: Array, trained_on: Array, rate: Array, *, config: LearnConfig
 ) -> TrainedNetwork:
     """Train G networks, each on the tasks of its row of `trained_on` bool[G, S], in lockstep."""
     init_key, validation_key, train_key = jax.random.split(key, 3)
     tasks, rows = past.y.shape
     drawn_tasks, drawn_rows = min(config.meta_tasks, tasks), min(config.meta_rows, rows)
-    optimizer = optax.adam(config.meta_rate)
+    optimizer = optax.adam(rate)
     network = predictor_network()
 
     def draw(key: Array, task: Array) -> Batch:

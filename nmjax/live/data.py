@@ -10,7 +10,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, check_seed
 from nmjax.live.family import TrainableFamily
-from nmjax.types import Array, PyTree
+from nmjax.types import Array, PyTree, is_traced
 
 
 class Rows(NamedTuple):
@@ -203,7 +203,7 @@ def check_classes(kind: str, classes: int, parts: Iterable[Rows]) -> None:
     Raises:
       NmjaxError: The rows have more classes.
     """
-    most = max(-1 if isinstance(rows.y, jax.core.Tracer) else int(np.max(rows.y)) for rows in parts)
+    most = max(-1 if is_traced(rows.y) else int(np.max(rows.y)) for rows in parts)
     if most >= classes:
         raise NmjaxError(
             f"Got class {most} for a {kind} of {classes} classes: make the {kind} with "

@@ -19,7 +19,7 @@ from nmjax.relax.strengths import (
     soft_choices,
 )
 from nmjax.spaces import Space, from_scale, reset_continuous
-from nmjax.types import Array
+from nmjax.types import Array, is_traced
 
 
 class Relaxation(Protocol):
@@ -108,7 +108,7 @@ def check_temperature(temperature: Array) -> None:
     Raises:
       NmjaxError: It is not positive.
     """
-    if not isinstance(temperature, jax.core.Tracer) and not np.all(np.asarray(temperature) > 0):
+    if not is_traced(temperature) and not np.all(np.asarray(temperature) > 0):
         raise NmjaxError(f"Got temperature={temperature}; give a positive number.")
 
 

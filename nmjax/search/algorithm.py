@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -19,7 +18,7 @@ from nmjax.search.record import (
 )
 from nmjax.search.setting_checks import check_callables, check_sizes
 from nmjax.tasks.metrics import failed_unless_finite
-from nmjax.types import Array, PyTree
+from nmjax.types import Array, PyTree, is_traced
 
 StateT = TypeVar("StateT")
 ProblemT = TypeVar("ProblemT", contravariant=True)
@@ -66,7 +65,7 @@ def default_hyper(budget: int = 100) -> SearchHyper:
       >>> int(default_hyper(20).budget)
       20
     """
-    if not isinstance(budget, jax.core.Tracer):
+    if not is_traced(budget):
         number = np.asarray(budget)
         if number.shape != () or not np.issubdtype(number.dtype, np.integer) or number < 0:
             raise NmjaxError(f"Got a budget of {budget!r}; give a whole number, not below 0.")
@@ -168,7 +167,7 @@ class SearchAlgorithm(ABC, Generic[StateT, ProblemT]):
         Raises:
           NmjaxError: An index is not a row of the pool, or is repeated.
         """
-        if isinstance(indices, jax.core.Tracer):
+        if is_traced(indices):
             return indices.astype(jnp.int32)
         evaluated = np.zeros(_record(state).evaluated.shape, bool)
         for index in indices:
@@ -224,14 +223,15 @@ def check_row(index: Any, evaluated: Array | np.ndarray) -> Array:
     Raises:
       NmjaxError: The index is not a row of the pool, or was observed before.
     """
-    if isinstance(index, jax.core.Tracer):
-        return index.astype(jnp.int32)
+    if is_traced(index):
+        traced: Array = index.astype(jnp.int32)
+        return traced
     size, row = evaluated.shape[-1], np.asarray(index)
     if row.shape != () or not np.issubdtype(row.dtype, np.integer):
         raise NmjaxError(f"Got {index!r} as a row; give a whole number from 0 to {size - 1}.")
     if not 0 <= row < size:
         raise NmjaxError(f"Got row {row} of a pool of {size}; give one from 0 to {size - 1}.")
-    if not isinstance(evaluated, jax.core.Tracer) and np.asarray(evaluated)[..., row].all():
+    if not is_traced(evaluated) and np.asarray(evaluated)[..., row].all():
         raise NmjaxError(
             f"Row {row} was observed before; each row is evaluated once, so give another one."
         )

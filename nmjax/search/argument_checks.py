@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
@@ -10,7 +9,7 @@ from jax.typing import DTypeLike
 from nmjax.errors import NmjaxError
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, default_hyper
 from nmjax.search.record import Record
-from nmjax.types import Array, PyTree
+from nmjax.types import Array, PyTree, is_traced
 
 
 def check_algorithm(algorithm: Any) -> None:
@@ -61,8 +60,9 @@ def check_score(score: Any, dtype: Any) -> Array:
     Raises:
       NmjaxError: It is not one number.
     """
-    if isinstance(score, jax.core.Tracer):
-        return score.astype(dtype)
+    if is_traced(score):
+        traced: Array = score.astype(dtype)
+        return traced
     value = np.asarray(score)
     if value.shape != () or not (
         np.issubdtype(value.dtype, np.integer) or jnp.issubdtype(value.dtype, jnp.floating)

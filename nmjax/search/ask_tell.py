@@ -14,7 +14,7 @@ from nmjax.errors import NmjaxError
 from nmjax.search.algorithm import SearchAlgorithm, SearchHyper, check_capacity
 from nmjax.search.argument_checks import check_arguments, check_score, score_dtype
 from nmjax.search.record import SearchInfo
-from nmjax.types import Array, PyTree
+from nmjax.types import Array, PyTree, is_traced
 
 StateT = TypeVar("StateT")
 ProblemT = TypeVar("ProblemT")
@@ -49,7 +49,7 @@ def start(
     """
     hyper = check_arguments(algorithm, hyper)
     state: StateT = _start(key, problem, algorithm, hyper)
-    if _is_concrete(hyper.budget):
+    if not is_traced(hyper.budget):
         check_capacity(state, budget=int(np.max(np.asarray(hyper.budget))))
     return state
 
@@ -221,10 +221,6 @@ def suggest_next_point(
     check_capacity(state, evaluations=len(scores))
     indices = algorithm.check_indices(state, evaluated)
     return _suggest_after(state, problem, algorithm, hyper, indices, scores)
-
-
-def _is_concrete(value: Any) -> bool:
-    return not isinstance(value, jax.core.Tracer)
 
 
 @partial(jax.jit, static_argnames="algorithm")

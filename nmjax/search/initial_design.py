@@ -12,7 +12,7 @@ from nmjax.knowledge import transfer_weight
 from nmjax.predictors import PoolPrior, sample_pool_prior
 from nmjax.search.feasibility import left_out, pool_log_success
 from nmjax.search.problem import HasModel
-from nmjax.types import Array
+from nmjax.types import Array, is_traced
 
 INITIAL = 3
 """Number of evaluations of the initial design."""
@@ -84,7 +84,7 @@ def select_initial_points(
             f"Got number={number} of a pool of {size} and draws={draws}; give 1 to {size} rows and "
             "1 or more draws."
         )
-    if not isinstance(quantile, jax.core.Tracer) and not 0 <= np.asarray(quantile) <= 1:
+    if not is_traced(quantile) and not 0 <= np.asarray(quantile) <= 1:
         raise NmjaxError(f"Got quantile={quantile}; give a number in [0, 1].")
     draw_key, component_key = jax.random.split(key)
     each = sample_from_prior(draw_key, problem, jnp.ones(()), draws=draws)

@@ -17,7 +17,7 @@ from nmjax.search.algorithm import (
 from nmjax.search.argument_checks import check_algorithm
 from nmjax.search.record import SearchInfo
 from nmjax.search.setting_checks import check_keys
-from nmjax.types import Array
+from nmjax.types import Array, is_traced
 
 StateT = TypeVar("StateT")
 ProblemT = TypeVar("ProblemT")
@@ -104,7 +104,7 @@ def run_batch(
 def _check_scores(problem: object, algorithm: SearchAlgorithm[StateT, ProblemT]) -> None:
     score = getattr(problem, "score", None)
     looks_up = getattr(algorithm, "evaluate", None) is table_lookup
-    if score is None or not looks_up or isinstance(score, jax.core.Tracer):
+    if score is None or not looks_up or is_traced(score):
         return
     if not bool(jnp.any(jnp.isfinite(score))):
         raise NmjaxError(

@@ -22,7 +22,7 @@ from nmjax.tasks.history_checks import (
 )
 from nmjax.tasks.metrics import raw_to_score
 from nmjax.tasks.suites.suite import Suite
-from nmjax.types import Array, History, Metric
+from nmjax.types import Array, History, Metric, is_traced
 
 
 def make_history(
@@ -154,7 +154,7 @@ def select_tasks(history: History, indices: ArrayLike) -> History:
       >>> select_tasks(history, [1]).metrics["loss"].shape
       (1, 1)
     """
-    if not isinstance(indices, jax.core.Tracer):
+    if not is_traced(indices):
         found, tasks = np.asarray(indices), len(history.mask)
         if not np.issubdtype(found.dtype, np.integer) or not np.all((found >= 0) & (found < tasks)):
             raise NmjaxError(

@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike, DTypeLike
 
 from nmjax.errors import NmjaxError
-from nmjax.types import Array, Metric
+from nmjax.types import Array, Metric, is_traced
 
 ERROR_RESOLUTION = 1e-4
 """Smallest error in "log_error", so that an accuracy of exactly 1 has a finite score. It is below
@@ -46,7 +46,7 @@ def raw_to_score(metric: Metric, values: ArrayLike) -> Array:
     """
     with np.errstate(over="ignore"):
         raw = jnp.asarray(values, dtype=jnp.float32)
-    if not isinstance(raw, jax.core.Tracer):
+    if not is_traced(raw):
         _check_domain(metric, np.asarray(raw))
     scores: Array = _transformed(raw, np.float32(_unit_of(metric)), metric=metric)
     return scores

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -10,11 +9,6 @@ from nmjax.errors import NmjaxError
 from nmjax.search.maximizers.points import are_valid, canonical_points, empty_points, join
 from nmjax.spaces import Space, within_bounds
 from nmjax.types import Array
-
-
-def is_traced(tree: Any) -> bool:
-    """Return whether a pytree has traced leaves."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def check_architecture(space: Space, index: Any, known: np.ndarray) -> Array:

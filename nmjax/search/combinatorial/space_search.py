@@ -19,7 +19,6 @@ from nmjax.search.belief import condition, predictive
 from nmjax.search.combinatorial.architecture_checks import (
     check_architecture,
     check_architectures,
-    is_traced,
 )
 from nmjax.search.combinatorial.ascent_starts import ascent_starts
 from nmjax.search.combinatorial.limits import SpaceFeasibility, log_feasibility, sample_initial
@@ -42,7 +41,7 @@ from nmjax.search.problem import SpaceProblem
 from nmjax.search.record import SearchInfo, can_go_on
 from nmjax.search.setting_checks import check_callables, check_sizes
 from nmjax.spaces import Space
-from nmjax.types import Acquisition, Array
+from nmjax.types import Acquisition, Array, is_traced
 
 _LOCAL_ASCENT = LocalAscent()
 
