@@ -106,7 +106,8 @@ def test_a_folder_prints_its_space(capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", SEARCHES)
 def test_the_searches_of_the_page_print_suggestions(command, capsys, monkeypatch):
-    def learn(past, seed):
+    def learn(past, seed, config):
+        assert config is None
         return default_knowledge(past.space, past.metric)
 
     monkeypatch.setattr("nmjax.knowledge.learn", learn)  # Learning is not what is tested here.

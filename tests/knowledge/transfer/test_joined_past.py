@@ -73,7 +73,9 @@ def test_a_task_of_the_same_name_is_no_source_of_its_replay():
 def test_a_past_of_another_space_alone_has_the_smallest_weight():
     knowledge = learn(other("one", "two"), space=OURS, synonyms=SYNONYMS, config=QUICK)
     assert knowledge.metric == LOSS
-    np.testing.assert_allclose(transfer_weight(knowledge.log_weights), 1 / 4, rtol=1e-5)
+    np.testing.assert_allclose(
+        transfer_weight(knowledge.log_weights, knowledge.prior), 1 / 4, rtol=1e-5
+    )
     assert knowledge.portfolio_gain == 0
     assert knowledge.own_sources is None
     assert np.all(np.asarray(knowledge.prior.mean[0, 1:]) != 0)
