@@ -93,7 +93,7 @@ def search_task(
             number = len(own[ours].tasks) if ours in own else 0
             mean = np.asarray(knowledge.prior.mean[0, 1 : 1 + len(knowledge.sources.constant)])
             share = mean[number:].sum() / mean.sum() if len(mean) else np.nan
-            weight = float(transfer_weight(knowledge.log_weights))
+            weight = float(transfer_weight(knowledge.log_weights, knowledge.prior))
             found[ours, theirs] = np.array([*np.mean(regret, axis=0), weight, share])
     return found
 
