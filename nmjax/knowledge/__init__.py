@@ -15,7 +15,8 @@ from nmjax.knowledge.information_gain import (
     expected_information_gain,
     realized_information_gain,
 )
-from nmjax.knowledge.learning import LearnInfo, learn, learn_from_history
+from nmjax.knowledge.learn_info import LearnInfo
+from nmjax.knowledge.learning import learn, learn_from_history
 from nmjax.knowledge.similarity.context import context_similarity, source_correlations
 from nmjax.knowledge.similarity.embedding import embedding_similarity, task_embedding
 from nmjax.knowledge.similarity.measures import (

@@ -31,6 +31,10 @@ class LearnConfig:
       network: Whether to meta-train a network and add it to the model as a component. It needs two
         past tasks. By default it is left out, because it predicts new tasks better but does not
         find better architectures.
+      process: Whether to meta-train a neural process and add it to the model as a component. None
+        for a past of 30 tasks or more, fewer of which do not suffice. Searches of a space that is
+        not enumerated do not use it.
+      process_steps: Number of meta-updates of the neural process.
       kernel_rows: Maximum number of evaluations of each past task that the kernel is fitted on.
       kernel_steps: Number of Adam steps on the kernel.
       meta_steps: Number of meta-updates, a multiple of `evaluate_every`.
@@ -58,6 +62,8 @@ class LearnConfig:
     total_rows: int = 100_000
     task_rows: int = 2000
     network: bool = False
+    process: bool | None = None
+    process_steps: int = 3000
     kernel_rows: int = 128
     kernel_steps: int = 60
     meta_steps: int = 300
@@ -74,8 +80,12 @@ class LearnConfig:
         get_outcome_transform(self.outcome_transform)
         if not isinstance(self.network, bool):
             raise NmjaxError(f"Got network={self.network!r} in LearnConfig; give True or False.")
+        if self.process is not None and not isinstance(self.process, bool):
+            raise NmjaxError(
+                f"Got process={self.process!r} in LearnConfig; give True, False or None."
+            )
         for name, value in vars(self).items():
-            if name in ("network", "outcome_transform"):
+            if name in ("network", "process", "outcome_transform"):
                 continue
             whole = isinstance(getattr(LearnConfig, name), int)
             kind = int | np.integer if whole else int | float | np.number

@@ -24,6 +24,7 @@ class PoolFeatures(NamedTuple):
     Attributes:
       pool: Features and kernel positions.
       past_mean: float[N], mean over sources of their predicted scores.
+      standardized: float[N, D], standardized encodings.
 
     Example:
       >>> import jax.numpy as jnp
@@ -35,6 +36,7 @@ class PoolFeatures(NamedTuple):
 
     pool: Pool
     past_mean: Array
+    standardized: Array
 
 
 _NETWORK = Network((64, 32), activation="tanh")
@@ -136,7 +138,7 @@ def pool_features(knowledge: MetaKnowledge, encoding: Array) -> PoolFeatures:
     network = network_features(params.network, standardized)
     constant = jnp.ones((len(predicted), 1), predicted.dtype)
     features = jnp.concatenate([constant, predicted, network], axis=-1)
-    return PoolFeatures(Pool(features, position), _mean_over_sources(predicted))
+    return PoolFeatures(Pool(features, position), _mean_over_sources(predicted), standardized)
 
 
 def _mean_over_sources(predicted: Array) -> Array:

@@ -1,12 +1,11 @@
 """Learning from past searches.
 
 The kernel over the structure is fitted by marginal likelihood, each past task becomes a model that
-predicts scores, a network is meta-trained unless `LearnConfig(network=False)` is given, and the
-priors of a new task are fitted by leave-one-task-out replay.
+predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. From enough
+tasks, a neural process is meta-trained.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +20,7 @@ from nmjax.knowledge.default import default_knowledge
 from nmjax.knowledge.failures import learn_failures
 from nmjax.knowledge.features import group_index, num_network_features
 from nmjax.knowledge.kernel_fitting import check_sources, fit_kernel, fit_sources
+from nmjax.knowledge.learn_info import LearnInfo
 from nmjax.knowledge.learning_inputs import (
     check_meta_rate,
     check_past,
@@ -28,8 +28,9 @@ from nmjax.knowledge.learning_inputs import (
     limit_history,
     pad_history,
 )
-from nmjax.knowledge.network_training import TrainedNetwork, no_network, train_network
+from nmjax.knowledge.network_training import no_network, train_network
 from nmjax.knowledge.prior_fitting import Layout, draw_targets
+from nmjax.knowledge.process_training import FEWEST_TASKS, train_process
 from nmjax.knowledge.replayed_past import learn_from_replays, zero_prior
 from nmjax.knowledge.standardized_past import best_options, standardize_past
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, encodes_alike
@@ -38,35 +39,6 @@ from nmjax.spaces import Space
 from nmjax.tasks import fold_tasks, history_scores, select_tasks
 from nmjax.tasks.past_searches import PastSearches
 from nmjax.types import Array, History, Metric
-
-
-class LearnInfo(NamedTuple):
-    """Diagnostics of learning.
-
-    Attributes:
-      train_loss: float[E], negative log evidence per evaluation of the tasks that networks were
-        trained on, after each `evaluate_every` meta-updates; NaN without a network.
-      validation_loss: float[E], the same of the tasks held out.
-      best_step: int32[], number of meta-updates of the network that was kept.
-      generalization_gap: float[], validation loss minus training loss there.
-      kernel_posterior: float[kernel_steps], log posterior density of the kernel per observation.
-      prior_evidence: float[K, prior_steps], mean log evidence of a replay under each prior.
-      mapped_gain: float[T], gain in log evidence of each replayed task by sources of other spaces;
-        None without them.
-
-    Example:
-      >>> from nmjax.knowledge import LearnInfo
-      >>> LearnInfo._fields[:2]
-      ('train_loss', 'validation_loss')
-    """
-
-    train_loss: Array
-    validation_loss: Array
-    best_step: Array
-    generalization_gap: Array
-    kernel_posterior: Array
-    prior_evidence: Array
-    mapped_gain: Array | None = None
 
 
 def learn(
@@ -278,21 +250,19 @@ def learn_from_history(
     knowledge, evidence, gain = learn_from_replays(
         replay_key, knowledge, past, network, config, targets, replayed_by
     )
-    return knowledge, _info(network, kernel_posterior, evidence, gain)
-
-
-def _info(
-    network: TrainedNetwork,
-    kernel_posterior: Array,
-    prior_evidence: Array,
-    gain_of_others: Array | None,
-) -> LearnInfo:
-    return LearnInfo(
+    process_loss = None
+    if replayed >= FEWEST_TASKS if config.process is None else config.process:
+        on_stage("meta-train a neural process")
+        own = past._replace(x=past.x[:replayed], y=past.y[:replayed])
+        process = train_process(jax.random.fold_in(key, 4), own, steps=config.process_steps)
+        knowledge, process_loss = knowledge.replace(process=process.params), process.loss
+    return knowledge, LearnInfo(
         network.train_loss,
         network.validation_loss,
         network.best_step,
         network.generalization_gap,
         kernel_posterior,
-        prior_evidence,
-        gain_of_others,
+        evidence,
+        gain,
+        process_loss,
     )

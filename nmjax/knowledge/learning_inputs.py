@@ -123,6 +123,10 @@ def check_past(
       NmjaxError: As in `learn_from_history`.
     """
     number, traced = len(past.score), is_traced(past)
+    if config.process and replayed < 2:
+        raise NmjaxError(
+            f"Got LearnConfig(process=True) for {replayed} past task; a neural process needs two."
+        )
     if not traced:
         _require_successes(past, 1, number)
     if not config.network:

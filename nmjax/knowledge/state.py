@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.meta import LastLayerParams
+from nmjax.meta import LastLayerParams, ProcessParams
 from nmjax.predictors import FailureRates, KernelParams, PoolPrior
 from nmjax.spaces import Space
 from nmjax.types import Array, Categorical, Metric
@@ -85,6 +85,8 @@ class MetaKnowledge:
         nothing is known.
       own_sources: bool[S], sources of the space itself, which choose the portfolio; the others were
         mapped from other spaces. None if all are of the space itself.
+      process: Neural process that was meta-trained on the sources, a further component of searches
+        of a pool (`search.add_component`); None without one.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -108,6 +110,7 @@ class MetaKnowledge:
     outcome_transform: str = field(default="log_lower_tail", metadata={"static": True})
     failures: FailureRates | None = None
     own_sources: Array | None = None
+    process: ProcessParams | None = None
 
     def __repr__(self) -> str:
         goal = "no metric" if self.metric is None else self.metric.goal

@@ -15,7 +15,7 @@ from nmjax.live.joint import optimizer_configs, split_architecture
 from nmjax.live.settings import TrainingConfig, batch_order
 from nmjax.live.training import train_child
 from nmjax.predictors import FailureRates, Pool, PoolPrior
-from nmjax.search import Problem
+from nmjax.search import LearnedComponent, Problem
 from nmjax.spaces import Space, has_flat_index, pool_neighbors
 from nmjax.types import Array
 
@@ -79,6 +79,7 @@ class LiveProblem(NamedTuple):
       failures: As in `nmjax.Problem`.
       portfolio: As in `nmjax.Problem`.
       feasibility: As in `nmjax.Problem`.
+      learned: As in `nmjax.Problem`.
       architectures: int32[N, C].
       target: Task to train on.
 
@@ -101,6 +102,7 @@ class LiveProblem(NamedTuple):
     failures: FailureRates | None
     portfolio: Array | None
     feasibility: Array | None
+    learned: tuple[LearnedComponent, ...]
     architectures: Array
     target: LiveTarget
 

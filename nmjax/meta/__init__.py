@@ -28,6 +28,7 @@ from nmjax.meta.continual import (
     init_reservoir,
     learn_continually,
 )
+from nmjax.meta.learned_model import LearnedModel
 from nmjax.meta.learner import (
     MetaLearner,
 )
@@ -153,6 +154,7 @@ __all__ = [
     "GeneralizationGap",
     "ImplicitHyper",
     "LastLayerParams",
+    "LearnedModel",
     "MAMLHyper",
     "MAMLInfo",
     "MetaLearner",

@@ -59,6 +59,7 @@ from nmjax.predictors.pool import (
 )
 from nmjax.predictors.pool_extension import extend_pool, replace_in_pool
 from nmjax.predictors.pool_prediction import (
+    newest_log_density,
     pool_covariance,
     pool_information_gain,
     predict_evaluation,
@@ -107,6 +108,7 @@ __all__ = [
     "log_success_probability",
     "matern",
     "naive_curves",
+    "newest_log_density",
     "noisy_covariance",
     "noisy_factor",
     "normal_scores",

@@ -1,6 +1,9 @@
 """Predictions, covariances and information gain of the processes over a pool."""
 
+import math
+
 import jax.numpy as jnp
+from jax.scipy.special import gammaln
 
 from nmjax.predictors.kernel import unit_matern
 from nmjax.predictors.normal_density import log_determinant
@@ -52,6 +55,38 @@ def variance_scale(state: PoolState) -> Array:
       Array([1.], dtype=float32)
     """
     return state.rate / state.shape
+
+
+def newest_log_density(state: PoolState, newest: Array) -> Array:
+    """Log-density float[K] of the newest score given the earlier ones, a Student-t.
+
+    It is the difference of the log evidence with and without the newest score, both under the
+    latest outcome transform; 0 if the evaluation failed.
+
+    Args:
+      state: the posteriors after the newest observation.
+      newest: int32[], position of the newest observation.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from nmjax.predictors import Pool, PoolPrior, condition_pool, newest_log_density
+      >>> prior = PoolPrior(jnp.zeros((1, 2)), jnp.ones((1, 2)), *jnp.ones((4, 1)))
+      >>> pool, score = Pool(jnp.eye(4, 2), jnp.eye(4, 3)), jnp.array([1.0, 0.5])
+      >>> state, evidence = condition_pool(prior, pool, None, score)
+      >>> round(float(newest_log_density(state, 1)[0] - evidence[1, 0] + evidence[0, 0]), 5)
+      0.0
+    """
+    precision, white = state.inverse[:, newest, newest], state.white[:, newest]
+    shape, rate = state.shape - 0.5, state.rate - 0.5 * jnp.square(white)
+    density = (
+        gammaln(state.shape)
+        - gammaln(shape)
+        + shape * jnp.log(rate)
+        - state.shape * jnp.log(state.rate)
+        + jnp.log(jnp.where(precision > 0, precision, 1))
+        - 0.5 * math.log(2 * math.pi)
+    )
+    return jnp.where(precision > 0, density, 0)
 
 
 def pool_information_gain(state: PoolState, prior: PoolPrior) -> Array:

@@ -35,6 +35,7 @@ from nmjax.search.bayesian import BayesianSearch, SearchState
 from nmjax.search.choose import choose_search
 from nmjax.search.combinatorial import Candidate, SpaceSearch, SpaceState
 from nmjax.search.initial_design import sample_from_prior, select_initial_points
+from nmjax.search.learned_components import add_component
 from nmjax.search.loop import run, run_batch
 from nmjax.search.maximizers import (
     EvolutionaryAscent,
@@ -70,6 +71,7 @@ from nmjax.search.problem import (
     HasModel,
     HasNeighbors,
     HasScores,
+    LearnedComponent,
     ModelProblem,
     Problem,
     ScoreTable,
@@ -77,6 +79,7 @@ from nmjax.search.problem import (
     distinct_rows,
     make_problem,
     make_space_problem,
+    unit_inputs,
     with_flat_prior,
 )
 from nmjax.search.record import Record, SearchInfo
@@ -100,6 +103,7 @@ __all__ = [
     "HasModel",
     "HasNeighbors",
     "HasScores",
+    "LearnedComponent",
     "Maximizer",
     "ModelProblem",
     "NewTask",
@@ -115,6 +119,7 @@ __all__ = [
     "SpaceState",
     "SurrogateState",
     "TransferAdvice",
+    "add_component",
     "advise_from_past",
     "advise_transfer",
     "BananasSearch",
@@ -175,6 +180,7 @@ __all__ = [
     "SurrogateSearch",
     "TableTraining",
     "ThompsonSampling",
+    "unit_inputs",
     "UpperConfidenceBound",
     "with_flat_prior",
 ]

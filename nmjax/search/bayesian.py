@@ -18,6 +18,12 @@ from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.belief import ModelUpdate, condition, predictive
 from nmjax.search.feasibility import discount_failures, left_out, pool_log_success
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
+from nmjax.search.learned_components import (
+    initial_evidence,
+    learned_weight,
+    update_evidence,
+    with_components,
+)
 from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
 from nmjax.search.setting_checks import check_callables
@@ -33,8 +39,10 @@ class SearchState(NamedTuple):
       key: Random key, folded with the step and never drawn from.
       record: Evaluations so far.
       initial: int32[4], three rows of the initial design, and the alternative to the third.
-      model: Posteriors of the components, leaves with a leading axis of K.
-      log_weights: float[K], posterior log-probabilities of the components.
+      model: Posteriors of the processes, leaves with a leading axis of K.
+      log_weights: float[K], posterior log-probabilities of the processes.
+      relative_evidence: float[E], log evidence of the problem's meta-trained components, relative
+        to that of the processes; None without components.
 
     Example:
       >>> import jax
@@ -54,6 +62,7 @@ class SearchState(NamedTuple):
     initial: Array
     model: PoolState
     log_weights: Array
+    relative_evidence: Array | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +70,8 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
     """Bayesian optimization under a mixture of priors, with predictions for the whole pool.
 
     A transferred and a flat prior are weighted by their evidence, so that the flat one guards
-    against a misleading past. A problem with one component is searched without transfer. After an
+    against a misleading past. A problem with one prior is searched without transfer. Meta-trained
+    components of the problem (`add_component`) are weighted likewise. After an
     initial design of three rows, the row with the largest acquisition value comes next. Once an
     evaluation has failed, of a past task or of this one, the value is multiplied by the probability
     of success, which is learned from the parts that failed architectures share. It is also
@@ -104,6 +114,7 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
             initial_design(jax.random.fold_in(key, self.capacity), problem),
             init_pool(problem.prior, problem.pool, capacity=self.capacity),
             problem.log_weights,
+            initial_evidence(problem),
         )
 
     def suggest(self, state: SearchState, problem: HasModel, hyper: SearchHyper) -> Array:
@@ -131,18 +142,33 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
         )
         if problem.feasibility is not None:
             worthwhile = worthwhile & ~jnp.all(unavailable)
-        return condition(
+        active = can_go_on(state.record, hyper.budget) & worthwhile
+        after, info = condition(
             state,
             problem,
             hyper.fixed_share,
             index,
             score,
-            can_go_on(state.record, hyper.budget) & worthwhile,
+            active,
             outcome_transform=self.transform,
             update=self.observe_model,
         )
+        if state.relative_evidence is None:
+            return after, info
+        transformed = self.transform(after.record.score)
+        updated = update_evidence(state.relative_evidence, after, problem, transformed)
+        kept = jnp.where(active, updated, state.relative_evidence)
+        weight = learned_weight(
+            problem, state.relative_evidence, hyper.fixed_share, info.transfer_weight
+        )
+        info = info._replace(transfer_weight=jnp.where(active, weight, jnp.nan))
+        return after._replace(relative_evidence=kept), info
 
     def _predictive(
         self, state: SearchState, problem: HasModel, hyper: SearchHyper
     ) -> tuple[Mixture, AcquisitionContext]:
-        return predictive(state, problem, hyper.exploration, outcome_transform=self.transform)
+        posterior, context = predictive(
+            state, problem, hyper.exploration, outcome_transform=self.transform
+        )
+        transformed = self.transform(state.record.score)
+        return with_components(posterior, context, state, problem, hyper.fixed_share, transformed)

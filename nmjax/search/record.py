@@ -68,8 +68,9 @@ class SearchInfo(NamedTuple):
         search is over.
       realized_gain: float[], realized information gain in nats; NaN in the same cases, and if the
         evaluation failed.
-      transfer_weight: float[], posterior weight of the transferred prior before the evaluation; NaN
-        without one, or once the search is over.
+      transfer_weight: float[], posterior weight of all that learned from the past, that is, of the
+        transferred prior and meta-trained components, before the evaluation; NaN without any, or
+        once the search is over.
 
     Example:
       >>> import jax

@@ -16,9 +16,8 @@ from nmjax.search.acquisitions import (
     is_worthwhile,
 )
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
-from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.search.bayesian import LOG_IMPROVEMENT
-from nmjax.search.problem import Problem
+from nmjax.search.problem import Problem, unit_inputs
 from nmjax.search.record import (
     Record,
     SearchInfo,

@@ -8,7 +8,7 @@ import numpy as np
 
 from nmjax.knowledge import FeatureParams, MetaKnowledge
 from nmjax.knowledge.state import SourceModels
-from nmjax.meta import LastLayerParams
+from nmjax.meta import LastLayerParams, ProcessParams
 from nmjax.predictors import FailureRates, KernelParams, PoolPrior
 from nmjax.spaces import Space, encoding_size
 from nmjax.storage.archive import Serialized, Serializer, register_serializer
@@ -69,7 +69,7 @@ def deserialize_knowledge(serialized: Serialized, space: Space | None = None) ->
     params = tree.pop("params")
     kernel = KernelParams(**params.pop("kernel"))
     network = params.pop("network", None)
-    failures = tree.pop("failures", None)
+    failures, process = tree.pop("failures", None), tree.pop("process", None)
     knowledge = MetaKnowledge(
         params=FeatureParams(
             kernel=kernel,
@@ -84,6 +84,7 @@ def deserialize_knowledge(serialized: Serialized, space: Space | None = None) ->
         metric=metric_from_json(serialized.description["metric"]),
         outcome_transform=serialized.description["outcome_transform"],
         failures=None if failures is None else FailureRates(**failures),
+        process=None if process is None else ProcessParams(**process),
     )
     if knowledge.params.location.shape != (encoding_size(knowledge.space),):
         raise ValueError(knowledge.params.location.shape)

@@ -11,8 +11,8 @@ from nmjax.knowledge import source_features, source_scores
 from nmjax.meta import DeepKernelParams, deep_kernel, init_deep_kernel, transform_targets
 from nmjax.meta.learners.adaptation_gradient import MetaState
 from nmjax.predictors import KernelParams, Network
-from nmjax.search.baselines.refitted_process import RefittedProcessSearch, unit_inputs
-from nmjax.search.problem import Problem
+from nmjax.search.baselines.refitted_process import RefittedProcessSearch
+from nmjax.search.problem import Problem, unit_inputs
 from nmjax.search.problem.kinds import known_past
 from nmjax.search.setting_checks import check_rates, check_sizes
 from nmjax.tasks import Episode, sample_episode

@@ -21,7 +21,7 @@ from nmjax.predictors import (
 )
 from nmjax.search.acquisitions import most_improving
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
-from nmjax.search.problem import Problem
+from nmjax.search.problem import Problem, unit_inputs
 from nmjax.search.record import Record, SearchInfo, follow_plan, record_evaluation
 from nmjax.search.setting_checks import check_rates, check_sizes
 from nmjax.types import Array, Gaussian, PyTree
@@ -150,16 +150,3 @@ class RefittedProcessSearch(TransformedSearch[ProcessState, Problem]):
         )
         start = params if self.warm else state.start
         return ProcessState(record, state.planned, start, params), info
-
-
-def unit_inputs(problem: Problem, position: Array) -> Array:
-    """Scale positions float[..., D] so that each dimension ranges over [0, 1] in the pool.
-
-    This removes the relevance of each dimension that was fitted on the past. A constant dimension
-    becomes 0.
-    """
-    pool = problem.pool.position
-    low, high = jnp.min(pool, axis=0), jnp.max(pool, axis=0)
-    span = jnp.where(high > low, high - low, 1)
-    shape = (1,) * (position.ndim - 1) + low.shape
-    return (position - low.reshape(shape)) / span.reshape(shape)

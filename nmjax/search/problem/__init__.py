@@ -1,6 +1,7 @@
 """Problems that a search reads: a pool or a space, scores, and priors from past tasks."""
 
 from nmjax.search.problem.build import make_problem, make_space_problem
+from nmjax.search.problem.components import LearnedComponent, unit_inputs
 from nmjax.search.problem.kinds import (
     HasModel,
     HasNeighbors,
@@ -19,6 +20,7 @@ __all__ = [
     "HasModel",
     "HasNeighbors",
     "HasScores",
+    "LearnedComponent",
     "ModelProblem",
     "Problem",
     "ScoreTable",
@@ -26,6 +28,7 @@ __all__ = [
     "distinct_rows",
     "make_problem",
     "make_space_problem",
+    "unit_inputs",
     "with_flat_prior",
     "with_unevaluated_changed",
 ]

@@ -19,9 +19,12 @@ from nmjax.knowledge import (
     select_portfolio,
     source_features,
 )
+from nmjax.knowledge.process_training import process_learner
 from nmjax.knowledge.state import is_portfolio_source
 from nmjax.knowledge.transfer.portfolio import PORTFOLIO
+from nmjax.meta import LearnedModel
 from nmjax.predictors import FailureRates, initial_failure_model, log_success_probability
+from nmjax.search.problem.components import COMPONENT_WEIGHT, LearnedComponent
 from nmjax.search.problem.kinds import Problem, SpaceProblem
 from nmjax.search.problem.pool_checks import (
     check_continuous,
@@ -111,6 +114,7 @@ def make_problem(
         failures=failures,
         portfolio=portfolio,
         feasibility=allowed,
+        learned=_process_component(knowledge, features.standardized),
     )
 
 
@@ -175,6 +179,17 @@ def _portfolio(
     rows = select_portfolio(predicted, is_portfolio_source(knowledge), succeeds)
     planned: Array = plan_portfolio(knowledge, rows, jnp.full_like(rows, -1))
     return planned
+
+
+def _process_component(
+    knowledge: MetaKnowledge, standardized: Array
+) -> tuple[LearnedComponent, ...]:
+    """Return the component of the knowledge's neural process, if it has one."""
+    if knowledge.process is None:
+        return ()
+    model = LearnedModel(process_learner(), knowledge.process)
+    weight = jnp.log(jnp.asarray(COMPONENT_WEIGHT, standardized.dtype))
+    return (LearnedComponent(model, standardized, weight),)
 
 
 def _known(knowledge: MetaKnowledge | None, space: Space) -> MetaKnowledge:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from nmjax.errors import NmjaxError
 from nmjax.knowledge import MetaKnowledge, flat_prior
 from nmjax.predictors import FailureRates, Pool, PoolPrior, flat_component
+from nmjax.search.problem.components import LearnedComponent
 from nmjax.types import Array, PyTree
 
 
@@ -80,6 +81,10 @@ class HasModel(HasNeighbors, Protocol):
     def feasibility(self) -> Array | None:
         """Probability float[N] that each row meets known limits; None without limits."""
 
+    @property
+    def learned(self) -> tuple[LearnedComponent, ...]:
+        """Meta-trained components of the model."""
+
 
 class ScoreTable(NamedTuple):
     """Pool with scores only, for searches without a model.
@@ -115,6 +120,7 @@ class ModelProblem(NamedTuple):
       failures: Failure rates of the parts; None if failures are ignored.
       portfolio: int32[2], as in `Problem`.
       feasibility: float[N], as in `Problem`; None without limits.
+      learned: Meta-trained components of the model.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -136,6 +142,7 @@ class ModelProblem(NamedTuple):
     failures: FailureRates | None = None
     portfolio: Array | None = None
     feasibility: Array | None = None
+    learned: tuple[LearnedComponent, ...] = ()
 
 
 class Problem(NamedTuple):
@@ -162,6 +169,7 @@ class Problem(NamedTuple):
       feasibility: float[N], probability that each architecture meets known limits, such as one on
         latency. `BayesianSearch` multiplies the acquisition by it, and never suggests a row with
         probability 0. None without limits.
+      learned: Meta-trained components of the model, as added by `add_component`.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -187,6 +195,7 @@ class Problem(NamedTuple):
     failures: FailureRates | None = None
     portfolio: Array | None = None
     feasibility: Array | None = None
+    learned: tuple[LearnedComponent, ...] = ()
 
 
 class SpaceProblem(NamedTuple):
@@ -221,8 +230,8 @@ AnyProblem = TypeVar("AnyProblem", Problem, ModelProblem, SpaceProblem)
 def with_flat_prior(problem: AnyProblem) -> AnyProblem:
     """Return the problem under its flat prior alone, which disables transfer.
 
-    The flat prior is the last component. Failures of past tasks are ignored too, and so is their
-    portfolio, as in all problems with one component.
+    The flat prior is the last process. Meta-trained components are removed. Failures of past tasks
+    are ignored too, and so is their portfolio, as in all problems with one process.
 
     Example:
       >>> from nmjax.knowledge import default_knowledge
@@ -232,11 +241,12 @@ def with_flat_prior(problem: AnyProblem) -> AnyProblem:
       >>> with_flat_prior(make_space_problem(space, default_knowledge(space))).log_weights
       Array([0.], dtype=float32)
     """
-    return problem._replace(
+    flat = problem._replace(
         prior=flat_prior(problem.prior),
         log_weights=jnp.zeros_like(problem.log_weights[-1:]),
         failures=None if problem.failures is None else flat_component(problem.failures),
     )
+    return flat if isinstance(flat, SpaceProblem) else flat._replace(learned=())
 
 
 def with_unevaluated_changed(problem: Problem, evaluated: Array) -> Iterator[Problem]:

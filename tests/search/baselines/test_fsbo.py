@@ -7,9 +7,8 @@ import pytest
 from nmjax.errors import NmjaxError
 from nmjax.meta import deep_kernel
 from nmjax.predictors import normal_scores
-from nmjax.search import FSBOSearch, default_hyper, make_problem
+from nmjax.search import FSBOSearch, default_hyper, make_problem, unit_inputs
 from nmjax.search.baselines.fsbo import NETWORK, learn_deep_kernel, warm_start
-from nmjax.search.baselines.refitted_process import unit_inputs
 from nmjax.tasks import sample_episode
 from nmjax.testing import check_search
 from tests.related import SOURCES, SPACE, plain_knowledge, related_tasks
