@@ -1,6 +1,6 @@
 """Markdown tables from result files, with their provenance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nmjax.analysis import format_evaluations
 from nmjax.evaluation.protocol import BUDGET
@@ -22,6 +22,12 @@ def with_interval(value: float | None, interval: list[float] | None) -> str:
     if interval is None or None in interval:
         return number(value)
     return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"
+
+
+def signed_with_interval(value: float, interval: Sequence[float]) -> str:
+    """Format a difference and its 95% interval, with signs."""
+    low, high = interval
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def number(value: float) -> str:

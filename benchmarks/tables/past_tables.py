@@ -1,9 +1,10 @@
-"""Tables of searches on suites with many tasks, and after pasts of several sizes."""
+"""Tables of searches on suites with many tasks, after pasts of several sizes, and by component."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.script import stored_variants
+from benchmarks.script import stored, stored_variants
+from benchmarks.search.learned_components import WITHOUT
 from benchmarks.search.past_sizes import MANY_TASKS
 from benchmarks.tables import markdown
 from benchmarks.tables.search_tables import IN_DESIGN, evaluations_text, speed_up_cell
@@ -56,6 +57,24 @@ def targets() -> str:
     return markdown.targets_table(found) if found else markdown.UNMEASURED
 
 
+def learned_components() -> str:
+    """Regret with each meta-trained component, by group of tasks and suite."""
+    if (result := stored("search/learned_components")) is None:
+        return markdown.UNMEASURED
+    rows = []
+    for row in result.rows:
+        cells = [markdown.number(value) for value in row["regret"]]
+        if row["component"] != WITHOUT:
+            cells = [
+                markdown.signed_with_interval(difference, interval)
+                for difference, interval in zip(row["difference"], row["ci"], strict=True)
+            ]
+        about = f"{row['group']}, {row['suite']}", f"{row['tasks']} x {row['pasts']}"
+        rows.append((*about, row["component"], *cells))
+    header = ("tasks", "tasks x pasts", "component", "evaluations 3 to 50", "at 20", "at 100")
+    return markdown.with_origin(result, header, rows)
+
+
 def _results() -> dict[str, Result]:
     """Results by suite, those with many tasks first."""
     found = stored_variants("search/past_sizes_")
@@ -104,8 +123,8 @@ def _beside(reach: Row | None, difference: Row | None) -> tuple[str, ...]:
         return ("",) * 5
     reached = evaluations_text(reach["evaluations"], reach["ci"])
     gaps = (
-        f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-        for mean, (low, high) in zip(difference["difference"], difference["ci"], strict=True)
+        markdown.signed_with_interval(mean, interval)
+        for mean, interval in zip(difference["difference"], difference["ci"], strict=True)
     )
     return (reached, speed_up_cell(reach["speed_up"], reach["speed_up_ci"]), *gaps)
 

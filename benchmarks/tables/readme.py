@@ -57,6 +57,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "search-many-tasks": past_tables.many_tasks,
     "search-past-sizes": past_tables.past_sizes,
     "search-many-targets": past_tables.targets,
+    "search-learned-components": past_tables.learned_components,
     "search-ablation": reference_tables.ablation,
     "search-failures": reference_tables.failures,
     "search-space": reference_tables.large_space,

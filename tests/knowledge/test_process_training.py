@@ -78,11 +78,11 @@ def test_a_process_infers_the_kind_of_a_new_task_from_five_evaluations():
     scores = sign * pool[rows][..., 0] + 0.1 * rng.normal(size=rows.shape)
     history = make_history(pool[rows], {"score": scores.astype(np.float32)}, space=space)
     past = standardize_past(history, space=space, metric=METRIC)
-    trained = train_process(jax.random.key(0), past, steps=600)
-    assert trained.loss[1] < 1.1  # Of a standard normal distribution: about 1.5.
-    learner = process_learner(600)
+    trained = train_process(jax.random.key(0), past, steps=1500)
+    assert trained.loss[1] < 0.9  # Of a standard normal distribution: about 1.5.
+    learner = process_learner(1500)
     for task in (0, 1):
         batch = Batch(past.x[task, :5], past.y[task, :5], jnp.ones(5, bool))
         adapted = learner.adapt(trained.params, batch, None).params
         predicted = learner.predict(adapted, past.x[task, 5:]).mean
-        assert np.corrcoef(predicted, past.y[task, 5:])[0, 1] > 0.7
+        assert np.corrcoef(predicted, past.y[task, 5:])[0, 1] > 0.8

@@ -56,8 +56,8 @@ def unit_inputs(problem: HasPool, position: Array) -> Array:
       >>> from nmjax.search import make_problem, unit_inputs
       >>> from nmjax.spaces import Ordinal, Space
       >>> problem = make_problem(Space(depth=Ordinal(2, 4, 8)), jnp.array([[0], [1], [2]]), None)
-      >>> unit_inputs(problem, problem.pool.position).max(0)
-      Array([1.], dtype=float32)
+      >>> float(unit_inputs(problem, problem.pool.position).max())
+      1.0
     """
     pool = problem.pool.position
     low, high = jnp.min(pool, axis=0), jnp.max(pool, axis=0)
