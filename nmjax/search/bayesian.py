@@ -20,7 +20,7 @@ from nmjax.search.feasibility import discount_failures, left_out, pool_log_succe
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
-from nmjax.search.setting_checks import check_callables
+from nmjax.setting_checks import check_callables
 from nmjax.types import Acquisition, Array, Mixture
 
 LOG_IMPROVEMENT = LogExpectedImprovement()

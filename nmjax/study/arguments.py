@@ -110,14 +110,3 @@ def value_offset(values: Sequence[float | None]) -> float:
     """First number among values if float32 would round differences from it; otherwise 0."""
     first = next((value for value in values if value is not None), 0.0)
     return first if abs(first) >= OFFSET_FROM else 0.0
-
-
-def positive_integer(name: str, number: Any) -> int:
-    """Return a number as an int.
-
-    Raises:
-      NmjaxError: It is not a positive whole number.
-    """
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise NmjaxError(f"Expected a whole number of 1 or more as {name}, got {number!r}.")
-    return int(number)

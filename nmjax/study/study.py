@@ -8,13 +8,13 @@ from nmjax.errors import NmjaxError, check_seed, missing_attribute
 from nmjax.knowledge import MetaKnowledge
 from nmjax.search.algorithm import AnySearch
 from nmjax.search.choose import pool_search
+from nmjax.setting_checks import check_sizes
 from nmjax.spaces import Space
 from nmjax.study.arguments import (
     Direction,
     Feasibility,
     check_algorithm,
     finite_value,
-    positive_integer,
     resolve_knowledge,
 )
 from nmjax.study.candidates import Point
@@ -74,7 +74,8 @@ class Study:
         feasibility: Feasibility | None = None,
     ):
         enable_compilation_cache()
-        self.budget = positive_integer("budget", budget)
+        check_sizes(budget=budget)
+        self.budget = int(budget)
         self.knowledge, self._metric = resolve_knowledge(knowledge_or_space, direction)
         check_seed(seed)
         self.seed = seed
@@ -228,7 +229,8 @@ class Study:
           >>> study.budget
           3
         """
-        self.budget += positive_integer("evaluations", evaluations)
+        check_sizes(evaluations=evaluations)
+        self.budget += int(evaluations)
         self._grow()
 
     def __repr__(self) -> str:
