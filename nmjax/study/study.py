@@ -26,7 +26,7 @@ from nmjax.types import Metric
 
 
 class Study:
-    """Bayesian optimization by ask and tell.
+    """Architecture search by ask and tell, by default Bayesian optimization.
 
     Configurations are dictionaries with the user's own values, and results are in the metric's own
     unit and direction. Iterate over a study to get its trials one by one, or call `ask` several
