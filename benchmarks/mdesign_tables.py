@@ -51,7 +51,8 @@ def convert(repository: Path, folder: Path, kind: str) -> None:
     target = folder / "mdesign" / f"mdesign_{kind}.npz"
     target.parent.mkdir(parents=True, exist_ok=True)
     values = {name: np.stack([known[name] for _, known in tables.values()]) for name in METRICS}
-    np.savez_compressed(target, tasks=np.array(list(tables)), pool=pools[0], **values)
+    columns = {"tasks": np.array(list(tables)), "pool": pools[0], **values}
+    np.savez_compressed(target, allow_pickle=False, **columns)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ import nmjax.version
 ROOT = Path(nmjax.version.__file__).parent
 LAYERS = (
     ("errors", "threefry", "version"),
-    ("compilation_cache",),
+    ("compilation_cache", "setting_checks"),
     ("types",),
     ("optimize",),
     ("stats",),

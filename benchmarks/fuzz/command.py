@@ -19,6 +19,7 @@ def run_command(arguments: list[str], *, only_parse: bool = False) -> None:
     err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     if only_parse:
         command_line._COMMANDS.update({n: (c, lambda _: None) for n, (c, _) in commands.items()})
+    status: str | int | None
     parsed = True
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -111,10 +111,10 @@ class Corpus(NamedTuple):
 def make_corpus(folder: Path) -> Corpus:
     """Return the files of the corpus, and binary ones that nmjax writes into `folder`."""
     history = make_history(
-        [[[0, 0, 1], [1, 2, 0]]] * 2,
-        {"acc": [[0.5, np.nan], [0.25, 0.75]]},
-        [[7.0], [np.nan]],
-        continuous=[[[0.01, 0.0], [0.1, 0.5]]] * 2,
+        np.array([[[0, 0, 1], [1, 2, 0]]] * 2),
+        {"acc": np.array([[0.5, np.nan], [0.25, 0.75]])},
+        np.array([[7.0], [np.nan]]),
+        continuous=np.array([[[0.01, 0.0], [0.1, 0.5]]] * 2),
         space=SPACE,
     )
     tasks, context = ("cora", "cs"), ("classes",)
@@ -214,7 +214,7 @@ def _document(random: Random, corpus: Corpus) -> Input:
 
 
 def _frame(random: Random, _: Corpus) -> Input:
-    values = (
+    values: tuple[object, ...] = (
         *(*TOKENS, None, True, False, 1, 64, 0.5, np.nan, np.inf, 1e300, 10**400, b"x", (1, 2)),
         *([], {}, 1j, np.float32(0.5), np.int64(64), np.datetime64("2024-01-01")),
     )

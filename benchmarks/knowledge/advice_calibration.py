@@ -152,18 +152,19 @@ def reliability(probability: np.ndarray, helped: np.ndarray) -> list[dict]:
 
 def summarize(tasks: tuple[str, ...], name: str, found: Outcome) -> tuple[list[dict], list[Target]]:
     """Rows and targets of outcomes float[T, 2, L]."""
+    probability, helped = np.asarray(found.probability), np.asarray(found.helped)
     rows: list[dict] = [
         {"task": task, "kind": kind, "n": found.helped.shape[-1]}
         | {field: float(values[t, k].mean()) for field, values in found._asdict().items()}
         for t, task in enumerate(tasks)
         for k, kind in enumerate(KINDS)
     ]
-    rows += [{"bin": True} | row for row in reliability(found.probability, found.helped)]
-    ahead = (found.best.mean(-1) > found.best_without.mean(-1)).astype(float)[..., None]
-    by_task = found.probability.mean(-1, keepdims=True)
+    rows += [{"bin": True} | row for row in reliability(probability, helped)]
+    ahead = np.asarray(found.best.mean(-1) > found.best_without.mean(-1)).astype(float)[..., None]
+    by_task = probability.mean(-1, keepdims=True)
     targets = []
     for what, ours, truth in (
-        ("Brier score per search", found.probability, found.helped),
+        ("Brier score per search", probability, helped),
         ("Brier score per task", by_task, ahead),
     ):
         errors = np.square(ours - truth), np.square(base_rate(truth) - truth)

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +38,7 @@ from nmjax.tasks import PastSearches, sample_suite, scores
 OTHER = "nas-bench-201"
 BUDGET, FEW = 50, 40
 STEPS = (1, 3, 5, 10, 20, 50)
-PASTS = {"none": ("none", "as it is", "negated")}
+PASTS: dict[str, tuple[str, ...]] = {"none": ("none", "as it is", "negated")}
 PASTS |= dict.fromkeys(("one task", "six tasks"), ("none", "as it is"))
 """Pasts of the other space beside each past of the space itself."""
 
@@ -110,7 +111,7 @@ def measure(asked: argparse.Namespace) -> Findings:
         found[past] = np.array([[one[past] for one in seeds] for seeds in by_task])
     rows = []
     for (ours, theirs), values in found.items():
-        row = {"own past": ours, "other space": theirs, "steps": list(STEPS)}
+        row: dict[str, Any] = {"own past": ours, "other space": theirs, "steps": list(STEPS)}
         without = values - found[ours, "none"]
         for name, measured in (("regret", values), ("difference", without)):
             at = jnp.asarray(measured[..., [step - 1 for step in STEPS]])

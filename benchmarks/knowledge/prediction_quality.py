@@ -12,6 +12,7 @@ benchmarks/results/knowledge/prediction_quality_SUITE.json.
 """
 
 import argparse
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +88,12 @@ def summary_rows(found: dict[str, dict[str, Quality]]) -> list[dict]:
     """Rows by past and method over all tasks, from quality [T, L, 5]."""
     rows = []
     for past, method, quality in ((p, *pair) for p in PASTS for pair in found[p].items()):
-        row = {"past": past, "method": method, "task": "all", "evaluations": NUMBERS}
+        row: dict[str, Any] = {
+            "past": past,
+            "method": method,
+            "task": "all",
+            "evaluations": NUMBERS,
+        }
         values = jnp.stack(quality, axis=-2)
         estimate, low, high = mean_interval(jax.random.key(0), values)
         for i, name in enumerate(Quality._fields):

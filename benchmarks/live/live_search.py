@@ -178,7 +178,7 @@ def methods_of(target: Target) -> dict[str, Callable[[], Callable[[int], Scores]
     def scanned(search: Any, problem: Any, steps: int = CHUNK) -> Any:
         return lambda: compiled_search(search, problem, steps)
 
-    shared = {"capacity": BUDGET, "evaluate": target.evaluate}
+    shared: dict[str, Any] = {"capacity": BUDGET, "evaluate": target.evaluate}
     evolution = RegularizedEvolution(population_size=10, tournament_size=3, **shared)
     training = live.LiveTraining(target.evaluate.family, target.suite.space, CONFIG)
     freeze_thaw = FreezeThawSearch(capacity=BUDGET, training=training)

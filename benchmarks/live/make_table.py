@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +42,8 @@ def train_task(task: live.LiveTask, space: Space, pool: np.ndarray) -> dict[str,
     curve = np.zeros((len(pool), SEEDS, EPOCHS), np.float32)
     test = np.zeros((len(pool), SEEDS), np.float32)
     column = space.names.index("optimizer")
-    for option, optimizer in enumerate(space.choices[column].options):
+    optimizers: tuple[Any, ...] = space.choices[column].options
+    for option, optimizer in enumerate(optimizers):
         config = live.TrainingConfig(optimizer, EPOCHS, BATCH_SIZE, "cosine", CHUNK)
         rows = np.flatnonzero(pool[:, column] == option)
         numbers = live.TrainingHyper(
@@ -74,7 +76,7 @@ def counted(accuracies: np.ndarray, rows: int) -> np.ndarray:
 def write(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     """Write columns to a file that appears whole or not at all."""
     partial = path.with_suffix(".partial.npz")
-    np.savez_compressed(partial, **columns)
+    np.savez_compressed(partial, allow_pickle=False, **columns)
     partial.replace(path)
 
 
@@ -91,7 +93,7 @@ def main() -> None:
             begun = time.perf_counter()
             columns = train_task(live.load_task(name), SPACE, pool)
             seconds = time.perf_counter() - begun
-            write(path, columns | {"seconds": np.float32(seconds)})
+            write(path, columns | {"seconds": np.array(seconds, np.float32)})
             print(f"{name}: {len(pool) * SEEDS} children in {seconds:.0f} s", flush=True)
     parts = [dict(np.load(asked.folder / f"{name}.npz")) for name in live_mlp.TASKS]
     columns = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
@@ -109,7 +111,8 @@ def main() -> None:
     }
     target = Path(live_mlp.__file__).parent / live_mlp.FILE
     target.parent.mkdir(exist_ok=True)
-    write(target, columns | {"pool": pool.astype(np.int8), "settings": json.dumps(settings)})
+    described = {"pool": pool.astype(np.int8), "settings": np.array(json.dumps(settings))}
+    write(target, columns | described)
     print(f"{target.name}: {target.stat().st_size / 2**20:.2f} MiB")
 
 

@@ -18,7 +18,13 @@ import numpy as np
 
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax import live, oneshot
-from nmjax.search import RandomSearch, RegularizedEvolution, distinct_rows, run_batch
+from nmjax.search import (
+    RandomSearch,
+    RegularizedEvolution,
+    SearchAlgorithm,
+    distinct_rows,
+    run_batch,
+)
 from nmjax.spaces import enumerate_architectures, sample
 from nmjax.stats import kendall, spearman
 
@@ -121,10 +127,10 @@ def search_by_shared_weights(
     weights, rows = states.params.weights, task.data.selection
     shared = inherited(net, weights, children, rows)
     trained = time.perf_counter() - begun
-    every = enumerate_architectures(net.space)
-    pool = jnp.asarray(every)[np.asarray(distinct_rows(net.space, every).rows)]
+    every = jnp.asarray(enumerate_architectures(net.space))
+    pool = every[jnp.asarray(distinct_rows(net.space, every).rows)]
     evaluate = oneshot.InheritedEvaluation(net)
-    searches = {
+    searches: dict[str, SearchAlgorithm[Any, Any]] = {
         "random, shared weights": RandomSearch(capacity=SHARED_EVALUATIONS, evaluate=evaluate),
         "evolution, shared weights": RegularizedEvolution(
             capacity=SHARED_EVALUATIONS, population_size=15, evaluate=evaluate
@@ -139,9 +145,10 @@ def search_by_shared_weights(
             _, trace = run_batch(key, own, algorithm, steps=SHARED_EVALUATIONS)
             found.append(np.asarray(pool[trace.row[0, jnp.argmax(trace.score[0])]]))
         architectures = np.stack(found)
-        skips = np.asarray(oneshot.count_option(net.space, architectures, "skip_connect"))
+        skips = oneshot.count_option(net.space, jnp.asarray(architectures), "skip_connect")
+        measured = {"skips_at_last": np.asarray(skips), "inherited": shared}
         seconds = trained + time.perf_counter() - begun
-        yield Found(name, architectures, {"skips_at_last": skips, "inherited": shared}, seconds)
+        yield Found(name, architectures, measured, seconds)
 
 
 def train_all(

@@ -22,7 +22,7 @@ from nmjax.spaces import sample
 WAYS, SHOTS, ROWS = 3, 10, 60
 TARGETS = ((5, 6, 7), (7, 8, 9), (5, 7, 9))
 UPDATES, TASKS, INNER_STEPS, STEPS = 100, 4, 5, 20
-INNER_RATES = oneshot.SupernetParams(0.5, 1.0)
+INNER_RATES = oneshot.SupernetParams._make((0.5, 1.0))
 CONFIG = live.TrainingConfig(epochs=10, batch_size=16)
 NET = oneshot.CellSupernet(WAYS, channels=4)
 SEARCH, _HYPER = oneshot.darts(NET, steps=STEPS)

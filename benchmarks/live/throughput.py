@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.live.equivalence import families
+from benchmarks.peers.answers import ask, read_answer
 from benchmarks.peers.harness import CHECKOUT, ENVIRONMENTS, make_environment
 from benchmarks.peers.programs.live_torch import peak_memory
 from benchmarks.script import Findings, make_parser, run_benchmark
@@ -40,7 +41,7 @@ ALONE = 2
 TORCH_ALONE = 4
 SIZES = {"mlp": (32, 256, 1024), "cell": (4, 16), "transformer": (8, 32)}
 GROUPS = {"mlp": 4, "cell": 2, "transformer": 2}
-MIDDLE = {
+MIDDLE: dict[str, dict[str, Any]] = {
     "mlp": {"depth": 2, "width": 16, "activation": "relu", "residual": True},
     "cell": {
         "Op0": "nor_conv_3x3",
@@ -118,12 +119,12 @@ def torch_way(
 ) -> Way:
     """A program of PyTorch; the faster of one and two threads where children train side by side."""
     folder = stack.enter_context(tempfile.TemporaryDirectory())
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
     for part, own in data._asdict().items():
         rows |= {f"{part}_x": np.asarray(own.x), f"{part}_y": np.asarray(own.y, np.int64)}
     spec = {"family": name, "children": children, "epochs": CONFIG.epochs}
     spec |= {"batch_size": CONFIG.batch_size, "rate": live.TrainingHyper().learning_rate}
-    np.savez(Path(folder) / "rows.npz", **rows)
+    np.savez(Path(folder) / "rows.npz", allow_pickle=False, **rows)
     (Path(folder) / "spec.json").write_text(json.dumps(spec))
     ways = []
     for threads in (1, 2) if variant == "func" else (1,):
@@ -141,12 +142,10 @@ def torch_way(
             )
         )
 
-        def run(process: subprocess.Popen = process) -> dict[str, float]:
-            process.stdin.write("\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
+        def run(process: subprocess.Popen[str] = process) -> dict[str, float]:
+            return ask(process, "")
 
-        process.stdout.readline()
+        read_answer(process)
         ways.append(Way(run, len(children), run()["seconds"]))
     return min(ways, key=lambda way: way.run()["seconds"])
 
@@ -161,10 +160,13 @@ def together(
     family: live.Family, children: jax.Array, data: live.Dataset, config: live.TrainingConfig
 ) -> Way:
     """All children in one call, over all devices."""
-    settings = {"config": config, "mesh": batch_mesh()}
+    mesh = batch_mesh()
 
     def run() -> jax.Array:
-        return live.train_children(jax.random.key(0), family, children, data, **settings).score
+        found = live.train_children(
+            jax.random.key(0), family, children, data, config=config, mesh=mesh
+        )
+        return found.score
 
     return jax_way(run, len(children))
 
@@ -229,7 +231,7 @@ def targets_of(rows: list[dict[str, Any]]) -> list[Target]:
     """Rates of the faster call of nmjax over PyTorch's, by family."""
     targets = []
     for name in dict.fromkeys(row["family"] for row in rows):
-        rate = {}
+        rate: dict[str, float] = {}
         for row in (row for row in rows if row["family"] == name):
             rate[row["way"]] = max(row["children_a_second"], rate.get(row["way"], 0.0))
         ours = max(rate.get("nmjax", 0.0), rate["nmjax, size groups"])

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 
+from benchmarks.memory import planned_memory
 from benchmarks.reproductions.sinusoid_methods import METHODS, Setting
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.analysis import count_flops
@@ -98,7 +99,7 @@ def row_of(name: str, setting: Setting) -> dict:
     state = learner.init(jax.random.key(1), params)
     one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), tasks)
     update = (jax.random.key(2), state, tasks, setting.hyper)
-    planned = jax.jit(learner.update).lower(*update).compile().memory_analysis()
+    planned = planned_memory(jax.jit(learner.update).lower(*update).compile())
     adapting = (params, support(one), setting.hyper)
     return {
         "method": name,

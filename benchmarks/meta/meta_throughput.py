@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.meta.maml_iterations import PRODUCT, meta_step_flops
+from benchmarks.peers.answers import ask, read_answer
 from benchmarks.peers.harness import CHECKOUT, ENVIRONMENTS, make_environment, peer_environment
 from benchmarks.peers.iterations import Setting
 from benchmarks.script import Findings, make_parser, run_benchmark
@@ -62,7 +63,7 @@ class Racer(NamedTuple):
       iterations: number of meta-iterations in a timed run.
     """
 
-    process: subprocess.Popen
+    process: subprocess.Popen[str]
     report: dict[str, Any]
     compile_seconds: float
     iterations: int
@@ -92,25 +93,6 @@ def interpreter(module: str) -> Path:
     return python if python.exists() else make_environment(module)
 
 
-def ask(process: subprocess.Popen, iterations: int) -> dict[str, float]:
-    """Run meta-iterations; return wall-clock seconds, CPU seconds and mean loss."""
-    process.stdin.write(f"{iterations}\n")
-    process.stdin.flush()
-    return read_line(process)
-
-
-def read_line(process: subprocess.Popen) -> dict[str, Any]:
-    """Read the next line from an implementation.
-
-    Raises:
-      NmjaxError: the process ended.
-    """
-    line = process.stdout.readline()
-    if not line:
-        raise NmjaxError("The process ended without a line of JSON; see its messages above.")
-    return json.loads(line)
-
-
 @contextlib.contextmanager
 def racing(name: str, setting: Setting, *, seconds: float, core: int) -> Iterator[Racer]:
     """Start an implementation, and run it until it is compiled.
@@ -136,11 +118,10 @@ def racing(name: str, setting: Setting, *, seconds: float, core: int) -> Iterato
         env={**peer_environment(), **ONE_CORE},
         text=True,
     ) as process:
-        report = read_line(process)
+        report = read_answer(process)
         first, second = (ask(process, report["chunk"])["seconds"] for _ in range(2))
         chunks = max(1, round(seconds / ask(process, report["chunk"])["seconds"]))
         yield Racer(process, report, max(0.0, first - second), chunks * report["chunk"])
-        process.stdin.close()
 
 
 def check_gradients(racers: dict[str, Racer]) -> None:
@@ -166,11 +147,17 @@ def race(racers: dict[str, Racer], repeats: int) -> dict[str, Timing]:
         for name, racer in racers.items():
             ours = ask(racers[OURS].process, racers[OURS].iterations)
             own = ask(racer.process, racer.iterations)
-            each = (own["seconds"], own["cpu_seconds"])
+            seconds, cpu_seconds = (
+                own[kind] / racer.iterations for kind in ("seconds", "cpu_seconds")
+            )
             before = ours["seconds"] / racers[OURS].iterations
-            runs[name].append((*(s / racer.iterations for s in each), before))
+            runs[name].append((seconds, cpu_seconds, before))
     losses = {name: ask(racer.process, racer.iterations)["loss"] for name, racer in racers.items()}
-    return {name: Timing(*np.array(runs[name]).T, losses[name]) for name in racers}
+    timings = {}
+    for name in racers:
+        wall, cpu, before = np.array(runs[name]).T
+        timings[name] = Timing(wall, cpu, before, losses[name])
+    return timings
 
 
 def between(values: np.ndarray) -> tuple[float, float]:

@@ -58,8 +58,8 @@ class Sampling(NamedTuple):
       affinity: float[], temperature of the sources' weights.
     """
 
-    difficulty: float = np.inf
-    affinity: float = np.inf
+    difficulty: float | Array = np.inf
+    affinity: float | Array = np.inf
 
 
 UNIFORM = "uniform"
@@ -92,8 +92,8 @@ class Scores(NamedTuple):
       spearman: float[..., G], rank correlation with its query.
     """
 
-    error: Array
-    spearman: Array
+    error: Array | np.ndarray
+    spearman: Array | np.ndarray
 
 
 def curve_worlds(seeds: int) -> World:
@@ -166,7 +166,7 @@ SAMPLE = weighted(episodes, tasks=CANDIDATES)
 def measure_scores(worlds: World, sampling: Sampling, choices: Choices) -> Scores:
     """Measures [L, G] of worlds with leaves [L, ...], each meta-trained from its own start."""
     learner = focused(learner_of(choices), tasks=TASKS)
-    hyper = FocusHyper(MAMLHyper(jnp.asarray(choices.inner_rate)), sampling.difficulty)
+    hyper = FocusHyper(MAMLHyper(jnp.asarray(choices.inner_rate)), jnp.asarray(sampling.difficulty))
 
     def meta_train(key: Array, state: PyTree, sources: WeightedSources) -> PyTree:
         def one(state: PyTree, key: Array) -> tuple[PyTree, None]:
@@ -214,12 +214,12 @@ def rows_of(family: str, found: dict[str, Scores]) -> list[dict]:
     ]
 
 
-def hardest_tenth(errors: np.ndarray) -> float:
+def hardest_tenth(errors: Array | np.ndarray) -> float:
     """Mean of the largest tenth of the errors, rounded up."""
     return float(np.sort(errors, axis=None)[-errors.size // 10 :].mean())
 
 
-def _with_interval(name: str, values: np.ndarray) -> dict[str, float | tuple[float, float]]:
+def _with_interval(name: str, values: Array | np.ndarray) -> dict[str, float | tuple[float, float]]:
     interval = mean_interval(jax.random.key(0), jnp.asarray(values))
     ends = (float(interval.low), float(interval.high))
     return {name: float(interval.estimate), f"{name}_ci": ends}

@@ -193,7 +193,9 @@ def run_searches(
         path = kept / f"{task}_{seed}_{own.hexdigest()[:16]}.npz"
         if not path.exists():
             unfinished = path.with_suffix(".unfinished.npz")
-            np.savez(unfinished, **_run_search(optimize, tasks, task, seed, budget))
+            np.savez(
+                unfinished, allow_pickle=False, **_run_search(optimize, tasks, task, seed, budget)
+            )
             unfinished.replace(path)
         with np.load(path, allow_pickle=False) as file:
             found.append({name: file[name] for name in file.files})
@@ -245,8 +247,8 @@ def _run_search(
     search.fill(np.random.default_rng(filling))
     return {
         "indices": np.array(search.rows, np.int32),
-        "cpu_seconds": np.float32(seconds),
-        **{name: np.int32(getattr(search, name)) for name in COUNTS},
+        "cpu_seconds": np.array(seconds, np.float32),
+        **{name: np.array(getattr(search, name), np.int32) for name in COUNTS},
     }
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,9 +105,9 @@ def padded_problem(space: Space, task: HpobTask, knowledge: MetaKnowledge) -> Pr
     added = 2 ** (size - 1).bit_length() - size
     share = np.arange(1, added + 1)[:, None] / (added + 1)
     between = (1 - share) * task.encoding[:1] + share * task.encoding[1:2]
-    continuous = np.concatenate([task.encoding, between[:added]]).astype(np.float32)
-    score = np.pad(task.score, (0, added), constant_values=np.nan).astype(np.float32)
-    nothing = np.zeros((size + added, 0), np.int32)
+    continuous = jnp.asarray(np.concatenate([task.encoding, between[:added]]), jnp.float32)
+    score = jnp.asarray(np.pad(task.score, (0, added), constant_values=np.nan), jnp.float32)
+    nothing = jnp.zeros((size + added, 0), jnp.int32)
     return nmjax.make_problem(space, nothing, score, knowledge, continuous=continuous)
 
 
@@ -195,7 +195,11 @@ def measure_regrets(
     )
     capacity = trials + 5
     ours = nmjax.BayesianSearch(capacity=capacity)
-    algorithms = {"transfer": ours, "kernel-transfer": ours, "gp": GPSearch(capacity=capacity)}
+    algorithms: dict[str, SearchAlgorithm[Any, Any]] = {
+        "transfer": ours,
+        "kernel-transfer": ours,
+        "gp": GPSearch(capacity=capacity),
+    }
     spaces: list[str] = []
     curves: dict[str, list[np.ndarray]] = {}
     counts = {}

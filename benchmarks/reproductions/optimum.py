@@ -64,7 +64,7 @@ def evaluations(
         run_methods(keys, prepared, methods=(method,), budget=BUDGETS[method])[method]
         for prepared, keys in searches
     )
-    return np.concatenate([found_at(run.trace.row, np.asarray(score)) for run in runs])
+    return np.concatenate([found_at(np.asarray(run.trace.row), np.asarray(score)) for run in runs])
 
 
 def rows_of(suite: nmjax.Suite, *, seeds: int, past_seeds: int) -> list[dict]:

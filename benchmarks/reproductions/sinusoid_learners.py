@@ -135,22 +135,22 @@ def make_implicit(steps: int, updates: int) -> MetaLearner:
     return implicit_maml(LOSS, adam(updates), inner_steps=steps)
 
 
-def make_alpaca(steps: int, updates: int) -> MetaLearner:
+def make_alpaca(steps: int, updates: int) -> ProbabilisticLearner:
     del steps
     return alpaca(SMOOTH.features, adam(updates))
 
 
-def make_deep_kernel(steps: int, updates: int) -> MetaLearner:
+def make_deep_kernel(steps: int, updates: int) -> ProbabilisticLearner:
     del steps
     return deep_kernel(SMOOTH.features, adam(updates))
 
 
-def make_neural_process(steps: int, updates: int) -> MetaLearner:
+def make_neural_process(steps: int, updates: int) -> ProbabilisticLearner:
     del steps
     return neural_process(SMOOTH.features, SMOOTH.features, adam(updates))
 
 
-def make_ensemble(steps: int, updates: int) -> MetaLearner:
+def make_ensemble(steps: int, updates: int) -> ProbabilisticLearner:
     predict = noisy(NETWORK.apply)
     member = maml(negative_log_density(predict), adam(updates), inner_steps=steps)
     return ensemble(ProbabilisticLearner(*member, predict))
@@ -182,13 +182,13 @@ def make_scratch(steps: int, updates: int) -> MetaLearner:
     return maml(LOSS, optax.set_to_zero(), inner_steps=steps)
 
 
-def make_process(steps: int, updates: int) -> MetaLearner:
+def make_process(steps: int, updates: int) -> ProbabilisticLearner:
     """Gaussian process on the inputs, with five hyperparameters learned over tasks."""
     del steps
     return deep_kernel(lambda _, x: x, adam(updates))
 
 
-def make_constant(steps: int, updates: int) -> MetaLearner:
+def make_constant(steps: int, updates: int) -> ProbabilisticLearner:
     """Mean of the support, with a standard deviation learned over tasks."""
     del steps
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -41,6 +42,7 @@ from nmjax.meta import (
     ImplicitHyper,
     MetaLearner,
     MultiStepHyper,
+    ProbabilisticLearner,
     RegularizedHyper,
 )
 from nmjax.types import Array, PyTree
@@ -68,7 +70,7 @@ class Setting:
     """
 
     name: str
-    make: Callable[[int, int], MetaLearner]
+    make: Callable[[int, int], MetaLearner | ProbabilisticLearner]
     begin: Callable[[Array], PyTree]
     hyper: PyTree = None
     shots: int = 5
@@ -80,7 +82,7 @@ class Setting:
     targets: Mapping[At, float] = field(default_factory=dict)
 
 
-CLOSED_FORM = {"queries": 20, "inner_steps": 0, "test_steps": (0,)}
+CLOSED_FORM: dict[str, Any] = {"queries": 20, "inner_steps": 0, "test_steps": (0,)}
 FINN = {"Finn et al. (2017)": {(5, 1): 0.67, (5, 5): 0.38, (5, 10): 0.35}}
 LI_MAML = {"Li et al. (2017)": {(5, 1): 1.13, (10, 1): 0.85, (20, 1): 0.71}}
 LI_META_SGD = {"Li et al. (2017)": {(5, 1): 0.90, (10, 1): 0.63, (20, 1): 0.50}}

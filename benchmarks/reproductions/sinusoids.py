@@ -164,8 +164,8 @@ def rows_of(
     """Meta-train a setting, and measure it at all shots and steps; return rows."""
     begun = time.perf_counter()
     ranges, kinds = FAMILIES[family]
-    params, gap = fit(setting, FAMILIES[family], seeds=seeds, updates=updates)
-    gap = np.asarray(gap)
+    params, meta_gap = fit(setting, FAMILIES[family], seeds=seeds, updates=updates)
+    gap = np.asarray(meta_gap)
     trained = time.perf_counter() - begun
     rows = []
     for shots in SHOTS:

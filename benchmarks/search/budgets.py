@@ -10,7 +10,9 @@ arguments and results. Writes benchmarks/results/search/budgets.json.
 import argparse
 
 import jax
+import jax.numpy as jnp
 
+from benchmarks.memory import planned_memory
 from benchmarks.script import Findings, make_parser, run_benchmark
 from benchmarks.search.space_scan import distance, step_seconds
 from nmjax.knowledge import default_knowledge
@@ -24,7 +26,7 @@ SPACE = Space(**{f"choice{n}": [f"o{i}" for i in range(10)] for n in range(10)})
 
 def pooled_problem() -> PyTree:
     """A pool of random architectures with their scores."""
-    pool = sample_pool(jax.random.key(0), SPACE, POOL)[0]
+    pool = jnp.asarray(sample_pool(jax.random.key(0), SPACE, POOL)[0])
     scores = jax.vmap(distance, in_axes=(None, 0))(None, pool)
     return make_problem(SPACE, pool, scores, default_knowledge(SPACE))
 
@@ -40,7 +42,7 @@ def time_step(capacity: int) -> dict:
         "capacity": capacity,
         "seconds_per_step": step_seconds(step, state, problem, hyper, steps=STEPS),
         "state_megabytes": size / 1e6,
-        "temporary_megabytes": step.memory_analysis().temp_size_in_bytes / 1e6,
+        "temporary_megabytes": planned_memory(step).temp_size_in_bytes / 1e6,
     }
 
 

@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +72,7 @@ def problems(suite: nmjax.Suite, fails: np.ndarray) -> dict[str, Problem]:
     return found
 
 
-def summarize(trace_score: np.ndarray, table: np.ndarray) -> dict[str, object]:
+def summarize(trace_score: np.ndarray, table: np.ndarray) -> dict[str, Any]:
     """Shares of failures and mean normalized regret of searches with scores float[S, BUDGET]."""
     best, median = np.nanmax(table), np.nanmedian(table)
     # Without a success, the incumbent is the worst of the architectures that do not fail.

@@ -153,7 +153,8 @@ PROBLEMS: dict[str, Callable[[], tuple[Space, Predictor]]] = {
     "FBNet, generated tasks": generated_predictor,
     "FBNet, latency limit": partial(latency_predictor, 0.0),
     "FBNet, smooth limit": partial(latency_predictor, SOFTNESS),
-} | {title: partial(suite_predictor, name) for name, title in SUITES.items()}
+    **{title: partial(suite_predictor, name) for name, title in SUITES.items()},
+}
 
 
 def allocate(calls: int, changes: int, cost: int) -> tuple[int, int]:

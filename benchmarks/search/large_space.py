@@ -12,6 +12,7 @@ and by maximizer of the acquisition, and the seconds of a search and of compilin
 import argparse
 import time
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,8 +77,8 @@ def compile_searches(
     @jax.jit
     def every(keys: Array, problem: SpaceProblem, targets: Effects) -> Array:
         def of_target(task: tuple[Array, Effects]) -> Array:
-            of_key = partial(search, problem=problem._replace(target=task[1]))
-            return jax.lax.map(of_key, task[0])
+            aimed = problem._replace(target=task[1])
+            return jax.lax.map(lambda key: search(key, aimed), task[0])
 
         return jax.lax.map(of_target, (keys, targets))
 
@@ -135,7 +136,7 @@ def measure_regrets(
         regrets[name] = regret.reshape(2, targets, seeds, budget)
         for kind, of_kind in zip(KINDS, regrets[name], strict=True):
             at = {str(t): float(of_kind[..., t - 1].mean()) for t in CHECKPOINTS if t <= budget}
-            row = {"method": name, "target": kind, "regret": at}
+            row: dict[str, Any] = {"method": name, "target": kind, "regret": at}
             row |= {"seconds_per_search": seconds, "compile_seconds": compiling}
             rows.append(row | {"learn_seconds": learning})
             print(f"{name}, {kind}: {at}, {seconds:.2f} s, compiled {compiling:.0f} s", flush=True)

@@ -79,13 +79,13 @@ def time_ours(suite: nmjax.Suite, seeds: int) -> list[dict]:
             times[method].append((first, alone, (together - alone) / (seeds - 1)))
     rows = []
     for method, runs in times.items():
-        first, alone, more = zip(*runs, strict=True)
+        compiling, repeated, further = zip(*runs, strict=True)
         rows.append(
             {
                 "method": method,
-                "cpu_seconds": median(alone),
-                "cpu_seconds_with_compilation": first[0],
-                "cpu_seconds_one_more_seed": median(more),
+                "cpu_seconds": median(repeated),
+                "cpu_seconds_with_compilation": compiling[0],
+                "cpu_seconds_one_more_seed": median(further),
                 "cpu_seconds_to_learn": median(learning[1:]),
                 "cpu_seconds_to_learn_with_compilation": learning[0],
                 "searches": len(suite.tasks),

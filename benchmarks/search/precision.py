@@ -12,11 +12,12 @@ random evaluations make others. Writes benchmarks/results/search/precision.json.
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.script import Findings, make_parser, run_benchmark
@@ -54,7 +55,7 @@ def rounded_products() -> Iterator[None]:
     jax.clear_caches()
 
 
-PRECISIONS = {
+PRECISIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "float32": nullcontext,
     "float64": jax.enable_x64,
     "bfloat16": rounded_products,
@@ -98,7 +99,7 @@ def final_regret(problem: Problem, trace: SearchInfo) -> Array:
 
 def with_interval(name: str, values: np.ndarray) -> dict:
     """Mean of float[T, S] and its interval over tasks and searches."""
-    interval = mean_interval(jax.random.key(0), values)
+    interval = mean_interval(jax.random.key(0), jnp.asarray(values))
     return {
         name: float(interval.estimate),
         f"{name}_ci": [float(interval.low), float(interval.high)],

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jax.stages import Compiled
 
+from benchmarks.memory import planned_memory
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax import load_suite
 from nmjax.evaluation.compiled_search import compile_search
@@ -33,12 +34,12 @@ COLLECTIVE = re.compile(r" (all-reduce|all-gather|all-to-all|reduce-scatter|coll
 
 def count(program: Compiled) -> dict:
     """Operations and bytes of one device, and the number of collectives."""
-    memory = program.memory_analysis()
+    memory = planned_memory(program)
     return {
-        "megaflops_per_step": program.cost_analysis()["flops"] / 1e6,
+        "megaflops_per_step": (program.cost_analysis() or {})["flops"] / 1e6,
         "megabytes_of_arguments": memory.argument_size_in_bytes / 1e6,
         "megabytes_of_temporaries": memory.temp_size_in_bytes / 1e6,
-        "collectives": len(COLLECTIVE.findall(program.as_text())),
+        "collectives": len(COLLECTIVE.findall(program.as_text() or "")),
     }
 
 

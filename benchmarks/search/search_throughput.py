@@ -17,6 +17,7 @@ from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import gammaln
 
 import nmjax
+from benchmarks.memory import planned_memory
 from benchmarks.peers.harness import read_trajectories
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.experiments import Target
@@ -37,9 +38,8 @@ def problems(suite: nmjax.Suite, tasks: tuple[str, ...]) -> Problem:
         history_key, learn_key = jax.random.split(jax.random.key(0))
         history = nmjax.sample_history(history_key, suite, split.sources, 300)
         knowledge, _ = nmjax.learn_from_history(learn_key, history, metric, space=suite.space)
-        made.append(
-            nmjax.make_problem(suite.space, suite.pool, score[split.target_index], knowledge)
-        )
+        pool = jnp.asarray(suite.pool)
+        made.append(nmjax.make_problem(suite.space, pool, score[split.target_index], knowledge))
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
 
 
@@ -63,7 +63,8 @@ def all_searches(algorithm: SearchAlgorithm):
     @jax.jit
     def search(keys: jax.Array, problem: Problem, hyper: SearchHyper):
         def of_task(task):
-            return nmjax.run_batch(*task, algorithm, hyper, steps=BUDGET)[1]
+            own_keys, own_problem = task
+            return nmjax.run_batch(own_keys, own_problem, algorithm, hyper, steps=BUDGET)[1]
 
         return jax.lax.map(of_task, (keys, problem))
 
@@ -113,7 +114,7 @@ def refit_pool(
             - 0.5 * number * jnp.log(2 * jnp.pi),
         )
 
-    return jax.vmap(one, out_axes=PoolState(0, 0, None, 0, 0, 0, 0, 0))(prior)
+    return jax.vmap(one, out_axes=PoolState._make((0, 0, None, 0, 0, 0, 0, 0)))(prior)
 
 
 def timed(function, *arguments, repeats: int) -> float:
@@ -174,7 +175,7 @@ def measure(asked: argparse.Namespace) -> Findings:
     compiled = search.lower(keys, problem, hyper).compile()
     compile_seconds = time.perf_counter() - start
     traced = len(traces)
-    memory = compiled.memory_analysis()
+    memory = planned_memory(compiled)
     xla_bytes = (
         memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
     )

@@ -16,6 +16,7 @@ from statistics import median
 import jax
 import jax.numpy as jnp
 
+from benchmarks.memory import planned_memory
 from benchmarks.script import Findings, make_parser, run_benchmark
 from nmjax.experiments import batch_mesh
 from nmjax.knowledge import default_knowledge
@@ -60,7 +61,7 @@ def time_steps(choices: int, devices: int) -> dict:
         "architectures": OPTIONS**choices,
         "devices": devices,
         "seconds_per_step": step_seconds(step, state, problem, hyper, steps=STEPS),
-        "megabytes": compiled.memory_analysis().temp_size_in_bytes / 1e6,
+        "megabytes": planned_memory(compiled).temp_size_in_bytes / 1e6,
     }
 
 

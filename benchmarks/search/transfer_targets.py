@@ -55,14 +55,14 @@ def targets(suite: nmjax.Suite, found: Mapping[str, Trajectories]) -> list[Targe
         made.append(_top(suite, values[OURS]["quantile"]))
         if "past-best" in found:
             what = f"{OURS} ahead of past-best at 20"
-            at = [regret[name][..., :20] for name in (OURS, "past-best")]
-            made.append(_difference(suite, what, *at, 0.0))
+            ours, theirs = (regret[name][..., :20] for name in (OURS, "past-best"))
+            made.append(_difference(suite, what, ours, theirs, 0.0))
     if "kernel-transfer" in found:
         for name in ("evolution", "optuna_tpe"):
             if name in found:
                 what = f"kernel-transfer not worse than {name} at 50"
-                at = [regret[n][..., :50] for n in ("kernel-transfer", name)]
-                made.append(_difference(suite, what, *at, 0.02))
+                ours, theirs = (regret[n][..., :50] for n in ("kernel-transfer", name))
+                made.append(_difference(suite, what, ours, theirs, 0.02))
         made.append(_worst_task(suite, regret[OURS], regret["kernel-transfer"]))
     return made
 
@@ -118,7 +118,9 @@ def _worst_task(suite: nmjax.Suite, ours: np.ndarray, theirs: np.ndarray) -> Tar
     """Target of the task with the largest upper bound."""
     what = "transfer not worse than kernel-transfer on any task"
     of_task = [
-        _difference(suite, f"{what} (worst: {task})", *pair, 0.02)
-        for task, *pair in zip(suite.tasks, ours[:, None], theirs[:, None], strict=True)
+        _difference(suite, f"{what} (worst: {task})", our_regret, their_regret, 0.02)
+        for task, our_regret, their_regret in zip(
+            suite.tasks, ours[:, None], theirs[:, None], strict=True
+        )
     ]
     return max(of_task, key=lambda target: target.value)

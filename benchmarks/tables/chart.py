@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 import nmjax
@@ -93,8 +94,8 @@ def measure(asked: argparse.Namespace) -> Findings:
 
 def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw a panel for each suite, and one with an explanation."""
-    figure = Figure(figsize=(10, 5.8), dpi=160, facecolor="white", layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    figure = Figure(figsize=(10, 5.8), dpi=160, facecolor="white", layout=layout)
     panels = figure.subplots(2, 3).ravel()
     suites = list(dict.fromkeys(row["suite"] for row in rows))
     for axes, suite in zip(panels, suites, strict=False):

@@ -16,8 +16,15 @@ def overhead() -> str:
         cells[0] = ">" * row.get("stopped", False) + cells[0]
         regret = markdown.number(row["regret"]) if "regret" in row else ""
         rows.append((row["method"], *cells, regret))
-    header = ("method", "CPU seconds per search", "with compilation", "per further seed")
-    header += ("learning the past", "learning with compilation", "regret at 100")
+    header = (
+        "method",
+        "CPU seconds per search",
+        "with compilation",
+        "per further seed",
+        "learning the past",
+        "learning with compilation",
+        "regret at 100",
+    )
     costs = markdown.with_origin(result, header, rows)
     return f"{costs}\n\n{markdown.targets_table([result])}"
 
@@ -82,8 +89,16 @@ def scaling() -> str:
     if None in results:
         return markdown.UNMEASURED
     single, double = (result for result in results if result is not None)
-    header = ("scaling", "devices", "searches", "megaflops per step", "arguments, MB")
-    header += ("temporaries, MB", "collectives", "searches as on one device")
+    header = (
+        "scaling",
+        "devices",
+        "searches",
+        "megaflops per step",
+        "arguments, MB",
+        "temporaries, MB",
+        "collectives",
+        "searches as on one device",
+    )
     rows = []
     pairs = zip(single.rows, double.rows, strict=True)
     for row, same in sorted(pairs, key=lambda pair: (pair[0]["scaling"], pair[0]["devices"])):

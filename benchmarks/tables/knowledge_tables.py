@@ -28,8 +28,16 @@ def pruning_risk() -> str:
         for row in result.rows
         if row["possible"]
     )
-    header = ("suite", "evaluations per task", "past tasks", "stated risk", "optimum pruned")
-    header += ("as stated", "top 0.1% pruned", "share of the pool kept")
+    header = (
+        "suite",
+        "evaluations per task",
+        "past tasks",
+        "stated risk",
+        "optimum pruned",
+        "as stated",
+        "top 0.1% pruned",
+        "share of the pool kept",
+    )
     return markdown.with_origin(next(iter(results.values())), header, rows)
 
 
@@ -86,8 +94,8 @@ def advice() -> str:
         for row in result.rows
         if "bin" in row
     )
-    header = ("suite", "probability", "mean probability", "transfer helped", "searches")
-    return f"{errors}\n\n{markdown.with_origin(next(iter(results.values())), header, bins)}"
+    of_bins = ("suite", "probability", "mean probability", "transfer helped", "searches")
+    return f"{errors}\n\n{markdown.with_origin(next(iter(results.values())), of_bins, bins)}"
 
 
 def similarity() -> str:

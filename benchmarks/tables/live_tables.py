@@ -132,7 +132,7 @@ def collapse() -> str:
             spread = f" ± {row[f'{part}_test_std']:.3f}" if is_found else ""
             cells.append(f"{row[f'{part}_test']:.3f}{spread}")
             cells.append(f"{row[f'{part}_share_worse']:.0%}" if is_found else "")
-        rows.append(cells)
+        rows.append(tuple(cells))
     return markdown.with_origin(result, header, rows)
 
 

@@ -1,5 +1,8 @@
 """Tables of docs/benchmarks/meta-learning.md, from the result files."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from benchmarks.reproductions.sinusoid_methods import TRIVIAL
 from benchmarks.script import require, stored, stored_variants
 from benchmarks.tables import markdown
@@ -82,7 +85,7 @@ def families() -> str:
     return "\n\n".join(found) or markdown.UNMEASURED
 
 
-def _shown(row: dict) -> bool:
+def _shown(row: Mapping[str, Any]) -> bool:
     """Whether a row has the training number of steps, or for trivial methods the largest."""
     most = TRIVIAL[row["method"]][0].test_steps[-1] if row["method"] in TRIVIAL else None
     return row["steps"] == (row["trained"]["steps"] if most is None else most)
@@ -94,7 +97,7 @@ def task_sampling() -> str:
         return markdown.UNMEASURED
     header = ("tasks", "sampling", "n", "mean squared error", "minus uniform", "hardest tenth")
 
-    def cell(row: dict, name: str) -> str:
+    def cell(row: Mapping[str, Any], name: str) -> str:
         return markdown.with_interval(row[name], row[f"{name}_ci"])
 
     rows = (
@@ -142,7 +145,7 @@ def ablations() -> str:
 def accuracy() -> str:
     """Rank correlations of new tasks' scores by suite, method and shots, over all tasks."""
 
-    def cells(row: dict) -> tuple[str, ...]:
+    def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         correlations = (
             "" if value is None else markdown.with_interval(value, ci)
             for value, ci in zip(row["spearman"], row["spearman_ci"], strict=True)
@@ -183,8 +186,14 @@ def speed() -> str:
                 f"{row['compile_seconds']:.1f}",
             )
         rows.append((row["setting"], IMPLEMENTATIONS[row["implementation"]], *cells))
-    header = ("setting", "", "meta-iterations per second", "speed of nmjax relative to it")
-    header += ("share of a core's peak rate", "seconds to compile")
+    header = (
+        "setting",
+        "",
+        "meta-iterations per second",
+        "speed of nmjax relative to it",
+        "share of a core's peak rate",
+        "seconds to compile",
+    )
     return markdown.with_origin(result, header, rows)
 
 

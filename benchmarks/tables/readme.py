@@ -5,6 +5,7 @@ python -m benchmarks.tables.readme
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.script import require
@@ -105,9 +106,13 @@ def render(text: str) -> str:
     """Replace each block between `<!-- NAME -->` and `<!-- /NAME -->` in a text."""
     for name, table in TABLES.items():
         pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
-        filled = table()
-        text = re.sub(pattern, lambda m, t=filled: m[1] + t + "\n" + m[2], text, flags=re.DOTALL)
+        text = re.sub(pattern, partial(_fill, table()), text, flags=re.DOTALL)
     return text
+
+
+def _fill(content: str, block: re.Match[str]) -> str:
+    """Put a table between the two comments of a block."""
+    return f"{block[1]}{content}\n{block[2]}"
 
 
 def main() -> None:

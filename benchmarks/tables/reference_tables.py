@@ -48,7 +48,7 @@ def ablation() -> str:
     header = ["search, difference to the first (standard error)"]
     for group, pairs in groups.items():
         header += [f"{group} suites, {pairs} pasts: evaluations 3 to 50", "at 100"]
-    return markdown.with_origin(result, header, rows)
+    return markdown.with_origin(result, tuple(header), rows)
 
 
 def large_space() -> str:
@@ -86,7 +86,14 @@ def failures() -> str:
         for row in result.rows
     )
     steps = result.rows[0]["steps"]
-    header = ("what fails", "method", "past", "feasibility")
-    header += ("failed, first 10", "failed, last half")
-    header += (f"median regret at {steps[0]}", *map(str, steps[1:]))
+    header = (
+        "what fails",
+        "method",
+        "past",
+        "feasibility",
+        "failed, first 10",
+        "failed, last half",
+        f"median regret at {steps[0]}",
+        *map(str, steps[1:]),
+    )
     return f"{markdown.with_origin(result, header, rows)}\n\n{markdown.targets_table([result])}"

@@ -29,8 +29,13 @@ def precision() -> str:
     """Regret of searches by precision, and how long they evaluate the rows of float32."""
     if (result := stored("search/precision")) is None:
         return markdown.UNMEASURED
-    header = ("method", "precision", "regret at 100", "minus that of float32")
-    header += ("evaluations until the rows differ from those of float32",)
+    header = (
+        "method",
+        "precision",
+        "regret at 100",
+        "minus that of float32",
+        "evaluations until the rows differ from those of float32",
+    )
     rows = []
     for row in result.rows:
         cells = [
@@ -52,8 +57,13 @@ def pod_model() -> str:
     arithmetic = PASSES * 1e6 * one["megaflops_per_step"] / CHIP_FLOPS
     moved = 1e6 * (one["megabytes_of_arguments"] + 2 * one["megabytes_of_temporaries"])
     memory = moved / CHIP_BYTES
-    header = ("chips", "searches", "arithmetic, µs per step", "memory, µs per step")
-    header += ("searches per second, at most",)
+    header = (
+        "chips",
+        "searches",
+        "arithmetic, µs per step",
+        "memory, µs per step",
+        "searches per second, at most",
+    )
     rows = [
         (
             str(chips),

@@ -29,7 +29,7 @@ def speedups() -> str:
         claims = _claims(result, RIVALS[0])
         if not claims:
             continue
-        rival = claims[0]["rival"]
+        rival: str = claims[0]["rival"]
         methods = {row["method"]: row for row in _methods(result)}
         (faster,) = (row for row in claims if row["claim"] == "faster convergence")
         regrets = (f"{methods[name]['regret'][-1]:.4f}" for name in (rival, "transfer"))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import unknown_name
 from nmjax.live.family import ACTIVATIONS, activate, linear, masked_dense, own_dense
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.spaces import Choice, Space
 from nmjax.types import Array, PyTree
 

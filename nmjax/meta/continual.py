@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.learner import MetaLearner
+from nmjax.meta.learners.probabilistic import AnyLearner
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
 
@@ -113,7 +113,7 @@ def learn_continually(
     held_out: Episode,
     hyper: PyTree,
     *,
-    learner: MetaLearner,
+    learner: AnyLearner,
     updates: int,
     batch: int,
     replay: int = 0,

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.learner import MetaLearner
+from nmjax.meta.learners.probabilistic import AnyLearner
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
 
@@ -36,7 +36,7 @@ class GeneralizationGap(NamedTuple):
 
 @partial(jax.jit, static_argnames="learner")
 def few_shot_curve(
-    params: PyTree, tasks: Episode, hyper: PyTree, shots: Array, *, learner: MetaLearner
+    params: PyTree, tasks: Episode, hyper: PyTree, shots: Array, *, learner: AnyLearner
 ) -> Array:
     """Query loss of each task after adapting to its first k support rows, for several k.
 

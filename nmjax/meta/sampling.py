@@ -11,6 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from nmjax.errors import NmjaxError
 from nmjax.meta.batch import Batch
 from nmjax.meta.learner import MetaLearner
+from nmjax.meta.learners.probabilistic import AnyLearner
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
 
@@ -73,7 +74,7 @@ class WeightedSources(NamedTuple):
     log_weights: Array
 
 
-def focused(learner: MetaLearner, *, tasks: int) -> MetaLearner:
+def focused(learner: AnyLearner, *, tasks: int) -> MetaLearner:
     """Learn from the most difficult of the tasks of each meta-update.
 
     Difficulty is the query loss after adapting, measured at each update for all candidates that the
@@ -198,7 +199,7 @@ class ShardedSampler:
 
 
 def affinity(
-    params: PyTree, sources: Batch, target: Batch, hyper: PyTree, *, learner: MetaLearner
+    params: PyTree, sources: Batch, target: Batch, hyper: PyTree, *, learner: AnyLearner
 ) -> Array:
     """Relative decrease float[S] of the target's loss by adapting to each source.
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from nmjax.errors import NmjaxError
-from nmjax.meta.learner import MetaLearner
+from nmjax.meta.learners.probabilistic import AnyLearner
 from nmjax.tasks.episodes import Episode
 from nmjax.types import Array, PyTree
 
@@ -88,7 +88,7 @@ class TrainResult(NamedTuple):
     state: TrainState
 
 
-def init_training(key: Array, params: PyTree, *, learner: MetaLearner) -> TrainState:
+def init_training(key: Array, params: PyTree, *, learner: AnyLearner) -> TrainState:
     """Return the state before the first meta-update.
 
     Example:
@@ -117,7 +117,7 @@ def train_chunk(
     validation_tasks: Episode,
     hyper: PyTree,
     *,
-    learner: MetaLearner,
+    learner: AnyLearner,
     sample_tasks: Callable[[Array, PyTree], Episode],
     steps: int,
     evaluate_every: int,
@@ -209,7 +209,7 @@ def train(
     validation_tasks: Episode,
     hyper: PyTree,
     *,
-    learner: MetaLearner,
+    learner: AnyLearner,
     sample_tasks: Callable[[Array, PyTree], Episode],
     steps: int,
     evaluate_every: int,

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from nmjax.errors import unknown_name
 from nmjax.meta import adapt
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.types import Array, PyTree
 
 Loss: TypeAlias = Callable[[PyTree, PyTree], Array]

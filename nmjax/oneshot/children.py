@@ -6,7 +6,7 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.live import Family
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.spaces import Space, canonicalize, sample
 from nmjax.types import Array
 

@@ -12,7 +12,7 @@ from nmjax.meta import Batch
 from nmjax.meta.batch import LossFn
 from nmjax.oneshot.search import SupernetSearch
 from nmjax.oneshot.settings import SupernetParams
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.tasks import Episode
 from nmjax.types import Array
 

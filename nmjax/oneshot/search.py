@@ -26,7 +26,7 @@ from nmjax.oneshot.supernet import Supernet
 from nmjax.optimize import descend
 from nmjax.relax import Relaxation, choice_entropy, normalize_edges
 from nmjax.relax.strengths import largest_options
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.spaces import option_mask
 from nmjax.types import Array, PyTree
 

@@ -9,7 +9,7 @@ from nmjax.live import Dataset
 from nmjax.live.data import check_classes, count_logits, shapes_of
 from nmjax.oneshot.search import SupernetSearch
 from nmjax.oneshot.settings import SupernetHyper, SupernetInfo, SupernetParams, SupernetState
-from nmjax.search.setting_checks import check_keys, check_sizes
+from nmjax.setting_checks import check_keys, check_sizes
 from nmjax.types import Array
 
 

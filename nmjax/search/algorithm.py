@@ -16,7 +16,7 @@ from nmjax.search.record import (
     SearchLabel,
     empty_record,
 )
-from nmjax.search.setting_checks import check_callables, check_sizes
+from nmjax.setting_checks import check_callables, check_sizes
 from nmjax.tasks.metrics import failed_unless_finite
 from nmjax.types import Array, PyTree, is_traced
 

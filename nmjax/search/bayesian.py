@@ -26,7 +26,7 @@ from nmjax.search.learned_components import (
 )
 from nmjax.search.problem import HasModel
 from nmjax.search.record import Record, SearchInfo, can_go_on, follow_plan
-from nmjax.search.setting_checks import check_callables
+from nmjax.setting_checks import check_callables
 from nmjax.types import Acquisition, Array, Mixture
 
 LOG_IMPROVEMENT = LogExpectedImprovement()

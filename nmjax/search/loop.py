@@ -16,7 +16,7 @@ from nmjax.search.algorithm import (
 )
 from nmjax.search.argument_checks import check_algorithm
 from nmjax.search.record import SearchInfo
-from nmjax.search.setting_checks import check_keys
+from nmjax.setting_checks import check_keys
 from nmjax.types import Array, is_traced
 
 StateT = TypeVar("StateT")

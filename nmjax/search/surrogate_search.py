@@ -26,7 +26,7 @@ from nmjax.search.record import (
     record_evaluation,
     successes,
 )
-from nmjax.search.setting_checks import check_callables, check_sizes
+from nmjax.setting_checks import check_callables, check_sizes
 from nmjax.types import Acquisition, Array, Gaussian, Mixture, PyTree, Surrogate
 
 

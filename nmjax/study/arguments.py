@@ -8,6 +8,8 @@ import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
 from nmjax.knowledge import MetaKnowledge, default_knowledge
+from nmjax.search import BayesianSearch, RandomSearch, SearchAlgorithm, SpaceSearch
+from nmjax.search.choose import ENUMERATED, is_enumerated
 from nmjax.spaces import Space
 from nmjax.tasks import raw_to_score
 from nmjax.types import Metric
@@ -51,6 +53,39 @@ def resolve_knowledge(
     return knowledge_or_space, metric
 
 
+def check_algorithm(
+    algorithm: Any, space: Space, budget: int, feasibility: Feasibility | None
+) -> None:
+    """Check that a study can use an algorithm.
+
+    Raises:
+      NmjaxError: It is not a search of a pool, needs the whole space as its pool, does not read the
+        feasibility, or has a capacity smaller than the budget.
+    """
+    name = type(algorithm).__name__
+    if not isinstance(algorithm, SearchAlgorithm) or isinstance(algorithm, SpaceSearch):
+        raise NmjaxError(
+            f"Got a {name} as algorithm; give a search of a pool, such as BayesianSearch, "
+            "RegularizedEvolution or RandomSearch, or call nmjax.run."
+        )
+    if not isinstance(algorithm, BayesianSearch | RandomSearch) and not is_enumerated(space):
+        raise NmjaxError(
+            f"Got a {name} for the space {space.name!r}, whose configurations are not all "
+            f"candidates, because there are more than {ENUMERATED:,} or real-valued choices; give "
+            "BayesianSearch or RandomSearch."
+        )
+    if not isinstance(algorithm, BayesianSearch) and feasibility is not None:
+        raise NmjaxError(
+            f"Got a function of feasibility for a {name}, which ignores it; give BayesianSearch, "
+            "or record configurations beyond the limits with `fail`."
+        )
+    if algorithm.capacity < budget:
+        raise NmjaxError(
+            f"Got a budget of {budget} for an algorithm of capacity {algorithm.capacity}; give an "
+            f"algorithm with capacity={budget} or more."
+        )
+
+
 def finite_value(value: Any, metric: Metric) -> float | None:
     """Return a result as a finite number, or None for a failed evaluation.
 
@@ -75,14 +110,3 @@ def value_offset(values: Sequence[float | None]) -> float:
     """First number among values if float32 would round differences from it; otherwise 0."""
     first = next((value for value in values if value is not None), 0.0)
     return first if abs(first) >= OFFSET_FROM else 0.0
-
-
-def positive_integer(name: str, number: Any) -> int:
-    """Return a number as an int.
-
-    Raises:
-      NmjaxError: It is not a positive whole number.
-    """
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
-        raise NmjaxError(f"Expected a whole number of 1 or more as {name}, got {number!r}.")
-    return int(number)

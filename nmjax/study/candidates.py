@@ -73,7 +73,7 @@ def all_candidates(space: Space) -> Candidates:
 
 
 def sample_candidates(
-    key: Array, space: Space, evaluated: Sequence[Point], best: Sequence[Point]
+    key: Array, space: Space, evaluated: Sequence[Point], best: Sequence[Point] | None
 ) -> Candidates:
     """Sample a pool of `SAMPLED` architectures that contains the evaluated ones.
 
@@ -81,7 +81,8 @@ def sample_candidates(
       key: Random key.
       space: Space to sample.
       evaluated: Evaluated points, which come first in the pool.
-      best: Points whose mutations make up half of the rest; empty before the first success.
+      best: Points whose mutations make up half of the rest; empty before the first success. None
+        for a uniform sample.
     """
     uniform_key, parent_key, mutate_key = jax.random.split(key, 3)
     uniform = sample_mixed(uniform_key, space, (SAMPLED,))
@@ -89,9 +90,11 @@ def sample_candidates(
     if best:
         among = jax.random.randint(parent_key, (SAMPLED,), 0, len(best))
         parents = _arrays(space, [best[index] for index in among.tolist()])
-    mutated = mutate_mixed(mutate_key, space, *parents)
-    drawn = zip(_points(*mutated), _points(*uniform), strict=True)
-    distinct = dict.fromkeys([*evaluated, *itertools.chain.from_iterable(drawn)])
+    drawn = [_points(*uniform)]
+    if best is not None:
+        drawn.insert(0, _points(*mutate_mixed(mutate_key, space, *parents)))
+    interleaved = itertools.chain.from_iterable(zip(*drawn, strict=True))
+    distinct = dict.fromkeys([*evaluated, *interleaved])
     points = list(itertools.islice(distinct, max(SAMPLED, len(evaluated))))
     return _candidates(*_arrays(space, points))
 

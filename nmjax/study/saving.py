@@ -1,6 +1,12 @@
 """Studies as JSON-compatible values and arrays."""
 
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
 from nmjax.errors import NmjaxError
+from nmjax.search import LocalSearch, RandomSearch, RegularizedEvolution
+from nmjax.search.algorithm import AnySearch
 from nmjax.search.choose import pool_search
 from nmjax.spaces import Space
 from nmjax.storage import (
@@ -13,13 +19,18 @@ from nmjax.storage import (
 from nmjax.study.candidates import Point
 from nmjax.study.study import Study
 
+_BASELINES: dict[str, type[Any]] = {
+    made.__name__: made for made in (RandomSearch, RegularizedEvolution, LocalSearch)
+}
+_SHARED = ("capacity", "evaluate")
+
 
 def serialize_study(study: Study) -> Serialized:
     """Convert a study to its serialized form: knowledge, settings and trials.
 
     Raises:
-      NmjaxError: The algorithm has other settings than its capacity, or the study has a function of
-        feasibility.
+      NmjaxError: The algorithm is neither the default nor random search, evolution or local search,
+        or the study has a function of feasibility.
 
     Example:
       >>> from nmjax.spaces import Space
@@ -27,12 +38,7 @@ def serialize_study(study: Study) -> Serialized:
       >>> serialize_study(Study(Space(width=[1, 2, 3]), budget=3)).description["budget"]
       3
     """
-    default = pool_search(study.space, study.algorithm.capacity)
-    if study.algorithm != default:
-        raise NmjaxError(
-            f"Got a study with the algorithm {study.algorithm}; a file holds studies with "
-            f"{default} only. Save study.knowledge, and keep study.trials yourself."
-        )
+    algorithm = _describe(study.algorithm, study.space)
     if study.feasibility is not None:
         raise NmjaxError(
             "Got a study with a function of feasibility, which a file cannot hold. Save "
@@ -48,7 +54,7 @@ def serialize_study(study: Study) -> Serialized:
         "budget": study.budget,
         "seed": study.seed,
         "direction": study.metric.direction,
-        "capacity": study.algorithm.capacity,
+        **algorithm,
         "trials": trials,
         "finished": study._log.finished,
     }
@@ -76,7 +82,7 @@ def deserialize_study(serialized: Serialized, space: Space | None) -> Study:
         saved["budget"],
         seed=saved["seed"],
         direction=saved["direction"],
-        algorithm=pool_search(knowledge.space, saved["capacity"]),
+        algorithm=_restore(saved, knowledge.space),
     )
     for trial in saved["trials"]:
         architecture, continuous = trial["point"]
@@ -84,6 +90,31 @@ def deserialize_study(serialized: Serialized, space: Space | None) -> Study:
     for number in saved["finished"]:
         study._log.finish(number, saved["trials"][number]["value"])
     return study
+
+
+def _describe(algorithm: AnySearch, space: Space) -> dict[str, Any]:
+    """Capacity of the default algorithm of a space; capacity, name and settings of a baseline."""
+    default = pool_search(space, algorithm.capacity)
+    if algorithm == default:
+        return {"capacity": algorithm.capacity}
+    names = [field.name for field in fields(algorithm) if field.name not in _SHARED]
+    if type(algorithm) in _BASELINES.values() and algorithm.evaluate is default.evaluate:
+        settings = {name: int(getattr(algorithm, name)) for name in names}
+        named = {"name": type(algorithm).__name__, "settings": settings}
+        return {"capacity": algorithm.capacity, "algorithm": named}
+    raise NmjaxError(
+        f"Got a study with the algorithm {algorithm}; a file holds studies with {default}, "
+        f"{', '.join(_BASELINES)}. Save study.knowledge, and keep study.trials yourself."
+    )
+
+
+def _restore(saved: Mapping[str, Any], space: Space) -> AnySearch:
+    """Make the algorithm that `_describe` described."""
+    if "algorithm" not in saved:
+        return pool_search(space, saved["capacity"])
+    made = _BASELINES[saved["algorithm"]["name"]]
+    algorithm: AnySearch = made(capacity=saved["capacity"], **saved["algorithm"]["settings"])
+    return algorithm
 
 
 register_serializer("study", Serializer(Study, serialize_study, deserialize_study))

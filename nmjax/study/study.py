@@ -1,56 +1,32 @@
-"""The `Study` class: Bayesian optimization by ask and tell."""
+"""The `Study` class: architecture search by ask and tell."""
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from nmjax.compilation_cache import enable_compilation_cache
 from nmjax.errors import NmjaxError, check_seed, missing_attribute
 from nmjax.knowledge import MetaKnowledge
-from nmjax.search import (
-    BayesianSearch,
-    Problem,
-    default_hyper,
-    make_problem,
-    observe,
-    start,
-    suggest,
-)
-from nmjax.search.choose import is_enumerated, pool_search
+from nmjax.search.algorithm import AnySearch
+from nmjax.search.choose import pool_search
+from nmjax.setting_checks import check_sizes
 from nmjax.spaces import Space
 from nmjax.study.arguments import (
     Direction,
     Feasibility,
+    check_algorithm,
     finite_value,
-    positive_integer,
     resolve_knowledge,
-    value_offset,
 )
-from nmjax.study.candidates import (
-    ELITE,
-    Candidates,
-    Point,
-    all_candidates,
-    judge_feasibility,
-    sample_candidates,
-)
+from nmjax.study.candidates import Point
 from nmjax.study.optuna_names import STUDY_NAMES
+from nmjax.study.suggester import Suggester, round_capacity
 from nmjax.study.trial import Trial
 from nmjax.study.trial_log import TrialLog
-from nmjax.tasks import raw_to_score
-from nmjax.types import Metric, PyTree
-
-CAPACITY_STEP = 32
-"""Capacities are multiples of this number, so that similar budgets share compiled programs."""
+from nmjax.types import Metric
 
 
 class Study:
-    """Bayesian optimization by ask and tell.
+    """Architecture search by ask and tell, by default Bayesian optimization.
 
     Configurations are dictionaries with the user's own values, and results are in the metric's own
     unit and direction. Iterate over a study to get its trials one by one, or call `ask` several
@@ -64,8 +40,10 @@ class Study:
       seed: Seed of all random draws.
       direction: "maximize" or "minimize", for a search without a past; "maximize" by default.
         Knowledge has the direction of its metric.
-      algorithm: A `BayesianSearch`, of another acquisition for example; other searches run by
-        `nmjax.run`.
+      algorithm: A `BayesianSearch`, of another acquisition for example, or a baseline without a
+        model. A space of at most 20,000 configurations without real-valued choices can be searched
+        by any search of a pool, such as `RegularizedEvolution` and `LocalSearch`; other spaces by
+        `BayesianSearch` and `RandomSearch`.
       feasibility: Function from a configuration to the probability that it meets known limits, such
         as one on latency. Configurations with probability 0, or False, are never suggested. The
         function is called for each candidate: once for a space of up to 20,000 configurations, and
@@ -73,8 +51,8 @@ class Study:
 
     Raises:
       NmjaxError: The budget is not positive, the seed is negative or not an integer, the direction
-        is unknown or contradicts the metric of the past, or the algorithm is another search or has
-        a capacity smaller than the budget.
+        is unknown or contradicts the metric of the past, or the algorithm cannot search the space,
+        does not read the feasibility or has a capacity smaller than the budget.
 
     Example:
       >>> from nmjax import Space, Study
@@ -92,37 +70,42 @@ class Study:
         *,
         seed: int = 0,
         direction: Direction | None = None,
-        algorithm: BayesianSearch | None = None,
+        algorithm: AnySearch | None = None,
         feasibility: Feasibility | None = None,
     ):
         enable_compilation_cache()
-        self.budget = positive_integer("budget", budget)
+        check_sizes(budget=budget)
+        self.budget = int(budget)
         self.knowledge, self._metric = resolve_knowledge(knowledge_or_space, direction)
         check_seed(seed)
         self.seed = seed
-        self.feasibility = feasibility
-        self.algorithm = algorithm or pool_search(self.space, _capacity(self.budget))
-        if not isinstance(self.algorithm, BayesianSearch):
-            raise NmjaxError(
-                f"Got a {type(algorithm).__name__} as algorithm; give a BayesianSearch, or "
-                "call nmjax.run."
-            )
-        if self.algorithm.capacity < self.budget:
-            raise NmjaxError(
-                f"Got a budget of {self.budget} for an algorithm of capacity "
-                f"{self.algorithm.capacity}; give an algorithm with capacity={self.budget} or more."
-            )
-        self._hyper = default_hyper(self.algorithm.capacity)
-        self._search_key, self._pool_key = jax.random.split(jax.random.key(seed))
+        if algorithm is None:
+            algorithm = pool_search(self.space, round_capacity(self.budget))
+        check_algorithm(algorithm, self.space, self.budget, feasibility)
         self._log = TrialLog(self.space)
-        self._pool: tuple[Candidates, Problem] | None = None
-        self._state: PyTree = None
-        self._observed = 0
+        self._suggester = Suggester(
+            self.knowledge,
+            self._metric,
+            algorithm,
+            self._log,
+            seed=seed,
+            feasibility=feasibility,
+        )
 
     @property
     def space(self) -> Space:
         """Space of the configurations."""
         return self.knowledge.space
+
+    @property
+    def algorithm(self) -> AnySearch:
+        """Search that suggests configurations. Its capacity grows with the budget."""
+        return self._suggester.algorithm
+
+    @property
+    def feasibility(self) -> Feasibility | None:
+        """Function from a configuration to the probability that it meets known limits."""
+        return self._suggester.feasibility
 
     @property
     def metric(self) -> Metric:
@@ -161,13 +144,7 @@ class Study:
     @property
     def is_finished(self) -> bool:
         """Whether the budget is used up or every feasible configuration has a trial."""
-        if len(self._log.trials) >= self.budget:
-            return True
-        candidates, problem = self._pool_now()
-        if problem.feasibility is None:
-            return len(self._log.trials) >= len(candidates.points)
-        tried = [candidates.row_of[point] for point in self._log.points]
-        return not np.delete(np.asarray(problem.feasibility), tried).any()
+        return len(self._log.trials) >= self.budget or self._suggester.is_exhausted
 
     def __iter__(self) -> Iterator[Trial]:
         """Yield trials until the study is finished."""
@@ -188,10 +165,7 @@ class Study:
                 f"The study has no evaluations left: {len(self._log.trials)} of {self.budget} "
                 "trials exist already. Raise the budget with `extend`, if the space has more."
             )
-        candidates, problem = self._pool_now()
-        state = self._with_running(self._state_now(candidates, problem), candidates, problem)
-        row = int(suggest(state, problem, self.algorithm, self._hyper))
-        return self._add(candidates.points[row])
+        return self._add(self._suggester.suggest())
 
     def tell(self, trial: Trial | Mapping[str, Any], value: float | None) -> Trial:
         """Record a result.
@@ -212,8 +186,7 @@ class Study:
         known = finite_value(value, self.metric)
         number = self._log.number_of(trial)
         self._grow()
-        if not is_enumerated(self.space):
-            self._pool = self._state = None
+        self._suggester.redraw()
         return self._log.finish(number, known)
 
     def fail(self, trial: Trial | Mapping[str, Any]) -> Trial:
@@ -256,7 +229,8 @@ class Study:
           >>> study.budget
           3
         """
-        self.budget += positive_integer("evaluations", evaluations)
+        check_sizes(evaluations=evaluations)
+        self.budget += int(evaluations)
         self._grow()
 
     def __repr__(self) -> str:
@@ -270,64 +244,6 @@ class Study:
         def __getattr__(self, name: str) -> Any:
             raise missing_attribute("Study", name, STUDY_NAMES)
 
-    def _pool_now(self) -> tuple[Candidates, Problem]:
-        """Candidates: the whole space, or a sample that is redrawn after each result."""
-        if self._pool is None:
-            if is_enumerated(self.space):
-                candidates = all_candidates(self.space)
-            else:
-                key = jax.random.fold_in(self._pool_key, len(self._log.finished))
-                candidates = sample_candidates(key, self.space, self._log.points, self._elite())
-            problem = make_problem(
-                self.space,
-                jnp.asarray(candidates.architecture),
-                None,
-                self.knowledge,
-                continuous=jnp.asarray(candidates.continuous),
-                feasibility=judge_feasibility(self.feasibility, self.space, candidates),
-            )
-            self._pool = candidates, problem
-        return self._pool
-
-    def _state_now(self, candidates: Candidates, problem: Problem) -> PyTree:
-        """State of the search after all results, in the order in which they were recorded."""
-        if self._state is None:
-            self._state = start(self._search_key, problem, self.algorithm, self._hyper)
-            self._observed = 0
-        for number in self._log.finished[self._observed :]:
-            score = self._score_of(self._log.trials[number])
-            self._state = self._observe(self._state, candidates, problem, number, score)
-        self._observed = len(self._log.finished)
-        return self._state
-
-    def _with_running(self, state: PyTree, candidates: Candidates, problem: Problem) -> PyTree:
-        """State as if each running trial had returned the mean score so far."""
-        scores = [self._score_of(trial) for trial in self._log.complete]
-        expected = sum(scores) / len(scores) if scores else math.nan
-        for trial in self._log.running:
-            state = self._observe(state, candidates, problem, trial.number, expected)
-        return state
-
-    def _observe(
-        self, state: PyTree, candidates: Candidates, problem: Problem, number: int, score: float
-    ) -> PyTree:
-        row = candidates.row_of[self._log.points[number]]
-        return observe(state, problem, self.algorithm, self._hyper, row, score)[0]
-
-    def _score_of(self, trial: Trial) -> float:
-        """Score of a finished trial, higher is better; NaN if it failed."""
-        if trial.value is None:
-            return math.nan
-        is_linear = self.metric.transform == "identity"
-        uses_location = self.algorithm.outcome_transform == "identity"
-        offset = value_offset(self._log.values) if is_linear and not uses_location else 0.0
-        return float(raw_to_score(self.metric, trial.value - offset))
-
-    def _elite(self) -> list[Point]:
-        """Points of the best complete trials, best first."""
-        best = sorted(self._log.complete, key=self._score_of, reverse=True)[:ELITE]
-        return [self._log.points[trial.number] for trial in best]
-
     def _add(self, point: Point) -> Trial:
         trial = self._log.add(point)
         self._grow()
@@ -335,13 +251,4 @@ class Study:
 
     def _grow(self) -> None:
         """Raise the capacity of the algorithm to the budget and the number of trials."""
-        needed = max(self.budget, len(self._log.trials))
-        if needed > self.algorithm.capacity:
-            self.algorithm = replace(self.algorithm, capacity=_capacity(needed))
-            self._hyper = default_hyper(self.algorithm.capacity)
-            self._state = None
-
-
-def _capacity(budget: int) -> int:
-    """Smallest multiple of `CAPACITY_STEP` that is not below the budget."""
-    return -(-budget // CAPACITY_STEP) * CAPACITY_STEP
+        self._suggester.grow(max(self.budget, len(self._log.trials)))

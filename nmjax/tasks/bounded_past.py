@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nmjax.errors import NmjaxError
+from nmjax.setting_checks import check_sizes
 from nmjax.tasks.files.history_store import HistoryStore
 from nmjax.tasks.files.store_reader import count_evaluations, list_tasks, load_selected
 from nmjax.tasks.files.task_rows import take_rows
@@ -42,7 +42,7 @@ def load_sample(
     names = _draw_tasks(task_key, list_tasks(store), max_tasks)
     if task_rows is None:
         return load_selected(store, names, metric, lambda _, rows: rows)
-    _check_positive(task_rows=task_rows)
+    check_sizes(task_rows=task_rows)
     drawn = draw_rows(row_key, count_evaluations(store, names), task_rows)
     return load_selected(
         store, names, metric, lambda task, rows: take_rows(rows, np.sort(drawn[task]))
@@ -83,7 +83,7 @@ def sample_table(
     members = np.split(order, np.cumsum(np.bincount(task_of_row))[:-1])
     rows_of = {name: rows for name, rows in zip(names, members, strict=True) if name in set(kept)}
     if task_rows is not None:
-        _check_positive(task_rows=task_rows)
+        check_sizes(task_rows=task_rows)
         counts = {name: len(rows) for name, rows in rows_of.items()}
         drawn = draw_rows(row_key, counts, task_rows)
         rows_of = {name: rows[drawn[name]] for name, rows in rows_of.items()}
@@ -95,12 +95,6 @@ def _draw_tasks(key: Array, names: tuple[str, ...], number: int | None) -> tuple
     """Return at most so many of the names, drawn at random, in their order."""
     if number is None:
         return names
-    _check_positive(max_tasks=number)
+    check_sizes(max_tasks=number)
     chosen = np.sort(np.asarray(jax.random.permutation(key, jnp.arange(len(names))))[:number])
     return tuple(names[place] for place in chosen)
-
-
-def _check_positive(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if number < 1:
-            raise NmjaxError(f"Got {name}={number}; give at least 1.")

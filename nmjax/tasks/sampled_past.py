@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.setting_checks import check_sizes
 from nmjax.tasks.files.history_store import open_store
 from nmjax.tasks.files.store_reader import (
     count_evaluations,
@@ -139,5 +140,4 @@ def _check(metric: str, cost: str | None, known: Iterable[str], evaluations: int
     for name in filter(None, (metric, cost)):
         if name not in known:
             raise unknown_name("metric", name, known)
-    if evaluations < 1:
-        raise NmjaxError(f"Got evaluations={evaluations}; give at least 1.")
+    check_sizes(evaluations=evaluations)

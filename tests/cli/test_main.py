@@ -109,11 +109,6 @@ def test_help_lists_the_commands(capsys, arguments):
     assert "NMJAX_CACHE" in text
 
 
-def test_python_m_nmjax_prints_the_version():
-    done = subprocess.run([sys.executable, "-m", "nmjax", "--version"], capture_output=True)
-    assert (done.returncode, done.stdout.decode()) == (0, f"nmjax {nmjax.version.__version__}\n")
-
-
 def test_the_version_is_printed(capsys):
     assert main(["--version"]) == 0
     captured = capsys.readouterr()
@@ -159,14 +154,20 @@ def test_benchmarks_are_listed(capsys, monkeypatch):
         assert task in text
 
 
-@pytest.mark.parametrize("module", ["nmjax", "nmjax.cli"])
-def test_the_module_runs(module):
-    done = subprocess.run([sys.executable, "-m", module, "serch"], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert (
-        done.stderr
-        == "Unknown command 'serch': did you mean 'search' or 'bench' or 'benchmarks'?\n"
-    )
+@pytest.mark.parametrize(
+    ("module", "argument", "expected"),
+    [
+        ("nmjax", "--version", (0, f"nmjax {nmjax.version.__version__}\n", "")),
+        (
+            "nmjax.cli",
+            "serch",
+            (2, "", "Unknown command 'serch': did you mean 'search' or 'bench' or 'benchmarks'?\n"),
+        ),
+    ],
+)
+def test_the_module_runs(module, argument, expected):
+    done = subprocess.run([sys.executable, "-m", module, argument], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == expected
 
 
 @needs_graph

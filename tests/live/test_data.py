@@ -2,6 +2,7 @@
 
 import builtins
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -15,16 +16,16 @@ from nmjax.live.data import cross_entropy
 NAMES = [name for group in list_tasks() for name in group]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(3, 30), min_size=2, max_size=4), st.integers(0, 5))
 def test_every_row_is_in_one_part_and_every_class_in_each(counts, seed):
     y = np.repeat(np.arange(len(counts)), counts)
     x = np.stack([np.arange(len(y)) ** 2, np.ones(len(y))], axis=1).astype(float)
-    data = split_rows(x, y, seed=seed)
+    data = jax.tree.map(np.asarray, split_rows(x, y, seed=seed))
     assert sum(len(rows.y) for rows in data) == len(y)
     assert len(np.unique(np.concatenate([rows.x[:, 0] for rows in data]))) == len(y)
     for rows in data:
-        assert set(np.asarray(rows.y)) == set(range(len(counts)))
+        assert set(rows.y) == set(range(len(counts)))
         assert not rows.x[:, 1].any()
 
 

@@ -78,15 +78,16 @@ def test_the_limit_is_20_000_combinations(more, kind):
 
 
 def test_arguments_are_checked():
-    small, large = discrete(1), discrete(7)
-    for space in (small, large):
+    small, large = discrete(2), discrete(12)
+    known = {space: default_knowledge(space) for space in (small, large)}
+    for space, other in ((small, large), (large, small)):
         with pytest.raises(NmjaxError, match="space"):
-            choose_search(space, default_knowledge(discrete(2)))
+            choose_search(space, known[other])
         with pytest.raises(NmjaxError, match="capacity=0"):
-            choose_search(space, default_knowledge(space), capacity=0)
+            choose_search(space, known[space], capacity=0)
 
 
 def test_scores_are_not_known():
-    algorithm, problem = choose_search(discrete(1), default_knowledge(discrete(1)))
+    algorithm, problem = choose_search(discrete(2), default_knowledge(discrete(2)))
     assert bool(jnp.isnan(problem.score).all())
     assert algorithm.capacity == 128

@@ -49,9 +49,14 @@ def test_draws_come_from_the_components_by_their_weight_now(problem):
     mean = jnp.zeros_like(problem.prior.mean).at[0, 0].set(100)
     problem = problem._replace(prior=problem.prior._replace(mean=mean))
     state = after(problem, {})
+
+    @jax.jit
+    def draw(weights, state, problem):
+        _, context = predicted(state._replace(log_weights=jnp.log(weights)), problem)
+        return jax.vmap(context.sample)(jax.random.split(jax.random.key(0), 16))
+
     for weights, high in (([1.0, 1e-30], True), ([1e-30, 1.0], False)):
-        _, context = predicted(state._replace(log_weights=jnp.log(jnp.array(weights))), problem)
-        draws = jax.vmap(context.sample)(jax.random.split(jax.random.key(0), 16))
+        draws = draw(jnp.array(weights), state, problem)
         np.testing.assert_array_equal(draws > 50, high)
 
 

@@ -1,5 +1,7 @@
 """Searches by any surrogate, here a Gaussian process and a Bayesian linear head."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,6 +61,19 @@ def by_line(**changes):
 SEARCHES = {"process": by_process, "line": by_line}
 
 
+def searched(make, problem, budget, **hyper):
+    """States and traces of searches of a budget; all budgets share one compiled program."""
+    keys = jax.random.split(jax.random.key(0), SEEDS)
+    numbers = default_hyper(budget)._replace(**hyper)
+    return run_batch(keys, problem, make(), numbers, steps=CAPACITY)
+
+
+@partial(jax.jit, static_argnames="algorithm")
+def predict_and_suggest(state, problem, hyper, algorithm):
+    predicted = algorithm.surrogate.predict(state.model, algorithm.inputs(problem))
+    return predicted, algorithm.suggest(state, problem, hyper)
+
+
 @pytest.fixture(params=SEARCHES)
 def make(request):
     return SEARCHES[request.param]
@@ -70,13 +85,12 @@ def test_conformance(make, problem, hyper):
 
 
 def test_it_finds_the_best_earlier_than_random(make, problem):
-    def regret(algorithm):
-        keys = jax.random.split(jax.random.key(0), SEEDS)
-        scores = run_batch(keys, problem, algorithm, steps=CAPACITY)[1].score
+    def regret(make):
+        scores = searched(make, problem, CAPACITY)[1].score
         assert np.isfinite(scores).all()
         return float(problem.score.max()) - np.maximum.accumulate(np.asarray(scores), axis=1)
 
-    ours, random = regret(make()), regret(RandomSearch(capacity=CAPACITY))
+    ours, random = regret(make), regret(lambda: RandomSearch(capacity=CAPACITY))
     assert ours.mean() < 0.7 * random.mean()
     assert (ours[:, -1] == 0).sum() > 2 * (random[:, -1] == 0).sum()
     assert (ours[:, -1] == 0).mean() >= 0.75
@@ -94,54 +108,48 @@ def test_the_next_row_is_that_of_scikit_learn(problem, hyper):
     rows = np.asarray(state.record.row[:10])
     score = np.asarray(problem.score, np.float64)[rows]
     mean, std = model.fit(x[rows], score).predict(x, return_std=True)
-    ours = algorithm.surrogate.predict(state.model, algorithm.inputs(problem))
+    ours, suggested = predict_and_suggest(state, problem, hyper, algorithm)
     np.testing.assert_allclose(ours.mean, mean, atol=2e-3)
     np.testing.assert_allclose(ours.std, std, atol=2e-3)
     noisy = np.sqrt(std**2 + algorithm.noise)
     above = (mean - score.max()) / noisy
     improvement = noisy * (norm.pdf(above) + above * norm.cdf(above))
     improvement[rows] = -np.inf
-    assert int(algorithm.suggest(state, problem, hyper)) == improvement.argmax()
+    assert int(suggested) == improvement.argmax()
 
 
-def test_past_tasks_do_not_change_the_search(make, problem, hyper):
+def test_past_tasks_do_not_change_the_search(make, problem):
     relevance = jnp.exp(jnp.linspace(-1, 1, SIZE))[None, :]
     other = problem._replace(
         pool=problem.pool._replace(position=problem.pool.position * relevance + 1),
         prior=jax.tree.map(jnp.zeros_like, problem.prior),
         past_mean=-problem.past_mean,
     )
-
-    def rows(problem):
-        keys = jax.random.split(jax.random.key(1), 2)
-        return run_batch(keys, problem, make(), hyper, steps=8)[1].row
-
-    np.testing.assert_array_equal(rows(other), rows(problem))
+    ours, theirs = (searched(make, task, 8)[1].row for task in (problem, other))
+    np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize(
-    "acquisition", [ThompsonSampling(), MaxValueEntropySearch(), InformationAboutFunction()]
-)
+@pytest.mark.parametrize("acquisition", [ThompsonSampling(), MaxValueEntropySearch()])
 def test_other_acquisitions_draw_from_the_surrogate(make, problem, hyper, acquisition):
-    keys = jax.random.split(jax.random.key(2), 2)
-    states, trace = run_batch(keys, problem, make(acquisition=acquisition), hyper, steps=8)
+    algorithm = make(acquisition=acquisition)
+    start = jax.jit(algorithm.init)(jax.random.key(2), problem, hyper)
+    state, trace = run(start, problem, algorithm, hyper, steps=8)
     assert trace.counted.all()
-    assert (states.record.evaluated.sum(axis=1) == 8).all()
+    assert state.record.evaluated.sum() == 8
 
 
 def test_information_is_sought_where_the_marginals_are_wide(make, problem, hyper):
     algorithm = make(acquisition=InformationAboutFunction())
     start = jax.jit(algorithm.init)(jax.random.key(3), problem, hyper)
-    state, _ = run(start, problem, algorithm, hyper, steps=6)
-    std = np.array(algorithm.surrogate.predict(state.model, algorithm.inputs(problem)).std)
-    std[np.asarray(state.record.evaluated)] = -np.inf
-    assert int(algorithm.suggest(state, problem, hyper)) == std.argmax()
+    state, trace = run(start, problem, algorithm, hyper, steps=6)
+    assert trace.counted.all()
+    predicted, suggested = predict_and_suggest(state, problem, hyper, algorithm)
+    std = np.where(state.record.evaluated, -np.inf, predicted.std)
+    assert int(suggested) == std.argmax()
 
 
 def test_it_ends_if_no_improvement_is_expected(make, problem):
-    demanding = default_hyper(12)._replace(min_expected_improvement=jnp.asarray(1e3))
-    keys = jax.random.split(jax.random.key(4), 2)
-    trace = run_batch(keys, problem, make(), demanding, steps=12)[1]
+    trace = searched(make, problem, 12, min_expected_improvement=jnp.asarray(1e3))[1]
     np.testing.assert_array_equal(trace.counted.sum(axis=1), 3)
 
 

@@ -210,18 +210,6 @@ def test_seeds_that_are_not_integers_are_refused():
         nmjax.Study(SPACE, budget=5, seed="a")
 
 
-def test_other_objects_than_algorithms_are_refused():
-    with pytest.raises(NmjaxError, match="Got a str as algorithm; give a BayesianSearch"):
-        nmjax.Study(SPACE, budget=5, algorithm="gp")
-    with pytest.raises(NmjaxError, match="Got a RandomSearch as algorithm; give a BayesianSearch"):
-        nmjax.Study(SPACE, budget=5, algorithm=nmjax.RandomSearch(capacity=5))
-
-
-def test_an_algorithm_without_room_for_the_budget_is_refused():
-    with pytest.raises(NmjaxError, match="capacity=5"):
-        nmjax.Study(SPACE, budget=5, algorithm=nmjax.BayesianSearch(capacity=4))
-
-
 def test_a_metric_to_be_minimized_is_minimized():
     study = nmjax.Study(SPACE, budget=9, direction="minimize")
     losses = [1 - accuracy(**study.tell(t, 1 - accuracy(**t.config)).config) for t in study]
@@ -236,18 +224,13 @@ def test_unknown_directions_are_refused():
 
 
 def test_conditional_and_continuous_choices_are_searched():
-    study = nmjax.Study(MIXED, budget=8, seed=2)
+    study = nmjax.Study(MIXED, budget=6, seed=2)
     for trial in study:
         config = trial.config
         assert 1e-4 <= config["rate"] <= 1e-1
         assert ("heads" in config) == (config["block"] == "attention")
         study.tell(trial, -((math.log10(config["rate"]) + 2.5) ** 2))
-    seen = {tuple(trial.config.items()) for trial in study.trials}
-    assert len(seen) == 8
-    study = nmjax.Study(MIXED, budget=4)
-    study.tell({"block": "conv", "rate": 0.012345}, 1.0)
-    assert study.best.config["rate"] == pytest.approx(0.012345)
-    study.tell(study.ask(), 0.5)
+    assert len({tuple(trial.config.items()) for trial in study.trials}) == 6
 
 
 def test_later_candidates_gather_around_the_best():
@@ -259,13 +242,21 @@ def test_later_candidates_gather_around_the_best():
     assert study.best.value > -0.004
 
 
+def test_a_result_of_a_real_valued_choice_keeps_its_value():
+    study = nmjax.Study(MIXED, budget=4)
+    study.tell({"block": "conv", "rate": 0.012345}, 1.0)
+    assert study.best.config["rate"] == pytest.approx(0.012345)
+    study.tell(study.ask(), 0.5)
+
+
+@pytest.mark.slow
 def test_large_spaces_are_searched_without_a_list():
-    space = nmjax.Space(**{f"layer{i}": list("abcdefghij") for i in range(10)})
+    space = nmjax.Space(**{f"layer{i}": list(range(30)) for i in range(3)})
     assert not is_enumerated(space)
-    study = nmjax.Study(space, budget=4)
+    study = nmjax.Study(space, budget=3)
     for trial in study:
-        study.tell(trial, sum(option == "a" for option in trial.config.values()))
-    assert len(study.trials) == 4
+        study.tell(trial, sum(trial.config.values()))
+    assert len(study.trials) == 3
 
 
 @pytest.mark.parametrize("space", [SPACE, MIXED], ids=["enumerated", "sampled"])

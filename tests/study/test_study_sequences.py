@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import nmjax
 from nmjax import NmjaxError
@@ -16,6 +16,12 @@ pytestmark = pytest.mark.faults
 
 SPACE = nmjax.Space("faults", op=["a", "b", "c"], depth=nmjax.Integer(1, 4))
 CONFIGS = [{"op": op, "depth": depth} for op in "abc" for depth in (1, 2, 3, 4)]
+ALGORITHMS = (
+    None,
+    nmjax.RandomSearch(capacity=32),
+    nmjax.RegularizedEvolution(capacity=32, population_size=3, tournament_size=2),
+    nmjax.LocalSearch(capacity=32),
+)
 VALUES = st.one_of(
     st.floats(-1e3, 1e3),
     st.sampled_from([math.nan, math.inf, -math.inf, None, 1e30, 0, np.float32(0.5), np.int64(3)]),
@@ -42,9 +48,12 @@ class StudySequence(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.study = nmjax.Study(SPACE, budget=4, direction="minimize")
         self.configs = []
         self.results = {}
+
+    @initialize(algorithm=st.sampled_from(ALGORITHMS))
+    def begin(self, algorithm):
+        self.study = nmjax.Study(SPACE, budget=4, direction="minimize", algorithm=algorithm)
 
     def running(self):
         return [n for n in range(len(self.configs)) if n not in self.results]

@@ -102,7 +102,7 @@ def test_a_table_without_a_column_of_tasks_is_one_task(table):
 
 @pytest.mark.parametrize("limits", [{"max_tasks": 0}, {"task_rows": -1}])
 def test_limits_below_one_are_refused(store, table, limits):
-    with pytest.raises(NmjaxError, match="give at least 1"):
+    with pytest.raises(NmjaxError, match="give 1 or more"):
         load_sample(jax.random.key(0), store, minimize="loss", **limits)
-    with pytest.raises(NmjaxError, match="give at least 1"):
+    with pytest.raises(NmjaxError, match="give 1 or more"):
         sample_table(jax.random.key(0), table, task="task", **limits)

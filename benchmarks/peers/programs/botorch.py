@@ -44,7 +44,7 @@ def prepare(variant: str) -> tuple[Optimize, Mapping[str, Any]]:
     import gpytorch
     import torch
 
-    from benchmarks.peers import botorch_models as models
+    from benchmarks.peers.programs import botorch_models as models
 
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")

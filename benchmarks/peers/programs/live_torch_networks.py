@@ -16,7 +16,7 @@ def make_network(family: str, child: dict[str, Any], *, batched: bool) -> Any:
     """
     if family == "transformer":
         return _transformer(**child, attend=_attend_by_products if batched else None)
-    return {"mlp": _perceptron, "cell": _cell}[family](**child)
+    return (_cell if family == "cell" else _perceptron)(**child)
 
 
 def _perceptron(depth: int, width: int, activation: str, residual: bool = False) -> Any:

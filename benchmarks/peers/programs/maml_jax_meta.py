@@ -32,6 +32,7 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
     model = hk.without_apply_rng(
         hk.transform_with_state(lambda x: hk.nets.MLP(setting.sizes[1:], activation=activation)(x))
     )
+    generator, key = np.random.default_rng(1), jax.random.key(1)
     learner = Regression(model, num_steps=1, alpha=setting.inner_rate)
     optimizer = optax.adam(setting.outer_rate)
     params, state = learner.init(jax.random.key(0), optimizer, start.tasks[0][0])
@@ -87,7 +88,6 @@ def prepare(variant: str, setting: Setting, start: Start) -> Implementation:
             losses.append(loss)
         return float(np.mean(jax.device_get(losses)))
 
-    generator, key = np.random.default_rng(1), jax.random.key(1)
     iterate, size = {"": (called, 1), "scan": (scanned, CHUNK)}[variant]
     names = ("jax-meta", "jax", "jaxlib", "dm-haiku", "optax")
     return Implementation(iterate, gradient, {name: version(name) for name in names}, size)

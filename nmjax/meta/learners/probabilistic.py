@@ -10,7 +10,7 @@ import optax
 from nmjax.errors import NmjaxError
 from nmjax.meta.adapt import Adaptation
 from nmjax.meta.batch import Batch, negative_log_density
-from nmjax.meta.learner import AdaptFn, EvaluateFn, InitFn, UpdateFn
+from nmjax.meta.learner import AdaptFn, EvaluateFn, InitFn, MetaLearner, UpdateFn
 from nmjax.meta.learners.adaptation_gradient import through_adaptation
 from nmjax.types import Array, Gaussian, PyTree
 
@@ -45,6 +45,9 @@ class ProbabilisticLearner(NamedTuple):
     adapt: AdaptFn
     evaluate: EvaluateFn
     predict: Callable[[PyTree, Array], Gaussian]
+
+
+AnyLearner = MetaLearner | ProbabilisticLearner
 
 
 class NoisyParams(NamedTuple):

@@ -8,7 +8,7 @@ from nmjax.errors import NmjaxError
 from nmjax.patterns import robust_score
 from nmjax.search.acquisitions.choice import acquisition_value
 from nmjax.search.acquisitions.context import AcquisitionContext
-from nmjax.search.setting_checks import check_callables
+from nmjax.setting_checks import check_callables
 from nmjax.stats import mixture_moments
 from nmjax.types import Acquisition, Array, Gaussian, Mixture
 

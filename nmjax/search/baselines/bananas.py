@@ -18,7 +18,7 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
-from nmjax.search.setting_checks import check_rates, check_sizes
+from nmjax.setting_checks import check_rates, check_sizes
 from nmjax.types import Array, PyTree
 
 LAYERS, WIDTH, MINIBATCH = 10, 20, 32

@@ -14,7 +14,7 @@ from nmjax.predictors import KernelParams, Network
 from nmjax.search.baselines.refitted_process import RefittedProcessSearch
 from nmjax.search.problem import Problem, unit_inputs
 from nmjax.search.problem.kinds import known_past
-from nmjax.search.setting_checks import check_rates, check_sizes
+from nmjax.setting_checks import check_rates, check_sizes
 from nmjax.tasks import Episode, sample_episode
 from nmjax.types import Array, PyTree
 

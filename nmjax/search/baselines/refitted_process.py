@@ -23,7 +23,7 @@ from nmjax.search.acquisitions import most_improving
 from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.problem import Problem, unit_inputs
 from nmjax.search.record import Record, SearchInfo, follow_plan, record_evaluation
-from nmjax.search.setting_checks import check_rates, check_sizes
+from nmjax.setting_checks import check_rates, check_sizes
 from nmjax.types import Array, Gaussian, PyTree
 
 Fit = tuple[DeepKernelParams, PyTree]

@@ -16,7 +16,7 @@ from nmjax.search.record import (
     record_evaluation,
     sample_unevaluated,
 )
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.types import Array
 
 

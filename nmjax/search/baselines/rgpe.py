@@ -27,7 +27,7 @@ from nmjax.search.algorithm import SearchHyper, TransformedSearch
 from nmjax.search.problem import Problem, with_flat_prior
 from nmjax.search.problem.kinds import known_past
 from nmjax.search.record import Record, SearchInfo, record_evaluation
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.types import Array, Gaussian
 
 

@@ -39,7 +39,7 @@ from nmjax.search.maximizers import LocalAscent, Maximizer, is_among, optimize_a
 from nmjax.search.maximizers.points import canonical_points, encode_points, join
 from nmjax.search.problem import SpaceProblem
 from nmjax.search.record import SearchInfo, can_go_on
-from nmjax.search.setting_checks import check_callables, check_sizes
+from nmjax.setting_checks import check_callables, check_sizes
 from nmjax.spaces import Space
 from nmjax.types import Acquisition, Array, is_traced
 

@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from nmjax.errors import NmjaxError
 from nmjax.search.maximizers.objective import Objective
 from nmjax.search.maximizers.points import empty_points
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.spaces import Space, from_index
 from nmjax.types import Array
 

@@ -17,7 +17,7 @@ from nmjax.search.multi_fidelity.children import (
     EpochInfo,
     NextEpoch,
 )
-from nmjax.search.setting_checks import check_keys, check_sizes
+from nmjax.setting_checks import check_keys, check_sizes
 from nmjax.tasks.metrics import failed_unless_finite
 from nmjax.types import Array, PyTree
 

@@ -25,7 +25,7 @@ from nmjax.search.multi_fidelity.children import (
     record_epoch,
 )
 from nmjax.search.problem import HasScores
-from nmjax.search.setting_checks import check_sizes
+from nmjax.setting_checks import check_sizes
 from nmjax.types import Array, PyTree
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from nmjax.errors import NmjaxError, unknown_name
+from nmjax.setting_checks import check_sizes
 from nmjax.tasks.files.folders import folder_at
 from nmjax.tasks.files.history_store import MANIFEST, HistoryStore, check_direction
 from nmjax.tasks.files.task_rows import TaskRows, rows_of_table
@@ -151,8 +152,7 @@ def iter_batches(
     """
     import pyarrow as pa
 
-    if batch_size < 1:
-        raise NmjaxError(f"batch_size is {batch_size}, expected at least 1.")
+    check_sizes(batch_size=batch_size)
     for task in list_tasks(store) if tasks is None else tasks:
         waiting = store_schema(store).empty_table()
         for part in _parts(store, task_files(store, task), batch_size):

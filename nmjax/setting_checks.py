@@ -1,4 +1,4 @@
-"""Checks of the settings of searches: sizes, learning rates, functions and keys."""
+"""Checks of settings: sizes, learning rates, functions and keys."""
 
 from typing import Any
 
