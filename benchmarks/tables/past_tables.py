@@ -58,20 +58,20 @@ def targets() -> str:
 
 
 def learned_components() -> str:
-    """Regret with each meta-trained component, by group of tasks and suite."""
+    """Regret with each meta-trained component, over the suites of each group."""
     if (result := stored("search/learned_components")) is None:
         return markdown.UNMEASURED
     rows = []
-    for row in result.rows:
+    for row in (row for row in result.rows if row["suite"] == "all"):
         cells = [markdown.number(value) for value in row["regret"]]
         if row["component"] != WITHOUT:
             cells = [
                 markdown.signed_with_interval(difference, interval)
                 for difference, interval in zip(row["difference"], row["ci"], strict=True)
             ]
-        about = f"{row['group']}, {row['suite']}", f"{row['tasks']} x {row['pasts']}"
-        rows.append((*about, row["component"], *cells))
-    header = ("tasks", "tasks x pasts", "component", "evaluations 3 to 50", "at 20", "at 100")
+        size = f"{row['tasks']} x {row['pasts']}"
+        rows.append((row["group"], size, row["component"], *cells))
+    header = ("group", "tasks x pasts", "component", "evaluations 3 to 50", "at 20", "at 100")
     return markdown.with_origin(result, header, rows)
 
 

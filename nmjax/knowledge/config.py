@@ -31,9 +31,9 @@ class LearnConfig:
       network: Whether to meta-train a network and add it to the model as a component. It needs two
         past tasks. By default it is left out, because it predicts new tasks better but does not
         find better architectures.
-      process: Whether to meta-train a neural process and add it to the model as a component. None
-        for a past of 30 tasks or more, fewer of which do not suffice. Searches of a space that is
-        not enumerated do not use it.
+      process: Whether to meta-train a neural process and add it to the model as a component. It
+        needs two past tasks, and tens of them to be useful. By default it is left out, because it
+        does not find better architectures. Searches of a space that is not enumerated ignore it.
       process_steps: Number of meta-updates of the neural process.
       kernel_rows: Maximum number of evaluations of each past task that the kernel is fitted on.
       kernel_steps: Number of Adam steps on the kernel.
@@ -62,7 +62,7 @@ class LearnConfig:
     total_rows: int = 100_000
     task_rows: int = 2000
     network: bool = False
-    process: bool | None = None
+    process: bool = False
     process_steps: int = 3000
     kernel_rows: int = 128
     kernel_steps: int = 60
@@ -78,12 +78,9 @@ class LearnConfig:
 
     def __post_init__(self) -> None:
         get_outcome_transform(self.outcome_transform)
-        if not isinstance(self.network, bool):
-            raise NmjaxError(f"Got network={self.network!r} in LearnConfig; give True or False.")
-        if self.process is not None and not isinstance(self.process, bool):
-            raise NmjaxError(
-                f"Got process={self.process!r} in LearnConfig; give True, False or None."
-            )
+        for name in ("network", "process"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise NmjaxError(f"Got {name}={value!r} in LearnConfig; give True or False.")
         for name, value in vars(self).items():
             if name in ("network", "process", "outcome_transform"):
                 continue

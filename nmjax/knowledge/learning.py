@@ -1,8 +1,8 @@
 """Learning from past searches.
 
 The kernel over the structure is fitted by marginal likelihood, each past task becomes a model that
-predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. From enough
-tasks, a neural process is meta-trained.
+predicts scores, and the priors of a new task are fitted by leave-one-task-out replay. A network
+and a neural process are meta-trained on request.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ from nmjax.knowledge.learning_inputs import (
 )
 from nmjax.knowledge.network_training import no_network, train_network
 from nmjax.knowledge.prior_fitting import Layout, draw_targets
-from nmjax.knowledge.process_training import FEWEST_TASKS, train_process
+from nmjax.knowledge.process_training import train_process
 from nmjax.knowledge.replayed_past import learn_from_replays, zero_prior
 from nmjax.knowledge.standardized_past import best_options, standardize_past
 from nmjax.knowledge.state import FeatureParams, MetaKnowledge, encodes_alike
@@ -251,7 +251,7 @@ def learn_from_history(
         replay_key, knowledge, past, network, config, targets, replayed_by
     )
     process_loss = None
-    if replayed >= FEWEST_TASKS if config.process is None else config.process:
+    if config.process:
         on_stage("meta-train a neural process")
         own = past._replace(x=past.x[:replayed], y=past.y[:replayed])
         process = train_process(jax.random.fold_in(key, 4), own, steps=config.process_steps)

@@ -25,8 +25,6 @@ from nmjax.predictors import Network
 from nmjax.tasks import Episode, sample_episode
 from nmjax.types import Array
 
-FEWEST_TASKS = 30
-"""Number of past tasks from which a process is trained by default."""
 _BODY = Network((64, 64))
 _ATTENTION = Network((32, 32))
 _RATE = 1e-3

@@ -27,13 +27,12 @@ def learn_briefly(**settings):
     return learn_from_history(jax.random.key(0), history, METRIC, space=SPACE, config=config)
 
 
-def test_few_tasks_get_a_process_only_on_request():
+def test_a_process_is_learned_on_request_and_changes_nothing_else():
     knowledge, info = learn_briefly()
     assert knowledge.process is None
     assert info.process_loss is None
     asked, info = learn_briefly(process=True)
     assert np.all(np.isfinite(info.process_loss))
-    # Everything else that is learned stays the same.
     for ours, theirs in zip(
         jax.tree.leaves(knowledge), jax.tree.leaves(asked.replace(process=None)), strict=True
     ):
