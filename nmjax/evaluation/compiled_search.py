@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import jax
 from jax.sharding import NamedSharding, PartitionSpec
@@ -36,22 +36,44 @@ def compile_search(
     return start.compile(), advance.compile()
 
 
-def compile_searches(searches: Sequence[SearchArguments]) -> None:
-    """Compile searches side by side, for later calls of `compile_search` with these arguments.
+class SearchCompiler:
+    """Compiles searches in `COMPILERS` threads while the caller traces others or searches.
 
-    Searches are traced one after another, in this thread, and compiled in `COMPILERS` others.
+    Tracing stays in the caller's thread, as settings of JAX may be local to it. Use as a context,
+    which drops what is not compiled yet when it ends.
     """
-    compilers = ThreadPoolExecutor(COMPILERS)
-    try:
-        compiling = [
-            compilers.submit(program.compile)
-            for search in searches
-            for program in search_programs(*search)
-        ]
-        for program in compiling:
-            program.result()
-    finally:
-        compilers.shutdown(wait=False, cancel_futures=True)
+
+    def __init__(self, searches: Sequence[SearchArguments]):
+        self._searches = searches
+        self._compiling: list[list[tuple[Program, Future[Compiled]]]] = []
+        self._threads = ThreadPoolExecutor(COMPILERS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def trace_next(self) -> None:
+        """Trace the next search, if any, and begin to compile it."""
+        if len(self._compiling) < len(self._searches):
+            programs = search_programs(*self._searches[len(self._compiling)])
+            self._compiling.append(
+                [(program, self._threads.submit(program.compile)) for program in programs]
+            )
+
+    def programs(self, number: int) -> tuple["Program", "Program"]:
+        """Return the compiled programs of a search; others are traced until they are ready."""
+        while len(self._compiling) <= number:
+            self.trace_next()
+        start, advance = self._compiling[number]
+        while len(self._compiling) < len(self._searches):
+            if start[1].done() and advance[1].done():
+                break
+            self.trace_next()
+        start[1].result()
+        advance[1].result()
+        return start[0], advance[0]
 
 
 class Program:

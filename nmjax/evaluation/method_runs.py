@@ -1,7 +1,7 @@
 """Run searches of a held-out task by several methods, in one compiled batch for each method."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from nmjax.errors import NmjaxError
-from nmjax.evaluation.compiled_search import CHUNK, compile_searches, search_programs
+from nmjax.evaluation.compiled_search import CHUNK, Program, SearchCompiler
 from nmjax.evaluation.leave_one_out import Prepared
 from nmjax.evaluation.methods import get_algorithm, get_method
 from nmjax.experiments.checkpoint import latest_step
@@ -27,9 +27,11 @@ from nmjax.search import (
     default_hyper,
 )
 from nmjax.tasks import Suite
-from nmjax.types import Array
+from nmjax.types import Array, PyTree
 
 CHECKPOINT_SECONDS = 30.0
+COMPILING = "compile the searches"
+"""Stage of waiting for programs; most are traced and compiled while others run."""
 
 
 class MethodRun(NamedTuple):
@@ -64,8 +66,9 @@ def run_methods(
 ) -> dict[str, MethodRun]:
     """Search a held-out task by several methods, with one search for each of S keys.
 
-    The searches of a method run as one batch, in chunks of `CHUNK` evaluations. Another budget of
-    the same capacity, or another target of the same suite, does not recompile.
+    The searches of a method run as one batch, in chunks of `CHUNK` evaluations, while those of the
+    next methods are traced and compiled. Another budget of the same capacity, or another target of
+    the same suite, does not recompile.
 
     Args:
       keys: PRNG keys of the seeds, shared by all methods.
@@ -104,28 +107,33 @@ def run_methods(
     if mesh is not None:
         keys, (problem, hyper) = shard_batch(keys, mesh), replicate((problem, hyper), mesh)
     problems = {name: get_method(name).view(problem) for name in methods}
-    stages.begin("compile the searches")
-    compile_searches(
-        [(get_algorithm(name, budget), keys, problems[name], hyper) for name in methods]
-    )
-    stages.end()
+    searches = [(get_algorithm(name, budget), keys, problems[name], hyper) for name in methods]
     alone, unsaved = jax.process_count() == 1, 0.0
-    for name in methods:
-        checkpoints = None if folder is None else folder / name
-        runs[name] = _run_method(
-            keys,
-            problems[name],
-            hyper,
-            name=name,
-            seeds=seeds,
-            budget=budget,
-            progress=shown,
-            folder=checkpoints,
-            unsaved=unsaved,
-        )
-        seconds = stages.seconds[f"search: {name}"] = runs[name].seconds["run"]
-        saved = checkpoints is not None and latest_step(checkpoints) == _num_chunks(budget)
-        unsaved = unsaved + seconds if alone and not saved else 0.0
+    with SearchCompiler(searches) as compiler:
+        stages.begin(COMPILING)
+        compiler.programs(0)
+        stages.end()
+        for number, name in enumerate(methods):
+            begun = time.perf_counter()
+            programs = compiler.programs(number)
+            stages.seconds[COMPILING] += time.perf_counter() - begun
+            checkpoints = None if folder is None else folder / name
+            runs[name] = _run_method(
+                keys,
+                problems[name],
+                hyper,
+                programs,
+                name=name,
+                seeds=seeds,
+                budget=budget,
+                progress=shown,
+                folder=checkpoints,
+                unsaved=unsaved,
+                meanwhile=compiler.trace_next,
+            )
+            seconds = stages.seconds[f"search: {name}"] = runs[name].seconds["run"]
+            saved = checkpoints is not None and latest_step(checkpoints) == _num_chunks(budget)
+            unsaved = unsaved + seconds if alone and not saved else 0.0
     return runs
 
 
@@ -159,6 +167,7 @@ def _run_method(
     keys: Array,
     problem: Problem,
     hyper: SearchHyper,
+    programs: tuple[Program, Program],
     *,
     name: str,
     seeds: int,
@@ -166,13 +175,23 @@ def _run_method(
     progress: Progress,
     folder: Path | None,
     unsaved: float,
+    meanwhile: Callable[[], None],
 ) -> MethodRun:
-    """Run the searches of keys[S'], of which the first S seeds are kept; the others pad devices."""
-    programs = search_programs(get_algorithm(name, budget), keys, problem, hyper)
+    """Run the searches of keys[S'], of which the first S seeds are kept; the others pad devices.
+
+    `meanwhile` is called while a chunk runs.
+    """
     start, advance = (program.compile() for program in programs)
     begun = time.perf_counter()
+
+    def step_chunk(state: PyTree, chunk: int) -> tuple[PyTree, SearchInfo]:
+        del chunk
+        dispatched: tuple[PyTree, SearchInfo] = advance(state, problem, hyper)
+        meanwhile()
+        return dispatched
+
     state, trace = run_chunked(
-        lambda state, _: advance(state, problem, hyper),
+        step_chunk,
         start(keys, problem, hyper),
         num_chunks=_num_chunks(budget),
         axis=1,

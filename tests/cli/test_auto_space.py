@@ -41,8 +41,8 @@ def test_without_a_folder_the_space_is_printed_as_python_and_nothing_is_written(
         "Has 12 different numbers from 0 to 0.11, given exactly where optimizer is sgd." in source
     )
     assert [path.name for path in tmp_path.iterdir()] == ["past.csv"]
-    (tmp_path / "mine.py").write_text(source)
-    flags = ("--metrics", "loss", "--space", "mine:space")
+    (tmp_path / "printed_space.py").write_text(source)
+    flags = ("--metrics", "loss", "--space", "printed_space:space")
     assert "Added 24 of 24" in nmjax(capsys, "history", "import", "past.csv", "kept", *flags)
     assert open_store("kept").space == space
 

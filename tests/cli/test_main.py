@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -114,6 +115,17 @@ def test_the_version_is_printed(capsys):
     captured = capsys.readouterr()
     assert captured.out == f"nmjax {nmjax.version.__version__}\n"
     assert captured.err == ""
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
+def test_openblas_has_one_thread_unless_the_user_says_otherwise(monkeypatch, given, used):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")  # Restored after the test.
+    if given is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    else:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    assert main(["--version"]) == 0
+    assert os.environ["OPENBLAS_NUM_THREADS"] == used
 
 
 @pytest.mark.parametrize(

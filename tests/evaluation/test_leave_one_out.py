@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 
 import chex
 import jax
@@ -173,6 +174,32 @@ def test_another_budget_or_target_does_not_recompile(prepared, monkeypatch):
         assert found["counted"].trace.counted.sum() == 2 * budget
     assert len(traces) == before > 0
     assert get_algorithm("counted", 129) != get_algorithm("counted", 128)
+
+
+def test_the_next_method_is_traced_before_the_first_has_ended(prepared, monkeypatch):
+    happened = []
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Recorded(RandomSearch):
+        name: str
+
+        def step(self, *arguments):
+            happened.append(f"{self.name} traced")
+            return super().step(*arguments)
+
+    class Ends(SilentProgress):
+        def update(self, stage, done, total):
+            if done == total:
+                happened.append(f"{stage} ended")
+
+    for name in ("first", "second"):
+        search = partial(Recorded, name=name)
+        monkeypatch.setitem(METHODS, name, Method(search, lambda problem: problem))
+    keys, stages = seed_keys(jax.random.key(0), 2), StageTimer(Ends())
+    run_methods(keys, prepared, methods=("first", "second"), budget=30, stages=stages)
+    order = [happened.index(f"{name} traced") for name in ("first", "second")]
+    assert order == sorted(order)
+    assert order[1] < happened.index("search: first ended")
 
 
 def test_progress_counts_evaluations(prepared):

@@ -1,10 +1,12 @@
 """`nmjax search` of a benchmark: hold one task out, learn from the others, and search it."""
 
+import importlib
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nmjax.cli.console import make_console
@@ -67,6 +69,7 @@ def search_benchmark(config: SearchConfig) -> None:
             search_report.write_config(folder / CONFIG, settings_of(config))
         stages = StageTimer(progress)
         prepared = prepare(past_key, suite, split, history_size=config.history_size, stages=stages)
+        Thread(target=_import_for_reports, daemon=True).start()
         runs = run_methods(
             seed_keys(search_key, config.seeds),
             prepared,
@@ -88,6 +91,12 @@ def search_benchmark(config: SearchConfig) -> None:
         write_result(folder / RESULTS, result)
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     _print_found(config, folder, search_report.summary_table(prepared, rows), seconds["total"])
+
+
+def _import_for_reports() -> None:
+    """Import what only the reports need, while the searches run."""
+    importlib.import_module("nmjax.analysis.plots")
+    importlib.import_module("pyarrow.parquet")
 
 
 def _write_reports(
