@@ -1,6 +1,5 @@
 """`nmjax COMMAND`, also `python -m nmjax COMMAND`."""
 
-import gc
 import operator
 import os
 import sys
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
       SystemExit: after printing help (0), or for an invalid flag (2).
     """
-    _tune_process()
+    _limit_threads()
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if arguments[0] == "--version":
         print(f"nmjax {__version__}")
@@ -89,14 +88,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tune_process() -> None:
-    """Keep OpenBLAS to one thread, unless the user set a number, and collect garbage more rarely.
+def _limit_threads() -> None:
+    """Keep OpenBLAS to one thread, unless the user set a number.
 
-    OpenBLAS's threads wait in a loop on cores that XLA needs; XLA uses that of SciPy, which is not
-    loaded yet. Tracing creates many objects that stay.
+    Its threads wait in a loop on cores that XLA needs. XLA uses that of SciPy, not loaded yet.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(100_000, 20, 100)
 
 
 if __name__ == "__main__":
