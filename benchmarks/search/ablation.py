@@ -147,8 +147,8 @@ def search_all(suite: nmjax.Suite, seeds: int, searches: int) -> dict[str, np.nd
     return rows
 
 
-def regret_of_pasts(suite: nmjax.Suite, rows: np.ndarray) -> np.ndarray:
-    """Measure normalized regret float[T, P, 2]: its mean over evaluations, and the last.
+def regret_by_past(suite: nmjax.Suite, rows: np.ndarray) -> np.ndarray:
+    """Measure normalized regret float[T, P, B], the mean over searches.
 
     Args:
       suite: benchmark.
@@ -156,7 +156,18 @@ def regret_of_pasts(suite: nmjax.Suite, rows: np.ndarray) -> np.ndarray:
     """
     tasks, pasts, searches, budget = rows.shape
     regret = measures(suite, rows.reshape(tasks, pasts * searches, budget))["regret"]
-    regret = regret.reshape(rows.shape).mean(2)
+    mean: np.ndarray = np.asarray(regret).reshape(rows.shape).mean(2)
+    return mean
+
+
+def regret_of_pasts(suite: nmjax.Suite, rows: np.ndarray) -> np.ndarray:
+    """Measure normalized regret float[T, P, 2]: its mean over evaluations, and the last.
+
+    Args:
+      suite: benchmark.
+      rows: int32[T, P, S, B], S searches after each of P pasts.
+    """
+    regret = regret_by_past(suite, rows)
     return np.stack([regret[..., FIRST - 1 : LAST].mean(-1), regret[..., -1]], axis=-1)
 
 

@@ -31,12 +31,13 @@ import optax
 
 import nmjax
 from benchmarks.script import Findings, make_parser, run_benchmark
+from benchmarks.search.ablation import FIRST, LAST, regret_by_past
 from benchmarks.search.past_sizes import target_suite
-from nmjax.evaluation.comparison import measures
 from nmjax.evaluation.leave_one_out import past_keys
 from nmjax.evaluation.method_runs import seed_keys
 from nmjax.evaluation.protocol import BUDGET
 from nmjax.knowledge import LearnConfig, MetaKnowledge, learn_from_history, source_scores
+from nmjax.knowledge.process_training import draw_episodes
 from nmjax.meta import (
     LearnedModel,
     MAMLHyper,
@@ -50,7 +51,6 @@ from nmjax.meta import (
     negative_log_density,
     noisy,
     train,
-    transform_targets,
 )
 from nmjax.predictors import Network
 from nmjax.search import (
@@ -63,15 +63,13 @@ from nmjax.search import (
     unit_inputs,
 )
 from nmjax.stats import mean_interval
-from nmjax.tasks import Episode, Suite, sample_episode, sample_history, scores
+from nmjax.tasks import Episode, Suite, sample_history, scores
 from nmjax.types import Array, PyTree
 
 SUITES = ("dataset2vec-a", "dataset2vec-b", "dataset2vec-c")
 IN_DESIGN = ("dataset2vec-a", "dataset2vec-b")
 EVALUATIONS = 40
 FOLDS = 5
-FIRST, LAST = 3, 50
-"""Evaluations over which regret is averaged."""
 UPDATES, EVALUATE_EVERY = 1500, 150
 TASKS, SUPPORT, QUERY = 16, 20, 20
 WITHOUT, PROCESS = "none", "neural process"
@@ -132,16 +130,11 @@ class Past(NamedTuple):
 
 
 def _draw_tasks(key: Array, past: tuple[Array, Array], *, tasks: int) -> Episode:
-    """Draw episodes of some tasks, with supports of log-uniform sizes, shifted and scaled."""
+    """Draw episodes of some of the tasks of a past."""
     x, y = past
-    task_key, row_key, size_key, score_key = jax.random.split(key, 4)
-    chosen = jax.random.permutation(task_key, len(y))[:tasks]
-    known = ~jnp.isnan(y[chosen])
-    episode = sample_episode(row_key, x[chosen], y[chosen], known, support=SUPPORT, query=QUERY)
-    exponent = jax.random.uniform(size_key, (tasks, 1), maxval=jnp.log(SUPPORT + 1.0))
-    used = jnp.arange(SUPPORT)[None] < jnp.floor(jnp.exp(exponent))
-    episode = episode._replace(support_mask=episode.support_mask & used)
-    return transform_targets(score_key, episode, shift=0.5, log_scale=0.3)
+    keys = jax.random.split(key, 4)
+    chosen = jax.random.permutation(keys[0], len(y))[:tasks]
+    return draw_episodes(keys[1:], x[chosen], y[chosen], support=SUPPORT, query=QUERY)
 
 
 DRAW = partial(_draw_tasks, tasks=TASKS)
@@ -213,24 +206,32 @@ def search_all(
             knowledge, _ = learn_from_history(
                 keys.learn, history, metric, space=suite.space, config=config
             )
+            problems = {
+                task: make_problem(
+                    suite.space,
+                    jnp.asarray(suite.pool),
+                    scores(suite)[suite.tasks.index(task)],
+                    knowledge,
+                )
+                for task in past.targets
+                if task in targets.tasks
+            }
+            any_problem = next(iter(problems.values()))
+            inputs = unit_inputs(any_problem, any_problem.pool.position)
             models: dict[str, LearnedModel] = {}
-            for task in (task for task in past.targets if task in targets.tasks):
-                score = scores(suite)[suite.tasks.index(task)]
-                problem = make_problem(suite.space, jnp.asarray(suite.pool), score, knowledge)
-                plain, inputs = problem._replace(learned=()), None
-                for number, name in enumerate(CANDIDATES.keys() - models.keys()):
-                    started = time.perf_counter()
-                    train_key = jax.random.fold_in(jax.random.clone(keys.folds), number)
-                    models[name] = jax.block_until_ready(
-                        meta_train(train_key, plain, knowledge, name)
-                    )
-                    seconds[name].append(time.perf_counter() - started)
-                inputs = unit_inputs(plain, plain.pool.position)
-                problems = {WITHOUT: plain, PROCESS: problem} | {
+            for number, name in enumerate(CANDIDATES):
+                started = time.perf_counter()
+                train_key = jax.random.fold_in(jax.random.clone(keys.folds), number)
+                model = meta_train(train_key, any_problem, knowledge, name)
+                models[name] = jax.block_until_ready(model)
+                seconds[name].append(time.perf_counter() - started)
+            for task, problem in problems.items():
+                plain = problem._replace(learned=())
+                variants = {WITHOUT: plain, PROCESS: problem} | {
                     name: add_component(plain, model, inputs) for name, model in models.items()
                 }
                 own = jax.random.fold_in(jax.random.clone(past.key), 1 + suite.tasks.index(task))
-                for name, varied in problems.items():
+                for name, varied in variants.items():
                     found = run_batch(
                         seed_keys(own, searches), varied, ALGORITHM, hyper, steps=BUDGET
                     )[1]
@@ -240,14 +241,11 @@ def search_all(
     return targets, rows, {name: float(np.median(of)) for name, of in seconds.items()}
 
 
-def regret_of_pasts(targets: Suite, rows: np.ndarray) -> np.ndarray:
+def summarize(targets: Suite, rows: np.ndarray) -> np.ndarray:
     """Measure normalized regret float[T, P, 3]: its mean over evaluations, at 20, and the last."""
-    tasks, pasts, searches, budget = rows.shape
-    regret = measures(targets, rows.reshape(tasks, pasts * searches, budget))["regret"]
-    regret = np.asarray(regret).reshape(rows.shape).mean(2)
-    return np.stack(
-        [regret[..., FIRST - 1 : LAST].mean(-1), regret[..., 19], regret[..., -1]], axis=-1
-    )
+    regret = regret_by_past(targets, rows)
+    mean = regret[..., FIRST - 1 : LAST].mean(-1)
+    return np.stack([mean, regret[..., 19], regret[..., -1]], axis=-1)
 
 
 def make_rows(group: str, suite: str, regret: dict[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -280,7 +278,7 @@ def measure(asked: argparse.Namespace) -> Findings:
                 continue
             suite = nmjax.load_suite(name, data=asked.data)
             targets, of_suite, taken = search_all(suite, group, pasts, asked.searches)
-            regret = {key: regret_of_pasts(targets, value) for key, value in of_suite.items()}
+            regret = {key: summarize(targets, value) for key, value in of_suite.items()}
             found.append(regret)
             rows += make_rows(group, name, regret)
             seconds[f"{group} {name}"] = taken

@@ -6,6 +6,7 @@ them, which shows how well tasks are predicted that a process was not trained on
 
 import math
 from functools import cache, partial
+from operator import itemgetter
 from typing import NamedTuple
 
 import jax
@@ -62,6 +63,25 @@ def process_learner(steps: int = 3000) -> ProbabilisticLearner:
     )
 
 
+def draw_episodes(keys: Array, x: Array, y: Array, *, support: int, query: int) -> Episode:
+    """Draw an episode of each task, with a support of log-uniform size, shifted and scaled.
+
+    Args:
+      keys: key[3], random keys of rows, sizes and scores.
+      x: float[T, M, D], encodings.
+      y: float[T, M], normal scores; NaN is not drawn.
+      support: Largest number of evaluations to adapt to.
+      query: Number of evaluations to predict.
+    """
+    row_key, size_key, score_key = keys
+    episode = sample_episode(row_key, x, y, ~jnp.isnan(y), support=support, query=query)
+    exponent = jax.random.uniform(size_key, (len(y), 1), maxval=math.log(support + 1))
+    size = jnp.floor(jnp.exp(exponent)).astype(jnp.int32)
+    used = jnp.arange(support, dtype=jnp.int32)[None] < size
+    episode = episode._replace(support_mask=episode.support_mask & used)
+    return transform_targets(score_key, episode, shift=_SHIFT, log_scale=_LOG_SCALE)
+
+
 @partial(jax.jit, static_argnames="steps")
 def train_process(key: Array, past: Past, *, steps: int) -> TrainedProcess:
     """Meta-train a neural process on past tasks.
@@ -81,17 +101,8 @@ def train_process(key: Array, past: Past, *, steps: int) -> TrainedProcess:
     trained_on = jnp.stack([jnp.ones_like(held_out), ~held_out])
 
     def draw(key: Array, chosen: Array) -> Episode:
-        """Draw an episode of each chosen task, with supports of log-uniform sizes."""
-        episode_key, size_key, score_key = jax.random.split(key, 3)
-        y = past.y[chosen]
-        episode = sample_episode(
-            episode_key, past.x[chosen], y, ~jnp.isnan(y), support=support, query=query
-        )
-        exponent = jax.random.uniform(size_key, (len(chosen), 1), maxval=math.log(support + 1))
-        size = jnp.floor(jnp.exp(exponent)).astype(jnp.int32)
-        used = jnp.arange(support, dtype=jnp.int32)[None] < size
-        episode = episode._replace(support_mask=episode.support_mask & used)
-        return transform_targets(score_key, episode, shift=_SHIFT, log_scale=_LOG_SCALE)
+        keys = jax.random.split(key, 3)
+        return draw_episodes(keys, past.x[chosen], past.y[chosen], support=support, query=query)
 
     def update(states: MetaState, number: Array) -> tuple[MetaState, None]:
         task_key, draw_key, own_key = jax.random.split(jax.random.fold_in(update_key, number), 3)
@@ -109,18 +120,10 @@ def train_process(key: Array, past: Past, *, steps: int) -> TrainedProcess:
     states, _ = jax.lax.scan(update, both, jnp.arange(steps, dtype=jnp.int32))
 
     everything = draw(evaluate_key, jnp.arange(tasks, dtype=jnp.int32))
-    kept, tested = _split(states.params)
+    kept, tested = (jax.tree.map(itemgetter(place), states.params) for place in range(2))
     losses = learner.evaluate(tested, everything, None)
-    number = jnp.sum(held_out).astype(losses.dtype)
-    of_held_out = jnp.sum(jnp.where(held_out, losses, 0)) / number
-    of_others = jnp.sum(jnp.where(held_out, 0, losses)) / (tasks - number)
-    return TrainedProcess(kept, jnp.stack([of_others, of_held_out]))
-
-
-def _split(both: ProcessParams) -> tuple[ProcessParams, ProcessParams]:
-    """Separate parameters stacked in pairs."""
-    first = jax.tree.map(lambda leaf: leaf[0], both)
-    return first, jax.tree.map(lambda leaf: leaf[1], both)
+    means = [jnp.mean(losses, where=where) for where in (~held_out, held_out)]
+    return TrainedProcess(kept, jnp.stack(means))
 
 
 def _initial_params(key: Array, size: int) -> ProcessParams:

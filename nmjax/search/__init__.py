@@ -35,7 +35,6 @@ from nmjax.search.bayesian import BayesianSearch, SearchState
 from nmjax.search.choose import choose_search
 from nmjax.search.combinatorial import Candidate, SpaceSearch, SpaceState
 from nmjax.search.initial_design import sample_from_prior, select_initial_points
-from nmjax.search.learned_components import add_component
 from nmjax.search.loop import run, run_batch
 from nmjax.search.maximizers import (
     EvolutionaryAscent,
@@ -76,6 +75,7 @@ from nmjax.search.problem import (
     Problem,
     ScoreTable,
     SpaceProblem,
+    add_component,
     distinct_rows,
     make_problem,
     make_space_problem,

@@ -20,8 +20,7 @@ from nmjax.search.feasibility import discount_failures, left_out, pool_log_succe
 from nmjax.search.initial_design import INITIAL, initial_design, next_initial
 from nmjax.search.learned_components import (
     initial_evidence,
-    learned_weight,
-    update_evidence,
+    observe_components,
     with_components,
 )
 from nmjax.search.problem import HasModel
@@ -71,11 +70,11 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
 
     A transferred and a flat prior are weighted by their evidence, so that the flat one guards
     against a misleading past. A problem with one prior is searched without transfer. Meta-trained
-    components of the problem (`add_component`) are weighted likewise. After an
-    initial design of three rows, the row with the largest acquisition value comes next. Once an
-    evaluation has failed, of a past task or of this one, the value is multiplied by the probability
-    of success, which is learned from the parts that failed architectures share. It is also
-    multiplied by `Problem.feasibility`, the probability of meeting known limits.
+    components of the problem (`add_component`) are weighted likewise. After an initial design of
+    three rows, the row with the largest acquisition value comes next. Once an evaluation has
+    failed, of a past task or of this one, the value is multiplied by the probability of success,
+    which is learned from the parts that failed architectures share. It is also multiplied by
+    `Problem.feasibility`, the probability of meeting known limits.
 
     Attributes:
       capacity: B, the largest budget. Smaller budgets use the same compiled program.
@@ -142,27 +141,18 @@ class BayesianSearch(TransformedSearch[SearchState, HasModel]):
         )
         if problem.feasibility is not None:
             worthwhile = worthwhile & ~jnp.all(unavailable)
-        active = can_go_on(state.record, hyper.budget) & worthwhile
         after, info = condition(
             state,
             problem,
             hyper.fixed_share,
             index,
             score,
-            active,
+            can_go_on(state.record, hyper.budget) & worthwhile,
             outcome_transform=self.transform,
             update=self.observe_model,
         )
-        if state.relative_evidence is None:
-            return after, info
         transformed = self.transform(after.record.score)
-        updated = update_evidence(state.relative_evidence, after, problem, transformed)
-        kept = jnp.where(active, updated, state.relative_evidence)
-        weight = learned_weight(
-            problem, state.relative_evidence, hyper.fixed_share, info.transfer_weight
-        )
-        info = info._replace(transfer_weight=jnp.where(active, weight, jnp.nan))
-        return after._replace(relative_evidence=kept), info
+        return observe_components(state, after, info, problem, hyper.fixed_share, transformed)
 
     def _predictive(
         self, state: SearchState, problem: HasModel, hyper: SearchHyper

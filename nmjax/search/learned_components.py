@@ -8,24 +8,21 @@ processes. Both are densities of the same transformed score, so that units cance
 outcome transform is fitted again after every evaluation.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.typing import ArrayLike
 
-from nmjax.errors import NmjaxError
 from nmjax.knowledge import mixture_log_weights
-from nmjax.meta import Batch, LearnedModel
+from nmjax.meta import Batch
 from nmjax.predictors import PoolState, newest_log_density
 from nmjax.search.acquisitions import AcquisitionContext
 from nmjax.search.acquisitions.context import noise_free
-from nmjax.search.problem import HasModel, LearnedComponent, Problem
-from nmjax.search.problem.components import COMPONENT_WEIGHT
-from nmjax.search.record import Record
+from nmjax.search.problem import HasModel, LearnedComponent
+from nmjax.search.record import Record, SearchInfo
 from nmjax.stats import gaussian_log_prob
-from nmjax.types import Array, Gaussian, Mixture, is_traced
+from nmjax.types import Array, Gaussian, Mixture
 
 
 class LearnedState(Protocol):
@@ -43,53 +40,12 @@ class LearnedState(Protocol):
     def relative_evidence(self) -> Array | None:
         """Log evidence float[E] of the components, relative to the mixture of processes."""
 
+    @property
+    def _replace(self) -> Callable[..., Self]:
+        """Method of a NamedTuple."""
 
-def add_component(
-    problem: Problem, model: LearnedModel, inputs: Array, weight: ArrayLike = COMPONENT_WEIGHT
-) -> Problem:
-    """Add a meta-trained model to the mixture that `BayesianSearch` predicts with.
 
-    The component is weighted by how well it predicts the scores of the new task.
-
-    Args:
-      problem: Problem over a pool.
-      model: Learner and its parameters, meta-trained on scores that are roughly standard normal
-        within a task, such as `knowledge.source_scores`.
-      inputs: float[N, D], the learner's input for each architecture, such as `unit_inputs`.
-      weight: float[], prior probability of the component, in (0, 1). The processes and the
-        components added before share the rest.
-
-    Raises:
-      NmjaxError: The inputs do not fit the pool, or the weight is not in (0, 1).
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import optax
-      >>> from nmjax.meta import LearnedModel, deep_kernel, init_deep_kernel
-      >>> from nmjax.search import add_component, make_problem
-      >>> from nmjax.spaces import Space
-      >>> problem = make_problem(Space(width=[8, 16]), jnp.array([[0], [1]]), None)
-      >>> learner = deep_kernel(lambda params, x: x, optax.sgd(0.1))
-      >>> model = LearnedModel(learner, init_deep_kernel(None, size=2))
-      >>> len(add_component(problem, model, jnp.eye(2)).learned)
-      1
-    """
-    size = len(problem.score)
-    if jnp.ndim(inputs) != 2 or len(inputs) != size:
-        raise NmjaxError(
-            f"Got inputs of shape {jnp.shape(inputs)} for a pool of {size} architectures; give "
-            f"float[{size}, D]."
-        )
-    if not is_traced(weight) and not 0 < np.asarray(weight) < 1:
-        raise NmjaxError(f"Got weight={weight}; give a probability in (0, 1).")
-    dtype = problem.score.dtype
-    share = jnp.asarray(weight, dtype)
-    before = tuple(
-        component._replace(log_weight=component.log_weight + jnp.log1p(-share))
-        for component in problem.learned
-    )
-    added = LearnedComponent(model, jnp.asarray(inputs, dtype), jnp.log(share))
-    return problem._replace(learned=(*before, added))
+LearnedStateT = TypeVar("LearnedStateT", bound=LearnedState)
 
 
 def initial_evidence(problem: HasModel) -> Array | None:
@@ -164,44 +120,50 @@ def component_log_weights(problem: HasModel, relative_evidence: Array, fixed_sha
     )
 
 
-def learned_weight(
-    problem: HasModel, relative_evidence: Array, fixed_share: Array, transferred: Array
-) -> Array:
-    """Return the probability float[] of all that learned from the past: processes and components.
+def observe_components(
+    before: LearnedStateT,
+    after: LearnedStateT,
+    info: SearchInfo,
+    problem: HasModel,
+    fixed_share: Array,
+    transformed: Array,
+) -> tuple[LearnedStateT, SearchInfo]:
+    """Update the evidence of the components by an evaluation, and the weight of what was learned.
 
     Args:
-      problem: Problem with E components.
-      relative_evidence: float[E], log evidence of the components, relative to the processes.
-      fixed_share: float[], smallest share of its prior weight that each keeps.
-      transferred: float[], share of the transferred prior among the processes; NaN without one.
-    """
-    weights = jnp.exp(component_log_weights(problem, relative_evidence, fixed_share))
-    return weights[0] * jnp.nan_to_num(transferred) + jnp.sum(weights[1:])
-
-
-def update_evidence(
-    before: Array, after: LearnedState, problem: HasModel, transformed: Array
-) -> Array:
-    """Return the relative evidence float[E] with the newest score.
-
-    Args:
-      before: float[E], relative evidence without the newest score.
-      after: State after the evaluation.
+      before: State before the evaluation.
+      after: State whose processes are conditioned on it.
+      info: Information of the processes.
       problem: Problem to search.
+      fixed_share: float[], smallest share of its prior weight that a component keeps.
       transformed: float[B], transformed scores with the newest one.
     """
-    newest = after.record.step - 1
-    row, score = after.record.row[newest], transformed[newest]
+    if before.relative_evidence is None:
+        return after, info
+    weights = jnp.exp(component_log_weights(problem, before.relative_evidence, fixed_share))
+    transferred = weights[0] * jnp.nan_to_num(info.transfer_weight) + jnp.sum(weights[1:])
+    gained = jnp.where(info.counted, _newest_evidence(after, problem, transformed), 0)
+    info = info._replace(transfer_weight=jnp.where(info.counted, transferred, jnp.nan))
+    return after._replace(relative_evidence=before.relative_evidence + gained), info
+
+
+def _newest_evidence(state: LearnedState, problem: HasModel, transformed: Array) -> Array:
+    """Log-density float[E] of the newest score given the earlier ones, relative to the processes.
+
+    0 if the evaluation failed.
+    """
+    newest = state.record.step - 1
+    row, score = state.record.row[newest], transformed[newest]
     is_newest = jnp.arange(len(transformed), dtype=jnp.int32) == newest
     earlier = jnp.where(is_newest, jnp.nan, transformed)
     predicted = _stack(
-        [_predict(component, after.record.row, earlier, row[None]) for component in problem.learned]
+        [_predict(component, state.record.row, earlier, row[None]) for component in problem.learned]
     )
     by_learner = gaussian_log_prob(score, predicted.mean[:, 0], predicted.std[:, 0])
-    with_newest = problem.log_weights + after.model.log_evidence
-    without = with_newest - newest_log_density(after.model, newest)
+    with_newest = problem.log_weights + state.model.log_evidence
+    without = with_newest - newest_log_density(state.model, newest)
     by_processes = jax.nn.logsumexp(with_newest) - jax.nn.logsumexp(without)
-    return before + jnp.where(jnp.isnan(score), 0, by_learner - by_processes)
+    return jnp.where(jnp.isnan(score), 0, by_learner - by_processes)
 
 
 def _predict(

@@ -136,6 +136,13 @@ def test_a_component_counts_as_transferred(problem):
     assert np.isnan(trace.transfer_weight[0, 5])
 
 
+def test_the_evidence_stays_once_the_budget_is_spent(problem):
+    told = believing(problem, problem.score)
+    state, hyper = after(told, [5, 9, 2]), HYPER._replace(budget=jnp.asarray(3))
+    later, _ = observe(state, told, ALGORITHM, hyper, 40, told.score[40])
+    np.testing.assert_array_equal(later.relative_evidence, state.relative_evidence)
+
+
 def test_components_added_later_share_what_is_left(problem):
     two = believing(believing(problem, problem.score, 0.5), problem.score, 0.2)
     shares = [float(jnp.exp(component.log_weight)) for component in two.learned]

@@ -1,6 +1,6 @@
 """Problems that a search reads: a pool or a space, scores, and priors from past tasks."""
 
-from nmjax.search.problem.build import make_problem, make_space_problem
+from nmjax.search.problem.build import add_component, make_problem, make_space_problem
 from nmjax.search.problem.components import LearnedComponent, unit_inputs
 from nmjax.search.problem.kinds import (
     HasModel,
@@ -25,6 +25,7 @@ __all__ = [
     "Problem",
     "ScoreTable",
     "SpaceProblem",
+    "add_component",
     "distinct_rows",
     "make_problem",
     "make_space_problem",

@@ -43,7 +43,7 @@ from nmjax.spaces import (
     pool_neighbors,
 )
 from nmjax.tasks.metrics import failed_unless_finite
-from nmjax.types import Array, PyTree
+from nmjax.types import Array, PyTree, is_traced
 
 
 def make_problem(
@@ -100,7 +100,7 @@ def make_problem(
     dtype = features.pool.features.dtype
     with np.errstate(over="ignore"):
         known = known.astype(dtype)
-    return Problem(
+    problem = Problem(
         score=failed_unless_finite(known),
         pool=features.pool,
         prior=knowledge.prior,
@@ -114,8 +114,11 @@ def make_problem(
         failures=failures,
         portfolio=portfolio,
         feasibility=allowed,
-        learned=_process_component(knowledge, features.standardized),
     )
+    if knowledge.process is None:
+        return problem
+    model = LearnedModel(process_learner(), knowledge.process)
+    return add_component(problem, model, features.standardized)
 
 
 def make_space_problem(
@@ -142,6 +145,54 @@ def make_space_problem(
     return SpaceProblem(
         knowledge.prior, knowledge.log_weights, knowledge, target, _failures(knowledge, space)
     )
+
+
+def add_component(
+    problem: Problem, model: LearnedModel, inputs: Array, weight: ArrayLike = COMPONENT_WEIGHT
+) -> Problem:
+    """Add a meta-trained model to the mixture that `BayesianSearch` predicts with.
+
+    The component is weighted by how well it predicts the scores of the new task.
+
+    Args:
+      problem: Problem over a pool.
+      model: Learner and its parameters, meta-trained on scores that are roughly standard normal
+        within a task, such as `knowledge.source_scores`.
+      inputs: float[N, D], the learner's input for each architecture, such as `unit_inputs`.
+      weight: float[], prior probability of the component, in (0, 1). The processes and the
+        components added before share the rest.
+
+    Raises:
+      NmjaxError: The inputs do not fit the pool, or the weight is not in (0, 1).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import optax
+      >>> from nmjax.meta import LearnedModel, deep_kernel, init_deep_kernel
+      >>> from nmjax.search import add_component, make_problem
+      >>> from nmjax.spaces import Space
+      >>> problem = make_problem(Space(width=[8, 16]), jnp.array([[0], [1]]), None)
+      >>> learner = deep_kernel(lambda params, x: x, optax.sgd(0.1))
+      >>> model = LearnedModel(learner, init_deep_kernel(None, size=2))
+      >>> len(add_component(problem, model, jnp.eye(2)).learned)
+      1
+    """
+    size = len(problem.score)
+    if jnp.ndim(inputs) != 2 or len(inputs) != size:
+        raise NmjaxError(
+            f"Got inputs of shape {jnp.shape(inputs)} for a pool of {size} architectures; give "
+            f"float[{size}, D]."
+        )
+    if not is_traced(weight) and not 0 < np.asarray(weight) < 1:
+        raise NmjaxError(f"Got weight={weight}; give a probability in (0, 1).")
+    dtype = problem.score.dtype
+    share = jnp.asarray(weight, dtype)
+    before = tuple(
+        component._replace(log_weight=component.log_weight + jnp.log1p(-share))
+        for component in problem.learned
+    )
+    added = LearnedComponent(model, jnp.asarray(inputs, dtype), jnp.log(share))
+    return problem._replace(learned=(*before, added))
 
 
 @partial(jax.jit, static_argnames="space")
@@ -179,17 +230,6 @@ def _portfolio(
     rows = select_portfolio(predicted, is_portfolio_source(knowledge), succeeds)
     planned: Array = plan_portfolio(knowledge, rows, jnp.full_like(rows, -1))
     return planned
-
-
-def _process_component(
-    knowledge: MetaKnowledge, standardized: Array
-) -> tuple[LearnedComponent, ...]:
-    """Return the component of the knowledge's neural process, if it has one."""
-    if knowledge.process is None:
-        return ()
-    model = LearnedModel(process_learner(), knowledge.process)
-    weight = jnp.log(jnp.asarray(COMPONENT_WEIGHT, standardized.dtype))
-    return (LearnedComponent(model, standardized, weight),)
 
 
 def _known(knowledge: MetaKnowledge | None, space: Space) -> MetaKnowledge:
